@@ -1,0 +1,160 @@
+"""How an IPv4 or IPv6 endpoint is parsed, resolved and written.
+
+Parsing and writing do no I/O. Only `resolve` asks the system.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from typing import NamedTuple, TypeAlias, cast
+
+import trio
+
+from .errors import SocketCallError
+
+DEFAULT_PORT = 9000
+"""The port of the lecture's lab."""
+
+
+Sockaddr: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
+"""What the socket calls give: host and port, for IPv6 also flow information and scope."""
+
+
+class AddressError(ValueError):
+    """A text that is no endpoint; its message says what is wrong with it."""
+
+
+class Endpoint(NamedTuple):
+    """One end of a connection: an IP address or a name, and a TCP port.
+
+    It is a plain `(host, port)` pair, as `socket.create_connection` takes it; `str()` writes it as
+    people do, an IPv6 address in brackets (RFC 3986, section 3.2.2).
+
+    Attributes:
+        host: IPv4 or IPv6 address, or a name; a zone follows `%` (RFC 4007, section 11).
+        port: 0 to 65535.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def from_sockaddr(cls, sockaddr: Sockaddr) -> Endpoint:
+        """Read what `getsockname`, `getpeername` or `getaddrinfo` returned.
+
+        A link-local IPv6 address comes with a scope number, which people write as the name of
+        the interface: `fe80::1%eth0`.
+        """
+        if len(sockaddr) == 4 and sockaddr[3] and "%" not in sockaddr[0]:
+            try:
+                zone = socket.if_indextoname(sockaddr[3])
+            except OSError:  # the interface is gone: its number still says which it was
+                zone = str(sockaddr[3])
+            return cls(f"{sockaddr[0]}%{zone}", sockaddr[1])
+        return cls(sockaddr[0], sockaddr[1])
+
+
+def parse_port(text: str) -> int:
+    """Read a port number.
+
+    Raises:
+        AddressError: not 0 to 65535, written in plain digits.
+    """
+    # int() alone would also take "9_000", " 9000" and digits of other scripts.
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise AddressError(f"{text!r} is no port number (0 to 65535)")
+    return int(text)
+
+
+def parse_endpoint(text: str, *, default: Endpoint | None = None) -> Endpoint:
+    """Read an endpoint in any of its usual spellings.
+
+    `localhost:9000`, `127.0.0.1 9000`, `[::1]:9000`, `::1 9000`, `fe80::1%eth0 9000`; with a
+    default for what is missing also `localhost`, `[::1]`, `::1`, `:9000`, `9000` and the empty
+    text. An IPv6 address without brackets takes its port after a space only: `::1:9000` is
+    an address.
+
+    Args:
+        text: what a person wrote.
+        default: fills in a missing host or port; without it, both must be there.
+
+    Raises:
+        AddressError: the text is no endpoint, or a part of it is missing.
+    """
+    words = text.split()
+    if len(words) > 2:
+        raise AddressError(f"{text!r} is no endpoint: write HOST:PORT or HOST PORT")
+    host, port = _split(words[0]) if words else ("", "")
+    if len(words) == 2:
+        if port:
+            raise AddressError(f"{text!r} names the port twice")
+        port = words[1]
+    elif not port and default is not None and re.fullmatch(r"[0-9]+", host):
+        host, port = "", host
+    if default is None and not (host and port):
+        raise AddressError(f"{text!r} needs a host and a port: write HOST:PORT or [IPV6]:PORT")
+    fallback = default or Endpoint("", 0)
+    return Endpoint(host or fallback.host, parse_port(port) if port else fallback.port)
+
+
+def _split(word: str) -> tuple[str, str]:
+    """Split `HOST`, `HOST:PORT`, `IPV6` or `[IPV6]:PORT`; a missing part is empty."""
+    if word.startswith("["):
+        host, bracket, rest = word[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")) or rest == ":":
+            raise AddressError(f"{word!r} is no endpoint: write [IPV6]:PORT")
+        return _ipv6(host), rest[1:]
+    if word.count(":") > 1:
+        return _ipv6(word), ""
+    host, colon, port = word.partition(":")
+    if colon and not port:
+        raise AddressError(f"{word!r} has no port after its colon")
+    return host, port
+
+
+def _ipv6(host: str) -> str:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        raise AddressError(f"{host!r} is no IPv6 address") from None
+    return host
+
+
+async def resolve(
+    host: str, port: int, *, family: socket.AddressFamily = socket.AF_UNSPEC
+) -> list[Endpoint]:
+    """List the endpoints that a name or an address stands for, each once, in the system's order.
+
+    `localhost` is both loopback addresses even where the system's hosts file names one of them
+    only (RFC 6761, section 6.3).
+
+    Args:
+        host: a name, or an IPv4 or IPv6 address, with a zone where it needs one.
+        port: 0 to 65535.
+        family: `AF_INET` or `AF_INET6` to keep the endpoints of that family only.
+
+    Raises:
+        SocketCallError: of `getaddrinfo()`: there is no such host, or none of that family.
+    """
+    loopback = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
+    if host.lower().rstrip(".") == "localhost":
+        return [Endpoint(loopback[one], port) for one in loopback if family in (one, 0)]
+    try:
+        found = await trio.socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as exc:
+        raise no_such_host(host, exc) from exc
+    # typeshed lets an address be (int, bytes), for a Python built without IPv6.
+    sockaddrs = cast("list[Sockaddr]", [sockaddr for *_, sockaddr in found])
+    return list(dict.fromkeys(map(Endpoint.from_sockaddr, sockaddrs)))
+
+
+def no_such_host(host: str, exc: OSError | UnicodeError) -> SocketCallError:
+    """Name `getaddrinfo()` as what failed, also where Python's IDNA codec refused first."""
+    if isinstance(exc, UnicodeError):
+        exc = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return SocketCallError("getaddrinfo()", exc, where=host)

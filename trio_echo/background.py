@@ -1,0 +1,115 @@
+"""An echo server for synchronous code: other people's tests, notebooks, plain threads."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+import trio
+
+from .addresses import Endpoint
+from .errors import SocketCallError, ungrouped
+from .events import ignore
+from .server import LOOPBACK, Limits, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from .events import ServerObserver
+
+
+class BackgroundServer:
+    """Runs `serve` in a Trio loop of its own, in a thread, for the length of a `with` block.
+
+    It is listening when the block begins, and everything is closed when it ends.
+
+    Args:
+        port: as for `serve`; by default a free one.
+        hosts: as for `serve`; by default loopback on both families.
+        limits: as for `serve`; by default clients that are still connected at the end of the
+            block are cut off at once.
+        observer: as for `serve`. It is called in the server's thread.
+
+    Raises:
+        SocketCallError: when the block begins: it cannot listen.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        hosts: Sequence[str] = LOOPBACK,
+        limits: Limits = Limits(grace=0),  # noqa: B008  frozen
+        observer: ServerObserver = ignore,
+    ) -> None:
+        self._port = port
+        self._hosts = hosts
+        self._limits = limits
+        self._observer = observer
+        self._addresses: tuple[Endpoint, ...] = ()
+        self._thread: threading.Thread | None = None
+        self._finished: Future[None] = Future()
+        self._stop: trio.Event
+        self._token: trio.lowlevel.TrioToken
+
+    @property
+    def addresses(self) -> tuple[Endpoint, ...]:
+        """Where it listens: `(host, port)` pairs, as `socket.create_connection` takes them."""
+        return self._addresses
+
+    def __enter__(self) -> Self:
+        if self._thread is not None:
+            raise RuntimeError("this BackgroundServer was started before; make another one")
+        listening: Future[tuple[Endpoint, ...]] = Future()
+        # A daemon, so that a program which forgets to leave the block can still end.
+        self._thread = threading.Thread(
+            target=self._run, args=(listening,), name="trio_echo.BackgroundServer", daemon=True
+        )
+        self._thread.start()
+        try:
+            self._addresses = listening.result()
+        except BaseException:
+            listening.cancel()  # interrupted while waiting: there is nobody to serve for
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with suppress(trio.RunFinishedError):  # it failed earlier: result() says how
+            self._token.run_sync_soon(self._stop.set)
+        self._finished.result()
+
+    def _run(self, listening: Future[tuple[Endpoint, ...]]) -> None:
+        try:
+            trio.run(self._main, listening)
+        except BaseException as exc:  # noqa: BLE001  carried over to the thread that waits for it
+            (self._finished if listening.done() else listening).set_exception(exc)
+        else:
+            self._finished.set_result(None)
+
+    async def _main(self, listening: Future[tuple[Endpoint, ...]]) -> None:
+        self._stop = trio.Event()
+        self._token = trio.lowlevel.current_trio_token()
+        with ungrouped(SocketCallError):
+            async with trio.open_nursery() as nursery:
+                listeners = await nursery.start(
+                    partial(
+                        serve,
+                        self._port,
+                        hosts=self._hosts,
+                        limits=self._limits,
+                        observer=self._observer,
+                        stop=self._stop,
+                    )
+                )
+                listening.set_result(
+                    tuple(Endpoint.from_sockaddr(one.socket.getsockname()) for one in listeners)
+                )

@@ -1,0 +1,202 @@
+"""`connect`: the echo client of lab 4-1."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import socket
+
+import click
+import trio
+
+from trio_echo.addresses import DEFAULT_PORT, AddressError, Endpoint, parse_endpoint
+from trio_echo.client import EchoClient
+from trio_echo.client import connect as connect_client
+from trio_echo.errors import SocketCallError, ungrouped
+from trio_echo.exact import IncompleteReceiveError
+from trio_echo.language import translations
+from trio_echo.transcript import Transcript, safe
+
+from .console import Console, restored_terminal
+from .options import language_options, positive_seconds
+from .screen import Complaint, Screen, Text
+from .signals import STOP_SIGNALS
+
+_DEFAULT = Endpoint("localhost", DEFAULT_PORT)
+
+
+@click.command
+@click.argument("host", required=False)
+@click.argument("port", required=False)
+@click.option("-4", "ipv4", is_flag=True, help="Use IPv4 only.")
+@click.option("-6", "ipv6", is_flag=True, help="Use IPv6 only.")
+@click.option(
+    "--timeout",
+    metavar="S",
+    type=positive_seconds,
+    default="inf",
+    show_default="no limit",
+    help="Give up connecting, or waiting for an echo, after S seconds.",
+)
+@language_options
+def connect(
+    *,
+    host: str | None,
+    port: str | None,
+    ipv4: bool,
+    ipv6: bool,
+    timeout: float,
+    lang: str | None,
+    encoding: str,
+) -> int:
+    """Send lines to an echo server and show what comes back.
+
+    HOST and PORT default to localhost 9000; HOST:PORT and [IPV6]:PORT are understood too. An empty
+    line or the end of input (Ctrl-D) ends it.
+    """
+    if ipv4 and ipv6:
+        raise click.UsageError("-4 and -6 exclude each other")
+    family = socket.AF_INET if ipv4 else socket.AF_INET6 if ipv6 else socket.AF_UNSPEC
+    try:
+        endpoint = parse_endpoint(f"{host or ''} {port or ''}", default=_DEFAULT)
+    except AddressError as exc:
+        raise click.UsageError(str(exc)) from exc
+    if endpoint.port == 0:
+        raise click.UsageError("nobody can be reached on port 0: give 1 to 65535")
+    transcript = Transcript(translations(lang), encoding)
+    with restored_terminal():
+        return trio.run(_run, endpoint, family, transcript, encoding, timeout)
+
+
+class _FailedError(Exception):
+    """Ends the command with status 1; its text is a line for the person."""
+
+
+async def _run(
+    endpoint: Endpoint,
+    family: socket.AddressFamily,
+    transcript: Transcript,
+    encoding: str,
+    timeout: float,  # noqa: ASYNC109  it limits each step, not this function
+) -> int:
+    screen = Screen(transcript)
+    session = _Session(screen, transcript, encoding, timeout)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(screen.run)
+        with trio.CancelScope() as scope:
+            await nursery.start(_cancel_on_signal, scope)
+            try:
+                await session.run(endpoint, family)
+            except _FailedError as exc:
+                session.fail(str(exc))
+            except (OSError, IncompleteReceiveError) as exc:
+                session.fail(transcript.describe(exc))
+        with trio.move_on_after(1 if scope.cancelled_caught else math.inf):
+            await screen.flush()
+        nursery.cancel_scope.cancel()
+    return session.status
+
+
+async def _cancel_on_signal(
+    scope: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
+        task_status.started()
+        async for _ in signals:
+            scope.cancel()
+
+
+class _Session:
+    """One run of the client: prompt, send, receive, show, until the lines end.
+
+    Attributes:
+        status: what the process exits with, if it is left now.
+    """
+
+    def __init__(
+        self, screen: Screen, transcript: Transcript, encoding: str, timeout: float
+    ) -> None:
+        self.status = 1
+        self._screen = screen
+        self._transcript = transcript
+        self._encoding = encoding
+        self._timeout = timeout
+        self._console = Console()
+
+    def fail(self, line: str) -> None:
+        """Show a line on standard error; the command has failed."""
+        self._screen.post(Complaint(line))
+        self.status = 1
+
+    async def run(self, endpoint: Endpoint, family: socket.AddressFamily) -> None:
+        """Connect and echo line by line.
+
+        Raises:
+            OSError: a socket call failed (`SocketCallError`), or standard input or output.
+            IncompleteReceiveError: the server left amid an echo.
+            _FailedError: anything else that ends it with status 1.
+        """
+        try:
+            with trio.fail_after(self._timeout):
+                client = await connect_client(*endpoint, family=family, observer=self._screen.post)
+        except trio.TooSlowError:
+            reason = TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+            raise SocketCallError("connect()", reason, str(endpoint)) from None
+        async with client:
+            self.status = 0
+            while line := await self._next_line(client):
+                await self._exchange(client, self._encoded(line))
+
+    async def _next_line(self, client: EchoClient) -> str | None:
+        """Show the prompt and read a line; the same transcript comes of a pipe and a terminal."""
+        edits, prompt = self._console.edits, self._transcript.prompt
+        self._screen.post(Text("\n" if edits else "\n" + prompt))
+        await self._screen.flush()
+        if self._screen.failure is not None:
+            raise SocketCallError("write()", self._screen.failure)
+        problem, line = None, None
+
+        async def watch() -> None:
+            nonlocal problem
+            try:
+                await client.wait_closed()
+                problem = self._transcript.closed_by_server()
+            except SocketCallError as exc:
+                problem = self._transcript.describe(exc)
+            nursery.cancel_scope.cancel()
+
+        try:
+            with ungrouped(OSError):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(watch)
+                    line = await self._console.read_line(prompt)
+                    nursery.cancel_scope.cancel()
+        finally:
+            # A terminal shows what is typed, and the newline; of a pipe, that is left to us.
+            if line is None:
+                self._screen.post(Text("\n"))
+            elif not edits:
+                self._screen.post(Text(safe(line) + "\n"))
+        if problem is not None:
+            raise _FailedError(problem)
+        return line
+
+    def _encoded(self, line: str) -> bytes:
+        try:
+            return line.encode(self._encoding, "surrogateescape")
+        except UnicodeEncodeError as exc:
+            raise _FailedError(self._transcript.cannot_express(exc)) from exc
+
+    async def _exchange(self, client: EchoClient, data: bytes) -> None:
+        try:
+            with trio.fail_after(self._timeout):
+                received = await client.echo(data)
+        except trio.TooSlowError:
+            text = self._transcript.timed_out(len(client.buffered), len(data))
+            raise _FailedError(text) from None
+        except trio.Cancelled:
+            self.fail(self._transcript.interrupted(len(client.buffered), len(data)))
+            raise
+        if received != data:
+            self.fail(self._transcript.differs(data, received))

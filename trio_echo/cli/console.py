@@ -1,0 +1,116 @@
+"""The keyboard of the client: lines from a terminal, with editing and history, or from a pipe."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A thread is asked for each piece of a pipe: pieces are large.
+_PIECE = 1024 * 1024
+
+
+class Console:
+    """Reads lines from standard input; every wait can be cancelled.
+
+    The waiting itself happens in a thread, which a cancelled read leaves behind: nothing can
+    wake it. It holds no lock and ends with the process.
+    """
+
+    def __init__(self) -> None:
+        stdin, stdout = sys.stdin, sys.stdout
+        self.edits = bool(stdin and stdout and stdin.isatty() and stdout.isatty())
+        """Whether a person types the lines at the terminal that shows them."""
+        self._encoding = stdin.encoding if stdin else "utf-8"
+        self._buffer = bytearray()
+        self._searched = 0
+        if self.edits:
+            _enable_line_editing()
+
+    async def read_line(self, prompt: str) -> str | None:
+        """Read a line, without its newline.
+
+        Args:
+            prompt: shown before the cursor where a person types; a pipe gets none.
+
+        Returns:
+            The line, or `None` at the end of input. Bytes that are no text in the terminal's
+            character set are kept as surrogates (PEP 383).
+
+        Raises:
+            OSError: standard input cannot be read.
+        """
+        if self.edits:
+            return await trio.to_thread.run_sync(_input, prompt, abandon_on_cancel=True)
+        while (end := self._buffer.find(b"\n", self._searched)) < 0:
+            self._searched = len(self._buffer)
+            data = await trio.to_thread.run_sync(_read, abandon_on_cancel=True)
+            if not data:
+                return self._take(len(self._buffer)) if self._buffer else None
+            self._buffer += data
+        line = self._take(end + 1)[:-1]
+        return line.removesuffix("\r") if sys.platform == "win32" else line
+
+    def _take(self, count: int) -> str:
+        line = self._buffer[:count].decode(self._encoding, "surrogateescape")
+        del self._buffer[:count]
+        self._searched = 0
+        return line
+
+
+def _read() -> bytes:
+    """Read what there is from standard input, past Python's buffer and its lock."""
+    if sys.stdin is None:
+        return b""
+    while True:
+        try:
+            return os.read(sys.stdin.fileno(), _PIECE)
+        except BlockingIOError:  # somebody made it non-blocking
+            select.select([sys.stdin], [], [])
+
+
+def _input(prompt: str) -> str | None:
+    try:
+        return input(prompt)
+    except EOFError:
+        return None
+
+
+def _enable_line_editing() -> None:
+    # input() reads and prompts with the streams' own error handlers.
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
+    if sys.platform == "win32":
+        return  # its console edits lines by itself
+    try:
+        import readline
+    except ImportError:
+        return  # a Python without it: lines are typed plainly
+    if "libedit" not in (readline.__doc__ or ""):
+        # Pasted lines are messages of their own, as typed ones are, and a prompt that is left
+        # abruptly leaves no mode of the terminal behind.
+        readline.parse_and_bind("set enable-bracketed-paste off")
+
+
+@contextmanager
+def restored_terminal() -> Iterator[None]:
+    """Put the terminal back as it was: an abandoned prompt has left its echo off."""
+    if sys.platform == "win32" or not (sys.stdin and sys.stdin.isatty()):
+        yield
+        return
+    import termios
+
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, before)

@@ -1,0 +1,67 @@
+"""Option types and options that several commands share."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from trio_echo.addresses import AddressError, parse_port
+from trio_echo.language import LANGUAGES
+from trio_echo.transcript import checked_encoding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def port(text: str) -> int:
+    """Read a TCP port, 0 to 65535."""
+    try:
+        return parse_port(text)
+    except AddressError as exc:
+        raise click.BadParameter(str(exc)) from exc
+
+
+def seconds(text: str) -> float:
+    """Read a time of 0 seconds or more; `inf` is for ever."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not value >= 0:
+        raise click.BadParameter(f"{text!r} is no time in seconds")
+    return value
+
+
+def positive_seconds(text: str) -> float:
+    """Read a time of more than 0 seconds; `inf` is for ever."""
+    value = seconds(text)
+    if value == 0:
+        raise click.BadParameter("it must be more than 0 seconds")
+    return value
+
+
+def encoding(name: str) -> str:
+    """Read the name of a text encoding."""
+    try:
+        return checked_encoding(name)
+    except LookupError as exc:
+        raise click.BadParameter(str(exc.args[0])) from exc
+
+
+def language_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--lang` and `--encoding`."""
+    command = click.option(
+        "--encoding",
+        metavar="NAME",
+        type=encoding,
+        default="utf-8",
+        show_default=True,
+        help="Encoding of the text in messages.",
+    )(command)
+    return click.option(
+        "--lang",
+        type=click.Choice(LANGUAGES),
+        help="Language of the screen.  [default: from the locale]",
+    )(command)

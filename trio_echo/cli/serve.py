@@ -1,0 +1,188 @@
+"""`serve`: the echo server of lab 4-1, on every address at once."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+import trio
+
+from trio_echo.addresses import DEFAULT_PORT
+from trio_echo.errors import SocketCallError
+from trio_echo.events import ClientConnected, ClientFailed, FamilyMissing, Listening, ServerEvent
+from trio_echo.language import translations
+from trio_echo.server import ANY, LOOPBACK, Limits
+from trio_echo.server import serve as serve_echo
+from trio_echo.transcript import Transcript
+
+from .options import language_options, port, positive_seconds, seconds
+from .screen import Complaint, Output, Screen
+from .signals import STOP_SIGNALS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+
+# How long the last lines may take to reach a screen that has stalled.
+_FAREWELL = 1.0
+
+
+@click.command
+@click.option(
+    "--host",
+    "hosts",
+    metavar="H",
+    multiple=True,
+    help="Name or address to listen on; repeat it for several.  [default: 127.0.0.1 and ::1]",
+)
+@click.option("--any", "any_", is_flag=True, help="Listen on every interface, IPv4 and IPv6.")
+@click.option(
+    "--port",
+    metavar="P",
+    type=port,
+    default=str(DEFAULT_PORT),
+    show_default=True,
+    help="Port to listen on; 0 takes a free one, the same for all addresses.",
+)
+@click.option("--quiet", is_flag=True, help="Show the listening lines and errors only.")
+@click.option(
+    "--max-clients",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Serve this many clients at once; further ones wait for their turn.",
+)
+@click.option(
+    "--idle-timeout",
+    metavar="S",
+    type=positive_seconds,
+    default="inf",
+    show_default="no limit",
+    help="Close a client that sends nothing for S seconds.",
+)
+@click.option(
+    "--grace",
+    metavar="S",
+    type=seconds,
+    default="5",
+    show_default=True,
+    help="Seconds that clients have to finish when the server stops.",
+)
+@language_options
+def serve(
+    *,
+    hosts: tuple[str, ...],
+    any_: bool,
+    port: int,
+    quiet: bool,
+    max_clients: int | None,
+    idle_timeout: float,
+    grace: float,
+    lang: str | None,
+    encoding: str,
+) -> int:
+    """Echo what TCP clients send, and show it.
+
+    SIGINT (Ctrl-C) or SIGTERM stops it: it accepts no more, lets its clients finish, and says
+    what it did. A second signal ends it at once.
+    """
+    if any_ and hosts:
+        raise click.UsageError("--any listens on every address already: leave out --host")
+    service = partial(
+        serve_echo,
+        port,
+        hosts=ANY if any_ else tuple(host.strip("[]") for host in hosts) or LOOPBACK,
+        limits=Limits(max_clients=max_clients, idle_timeout=idle_timeout, grace=grace),
+    )
+    return trio.run(_run, service, Transcript(translations(lang), encoding), quiet)
+
+
+async def _run(
+    service: partial[Coroutine[Any, Any, None]], transcript: Transcript, quiet: bool
+) -> int:
+    screen = Screen(transcript)
+    status = 0
+
+    def complain(error: Exception) -> None:
+        screen.post(Complaint(transcript.describe(error)))
+
+    accept_errors = _AcceptErrors(complain)
+
+    def observe(event: ServerEvent) -> None:
+        if isinstance(event, ClientConnected):
+            accept_errors.said = False
+        if not quiet or _is_essential(event):
+            screen.post(event)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(screen.run)
+        stop = trio.Event()
+        serving = trio.CancelScope()
+        await nursery.start(_stop_on_signal, stop, serving)
+        with accept_errors.attached(), serving:
+            try:
+                await service(observer=observe, stop=stop)
+            except SocketCallError as exc:
+                complain(exc)
+                status = 1
+        with trio.move_on_after(_FAREWELL):
+            await screen.flush()
+        nursery.cancel_scope.cancel()
+    if screen.unshown:
+        with trio.move_on_after(_FAREWELL), suppress(OSError):
+            await Output(sys.stderr).write(transcript.dropped(screen.unshown))
+    return status
+
+
+def _is_essential(event: ServerEvent) -> bool:
+    """Tell what `--quiet` shows: where it listens, and what is wrong with the server itself."""
+    if isinstance(event, ClientFailed):
+        return not isinstance(event.error, SocketCallError)  # a bug
+    return isinstance(event, Listening | FamilyMissing)
+
+
+async def _stop_on_signal(
+    stop: trio.Event,
+    serving: trio.CancelScope,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Let the first signal stop the server and the second one end it at once."""
+    with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
+        task_status.started()
+        async for _ in signals:
+            if stop.is_set():
+                serving.cancel()
+            stop.set()
+
+
+class _AcceptErrors(logging.Handler):
+    """Shows what `trio.serve_tcp` logs when it cannot accept, once until it can again.
+
+    Out of file descriptors, Trio tries again every 100 ms, and logs a traceback each time.
+    """
+
+    def __init__(self, complain: Callable[[Exception], None]) -> None:
+        super().__init__()
+        self.said = False
+        self._complain = complain
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if not self.said and isinstance(error, OSError):
+            self.said = True
+            self._complain(SocketCallError.wrap("accept()", error))
+
+    @contextmanager
+    def attached(self) -> Iterator[None]:
+        """Take over Trio's log for the length of a `with` block."""
+        logger = logging.getLogger("trio.serve_listeners")
+        logger.addHandler(self)
+        logger.propagate = False
+        try:
+            yield
+        finally:
+            logger.propagate = True
+            logger.removeHandler(self)

@@ -1,0 +1,159 @@
+"""The echo client: connect, send a message, receive exactly as many bytes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import TYPE_CHECKING
+
+import trio
+
+from .addresses import DEFAULT_PORT, Endpoint, no_such_host, resolve
+from .errors import SocketCallError, ungrouped
+from .events import DataSent, EchoReceived, ignore
+from .exact import ExactReceiver, IncompleteReceiveError
+
+if TYPE_CHECKING:
+    from .events import ClientObserver
+
+# Bytes that a server may send unasked while nobody receives them; beyond, they stay in the kernel.
+_UNSOLICITED = 64 * 1024
+
+_NO_WAY = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+class EchoClient(trio.abc.AsyncResource):
+    """Sends messages to an echo server and receives what comes back.
+
+    Use it with `async with`, which closes the stream at the end.
+
+    Args:
+        stream: any connected Trio stream.
+        observer: called when a message was sent and when its echo was received, within the event
+            loop: it must return at once.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, *, observer: ClientObserver = ignore) -> None:
+        self.stream = stream
+        self._report = observer
+        self._receiver = ExactReceiver(stream)
+        self._turn = trio.Lock()
+        self._interrupted = False
+
+    @property
+    def buffered(self) -> bytes:
+        """What has arrived and was not returned yet: an interrupted echo, or bytes unasked for."""
+        return self._receiver.buffered
+
+    async def echo(self, data: bytes) -> bytes:
+        """Send a message and receive exactly as many bytes; with an echo server, the same ones.
+
+        Sending and receiving run concurrently: a client that sends all first and then receives
+        deadlocks once the message fills the buffers of both directions. Several tasks may call
+        this; each has its turn.
+
+        Args:
+            data: the message, of any length.
+
+        Returns:
+            As many bytes as were sent. Comparing them is left to the caller.
+
+        Raises:
+            IncompleteReceiveError: the server ended the connection first.
+            SocketCallError: of `send()` or `recv()`: the connection broke.
+            trio.BrokenResourceError: an earlier echo was interrupted, so that what comes next
+                belongs to that one: the connection cannot be used further.
+            trio.ClosedResourceError: this client was closed.
+        """
+        async with self._turn:
+            if self._interrupted:
+                raise trio.BrokenResourceError("an earlier echo on this connection was interrupted")
+            self._interrupted = True
+            received = b""
+            with ungrouped(SocketCallError, IncompleteReceiveError, trio.ClosedResourceError):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._send, data)
+                    received = await self._receive(len(data))
+            self._interrupted = False
+        self._report(EchoReceived(received))
+        return received
+
+    async def wait_closed(self) -> None:
+        """Return when the server ends the connection; it can be cancelled without a loss.
+
+        Bytes that arrive meanwhile are kept for the next `echo`, which is then given those.
+
+        Raises:
+            SocketCallError: of `recv()`: the connection broke.
+        """
+        try:
+            while len(self.buffered) < _UNSOLICITED:
+                if not await self._receiver.receive_more():
+                    return
+        except trio.BrokenResourceError as exc:
+            raise SocketCallError.wrap("recv()", exc) from exc
+        await trio.sleep_forever()
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self.stream.aclose()
+
+    async def _send(self, data: bytes) -> None:
+        try:
+            await self.stream.send_all(data)
+        except trio.BrokenResourceError as exc:
+            raise SocketCallError.wrap("send()", exc) from exc
+        self._report(DataSent(len(data)))
+
+    async def _receive(self, count: int) -> bytes:
+        try:
+            return await self._receiver.receive_exactly(count)
+        except trio.BrokenResourceError as exc:
+            raise SocketCallError.wrap("recv()", exc) from exc
+
+
+async def connect(
+    host: str = "localhost",
+    port: int = DEFAULT_PORT,
+    *,
+    family: socket.AddressFamily = socket.AF_UNSPEC,
+    observer: ClientObserver = ignore,
+) -> EchoClient:
+    """Connect to an echo server, by happy eyeballs where its name has several addresses.
+
+    Args:
+        host: a name, or an IPv4 or IPv6 address, with a zone where needed (`fe80::1%eth0`).
+        port: 1 to 65535.
+        family: `AF_INET` or `AF_INET6` for that family only.
+        observer: given to the `EchoClient`.
+
+    Raises:
+        SocketCallError: of `getaddrinfo()`, `socket()` or `connect()`.
+    """
+    hosts = [host]
+    if family != socket.AF_UNSPEC:
+        hosts = [endpoint.host for endpoint in await resolve(host, port, family=family)]
+    attempts: list[OSError] = []
+    for numeric in hosts:
+        try:
+            stream = await trio.open_tcp_stream(numeric, port)
+        except (socket.gaierror, UnicodeError) as exc:
+            raise no_such_host(host, exc) from exc
+        except OSError as exc:
+            attempts += _attempts(exc)
+        else:
+            return EchoClient(stream, observer=observer)
+    # The attempt that got furthest says most: an address that this machine has no way to at all
+    # is no news when another one refused.
+    attempts.sort(key=lambda one: one.errno in _NO_WAY)
+    reason = OSError(attempts[0].errno, os.strerror(attempts[0].errno or 0))
+    where = str(Endpoint(host, port))
+    raise SocketCallError.opening("connect()", reason, where) from attempts[0]
+
+
+def _attempts(exc: OSError) -> list[OSError]:
+    """List what the single attempts of `trio.open_tcp_stream` failed with."""
+    if isinstance(exc.__cause__, ExceptionGroup):
+        return [one for one in exc.__cause__.exceptions if isinstance(one, OSError)]
+    return [exc]

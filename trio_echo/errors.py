@@ -1,0 +1,82 @@
+"""The typed exception for a socket call that failed: which call, on what, and why."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What `socket()` itself refuses; Trio opens, binds, listens and connects in one call of its own,
+# and the number tells which of them it was.
+_SOCKET_ERRNOS = {
+    errno.EAFNOSUPPORT,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOBUFS,
+    errno.ENOMEM,
+    errno.EPROTONOSUPPORT,
+}
+
+
+class SocketCallError(OSError):
+    """A socket call failed.
+
+    Attributes:
+        call: the call as the lecture writes it: `"bind()"`, `"connect()"`, `"recv()"`, …
+        reason: the operating system's error (`socket.gaierror` for a failed name look-up).
+            `errno` and `strerror` are taken from it.
+        where: what the call was made on, such as `"127.0.0.1:9000"`, or `None`.
+    """
+
+    def __init__(self, call: str, reason: OSError, where: str | None = None) -> None:
+        super().__init__(reason.errno, reason.strerror or str(reason))
+        self.call = call
+        self.reason = reason
+        self.where = where
+
+    def __str__(self) -> str:
+        place = "" if self.where is None else f": {self.where}"
+        return f"[{self.call}] {self.strerror}{place}"
+
+    def __reduce__(self) -> tuple[type[SocketCallError], tuple[str, OSError, str | None]]:
+        return type(self), (self.call, self.reason, self.where)
+
+    @classmethod
+    def wrap(cls, call: str, exc: Exception, where: str | None = None) -> SocketCallError:
+        """Name the call that raised `exc`.
+
+        Trio's `BrokenResourceError` carries the system's error as its cause; a stream that is no
+        socket has none, and its own words stand in.
+        """
+        reason = exc if isinstance(exc, OSError) else exc.__cause__
+        if not isinstance(reason, OSError):
+            reason = OSError(errno.ECONNABORTED, str(exc) or "connection lost")
+        return cls(call, reason, where)
+
+    @classmethod
+    def opening(cls, call: str, exc: OSError, where: str) -> SocketCallError:
+        """Name the call that failed while a socket was opened: `socket()`, or else `call`."""
+        return cls("socket()" if exc.errno in _SOCKET_ERRNOS else call, exc, where)
+
+
+@contextmanager
+def ungrouped(*kinds: type[Exception]) -> Iterator[None]:
+    """Let an exception of these kinds leave the nurseries inside as itself, not in a group.
+
+    Of several, the first is raised: they are one broken connection, seen from two tasks. A group
+    that holds anything else passes whole.
+    """
+    first: BaseException | None = None
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if group.split(kinds)[1] is not None:
+            raise
+        first = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+    if first is not None:
+        raise first

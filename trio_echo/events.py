@@ -1,0 +1,150 @@
+"""What happened, as frozen values: the server and the client report them, others show them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from .addresses import Endpoint
+from .errors import SocketCallError
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One accepted connection.
+
+    Attributes:
+        number: counts the connections of one server from 1; an endpoint may come back, it does not.
+        local: the server's end.
+        remote: the client's end.
+    """
+
+    number: int
+    local: Endpoint
+    remote: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The server accepts connections on this endpoint."""
+
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyMissing:
+    """This system lacks the address family of an endpoint; the server listens on the others."""
+
+    error: SocketCallError
+
+
+@dataclass(frozen=True, slots=True)
+class ClientsWaiting:
+    """All places are taken: from now on, further clients wait for their turn."""
+
+    max_clients: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConnected:
+    """A client's turn has come: what it sends is echoed from now on."""
+
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class DataReceived:
+    """Bytes came from a client, at most 64 KiB at once; they are on their way back to it."""
+
+    connection: Connection
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFailed:
+    """The connection to a client failed; `ClientClosed` follows.
+
+    Attributes:
+        connection: whose.
+        error: `SocketCallError` where the network was the cause, anything else is a bug.
+    """
+
+    connection: Connection
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class ClientIdle:
+    """A client sent nothing for the idle timeout, in seconds; `ClientClosed` follows."""
+
+    connection: Connection
+    idle_timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClientClosed:
+    """The connection to a client is closed, for whatever reason; `echoed` bytes went back."""
+
+    connection: Connection
+    echoed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """The server accepts no more; `clients` that are connected have `grace` seconds to finish."""
+
+    clients: int
+    grace: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The server has closed everything.
+
+    Attributes:
+        clients: how many were served in all.
+        echoed: how many bytes went back in all.
+        cut_off: how many of the clients were still connected and were cancelled.
+    """
+
+    clients: int
+    echoed: int
+    cut_off: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataSent:
+    """The client handed a whole message of `count` bytes to the kernel."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EchoReceived:
+    """The client received as many bytes as it had sent."""
+
+    data: bytes
+
+
+ServerEvent: TypeAlias = (
+    Listening
+    | FamilyMissing
+    | ClientsWaiting
+    | ClientConnected
+    | DataReceived
+    | ClientFailed
+    | ClientIdle
+    | ClientClosed
+    | Draining
+    | Stopped
+)
+ClientEvent: TypeAlias = DataSent | EchoReceived
+ServerObserver: TypeAlias = Callable[[ServerEvent], object]
+"""Called with each event of a server, within its event loop: it must return at once."""
+ClientObserver: TypeAlias = Callable[[ClientEvent], object]
+"""Called with each event of a client, within its event loop: it must return at once."""
+
+
+def ignore(_event: object) -> None:
+    """Observe nothing: what a server or a client does that was given no observer."""

@@ -1,0 +1,39 @@
+"""Which language a person reads, and its catalogue of messages (gettext)."""
+
+from __future__ import annotations
+
+import gettext
+import locale
+import os
+from pathlib import Path
+
+LANGUAGES = ("en", "ko")
+"""English is the language of the source; the others have a catalogue in `locale/`."""
+
+
+def translations(language: str | None = None) -> gettext.NullTranslations:
+    """Load the messages of a language.
+
+    Args:
+        language: one of `LANGUAGES`; `None` follows the locale.
+    """
+    wanted = preferred_language() if language is None else language
+    directory = Path(__file__).with_name("locale")
+    return gettext.translation("trio_echo", directory, languages=[wanted], fallback=True)
+
+
+def preferred_language() -> str:
+    """Read the language off the environment, as GNU gettext does; English where it says none.
+
+    Source: https://www.gnu.org/software/gettext/manual/html_node/Locale-Environment-Variables.html
+    """
+    values = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    # Windows sets none of them; there, the C library knows the user's locale ("Korean_Korea").
+    current = next(filter(None, values), None) or locale.getlocale()[0] or "C"
+    if current.split(".")[0] in ("C", "POSIX"):
+        return "en"
+    for name in [*os.environ.get("LANGUAGE", "").split(":"), current]:
+        for language, prefixes in (("ko", ("ko", "korean")), ("en", ("en",))):
+            if name.lower().startswith(prefixes):
+                return language
+    return "en"

@@ -1,0 +1,249 @@
+"""The echo server: listeners, a nursery for each client, limits, and an orderly end.
+
+The task tree, and who ends whom::
+
+    serve()
+    ├── clients: a nursery that outlives the listeners, so that clients can finish
+    │   ├── _serve_client ── the client's own nursery ── its echo, its time limit
+    │   └── _serve_client ── …
+    └── listeners: a nursery with one trio.serve_tcp for each address
+
+Stopping cancels `listeners` at once and `clients` after the grace period. What goes wrong with a
+client ends in its `_serve_client` and becomes an event.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from .addresses import DEFAULT_PORT, Endpoint, resolve
+from .errors import SocketCallError, ungrouped
+from .events import (
+    ClientClosed,
+    ClientConnected,
+    ClientFailed,
+    ClientIdle,
+    ClientsWaiting,
+    Connection,
+    DataReceived,
+    Draining,
+    FamilyMissing,
+    Listening,
+    Stopped,
+    ignore,
+)
+from .relay import Relay
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .events import ServerObserver
+
+LOOPBACK = ("127.0.0.1", "::1")
+"""This machine only, on both families."""
+ANY = ("0.0.0.0", "::")  # noqa: S104  it is what the lecture's INADDR_ANY means
+"""Every interface, on both families: the lecture's `INADDR_ANY` and `in6addr_any`."""
+
+# With port 0 the kernel picks a port that is free on the first address; on another address
+# somebody may have it. More than a few such collisions in a row are no accident.
+_FREE_PORT_ATTEMPTS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a server allows its clients.
+
+    Attributes:
+        max_clients: how many are served at once; further ones are accepted and wait, unread, for
+            their turn. `None` for no limit.
+        idle_timeout: seconds after which a client that sent nothing is closed.
+        grace: seconds that the connected clients have to finish when the server stops.
+
+    Raises:
+        ValueError: a limit that cannot be kept.
+    """
+
+    max_clients: int | None = None
+    idle_timeout: float = math.inf
+    grace: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.max_clients is not None and self.max_clients < 1:
+            raise ValueError(f"max_clients must be at least 1, not {self.max_clients}")
+        if not self.idle_timeout > 0:
+            raise ValueError(f"idle_timeout must be more than 0 seconds, not {self.idle_timeout}")
+        if not self.grace >= 0:
+            raise ValueError(f"grace must be 0 seconds or more, not {self.grace}")
+
+
+async def serve(
+    port: int = DEFAULT_PORT,
+    *,
+    hosts: Sequence[str] = LOOPBACK,
+    limits: Limits = Limits(),
+    observer: ServerObserver = ignore,
+    stop: trio.Event | None = None,
+    task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Echo what TCP clients send, until cancelled or stopped.
+
+    Args:
+        port: the port to listen on; 0 takes a free one, the same for all addresses.
+        hosts: names, IPv4 and IPv6 addresses, with a zone where needed (`fe80::1%eth0`).
+            Addresses of a family that this system lacks are left out, with an event.
+        limits: how many clients, how long they may be idle, how long they have to finish.
+        observer: called with each event. It runs in the event loop and must return at once. What
+            it raises for a client's event ends that client; elsewhere it ends the server.
+        stop: once set, no more clients are accepted, those connected have `limits.grace` seconds
+            to finish, and `serve` returns. Cancelling `serve` ends everything at once instead.
+        task_status: `await nursery.start(serve)` returns the listeners, one for each address.
+
+    Raises:
+        SocketCallError: of `getaddrinfo()`, `socket()` or `bind()`: it cannot listen.
+        ValueError: no hosts at all.
+    """
+    if not hosts:
+        raise ValueError("hosts must name at least one address to listen on")
+    server = _Server(limits, observer)
+    stop = trio.Event() if stop is None else stop
+    endpoints = [one for host in hosts for one in await resolve(host, port)]
+    for attempt in range(_FREE_PORT_ATTEMPTS):
+        try:
+            await server.run(list(dict.fromkeys(endpoints)), stop, task_status)
+        except SocketCallError as exc:
+            taken = port == 0 and exc.errno == errno.EADDRINUSE
+            if not taken or attempt == _FREE_PORT_ATTEMPTS - 1:
+                raise
+        else:
+            return
+
+
+class _Server:
+    """One run of `serve`: its counters, and who is connected."""
+
+    def __init__(self, limits: Limits, observer: ServerObserver) -> None:
+        self._limits = limits
+        self._report = observer
+        self._places = trio.CapacityLimiter(limits.max_clients or math.inf)
+        self._said_full = False
+        self._served = 0
+        self._connected = 0
+        self._echoed = 0
+        self._cut_off = 0
+
+    async def run(
+        self,
+        endpoints: list[Endpoint],
+        stop: trio.Event,
+        task_status: trio.TaskStatus[list[trio.SocketListener]],
+    ) -> None:
+        listening = False
+        try:
+            with ungrouped(SocketCallError):
+                async with trio.open_nursery() as clients:
+                    async with trio.open_nursery() as listeners:
+                        opened = await self._listen(endpoints, listeners, clients)
+                        listening = True
+                        for listener in opened:
+                            name = Endpoint.from_sockaddr(listener.socket.getsockname())
+                            self._report(Listening(name))
+                        task_status.started(opened)
+                        await stop.wait()
+                        listeners.cancel_scope.cancel()
+                    if self._connected:
+                        self._report(Draining(self._connected, self._limits.grace))
+                    clients.cancel_scope.deadline = trio.current_time() + self._limits.grace
+        finally:
+            if listening:
+                self._report(Stopped(self._served, self._echoed, self._cut_off))
+
+    async def _listen(
+        self, endpoints: list[Endpoint], listeners: trio.Nursery, clients: trio.Nursery
+    ) -> list[trio.SocketListener]:
+        """Start a `trio.serve_tcp` for each endpoint whose family this system has."""
+        opened: list[trio.SocketListener] = []
+        missing: list[SocketCallError] = []
+        for host, wanted in endpoints:
+            # The first listener settles the port for all: with port 0, the kernel picked it.
+            port = opened[0].socket.getsockname()[1] if opened else wanted
+            listen = partial(
+                trio.serve_tcp, self._serve_client, port, host=host, handler_nursery=clients
+            )
+            try:
+                opened += await listeners.start(listen)
+            except OSError as exc:
+                error = SocketCallError.opening("bind()", exc, str(Endpoint(host, port)))
+                if not _family_is_missing(error, host):
+                    raise error from exc
+                missing.append(error)
+        if not opened:
+            raise missing[0]
+        for error in missing:
+            self._report(FamilyMissing(error))
+        return opened
+
+    async def _serve_client(self, stream: trio.SocketStream) -> None:
+        """Give a client its turn. Whatever goes wrong with it ends here."""
+        try:
+            local, remote = stream.socket.getsockname(), stream.socket.getpeername()
+        except OSError:
+            return  # reset before it was accepted: like ECONNABORTED, it never was a client
+        if self._places.available_tokens >= 1:
+            self._said_full = False
+        elif not self._said_full:
+            self._said_full = True
+            self._report(ClientsWaiting(int(self._places.total_tokens)))
+        async with stream, self._places:
+            self._served += 1
+            self._connected += 1
+            await self._echo(
+                stream,
+                Connection(
+                    self._served, Endpoint.from_sockaddr(local), Endpoint.from_sockaddr(remote)
+                ),
+            )
+
+    async def _echo(self, stream: trio.SocketStream, connection: Connection) -> None:
+        """Echo within the client's own nursery, and report how that ended.
+
+        Leaving the nursery means that nothing of the client is left; its cancel scope is the
+        client's time limit.
+        """
+        idle_timeout = self._limits.idle_timeout
+
+        def received(data: bytes) -> None:
+            if idle_timeout != math.inf:
+                nursery.cancel_scope.deadline = trio.current_time() + idle_timeout
+            self._report(DataReceived(connection, data))
+
+        relay = Relay(stream, received)
+        try:
+            self._report(ClientConnected(connection))
+            with ungrouped(SocketCallError):
+                async with stream, trio.open_nursery() as nursery:
+                    nursery.cancel_scope.deadline = trio.current_time() + idle_timeout
+                    await relay.run()
+            if nursery.cancel_scope.cancelled_caught:
+                self._report(ClientIdle(connection, idle_timeout))
+        except Exception as exc:  # noqa: BLE001  the crash boundary: only this client ends
+            self._report(ClientFailed(connection, exc))
+        except BaseException:
+            self._cut_off += 1
+            raise
+        finally:
+            self._connected -= 1
+            self._echoed += relay.echoed
+            self._report(ClientClosed(connection, relay.echoed))
+
+
+def _family_is_missing(error: SocketCallError, host: str) -> bool:
+    """Tell a system without IPv4 or IPv6 from an address that is not this machine's."""
+    if error.errno in (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):
+        return True
+    return error.errno == errno.EADDRNOTAVAIL and host in LOOPBACK

@@ -1,0 +1,334 @@
+r"""Events become the lines a person reads, in that person's language and safe for a terminal.
+
+What a peer sent is decoded piece by piece, so that a character split over two receives appears
+once, whole. Whatever could move the cursor, hide text or look like another line is written as an
+escape: `\x1b`, `\u202e`. Every line on the screen that shows a client's text begins with that
+client's prefix.
+"""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import socket
+import sys
+import unicodedata
+from typing import TYPE_CHECKING
+
+from .errors import SocketCallError
+from .events import (
+    ClientClosed,
+    ClientConnected,
+    ClientEvent,
+    ClientFailed,
+    ClientIdle,
+    ClientsWaiting,
+    Connection,
+    DataReceived,
+    DataSent,
+    Draining,
+    EchoReceived,
+    FamilyMissing,
+    Listening,
+    ServerEvent,
+    Stopped,
+)
+from .exact import IncompleteReceiveError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from gettext import NullTranslations
+
+    from .addresses import Endpoint
+
+# A received piece is written out in parts of this many bytes, so that whoever shows a large one
+# can let others run in between: bytes that are no text cost a microsecond each.
+_PART = 8 * 1024
+
+# Joiners hold emoji together and do nothing else; of the other invisible characters, some turn
+# the direction of what follows, and none is missed.
+_HARMLESS = {"\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
+
+
+def N_(message: str) -> str:  # noqa: N802  gettext's own name
+    """Mark a message for translation that is translated where it is used."""
+    return message
+
+
+# The words of POSIX, the same on every system.
+_REASONS = {
+    errno.EACCES: N_("Permission denied"),
+    errno.EADDRINUSE: N_("Address already in use"),
+    errno.EADDRNOTAVAIL: N_("Cannot assign requested address"),
+    errno.EAFNOSUPPORT: N_("Address family not supported by protocol"),
+    errno.ECONNABORTED: N_("Software caused connection abort"),
+    errno.ECONNREFUSED: N_("Connection refused"),
+    errno.ECONNRESET: N_("Connection reset by peer"),
+    errno.EHOSTUNREACH: N_("No route to host"),
+    errno.EMFILE: N_("Too many open files"),
+    errno.ENETUNREACH: N_("Network is unreachable"),
+    errno.ENFILE: N_("Too many open files in system"),
+    errno.ENOBUFS: N_("No buffer space available"),
+    errno.EPIPE: N_("Broken pipe"),
+    errno.ETIMEDOUT: N_("Connection timed out"),
+}
+_LOOKUP_REASONS = {
+    socket.EAI_AGAIN: N_("Temporary failure in name resolution"),
+    socket.EAI_FAMILY: N_("The host has no address of that family"),
+    socket.EAI_NODATA: N_("The host has no address of that family"),
+    socket.EAI_NONAME: N_("No such host is known"),
+}
+if sys.platform != "win32":
+    _LOOKUP_REASONS[socket.EAI_ADDRFAMILY] = N_("The host has no address of that family")
+
+
+def _escape(character: str) -> str:
+    """Write a character that must not reach a terminal as what Python would write."""
+    if character in _HARMLESS or character.isprintable():
+        return character
+    if unicodedata.category(character) == "Zs":
+        return character  # spaces, such as the wide one of Chinese, Japanese and Korean text
+    return character.encode("unicode_escape").decode("ascii")
+
+
+class _Escapes(dict[int, str]):
+    """The table for `str.translate`: small, since a peer chooses what is looked up."""
+
+    def __missing__(self, code: int) -> str:
+        return _escape(chr(code))
+
+
+_ESCAPES = _Escapes({code: _escape(chr(code)) for code in range(256)})
+
+
+def safe(text: str) -> str:
+    r"""Escape what could drive a terminal or break the line, such as `\n`, `\x1b` or `\u202e`."""
+    return text if text.isprintable() else text.translate(_ESCAPES)
+
+
+def checked_encoding(name: str) -> str:
+    """Return the name of a text encoding that this module can work with.
+
+    Raises:
+        LookupError: there is no such encoding, or it is none for text.
+    """
+    try:
+        "line\n".encode(name)
+        decoder = codecs.getincrementaldecoder(name)("backslashreplace")
+        decoder.decode(b"\xff\n", final=True)
+    except (LookupError, ValueError, TypeError) as exc:
+        raise LookupError(f"unknown text encoding: {safe(name)}") from exc
+    return name
+
+
+class _Text:
+    """What one client sends, as screen lines."""
+
+    def __init__(self, prefix: str, encoding: str) -> None:
+        self._prefix = prefix
+        self._decoder = codecs.getincrementaldecoder(encoding)("backslashreplace")
+        self._carriage_return = ""
+        # The last piece ended amid a line: a newline that comes next ends that one.
+        self._unfinished = False
+
+    def lines(self, data: bytes, *, final: bool = False) -> Iterator[str]:
+        on_screen = False  # the current line's prefix was written, its newline was not
+        for start in range(0, len(data) or 1, _PART):
+            last = start + _PART >= len(data)
+            text = self._decode(data[start : start + _PART], final=final and last)
+            out: list[str] = []
+            *ended, rest = text.split("\n")
+            for line in ended:
+                if line or not self._unfinished:
+                    out.append(line if on_screen else self._prefix + line)
+                    on_screen = True
+                if on_screen:
+                    out.append("\n")
+                on_screen = self._unfinished = False
+            if rest:
+                out.append(rest if on_screen else self._prefix + rest)
+                on_screen = self._unfinished = True
+            yield "".join(out)
+        if on_screen:
+            yield "\n"
+
+    def _decode(self, data: bytes, *, final: bool) -> str:
+        """Decode and escape; a newline is the only control character left."""
+        text = self._carriage_return + self._decoder.decode(data, final)
+        self._carriage_return = ""
+        if text.endswith("\r") and not final:
+            self._carriage_return = "\r"  # it may be half of a CRLF
+            text = text[:-1]
+        return "\n".join(map(safe, text.replace("\r\n", "\n").split("\n")))
+
+
+class Transcript:
+    """Writes events as the lecture's screen lines.
+
+    Args:
+        translations: the language, from `language.translations`.
+        encoding: of the text that peers send; bytes that are none in it are escaped.
+    """
+
+    def __init__(self, translations: NullTranslations, encoding: str) -> None:
+        self._encoding = encoding
+        self._texts: dict[int, _Text] = {}
+        self._ = translations.gettext
+        self._ngettext = translations.ngettext
+
+    def forget(self) -> None:
+        """Start afresh with every client, after events were left out."""
+        self._texts.clear()
+
+    def lines(self, event: ServerEvent | ClientEvent) -> Iterator[str]:
+        r"""Write an event: parts of text that together are whole lines, ending in `\n`."""
+        _ = self._
+        match event:
+            case Listening(endpoint):
+                yield self._place(
+                    _("[TCP server] listening: IP address={host}, port={port}"), endpoint
+                )
+            case FamilyMissing(error):
+                yield self.describe(error) + "\n"
+            case ClientsWaiting(max_clients):
+                text = self._ngettext(
+                    "[TCP server] {count} client is served; the next ones wait for their turn",
+                    "[TCP server] {count} clients are served; the next ones wait for their turn",
+                    max_clients,
+                )
+                yield text.format(count=max_clients) + "\n"
+            case ClientConnected(connection):
+                yield "\n" + self._place(
+                    _("[TCP server] client connected: IP address={host}, port={port}"),
+                    connection.remote,
+                )
+            case DataReceived(connection, data):
+                yield from self._text(connection).lines(data)
+            case ClientFailed(connection, error):
+                yield from self._end(connection)
+                yield self.describe(error) + "\n"
+            case ClientIdle(connection, idle_timeout):
+                yield from self._end(connection)
+                text = _("[recv()] nothing received for {seconds:g} s")
+                yield text.format(seconds=idle_timeout) + "\n"
+            case ClientClosed(connection):
+                yield from self._end(connection)
+                yield self._place(
+                    _("[TCP server] client closed: IP address={host}, port={port}"),
+                    connection.remote,
+                )
+            case Draining(clients, grace):
+                text = self._ngettext(
+                    "[TCP server] stopping: {count} client has {seconds:g} s to finish",
+                    "[TCP server] stopping: {count} clients have {seconds:g} s to finish",
+                    clients,
+                )
+                yield text.format(count=clients, seconds=grace) + "\n"
+            case Stopped(clients, echoed, cut_off):
+                yield self._stopped(clients, echoed, cut_off)
+            case DataSent(count):
+                text = self._ngettext(
+                    "[TCP client] {count} byte sent.", "[TCP client] {count} bytes sent.", count
+                )
+                yield text.format(count=count) + "\n"
+            case EchoReceived(data):
+                yield from self._echo(data)
+
+    def dropped(self, count: int) -> str:
+        """Say that lines are missing here, because the screen was slower than the echo."""
+        text = self._ngettext(
+            "[TCP server] {count} line not shown: the screen is slower than the echo",
+            "[TCP server] {count} lines not shown: the screen is slower than the echo",
+            count,
+        )
+        return text.format(count=count) + "\n"
+
+    @property
+    def prompt(self) -> str:
+        """What stands before the cursor when the client waits for a line."""
+        return self._("[data to send] ")
+
+    def closed_by_server(self) -> str:
+        """Say that the server ended the connection while the client waited for a line."""
+        return self._("[recv()] connection closed by the server")
+
+    def timed_out(self, received: int, expected: int) -> str:
+        """Say that an echo did not come back whole in time."""
+        text = self._("[recv()] timed out after {received} of {expected} bytes")
+        return text.format(received=received, expected=expected)
+
+    def interrupted(self, received: int, expected: int) -> str:
+        """Say that the user left before an echo had come back whole."""
+        text = self._("[recv()] interrupted after {received} of {expected} bytes")
+        return text.format(received=received, expected=expected)
+
+    def differs(self, sent: bytes, received: bytes) -> str:
+        """Say where an echo is not what was sent."""
+        at = next(i for i, (a, b) in enumerate(zip(sent, received, strict=True)) if a != b)
+        text = self._(
+            "[TCP client] the echo differs from byte {number} on: "
+            "sent 0x{sent:02x}, received 0x{received:02x}"
+        )
+        return text.format(number=at + 1, sent=sent[at], received=received[at])
+
+    def cannot_express(self, error: UnicodeEncodeError) -> str:
+        """Say which character of a line the encoding lacks."""
+        character = error.object[error.start]
+        text = self._("[encode()] {encoding} cannot express {character} (U+{code:04X})")
+        return text.format(
+            encoding=safe(error.encoding), character=safe(character), code=ord(character)
+        )
+
+    def describe(self, error: Exception) -> str:
+        """Say in one line which call failed, why, and on what."""
+        if isinstance(error, IncompleteReceiveError):
+            text = self._("[recv()] connection closed after {received} of {expected} bytes")
+            return text.format(received=len(error.partial), expected=error.expected)
+        if isinstance(error, SocketCallError):
+            place = "" if error.where is None else f": {safe(error.where)}"
+            return f"[{error.call}] {self._reason(error)}{place}"
+        # The network is never the cause of these: it is a bug, to be reported with its name.
+        return self._("internal error: {error}").format(error=safe(repr(error)))
+
+    def _reason(self, error: SocketCallError) -> str:
+        by_number = _LOOKUP_REASONS if isinstance(error.reason, socket.gaierror) else _REASONS
+        message = by_number.get(error.errno or 0)
+        return safe(error.strerror or "") if message is None else self._(message)
+
+    def _place(self, text: str, endpoint: Endpoint) -> str:
+        return text.format(host=safe(endpoint.host), port=endpoint.port) + "\n"
+
+    def _stopped(self, clients: int, echoed: int, cut_off: int) -> str:
+        served = self._ngettext(
+            "[TCP server] stopped: {count} client served",
+            "[TCP server] stopped: {count} clients served",
+            clients,
+        ).format(count=clients)
+        size = self._ngettext("{count} byte echoed", "{count} bytes echoed", echoed).format(
+            count=echoed
+        )
+        parts = [served, size]
+        if cut_off:
+            text = self._ngettext("{count} client cut off", "{count} clients cut off", cut_off)
+            parts.append(text.format(count=cut_off))
+        return ", ".join(parts) + "\n"
+
+    def _echo(self, data: bytes) -> Iterator[str]:
+        text = self._ngettext(
+            "[TCP client] {count} byte received.", "[TCP client] {count} bytes received.", len(data)
+        )
+        yield text.format(count=len(data)) + "\n"
+        shown = safe(data.decode(self._encoding, "backslashreplace"))
+        yield self._("[received data] {text}").format(text=shown) + "\n"
+
+    def _text(self, connection: Connection) -> _Text:
+        if connection.number not in self._texts:
+            prefix = f"[TCP/{connection.remote}] "
+            self._texts[connection.number] = _Text(safe(prefix), self._encoding)
+        return self._texts[connection.number]
+
+    def _end(self, connection: Connection) -> Iterator[str]:
+        """Write what is left of a client's text: half a character that never became whole."""
+        text = self._texts.pop(connection.number, None)
+        if text is not None:
+            yield from text.lines(b"", final=True)
