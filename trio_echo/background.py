@@ -43,7 +43,7 @@ class BackgroundServer:
         port: int = 0,
         *,
         hosts: Sequence[str] = LOOPBACK,
-        limits: Limits = Limits(grace=0),  # noqa: B008  frozen
+        limits: Limits = Limits(grace=0),
         observer: ServerObserver = ignore,
     ) -> None:
         self._port = port

@@ -66,17 +66,17 @@ class SocketCallError(OSError):
 def ungrouped(*kinds: type[Exception]) -> Iterator[None]:
     """Let an exception of these kinds leave the nurseries inside as itself, not in a group.
 
-    Of several, the first is raised: they are one broken connection, seen from two tasks. A group
-    that holds anything else passes whole.
+    Of several, one is raised: they are one broken connection, seen from two tasks. Earlier kinds
+    tell more than later ones. A group that holds anything else passes whole.
     """
-    first: BaseException | None = None
+    error: BaseException | None = None
     try:
         yield
     except BaseExceptionGroup as group:
         if group.split(kinds)[1] is not None:
             raise
-        first = group
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-    if first is not None:
-        raise first
+        error = next(filter(None, map(group.subgroup, kinds)))
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+    if error is not None:
+        raise error

@@ -1,0 +1,168 @@
+"""What several tests use: a server's events to wait for, and the command line as a process."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from typing import IO, TYPE_CHECKING, TypeVar
+
+import trio
+
+from trio_echo import Endpoint
+from trio_echo.events import ServerEvent
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+EventT = TypeVar("EventT", bound=ServerEvent)
+
+# Nothing here takes this long; a test that is about to fail does.
+PATIENCE = 30.0
+
+
+class Events:
+    """An observer that keeps the events, and lets a test wait for them in order."""
+
+    def __init__(self) -> None:
+        self.seen: list[ServerEvent] = []
+        self._arrived = trio.Event()
+        self._read = 0
+
+    def __call__(self, event: ServerEvent) -> None:
+        self.seen.append(event)
+        self._arrived.set()
+
+    async def wait(self, kind: type[EventT]) -> EventT:
+        """Wait for the next event of a kind; those before it are passed over."""
+        with trio.fail_after(PATIENCE):
+            while True:
+                while self._read < len(self.seen):
+                    event = self.seen[self._read]
+                    self._read += 1
+                    if isinstance(event, kind):
+                        return event
+                self._arrived = trio.Event()
+                await self._arrived.wait()
+
+
+class Process:
+    """`python -m trio_echo …` as a process, whose lines a test waits for.
+
+    Args:
+        arguments: the words of the command line.
+        env: changes to the environment; the language is English unless they say otherwise.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        stdin: int | IO[bytes] = subprocess.DEVNULL,
+        stdout: int | IO[bytes] = subprocess.PIPE,
+        prefix: tuple[str, ...] = (),
+    ) -> None:
+        neutral = {name: value for name, value in os.environ.items() if name != "LANGUAGE"}
+        self.popen = subprocess.Popen(
+            [*prefix, sys.executable, "-m", "trio_echo", *arguments],
+            env={**neutral, "LC_ALL": "C.UTF-8", **(env or {})},
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+        )
+        self.out = Lines(self.popen.stdout)
+        self.err = Lines(self.popen.stderr)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.popen.poll() is None:
+            self.popen.kill()
+        self.wait()
+        if self.popen.stdin is not None:
+            self.popen.stdin.close()
+
+    def wait(self) -> int:
+        """Wait for its end; returns the exit status."""
+        status = self.popen.wait(PATIENCE)
+        self.out.finish()
+        self.err.finish()
+        return status
+
+    def stop(self) -> int:
+        """Send it SIGINT and wait for its end; returns the exit status."""
+        self.popen.send_signal(signal.SIGINT)
+        return self.wait()
+
+    def endpoints(self) -> list[Endpoint]:
+        """Wait for the listening lines of both families."""
+        lines = [self.out.expect(r"listening: IP address=(.*), port=(\d+)") for _ in range(2)]
+        return [Endpoint(line[1], int(line[2])) for line in lines]
+
+
+class Lines:
+    """The lines that a process writes, read by a thread so that a test can wait with a limit."""
+
+    def __init__(self, stream: IO[bytes] | None) -> None:
+        self.seen: list[str] = []
+        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        if stream is not None:
+            self._thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
+            self._thread.start()
+
+    @property
+    def text(self) -> str:
+        return "".join(self.seen)
+
+    def expect(self, pattern: str) -> re.Match[str]:
+        """Wait for a line in which the pattern is found; those before it are passed over."""
+        while (line := self._queue.get(timeout=PATIENCE)) is not None:
+            if found := re.search(pattern, line):
+                return found
+        raise AssertionError(f"no line with {pattern!r}:\n{self.text}")
+
+    def finish(self) -> None:
+        if self._thread is not None:
+            self._thread.join(PATIENCE)
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with stream:
+            for line in stream:
+                text = line.decode("utf-8", "backslashreplace")
+                self.seen.append(text)
+                self._queue.put(text)
+        self._queue.put(None)
+
+
+def reset(sock: socket.socket) -> None:
+    """Close a socket with RST instead of FIN."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def receive_all(sock: socket.socket) -> bytes:
+    """Receive until the end of the stream."""
+    return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True

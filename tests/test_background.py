@@ -1,0 +1,102 @@
+"""The server for synchronous code, used as its users do: with plain blocking sockets."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+
+import pytest
+from support import has_ipv6, receive_all
+
+from trio_echo import BackgroundServer, ClientClosed, Limits, SocketCallError, Stopped
+from trio_echo.events import Listening, ServerEvent
+
+
+def test_plain_sockets_are_served_on_every_address() -> None:
+    with BackgroundServer() as server:
+        assert len(server.addresses) == 1 + has_ipv6()
+        for address in server.addresses:
+            with socket.create_connection(address) as sock:
+                sock.sendall(b"hello")
+                sock.shutdown(socket.SHUT_WR)
+                assert receive_all(sock) == b"hello"
+
+
+def test_it_is_listening_inside_the_block_and_gone_after_it(host: str) -> None:
+    with BackgroundServer(hosts=[host]) as server:
+        (address,) = server.addresses
+        with socket.create_connection(address) as sock:
+            sock.sendall(b"x")
+            assert sock.recv(1) == b"x"
+    assert not any(one.name == "trio_echo.BackgroundServer" for one in threading.enumerate())
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+
+
+def test_clients_still_connected_are_cut_off_at_the_end_of_the_block(host: str) -> None:
+    events: list[ServerEvent] = []
+    with BackgroundServer(hosts=[host], observer=events.append) as server:
+        sock = socket.create_connection(server.addresses[0])
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+    with sock:
+        assert sock.recv(1) == b""
+    assert isinstance(events[0], Listening)
+    assert isinstance(events[-2], ClientClosed)
+    assert events[-1] == Stopped(clients=1, echoed=1, cut_off=1)
+
+
+def test_with_a_grace_period_the_end_of_the_block_waits_for_clients(host: str) -> None:
+    with BackgroundServer(hosts=[host], limits=Limits(grace=30)) as server:
+        sock = socket.create_connection(server.addresses[0])
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+        finished: list[bytes] = []
+
+        def finish_after_the_listener_is_gone() -> None:
+            while True:
+                try:
+                    socket.create_connection(server.addresses[0]).close()
+                except OSError:
+                    break
+            with sock:
+                sock.sendall(b"later")
+                sock.shutdown(socket.SHUT_WR)
+                finished.append(receive_all(sock))
+
+        thread = threading.Thread(target=finish_after_the_listener_is_gone)
+        thread.start()
+    thread.join()
+    assert finished == [b"later"]
+
+
+def test_a_port_in_use_is_an_error_where_the_block_begins(host: str) -> None:
+    with BackgroundServer(hosts=[host]) as server:
+        second = BackgroundServer(server.addresses[0].port, hosts=[host])
+        with pytest.raises(SocketCallError) as failure, second:
+            pass
+    assert (failure.value.call, failure.value.errno) == ("bind()", errno.EADDRINUSE)
+
+
+def test_what_fails_in_its_thread_is_raised_where_the_block_ends(host: str) -> None:
+    failed = threading.Event()
+
+    def observe(event: ServerEvent) -> None:
+        if isinstance(event, ClientClosed):
+            failed.set()
+            raise RuntimeError("bug")
+
+    server = BackgroundServer(hosts=[host], observer=observe)
+    with (
+        pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match="bug"), flatten_subgroups=True),
+        server,
+    ):
+        socket.create_connection(server.addresses[0]).close()
+        assert failed.wait(30)
+
+
+def test_it_is_started_once_only(host: str) -> None:
+    server = BackgroundServer(hosts=[host])
+    with server, pytest.raises(RuntimeError, match="started before"), server:
+        pass

@@ -1,0 +1,395 @@
+"""The server over real sockets, on both families."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from support import Events, has_ipv6, reset
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+import trio_echo
+from trio_echo import (
+    ClientClosed,
+    ClientConnected,
+    ClientFailed,
+    ClientIdle,
+    ClientsWaiting,
+    DataReceived,
+    Draining,
+    Endpoint,
+    FamilyMissing,
+    Limits,
+    Listening,
+    SocketCallError,
+    Stopped,
+    connect,
+    receive_exactly,
+    serve,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+
+class Server:
+    """A running `serve`, with what a test needs to know of it."""
+
+    def __init__(self, port: int, events: Events, stop: trio.Event) -> None:
+        self.port = port
+        self.events = events
+        self.stop = stop
+        self.stopped = trio.Event()
+
+    async def drained(self) -> Stopped:
+        self.stop.set()
+        return await self.events.wait(Stopped)
+
+
+@asynccontextmanager
+async def serving(host: str, limits: Limits = Limits()) -> AsyncIterator[Server]:
+    async with trio.open_nursery() as nursery:
+        events, stop = Events(), trio.Event()
+        listeners = await nursery.start(
+            partial(serve, 0, hosts=[host], limits=limits, observer=events, stop=stop)
+        )
+        yield Server(listeners[0].socket.getsockname()[1], events, stop)
+        nursery.cancel_scope.cancel()
+
+
+def plain_socket(host: str, port: int) -> socket.socket:
+    return socket.create_connection((host, port))
+
+
+async def test_each_client_gets_its_own_bytes_back(host: str) -> None:
+    async with serving(host) as server, trio.open_nursery() as nursery:
+
+        async def client(number: int) -> None:
+            message = bytes([number]) * (number * 1000 + 1)
+            async with await connect(host, server.port) as client:
+                for _ in range(5):
+                    assert await client.echo(message) == message
+
+        for number in range(20):
+            nursery.start_soon(client, number)
+
+
+async def test_it_listens_on_both_families_with_the_same_free_port() -> None:
+    if not has_ipv6():
+        pytest.skip("this system has no IPv6 loopback")
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(serve, 0)
+        names = [Endpoint.from_sockaddr(one.socket.getsockname()) for one in listeners]
+        assert [name.host for name in names] == ["127.0.0.1", "::1"]
+        assert names[0].port == names[1].port != 0
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_free_port_that_is_taken_on_the_second_address_is_given_up_for_another() -> None:
+    if not has_ipv6():
+        pytest.skip("this system has no IPv6 loopback")
+    attempts: list[int] = []
+    original = trio.open_tcp_listeners
+
+    async def open_once_taken(
+        port: int, *, host: str | None = None, backlog: int | None = None
+    ) -> list[trio.SocketListener]:
+        if host == "::1":
+            attempts.append(port)
+            if len(attempts) == 1:
+                raise OSError(errno.EADDRINUSE, "Address already in use")
+        return await original(port, host=host, backlog=backlog)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trio, "open_tcp_listeners", open_once_taken)
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(serve, 0)
+            assert len(listeners) == 2
+            assert len(attempts) == 2
+            assert listeners[0].socket.getsockname()[1] == attempts[1]
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_client_that_ends_its_side_gets_everything_back_before_the_end(host: str) -> None:
+    async with serving(host) as server:
+        stream = await trio.open_tcp_stream(host, server.port)
+        message = bytes(range(256)) * 40_000
+
+        async def send() -> None:
+            await stream.send_all(message)
+            await stream.send_eof()
+
+        async with stream, trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            assert await receive_exactly(stream, len(message)) == message
+            assert await stream.receive_some() == b""
+
+
+async def test_the_events_of_a_client_tell_its_story(host: str) -> None:
+    async with serving(host) as server:
+        listening = await server.events.wait(Listening)
+        assert listening.endpoint == (host, server.port)
+        async with await connect(host, server.port) as client:
+            assert await client.echo(b"hello") == b"hello"
+            assert isinstance(client.stream, trio.SocketStream)
+            mine = Endpoint.from_sockaddr(client.stream.socket.getsockname())
+        closed = await server.events.wait(ClientClosed)
+        connection = closed.connection
+        assert connection == trio_echo.Connection(1, listening.endpoint, mine)
+        assert server.events.seen[1:] == [
+            ClientConnected(connection),
+            DataReceived(connection, b"hello"),
+            ClientClosed(connection, echoed=5),
+        ]
+
+
+async def test_a_client_that_resets_ends_alone(host: str) -> None:
+    async with serving(host) as server, await connect(host, server.port) as other:
+        rude = plain_socket(host, server.port)
+        assert await other.echo(b"before") == b"before"
+        reset(rude)
+        failed = await server.events.wait(ClientFailed)
+        assert isinstance(failed.error, SocketCallError)
+        assert (failed.error.call, failed.error.errno) == ("recv()", errno.ECONNRESET)
+        assert (await server.events.wait(ClientClosed)).connection == failed.connection
+        assert await other.echo(b"after") == b"after"
+
+
+async def test_a_client_that_resets_before_it_is_accepted_is_no_client(host: str) -> None:
+    async with serving(host) as server:
+        for _ in range(10):
+            # Nothing runs in between: the kernel completes and resets it in the accept queue.
+            reset(plain_socket(host, server.port))
+        async with await connect(host, server.port) as client:
+            assert await client.echo(b"alive") == b"alive"
+        assert await server.drained() == Stopped(clients=1, echoed=5, cut_off=0)
+
+
+async def test_a_client_that_never_receives_holds_up_nobody(host: str) -> None:
+    async with serving(host) as server, await connect(host, server.port) as other:
+        greedy = await trio.open_tcp_stream(host, server.port)
+        async with greedy, trio.open_nursery() as nursery:
+            nursery.start_soon(greedy.send_all, bytes(100_000_000))
+            # Nothing moves any more once both directions are full: the server is stuck with it.
+            await wait_all_tasks_blocked(cushion=0.1)
+            for _ in range(10):
+                assert await other.echo(b"x" * 1000) == b"x" * 1000
+            nursery.cancel_scope.cancel()
+        received = sum(
+            len(event.data) for event in server.events.seen if isinstance(event, DataReceived)
+        )
+        assert 65536 < received < 100_000_000
+
+
+async def test_an_observer_that_fails_on_a_client_ends_only_that_client(host: str) -> None:
+    failures: list[ClientFailed] = []
+
+    def observe(event: object) -> None:
+        if isinstance(event, DataReceived) and event.data == b"bad":
+            raise RuntimeError("bug")
+        if isinstance(event, ClientFailed):
+            failures.append(event)
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(serve, 0, hosts=[host], observer=observe))
+        port = listeners[0].socket.getsockname()[1]
+        async with await connect(host, port) as good, await connect(host, port) as bad:
+            with pytest.raises((trio_echo.IncompleteReceiveError, SocketCallError)):
+                await bad.echo(b"bad")
+            assert await good.echo(b"good") == b"good"
+        nursery.cancel_scope.cancel()
+    (failure,) = failures
+    assert isinstance(failure.error, ExceptionGroup)
+    assert failure.error.subgroup(RuntimeError) is not None
+
+
+async def test_what_an_observer_raises_elsewhere_is_not_lost() -> None:
+    def observe(event: object) -> None:
+        if isinstance(event, Listening):
+            raise RuntimeError("bug")
+
+    with pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match="bug"), flatten_subgroups=True):
+        await serve(0, hosts=["127.0.0.1"], observer=observe)
+
+
+async def test_an_excess_client_waits_for_its_turn_and_that_is_said_once(host: str) -> None:
+    async with serving(host, Limits(max_clients=1)) as server:
+        first = await connect(host, server.port)
+        await server.events.wait(ClientConnected)
+        waiting = [await connect(host, server.port) for _ in range(2)]
+        assert await server.events.wait(ClientsWaiting) == ClientsWaiting(max_clients=1)
+        assert await first.echo(b"mine") == b"mine"
+        await wait_all_tasks_blocked()
+        kinds = [type(event) for event in server.events.seen]
+        assert kinds.count(ClientConnected) == 1
+        assert kinds.count(ClientsWaiting) == 1
+
+        await first.aclose()
+        for client in waiting:
+            async with client:
+                assert await client.echo(b"my turn") == b"my turn"
+        assert await server.drained() == Stopped(clients=3, echoed=18, cut_off=0)
+
+
+async def test_places_that_fill_up_again_are_said_again(host: str) -> None:
+    async with serving(host, Limits(max_clients=1)) as server:
+        for _ in range(2):
+            first = await connect(host, server.port)
+            await server.events.wait(ClientConnected)
+            second = await connect(host, server.port)
+            await server.events.wait(ClientsWaiting)
+            await first.aclose()
+            await server.events.wait(ClientClosed)
+            await second.aclose()
+            await server.events.wait(ClientClosed)
+
+
+async def test_an_idle_client_is_closed_and_an_active_one_is_not(
+    host: str, mock_clock: MockClock
+) -> None:
+    limits = Limits(idle_timeout=10)
+    async with serving(host, limits) as server, await connect(host, server.port) as client:
+        for _ in range(3):
+            assert await client.echo(b"still here") == b"still here"
+            mock_clock.jump(9)
+        mock_clock.jump(2)
+        idle = await server.events.wait(ClientIdle)
+        assert idle.idle_timeout == 10
+        assert await server.events.wait(ClientClosed) == ClientClosed(idle.connection, 30)
+        await client.wait_closed()
+
+
+async def test_stopping_accepts_no_more_and_lets_clients_finish(
+    host: str, mock_clock: MockClock
+) -> None:
+    async with serving(host, Limits(grace=5)) as server:
+        client = await connect(host, server.port)
+        await server.events.wait(ClientConnected)
+        server.stop.set()
+        assert await server.events.wait(Draining) == Draining(clients=1, grace=5)
+        with pytest.raises(SocketCallError) as refused:
+            await connect(host, server.port)
+        assert refused.value.errno == errno.ECONNREFUSED
+        mock_clock.jump(4)
+        assert await client.echo(b"unhurried") == b"unhurried"
+        await client.aclose()
+        assert await server.events.wait(Stopped) == Stopped(clients=1, echoed=9, cut_off=0)
+
+
+async def test_a_client_that_outstays_the_grace_period_is_cut_off(
+    host: str, mock_clock: MockClock
+) -> None:
+    async with serving(host, Limits(grace=5)) as server, await connect(host, server.port) as client:
+        assert await client.echo(b"hello") == b"hello"
+        server.stop.set()
+        await server.events.wait(Draining)
+        mock_clock.jump(5)
+        assert await server.events.wait(Stopped) == Stopped(clients=1, echoed=5, cut_off=1)
+        await client.wait_closed()
+
+
+async def test_without_clients_it_stops_at_once(host: str, mock_clock: MockClock) -> None:
+    async with serving(host, Limits(grace=5)) as server:
+        assert await server.drained() == Stopped(clients=0, echoed=0, cut_off=0)
+        assert not any(isinstance(event, Draining) for event in server.events.seen)
+
+
+async def test_cancelling_ends_everything_at_once(host: str) -> None:
+    events = Events()
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(serve, 0, hosts=[host], observer=events))
+        client = await connect(host, listeners[0].socket.getsockname()[1])
+        await events.wait(ClientConnected)
+        nursery.cancel_scope.cancel()
+    assert events.seen[-1] == Stopped(clients=1, echoed=0, cut_off=1)
+    async with client:
+        await client.wait_closed()
+
+
+async def test_a_port_in_use_is_one_typed_error_even_from_a_nursery(host: str) -> None:
+    async with serving(host) as server, trio.open_nursery() as nursery:
+        with pytest.raises(SocketCallError) as failure:
+            await nursery.start(partial(serve, server.port, hosts=[host]))
+        assert str(failure.value) == (
+            f"[bind()] Address already in use: {Endpoint(host, server.port)}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "call"), [("nosuch.invalid", "getaddrinfo()"), ("203.0.113.1", "bind()")]
+)
+async def test_an_address_that_is_not_ours_is_an_error(name: str, call: str) -> None:
+    with pytest.raises(SocketCallError) as failure:
+        await serve(0, hosts=[name])
+    assert failure.value.call == call
+
+
+def without_ipv6(number: int) -> Callable[..., object]:
+    original = trio.open_tcp_listeners
+
+    async def open_ipv4_only(
+        port: int, *, host: str | None = None, backlog: int | None = None
+    ) -> list[trio.SocketListener]:
+        if host == "::1":
+            raise OSError(number, "as on a system without IPv6")
+        return await original(port, host=host, backlog=backlog)
+
+    return open_ipv4_only
+
+
+@pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
+async def test_where_a_family_is_missing_the_other_is_served_and_that_is_said(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trio, "open_tcp_listeners", without_ipv6(number))
+    events = Events()
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(serve, 0, observer=events))
+        (listener,) = listeners
+        missing = await events.wait(FamilyMissing)
+        assert (missing.error.errno, missing.error.where) == (
+            number,
+            f"[::1]:{listener.socket.getsockname()[1]}",
+        )
+        nursery.cancel_scope.cancel()
+
+
+async def test_where_the_only_family_is_missing_that_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trio, "open_tcp_listeners", without_ipv6(errno.EAFNOSUPPORT))
+    with pytest.raises(SocketCallError) as failure:
+        await serve(0, hosts=["::1"])
+    assert failure.value.call == "socket()"
+
+
+async def test_an_address_named_twice_is_listened_on_once() -> None:
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(serve, 0, hosts=["127.0.0.1", "127.0.0.1"]))
+        assert len(listeners) == 1
+        nursery.cancel_scope.cancel()
+
+
+async def test_no_hosts_at_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        await serve(0, hosts=[])
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"max_clients": 0},
+        {"idle_timeout": 0.0},
+        {"idle_timeout": float("nan")},
+        {"grace": -1.0},
+        {"grace": float("nan")},
+    ],
+)
+def test_a_limit_that_cannot_be_kept_is_refused(limits: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(limits))):
+        Limits(**limits)  # type: ignore[arg-type]
