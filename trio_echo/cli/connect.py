@@ -81,18 +81,19 @@ async def _run(
     timeout: float,  # noqa: ASYNC109  it limits each step, not this function
 ) -> int:
     screen = Screen(transcript)
-    session = _Session(screen, transcript, encoding, timeout)
+    leaving = trio.CancelScope()
+    session = _Session(screen, transcript, encoding, timeout, leaving)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(screen.run)
-        with trio.CancelScope() as scope:
-            await nursery.start(_cancel_on_signal, scope)
+        with leaving:
+            await nursery.start(_cancel_on_signal, leaving)
             try:
                 await session.run(endpoint, family)
             except _FailedError as exc:
                 session.fail(str(exc))
             except (OSError, IncompleteReceiveError) as exc:
                 session.fail(transcript.describe(exc))
-        with trio.move_on_after(1 if scope.cancelled_caught else math.inf):
+        with trio.move_on_after(1 if leaving.cancelled_caught else math.inf):
             await screen.flush()
         nursery.cancel_scope.cancel()
     return session.status
@@ -115,13 +116,19 @@ class _Session:
     """
 
     def __init__(
-        self, screen: Screen, transcript: Transcript, encoding: str, timeout: float
+        self,
+        screen: Screen,
+        transcript: Transcript,
+        encoding: str,
+        timeout: float,
+        leaving: trio.CancelScope,
     ) -> None:
         self.status = 1
         self._screen = screen
         self._transcript = transcript
         self._encoding = encoding
         self._timeout = timeout
+        self._leaving = leaving
         self._console = Console()
 
     def fail(self, line: str) -> None:
@@ -189,14 +196,15 @@ class _Session:
             raise _FailedError(self._transcript.cannot_express(exc)) from exc
 
     async def _exchange(self, client: EchoClient, data: bytes) -> None:
+        received = None
         try:
             with trio.fail_after(self._timeout):
                 received = await client.echo(data)
         except trio.TooSlowError:
             text = self._transcript.timed_out(len(client.buffered), len(data))
             raise _FailedError(text) from None
-        except trio.Cancelled:
-            self.fail(self._transcript.interrupted(len(client.buffered), len(data)))
-            raise
+        finally:
+            if received is None and self._leaving.cancel_called:
+                self.fail(self._transcript.interrupted(len(client.buffered), len(data)))
         if received != data:
             self.fail(self._transcript.differs(data, received))

@@ -52,7 +52,11 @@ class Console:
             return await trio.to_thread.run_sync(_input, prompt, abandon_on_cancel=True)
         while (end := self._buffer.find(b"\n", self._searched)) < 0:
             self._searched = len(self._buffer)
-            data = await trio.to_thread.run_sync(_read, abandon_on_cancel=True)
+            # A line that is there already wins over a server that has just left.
+            if _is_ready():
+                data = _read()
+            else:
+                data = await trio.to_thread.run_sync(_read, abandon_on_cancel=True)
             if not data:
                 return self._take(len(self._buffer)) if self._buffer else None
             self._buffer += data
@@ -64,6 +68,13 @@ class Console:
         del self._buffer[:count]
         self._searched = 0
         return line
+
+
+def _is_ready() -> bool:
+    """Tell whether `_read` returns at once; Windows cannot tell."""
+    if sys.platform == "win32":
+        return False
+    return sys.stdin is None or bool(select.select([sys.stdin], [], [], 0)[0])
 
 
 def _read() -> bytes:

@@ -1,0 +1,362 @@
+"""`python -m trio_echo connect`: at a terminal, and with its input from a pipe."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from support import PATIENCE, Process, has_ipv6, reset
+
+from trio_echo import BackgroundServer, Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+if sys.platform != "win32":
+    import termios
+
+    import pexpect
+
+terminal = pytest.mark.skipif(sys.platform == "win32", reason="pexpect has no terminal on Windows")
+ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+
+SESSION = """
+[data to send] hello
+[TCP client] 5 bytes sent.
+[TCP client] 5 bytes received.
+[received data] hello
+
+[data to send] 한국
+[TCP client] 6 bytes sent.
+[TCP client] 6 bytes received.
+[received data] 한국
+
+[data to send] \n"""
+
+
+@pytest.fixture
+def server() -> Iterator[BackgroundServer]:
+    with BackgroundServer() as server:
+        yield server
+
+
+def piped(data: bytes, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, str, str]:
+    """Run `connect` with its input from a pipe; returns status, screen and errors."""
+    with Process("connect", *arguments, env=env, stdin=subprocess.PIPE) as client:
+        assert client.popen.stdin is not None
+        with client.popen.stdin as stdin:
+            stdin.write(data)
+        return client.wait(), client.out.text, client.err.text
+
+
+class RawServer:
+    """A blocking server for one client, which a function treats as it likes."""
+
+    def __init__(self, treat: Callable[[socket.socket], None], host: str = "127.0.0.1") -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
+        self._thread = threading.Thread(target=self._run, args=(treat,))
+        self.address = str(Endpoint.from_sockaddr(self._listener.getsockname()))
+
+    def _run(self, treat: Callable[[socket.socket], None]) -> None:
+        sock, _ = self._listener.accept()
+        with sock:
+            treat(sock)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        return self.address
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(PATIENCE)
+        self._listener.close()
+
+
+def test_a_piped_session_reads_as_a_typed_one(server: BackgroundServer) -> None:
+    for address in server.addresses:
+        for data in ("hello\n한국\n\n", "hello\n한국\n", "hello\n한국"):
+            assert piped(data.encode(), str(address)) == (0, SESSION, "")
+
+
+@pytest.mark.parametrize("spelling", ["{0}:{1}", "{0} {1}", "[::1]:{1}", "::1 {1}", ":{1}", "{1}"])
+@ipv6
+def test_every_usual_spelling_of_an_endpoint_is_understood(
+    spelling: str, server: BackgroundServer
+) -> None:
+    words = spelling.format("localhost", server.addresses[0].port).split()
+    assert piped(b"hello\n", *words)[::2] == (0, "")
+
+
+@ipv6
+@pytest.mark.parametrize(("option", "number"), [("-4", 0), ("-6", 1)])
+def test_a_family_can_be_asked_for(option: str, number: int) -> None:
+    with (
+        BackgroundServer() as both,
+        BackgroundServer(hosts=[both.addresses[number].host]) as server,
+    ):
+        port = server.addresses[0].port
+        assert piped(b"hello\n", option, "localhost", str(port))[::2] == (0, "")
+        other = {"-4": "-6", "-6": "-4"}[option]
+        status, _, error = piped(b"hello\n", other, "localhost", str(port))
+        assert (status, error) == (1, f"[connect()] Connection refused: localhost:{port}\n")
+
+
+def test_a_line_of_50_mib_does_not_deadlock(server: BackgroundServer) -> None:
+    line = b"0123456789abcdef" * (50 * 65536)
+    status, out, error = piped(line + b"\nnext\n", str(server.addresses[0]))
+    assert (status, error) == (0, "")
+    assert f"\n[TCP client] {len(line)} bytes received.\n[received data] 0123456789" in out
+    assert "\n[received data] next\n" in out
+
+
+def test_bytes_that_are_no_text_are_sent_as_they_are_and_shown_escaped() -> None:
+    got: list[bytes] = []
+
+    def echo(sock: socket.socket) -> None:
+        got.append(sock.recv(100))
+        sock.sendall(got[0])
+
+    with RawServer(echo) as address:
+        status, out, error = piped(b"\x1b[2J\xff\x00\n", address)
+    assert (status, error) == (0, "")
+    assert got == [b"\x1b[2J\xff\x00"]
+    assert "[received data] \\x1b[2J\\xff\\x00\n" in out
+    assert "\x1b" not in out
+
+
+def test_an_echo_that_differs_is_reported_and_the_session_goes_on() -> None:
+    def misbehave(sock: socket.socket) -> None:
+        sock.recv(100)
+        sock.sendall(b"heLlo")
+        sock.sendall(sock.recv(100))
+
+    with RawServer(misbehave) as address:
+        status, out, error = piped(b"hello\nfine\n", address)
+    assert status == 1
+    assert "[received data] heLlo\n" in out
+    assert "[received data] fine\n" in out
+    assert error == ("[TCP client] the echo differs from byte 3 on: sent 0x6c, received 0x4c\n")
+
+
+def test_a_server_that_leaves_midway_is_reported_with_the_count() -> None:
+    def leave(sock: socket.socket) -> None:
+        sock.recv(100)
+        sock.sendall(b"abc")
+
+    with RawServer(leave) as address:
+        status, out, error = piped("한국산업기\nmore\n".encode(), address, "--encoding", "utf-8")
+    assert status == 1
+    assert error == "[recv()] connection closed after 3 of 15 bytes\n"
+    assert out.endswith("[TCP client] 15 bytes sent.\n")
+
+
+def test_a_reset_names_the_call() -> None:
+    def break_off(sock: socket.socket) -> None:
+        sock.recv(100)
+        reset(sock)
+
+    with RawServer(break_off) as address:
+        status, _, error = piped(b"hello\n", address)
+    assert (status, error) == (1, "[recv()] Connection reset by peer\n")
+
+
+def test_an_echo_that_takes_too_long_is_given_up() -> None:
+    def dawdle(sock: socket.socket) -> None:
+        sock.recv(100)
+        sock.sendall(b"he")
+        assert sock.recv(100) == b""
+
+    with RawServer(dawdle) as address:
+        status, _, error = piped(b"hello\n", address, "--timeout", "0.3")
+    assert (status, error) == (1, "[recv()] timed out after 2 of 5 bytes\n")
+
+
+def test_a_connection_that_takes_too_long_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        fillers = [socket.socket() for _ in range(3)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(address)
+        status, _, error = piped(b"", f"127.0.0.1:{address[1]}", "--timeout", "0.3")
+        for filler in fillers:
+            filler.close()
+    assert (status, error) == (1, f"[connect()] Connection timed out: 127.0.0.1:{address[1]}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "line"),
+    [
+        (["localhost", "0"], 2, "port 0"),
+        (["localhost", "65536"], 2, "'65536' is no port number (0 to 65535)"),
+        (["localhost:9000", "9000"], 2, "names the port twice"),
+        (["[::1:9000"], 2, "write [IPV6]:PORT"),
+        (["-4", "-6"], 2, "exclude each other"),
+        (["--timeout", "0"], 2, "more than 0 seconds"),
+        (["--encoding", "klingon"], 2, "unknown text encoding: klingon"),
+        (["--lang", "tlh"], 2, "'tlh'"),
+        (["nosuch.invalid"], 1, "[getaddrinfo()] No such host is known: nosuch.invalid"),
+        (["-6", "127.0.0.1"], 1, "[getaddrinfo()] The host has no address of that family"),
+        (["--lang", "ko", "nosuch.invalid"], 1, "[getaddrinfo()] 알려진 호스트가 없습니다"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], status: int, line: str) -> None:
+    got, out, error = piped(b"", *arguments)
+    assert got == status
+    assert error.count("\n") == 1
+    assert line in error
+    assert out == ""
+
+
+def test_a_text_that_the_encoding_lacks_is_named(server: BackgroundServer) -> None:
+    status, _, error = piped("a한\n".encode(), str(server.addresses[0]), "--encoding", "ascii")
+    assert (status, error) == (1, "[encode()] ascii cannot express 한 (U+D55C)\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no /dev/full")
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")  # noqa: PTH110
+def test_a_screen_that_cannot_be_written_ends_it(server: BackgroundServer) -> None:
+    with (
+        open("/dev/full", "wb") as full,  # noqa: PTH123
+        Process("connect", str(server.addresses[0]), stdout=full) as client,
+    ):
+        assert client.wait() == 1
+        assert client.err.seen == ["[write()] No space left on device\n"]
+
+
+def spawn(*arguments: str, **env: str) -> pexpect.spawn[str]:
+    return pexpect.spawn(
+        sys.executable,
+        ["-m", "trio_echo", "connect", *arguments],
+        env={**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm", **env},
+        encoding="utf-8",
+        timeout=PATIENCE,
+    )
+
+
+def end(client: pexpect.spawn[str]) -> tuple[int | None, str]:
+    """Wait for the end; returns the exit status and what was shown last."""
+    client.expect(pexpect.EOF)
+    client.close()
+    assert client.signalstatus is None
+    return client.exitstatus, str(client.before).replace("\r\n", "\n")
+
+
+@terminal
+@pytest.mark.parametrize("last", ["\n", "\x04"])
+def test_a_typed_session_is_the_lectures(server: BackgroundServer, last: str) -> None:
+    client = spawn(str(server.addresses[0]))
+    shown = ""
+    for keys in ("hello\n", "한국\n", last):
+        client.expect_exact("[data to send] ")
+        shown += f"{client.before}{client.after}"
+        client.send(keys)
+    status, rest = end(client)
+    assert status == 0
+    assert (shown + rest).replace("\r\n", "\n").replace("\r", "\n") == SESSION
+
+
+@terminal
+def test_lines_are_edited_and_remembered(server: BackgroundServer) -> None:
+    client = spawn(str(server.addresses[0]))
+    client.expect_exact("[data to send] ")
+    client.send("helo\x1b[Dl\n")  # left, then the missing letter
+    client.expect_exact("[received data] hello\r\n")
+    client.expect_exact("[data to send] ")
+    client.send("\x1b[A!\n")  # up: the last line
+    client.expect_exact("[received data] hello!\r\n")
+    client.expect_exact("[data to send] ")
+    client.send("한글\x7f국\n")  # backspace takes a whole character
+    client.expect_exact("[received data] 한국\r\n")
+    client.sendcontrol("d")
+    assert end(client)[0] == 0
+
+
+@terminal
+def test_ctrl_c_leaves_the_prompt_cleanly(server: BackgroundServer) -> None:
+    client = spawn(str(server.addresses[0]))
+    client.expect_exact("[data to send] ")
+    client.send("half a line")
+    client.expect_exact("half a line")
+    client.sendcontrol("c")
+    assert end(client) == (0, "\n")
+
+
+@terminal
+def test_a_server_that_leaves_is_told_of_at_once_without_a_key() -> None:
+    go = threading.Event()
+
+    def leave_when_told(_: socket.socket) -> None:
+        assert go.wait(PATIENCE)
+
+    with RawServer(leave_when_told) as address:
+        client = spawn(address)
+        client.expect_exact("[data to send] ")
+        client.send("half a line")
+        client.expect_exact("half a line")
+        go.set()
+        assert end(client) == (1, "\n[recv()] connection closed by the server\n")
+
+
+@terminal
+def test_an_abandoned_prompt_leaves_the_terminal_as_it_was() -> None:
+    go = threading.Event()
+
+    def leave_when_told(_: socket.socket) -> None:
+        assert go.wait(PATIENCE)
+
+    with RawServer(leave_when_told) as address:
+        shell = pexpect.spawn(
+            "sh",
+            [
+                "-c",
+                'read -r go; "$@"; read -r end',
+                "sh",
+                sys.executable,
+                "-m",
+                "trio_echo",
+                "connect",
+                address,
+            ],
+            encoding="utf-8",
+            timeout=PATIENCE,
+        )
+        before = termios.tcgetattr(shell.child_fd)
+        shell.send("go\n")
+        shell.expect_exact("[data to send] ")
+        assert termios.tcgetattr(shell.child_fd)[3] != before[3]
+        go.set()
+        shell.expect("closed by the server")
+        shell.send("end\n")
+        shell.expect("end")
+        assert termios.tcgetattr(shell.child_fd) == before
+        shell.expect(pexpect.EOF)
+        shell.close()
+
+
+@terminal
+def test_ctrl_c_amid_an_echo_says_what_is_missing() -> None:
+    started = threading.Event()
+
+    def dawdle(sock: socket.socket) -> None:
+        sock.recv(100)
+        sock.sendall(b"he")
+        started.set()
+        assert sock.recv(100) == b""
+
+    with RawServer(dawdle) as address:
+        client = spawn(address)
+        client.expect_exact("[data to send] ")
+        client.send("hello\n")
+        client.expect_exact("5 bytes sent.")
+        assert started.wait(PATIENCE)
+        client.sendcontrol("c")
+        status, rest = end(client)
+        assert status == 1
+        assert "interrupted after" in rest
+        assert "of 5 bytes" in rest

@@ -1,0 +1,355 @@
+"""`python -m trio_echo serve`, run as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from support import Process, has_ipv6, receive_all, reset
+
+import trio_echo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+pytestmark = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such thing")
+FORGERY = "\x1b[2J\x1b[H\r[TCP/127.0.0.1:1] forged\x85[TCP/127.0.0.1:1] forged\u2028\u202e\x00\x07"
+
+
+@pytest.fixture
+def server() -> Iterator[Process]:
+    with Process("serve", "--port", "0") as process:
+        yield process
+
+
+def exchange(address: tuple[str, int], data: bytes) -> tuple[str, int]:
+    """Send, end the sending side, check the echo; returns the client's own endpoint."""
+    with socket.create_connection(address) as sock:
+        sock.sendall(data)
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == data
+        name = sock.getsockname()
+        return str(name[0]), int(name[1])
+
+
+def test_the_screen_of_both_families_is_the_lectures(server: Process) -> None:
+    addresses = server.endpoints()
+    expected = [
+        f"[TCP server] listening: IP address={host}, port={port}\n" for host, port in addresses
+    ]
+    assert [host for host, _ in addresses] == ["127.0.0.1", "::1"]
+    for address in addresses:
+        host, port = exchange(address, b"hello\n")
+        server.out.expect("client closed")
+        at = f"[::1]:{port}" if ":" in host else f"{host}:{port}"
+        expected += [
+            "\n",
+            f"[TCP server] client connected: IP address={host}, port={port}\n",
+            f"[TCP/{at}] hello\n",
+            f"[TCP server] client closed: IP address={host}, port={port}\n",
+        ]
+    assert server.stop() == 0
+    assert server.out.seen[:-1] == expected
+    assert server.out.seen[-1] == "[TCP server] stopped: 2 clients served, 12 bytes echoed\n"
+    assert server.err.text == ""
+
+
+def test_a_piece_without_a_newline_is_shown_while_the_client_stays(server: Process) -> None:
+    address, _ = server.endpoints()
+    with socket.create_connection(address) as sock:
+        sock.sendall("안".encode()[:2])
+        assert len(sock.recv(10)) == 2
+        sock.sendall("안".encode()[2:] + "녕".encode())
+        assert server.out.expect(r"^\[TCP/127\.0\.0\.1:\d+\] (.*)$")[1] == "안녕"
+
+
+def test_no_client_drives_the_terminal_or_forges_a_line(server: Process) -> None:
+    address, _ = server.endpoints()
+    exchange(address, FORGERY.encode() + b"\xff\xfe\n[TCP/127.0.0.1:1] forged\n")
+    server.out.expect("client closed")
+    assert server.stop() == 0
+    lines = server.out.text.split("\n")
+    (mine,) = {line.split("]")[0] for line in lines if line.startswith("[TCP/")}
+    assert mine != "[TCP/127.0.0.1:1"
+    forged = [line for line in lines if "forged" in line]
+    assert len(forged) == 2
+    assert forged[0].endswith(
+        r"\x1b[2J\x1b[H\r[TCP/127.0.0.1:1] forged\x85[TCP/127.0.0.1:1] forged\u2028\u202e\x00\x07"
+        r"\xff\xfe"
+    )
+    assert all(character.isprintable() or character == "\n" for character in server.out.text)
+
+
+def test_a_reset_is_shown_in_the_language_of_the_screen() -> None:
+    with Process("serve", "--port", "0", "--lang", "ko") as server:
+        port = int(
+            server.out.expect(r"\[TCP 서버\] 접속 대기: IP 주소=127.0.0.1, 포트 번호=(\d+)")[1]
+        )
+        sock = socket.create_connection(("127.0.0.1", port))
+        server.out.expect("클라이언트 접속")
+        reset(sock)
+        server.out.expect(r"클라이언트 종료")
+        assert "\n[recv()] 현재 연결은 원격 호스트에 의해 강제로 끊겼습니다.\n" in server.out.text
+
+
+@pytest.mark.parametrize(
+    ("env", "line"),
+    [
+        ({"LC_ALL": "ko_KR.UTF-8"}, "[TCP 서버] 접속 대기: IP 주소=127.0.0.1"),
+        ({"LC_ALL": "ja_JP.UTF-8"}, "[TCP server] listening: IP address=127.0.0.1"),
+        (
+            {"LC_ALL": "ko_KR.UTF-8", "PYTHONIOENCODING": "ascii"},
+            r"[TCP \uc11c\ubc84] \uc811\uc18d \ub300\uae30: IP \uc8fc\uc18c=127.0.0.1",
+        ),
+    ],
+)
+def test_the_language_follows_the_locale(env: dict[str, str], line: str) -> None:
+    with Process("serve", "--port", "0", env=env) as server:
+        server.out.expect("127.0.0.1")
+        assert server.out.seen[0].startswith(line)
+
+
+def test_quiet_shows_the_listening_lines_only() -> None:
+    with Process("serve", "--port", "0", "--quiet") as server:
+        for address in server.endpoints():
+            exchange(address, b"hello\n")
+        assert server.stop() == 0
+        assert len(server.out.seen) == 2
+        assert server.err.text == ""
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_clients_finish_within_the_grace_period(number: int) -> None:
+    with Process("serve", "--port", "0", "--grace", "60") as server:
+        address, _ = server.endpoints()
+        with socket.create_connection(address) as sock:
+            server.out.expect("connected")
+            server.popen.send_signal(number)
+            server.out.expect("stopping: 1 client has 60 s to finish")
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(address)
+            sock.sendall(b"last words")
+            sock.shutdown(socket.SHUT_WR)
+            assert receive_all(sock) == b"last words"
+        assert server.wait() == 0
+        assert server.out.seen[-1] == "[TCP server] stopped: 1 client served, 10 bytes echoed\n"
+
+
+@posix
+def test_after_the_grace_period_the_rest_is_cut_off() -> None:
+    with Process("serve", "--port", "0", "--grace", "0.1") as server:
+        address, _ = server.endpoints()
+        with socket.create_connection(address) as sock:
+            server.out.expect("connected")
+            assert server.stop() == 0
+            assert receive_all(sock) == b""
+        assert server.out.seen[-1].endswith("1 client served, 0 bytes echoed, 1 client cut off\n")
+
+
+@posix
+def test_a_second_signal_ends_it_at_once() -> None:
+    with Process("serve", "--port", "0", "--grace", "3600") as server:
+        address, _ = server.endpoints()
+        with socket.create_connection(address):
+            server.out.expect("connected")
+            server.popen.send_signal(signal.SIGTERM)
+            server.out.expect("stopping")
+            assert server.stop() == 0
+        assert server.out.seen[-1].endswith("1 client cut off\n")
+
+
+def test_an_idle_client_is_closed_and_told_of() -> None:
+    with Process("serve", "--port", "0", "--idle-timeout", "0.1") as server:
+        address, _ = server.endpoints()
+        with socket.create_connection(address) as sock:
+            assert sock.recv(1) == b""
+        server.out.expect(r"^\[recv\(\)\] nothing received for 0.1 s$")
+        server.out.expect("client closed")
+
+
+def test_the_excess_over_max_clients_waits_for_its_turn() -> None:
+    with Process("serve", "--port", "0", "--max-clients", "1") as server:
+        address, other = server.endpoints()
+        with socket.create_connection(address):
+            server.out.expect("connected")
+            waiting = socket.create_connection(other)
+            waiting.sendall(b"patience")
+            server.out.expect("1 client is served; the next ones wait for their turn")
+        with waiting:
+            assert waiting.recv(100) == b"patience"
+
+
+@posix
+def test_out_of_file_descriptors_it_serves_on_and_accepts_again() -> None:
+    shell = shutil.which("bash")
+    if shell is None:
+        pytest.skip("needs bash for its ulimit")
+    limited = (shell, "-c", 'ulimit -n 32; exec "$@"', "bash")
+    with Process("serve", "--port", "0", "--grace", "0", prefix=limited) as server:
+        address, _ = server.endpoints()
+        first = socket.create_connection(address)
+        others = [socket.create_connection(address) for _ in range(40)]
+        server.err.expect(r"^\[accept\(\)\] Too many open files$")
+        first.sendall(b"still served")
+        assert first.recv(100) == b"still served"
+        for other in others[:20]:
+            other.close()
+        for other in others[20:]:
+            with other:
+                other.sendall(b"accepted again")
+                assert other.recv(100) == b"accepted again"
+        first.close()
+        assert server.stop() == 0
+        assert server.err.text == "[accept()] Too many open files\n"
+
+
+class Screen:
+    """Standard output as a pipe that is read when the test says so."""
+
+    def __init__(self) -> None:
+        reading, writing = os.pipe()
+        self.reader = os.fdopen(reading, "rb", buffering=0)
+        self.writer = os.fdopen(writing, "wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.reader.close()
+        self.writer.close()
+
+    def address(self) -> tuple[str, int]:
+        """Read the listening lines."""
+        self.writer.close()  # the server has it now
+        text = b""
+        while text.count(b"\n") < 2:
+            text += self.reader.read(1000)
+        return "127.0.0.1", int(text.rsplit(b"=", 1)[1])
+
+
+@posix
+def test_a_stalled_screen_delays_no_echo_and_the_loss_is_counted() -> None:
+    line = b"x" * 999 + b"\n"
+    lines = 40_000  # more than the pipe and the 16 MiB that may wait
+    with Screen() as screen, Process("serve", "--port", "0", stdout=screen.writer) as server:
+        with socket.create_connection(screen.address()) as sock:
+            for _ in range(lines // 100):
+                sock.sendall(line * 100)
+                assert receive_count(sock, 100_000) == line * 100
+        shown = b""
+        while b"not shown" not in shown:  # the screen is read again
+            shown += screen.reader.read(1 << 20)
+        server.popen.send_signal(signal.SIGINT)
+        shown += b"".join(iter(lambda: screen.reader.read(1 << 20), b""))
+        assert server.wait() == 0
+    dropped = sum(int(text.split()[2]) for text in shown.split(b"\n") if b"not shown" in text)
+    assert dropped > 1000
+    # A line that lies across two received pieces is shown, and counted, as two.
+    assert lines <= shown.count(b"[TCP/127.0.0.1:") + dropped <= lines * 1.2
+    assert shown.endswith(b"[TCP server] stopped: 1 client served, 40000000 bytes echoed\n")
+
+
+@posix
+def test_a_screen_that_stays_stalled_does_not_keep_the_server_from_ending() -> None:
+    with Screen() as screen, Process("serve", "--port", "0", stdout=screen.writer) as server:
+        exchange(screen.address(), b"x" * 1_000_000)
+        assert server.stop() == 0
+        server.err.expect("not shown: the screen is slower than the echo")
+
+
+@posix
+def test_a_closed_screen_ends_no_echo() -> None:
+    with Screen() as screen, Process("serve", "--port", "0", stdout=screen.writer) as server:
+        address = screen.address()
+        screen.reader.close()
+        for _ in range(3):
+            exchange(address, b"hello\n" * 1000)
+        assert server.stop() == 0
+        server.err.expect(r"\d+ lines not shown")
+        assert len(server.err.seen) == 1
+
+
+def receive_count(sock: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        data += sock.recv(count - len(data))
+    return data
+
+
+def test_any_listens_on_every_interface_of_both_families() -> None:
+    with Process("serve", "--port", "0", "--any") as server:
+        ipv4, ipv6 = server.endpoints()
+        assert (ipv4.host, ipv6.host) == trio_echo.ANY
+        assert ipv4.port == ipv6.port
+        exchange(("127.0.0.1", ipv4.port), b"4")
+        exchange(("::1", ipv6.port), b"6")
+
+
+def test_hosts_are_names_or_addresses_each_served_once() -> None:
+    arguments = ["--host", "localhost", "--host", "[::1]", "--host", "127.0.0.2"]
+    with Process("serve", "--port", "0", *arguments) as server:
+        found = [server.out.expect(r"IP address=(.*), port=(\d+)") for _ in range(3)]
+        assert [line[1] for line in found] == ["127.0.0.1", "::1", "127.0.0.2"]
+        for line in found:
+            exchange((line[1], int(line[2])), b"here")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "line"),
+    [
+        (["--host", "nosuch.invalid"], 1, "[getaddrinfo()] No such host is known: nosuch.invalid"),
+        (["--host", "203.0.113.1"], 1, "[bind()] Cannot assign requested address: 203.0.113.1:"),
+        (["--host", "fe80::1%nosuch"], 1, "[getaddrinfo()] No such host is known: fe80::1%nosuch"),
+        (["--port", "65536"], 2, "'65536' is no port number (0 to 65535)"),
+        (["--port", "http"], 2, "'http' is no port number (0 to 65535)"),
+        (["--encoding", "klingon"], 2, "unknown text encoding: klingon"),
+        (["--encoding", "rot13"], 2, "unknown text encoding: rot13"),
+        (["--lang", "tlh"], 2, "'tlh'"),
+        (["--max-clients", "0"], 2, "0"),
+        (["--grace", "-1"], 2, "'-1' is no time in seconds"),
+        (["--grace", "nan"], 2, "'nan' is no time in seconds"),
+        (["--idle-timeout", "0"], 2, "it must be more than 0 seconds"),
+        (["--any", "--host", "::1"], 2, "leave out --host"),
+        (["surplus"], 2, "surplus"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], status: int, line: str) -> None:
+    port = [] if "--port" in arguments else ["--port", "0"]
+    with Process("serve", *port, *arguments) as server:
+        assert server.wait() == status
+        assert len(server.err.seen) == 1
+        assert line in server.err.text
+        assert server.out.text == ""
+
+
+def test_a_port_in_use_is_one_line_in_the_language_of_the_screen(server: Process) -> None:
+    address, _ = server.endpoints()
+    for lang, words in (("en", "Address already in use"), ("ko", "주소가 이미 사용 중입니다")):
+        with Process("serve", "--port", str(address.port), "--lang", lang) as second:
+            assert second.wait() == 1
+            assert second.err.seen == [f"[bind()] {words}: 127.0.0.1:{address.port}\n"]
+
+
+@posix
+def test_a_port_that_needs_privilege_is_one_line() -> None:
+    first = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+    if first.exists() and int(first.read_text()) <= 80:
+        pytest.skip("this system lets everybody listen on port 80")
+    prefix: tuple[str, ...] = ()
+    if os.getuid() == 0:
+        setpriv = shutil.which("setpriv")
+        if setpriv is None:
+            pytest.skip("running as root, without setpriv to give that up")
+        prefix = (setpriv, "--reuid=65534", "--inh-caps=-all", "--bounding-set=-all")
+    with Process("serve", "--port", "80", prefix=prefix) as server:
+        assert server.wait() == 1
+        assert server.err.seen == ["[bind()] Permission denied: 127.0.0.1:80\n"]

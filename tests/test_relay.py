@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import lockstep_stream_pair, memory_stream_pair, wait_all_tasks_blocked
+
+from trio_echo import Relay, SocketCallError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RESET = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+
+class ScriptedStream(trio.abc.Stream):
+    """Delivers pieces one by one, and notes what is sent; an exception in a script is raised."""
+
+    def __init__(
+        self, pieces: Sequence[bytes | Exception], sends: Sequence[Exception | None] = ()
+    ) -> None:
+        self._pieces = iter(pieces)
+        self._sends = iter(sends)
+        self.log: list[tuple[str, bytes]] = []
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        await trio.lowlevel.checkpoint()
+        piece = next(self._pieces, b"")
+        if isinstance(piece, Exception):
+            _raise(piece)
+        self.log.append(("received", piece))
+        return piece
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await trio.lowlevel.checkpoint()
+        failure = next(self._sends, None)
+        if failure is not None:
+            _raise(failure)
+        self.log.append(("sent", bytes(data)))
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.log.append(("closed", b""))
+
+    def tap(self, data: bytes) -> None:
+        self.log.append(("tapped", data))
+
+
+def _raise(error: Exception) -> None:
+    if isinstance(error, trio.BrokenResourceError):
+        raise error from error.__cause__ or RESET  # as Trio's own streams do
+    raise error
+
+
+async def test_everything_sent_before_a_half_close_comes_back() -> None:
+    server, client = memory_stream_pair()
+    relay = Relay(server)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(relay.run)
+        await client.send_all(b"hello, ")
+        await client.send_all(b"world")
+        await client.send_eof()
+    received = b""
+    while len(received) < 12:
+        received += await client.receive_some()
+    assert received == b"hello, world"
+    assert relay.echoed == 12
+
+
+@settings(deadline=None)
+@given(pieces=st.lists(st.binary(min_size=1)))
+def test_each_piece_is_shown_before_it_goes_back_and_goes_back_before_the_next(
+    pieces: list[bytes],
+) -> None:
+    stream = ScriptedStream(pieces)
+    relay = Relay(stream, stream.tap)
+    trio.run(relay.run)
+    turns = [[("received", one), ("tapped", one), ("sent", one)] for one in pieces]
+    assert stream.log == [*sum(turns, []), ("received", b"")]
+    assert relay.echoed == sum(map(len, pieces))
+
+
+async def test_the_tap_is_given_bytes_that_nobody_changes_later() -> None:
+    server, client = memory_stream_pair()  # its receive_some returns a bytearray
+    tapped: list[bytes] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Relay(server, tapped.append).run)
+        await client.send_all(b"hello")
+        await client.send_eof()
+    assert tapped == [b"hello"]
+    assert [type(one) for one in tapped] == [bytes]
+
+
+async def test_the_stream_is_left_open_to_whoever_opened_it() -> None:
+    stream = ScriptedStream([b"hello"])
+    await Relay(stream).run()
+    assert ("closed", b"") not in stream.log
+
+
+async def test_a_peer_that_does_not_receive_is_received_from_no_further() -> None:
+    server, client = lockstep_stream_pair()  # a send ends when all of it was received
+    tapped: list[bytes] = []
+    relay = Relay(server, tapped.append)
+    second_was_taken = trio.Event()
+
+    async def send_second() -> None:
+        await client.send_all(b"second")
+        second_was_taken.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(relay.run)
+        await client.send_all(b"first")
+        nursery.start_soon(send_second)
+        await wait_all_tasks_blocked()
+        assert tapped == [b"first"]
+        assert not second_was_taken.is_set()
+        assert relay.echoed == 0
+        assert await client.receive_some() == b"first"
+        await wait_all_tasks_blocked()
+        assert tapped == [b"first", b"second"]
+        assert second_was_taken.is_set()
+        assert relay.echoed == 5
+        nursery.cancel_scope.cancel()
+    assert relay.echoed == 5  # the second piece never went back whole
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (trio.BrokenResourceError("socket connection broken"), RESET),
+        (RESET, RESET),
+        (OSError(errno.ETIMEDOUT, "timed out"), TimeoutError(errno.ETIMEDOUT, "timed out")),
+    ],
+    ids=["broken", "reset", "timeout"],
+)
+@pytest.mark.parametrize("call", ["recv()", "send()"])
+async def test_a_failure_names_the_call_and_counts_what_went_back_before(
+    call: str, failure: Exception, reason: OSError
+) -> None:
+    if call == "recv()":
+        stream = ScriptedStream([b"hello", failure])
+    else:
+        stream = ScriptedStream([b"hello", b"lost"], [None, failure])
+    relay = Relay(stream)
+    with pytest.raises(SocketCallError) as caught:
+        await relay.run()
+    assert caught.value.call == call
+    assert (type(caught.value.reason), caught.value.errno) == (type(reason), reason.errno)
+    assert caught.value.__cause__ is failure
+    assert relay.echoed == 5
+
+
+@pytest.mark.parametrize(
+    "failure", [ValueError("bug"), OSError(errno.ENOSPC, "disk full"), trio.BrokenResourceError()]
+)
+async def test_what_the_tap_raises_is_not_blamed_on_a_socket_call(failure: Exception) -> None:
+    def tap(_data: bytes) -> None:
+        raise failure
+
+    relay = Relay(ScriptedStream([b"hello"]), tap)
+    with pytest.raises(type(failure)) as caught:
+        await relay.run()
+    assert caught.value is failure
+    assert relay.echoed == 0
