@@ -55,6 +55,13 @@ class BrokenStream(ScriptedStream):
         raise trio.BrokenResourceError
 
 
+async def receive(receiver: ExactReceiver, count: int) -> tuple[bytes, bool]:
+    try:
+        return await receiver.receive_exactly(count), False
+    except IncompleteReceiveError as error:
+        return error.partial, True
+
+
 @settings(deadline=None)
 @given(
     data=st.integers(0, 80).map(lambda size: bytes(range(size))),
@@ -72,14 +79,10 @@ def test_no_fragmentation_or_cancellation_loses_repeats_or_overreads_a_byte(
         for count in counts:
             asked_up_to = max(asked_up_to, len(whole) + count)
             with trio.CancelScope() as stream.scope:
-                try:
-                    received = await receiver.receive_exactly(count)
-                    assert len(received) == count
-                    whole += received
-                except IncompleteReceiveError as error:
-                    assert error.expected == count > len(error.partial)
-                    whole += error.partial
-                    assert whole == data
+                received, ended = await receive(receiver, count)
+                whole += received
+                assert len(received) == count or ended
+                assert whole == data or not ended
             assert whole + receiver.buffered == data[: stream.taken]
             assert stream.taken <= asked_up_to
         stream.script = iter(())
@@ -197,15 +200,15 @@ async def test_a_second_task_is_told_that_another_one_receives() -> None:
 async def test_a_second_task_cannot_take_what_the_first_one_has_gathered() -> None:
     sender, stream = memory_stream_one_way_pair()
     receiver = ExactReceiver(stream)
+    taken: list[bytes] = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(receiver.receive_exactly, 6)
         await sender.send_all(b"abc")
         await wait_all_tasks_blocked()
-        try:
-            with pytest.raises(trio.BusyResourceError):
-                await receiver.receive_exactly(3)
-        finally:
-            nursery.cancel_scope.cancel()
+        with suppress(trio.BusyResourceError):
+            taken.append(await receiver.receive_exactly(3))
+        nursery.cancel_scope.cancel()
+    assert taken == []
 
 
 async def test_no_task_is_given_fewer_bytes_than_it_asked_for() -> None:
@@ -213,11 +216,11 @@ async def test_no_task_is_given_fewer_bytes_than_it_asked_for() -> None:
     await receiver.receive_more()
     received: list[bytes] = []
 
-    async def receive() -> None:
+    async def receive_five() -> None:
         with suppress(trio.BusyResourceError, IncompleteReceiveError):
             received.append(await receiver.receive_exactly(5))
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(receive)
-        nursery.start_soon(receive)
+        nursery.start_soon(receive_five)
+        nursery.start_soon(receive_five)
     assert received == [b"hello"]

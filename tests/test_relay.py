@@ -31,7 +31,7 @@ class ScriptedStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
         piece = next(self._pieces, b"")
         if isinstance(piece, Exception):
-            _raise(piece)
+            raise piece from RESET  # as Trio's own streams do
         self.log.append(("received", piece))
         return piece
 
@@ -39,7 +39,7 @@ class ScriptedStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
         failure = next(self._sends, None)
         if failure is not None:
-            _raise(failure)
+            raise failure from RESET
         self.log.append(("sent", bytes(data)))
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -51,12 +51,6 @@ class ScriptedStream(trio.abc.Stream):
 
     def tap(self, data: bytes) -> None:
         self.log.append(("tapped", data))
-
-
-def _raise(error: Exception) -> None:
-    if isinstance(error, trio.BrokenResourceError):
-        raise error from error.__cause__ or RESET  # as Trio's own streams do
-    raise error
 
 
 async def test_everything_sent_before_a_half_close_comes_back() -> None:
@@ -82,8 +76,8 @@ def test_each_piece_is_shown_before_it_goes_back_and_goes_back_before_the_next(
     stream = ScriptedStream(pieces)
     relay = Relay(stream, stream.tap)
     trio.run(relay.run)
-    turns = [[("received", one), ("tapped", one), ("sent", one)] for one in pieces]
-    assert stream.log == [*sum(turns, []), ("received", b"")]
+    turns = [(what, one) for one in pieces for what in ("received", "tapped", "sent")]
+    assert stream.log == [*turns, ("received", b"")]
     assert relay.echoed == sum(map(len, pieces))
 
 
@@ -158,7 +152,9 @@ async def test_a_failure_names_the_call_and_counts_what_went_back_before(
 
 
 @pytest.mark.parametrize(
-    "failure", [ValueError("bug"), OSError(errno.ENOSPC, "disk full"), trio.BrokenResourceError()]
+    "failure",
+    [ValueError("bug"), OSError(errno.ENOSPC, "disk full"), trio.BrokenResourceError()],
+    ids=["bug", "disk full", "broken"],
 )
 async def test_what_the_tap_raises_is_not_blamed_on_a_socket_call(failure: Exception) -> None:
     def tap(_data: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gettext
 import locale
 import os
+import re
 from pathlib import Path
 
 LANGUAGES = ("en", "ko")
@@ -33,7 +34,9 @@ def preferred_language() -> str:
     if current.split(".")[0] in ("C", "POSIX"):
         return "en"
     for name in [*os.environ.get("LANGUAGE", "").split(":"), current]:
-        for language, prefixes in (("ko", ("ko", "korean")), ("en", ("en",))):
-            if name.lower().startswith(prefixes):
-                return language
+        language = re.split(r"[^a-z]", name.lower())[0]
+        if language in ("ko", "korean"):
+            return "ko"
+        if language in ("en", "english"):
+            return "en"
     return "en"

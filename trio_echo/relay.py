@@ -39,14 +39,17 @@ class Relay:
         Raises:
             SocketCallError: of `recv()` or `send()`: the connection broke.
         """
-        call = "recv()"
-        try:
-            while data := await self._stream.receive_some():
-                if self._tap is not None:
-                    self._tap(bytes(data))
-                call = "send()"
+        while True:
+            try:
+                data = await self._stream.receive_some()
+            except (OSError, trio.BrokenResourceError) as exc:
+                raise SocketCallError.wrap("recv()", exc) from exc
+            if not data:
+                return
+            if self._tap is not None:
+                self._tap(bytes(data))
+            try:
                 await self._stream.send_all(data)
-                self.echoed += len(data)
-                call = "recv()"
-        except (OSError, trio.BrokenResourceError) as exc:
-            raise SocketCallError.wrap(call, exc) from exc
+            except (OSError, trio.BrokenResourceError) as exc:
+                raise SocketCallError.wrap("send()", exc) from exc
+            self.echoed += len(data)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 # A received piece is written out in parts of this many bytes, so that whoever shows a large one
 # can let others run in between: bytes that are no text cost a microsecond each.
-_PART = 8 * 1024
+_PART = 4 * 1024
 
 # Joiners hold emoji together and do nothing else; of the other invisible characters, some turn
 # the direction of what follows, and none is missed.
@@ -106,6 +106,15 @@ def safe(text: str) -> str:
     return text if text.isprintable() else text.translate(_ESCAPES)
 
 
+def _escape_bytes(data: bytes) -> str:
+    """Write bytes of which a decoder makes no text at all.
+
+    A few codecs refuse what no error handler is asked about, such as UTF-32 without its byte
+    order mark.
+    """
+    return "".join(f"\\x{byte:02x}" for byte in data)
+
+
 def checked_encoding(name: str) -> str:
     """Return the name of a text encoding that this module can work with.
 
@@ -154,7 +163,12 @@ class _Text:
 
     def _decode(self, data: bytes, *, final: bool) -> str:
         """Decode and escape; a newline is the only control character left."""
-        text = self._carriage_return + self._decoder.decode(data, final)
+        try:
+            decoded = self._decoder.decode(data, final)
+        except UnicodeError:
+            decoded = _escape_bytes(self._decoder.getstate()[0] + data)
+            self._decoder.reset()
+        text = self._carriage_return + decoded
         self._carriage_return = ""
         if text.endswith("\r") and not final:
             self._carriage_return = "\r"  # it may be half of a CRLF
@@ -189,7 +203,9 @@ class Transcript:
                     _("[TCP server] listening: IP address={host}, port={port}"), endpoint
                 )
             case FamilyMissing(error):
-                yield self.describe(error) + "\n"
+                family = "IPv6" if (error.where or "").startswith("[") else "IPv4"
+                text = _("{error} (this system has no {family}; the other family is served)")
+                yield text.format(error=self.describe(error), family=family) + "\n"
             case ClientsWaiting(max_clients):
                 text = self._ngettext(
                     "[TCP server] {count} client is served; the next ones wait for their turn",
@@ -318,7 +334,10 @@ class Transcript:
             "[TCP client] {count} byte received.", "[TCP client] {count} bytes received.", len(data)
         )
         yield text.format(count=len(data)) + "\n"
-        shown = safe(data.decode(self._encoding, "backslashreplace"))
+        try:
+            shown = safe(data.decode(self._encoding, "backslashreplace"))
+        except UnicodeError:
+            shown = _escape_bytes(data)
         yield self._("[received data] {text}").format(text=shown) + "\n"
 
     def _text(self, connection: Connection) -> _Text:

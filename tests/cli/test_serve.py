@@ -349,7 +349,7 @@ def test_a_port_that_needs_privilege_is_one_line() -> None:
         setpriv = shutil.which("setpriv")
         if setpriv is None:
             pytest.skip("running as root, without setpriv to give that up")
-        prefix = (setpriv, "--reuid=65534", "--inh-caps=-all", "--bounding-set=-all")
+        prefix = (setpriv, "--bounding-set=-net_bind_service")
     with Process("serve", "--port", "80", prefix=prefix) as server:
         assert server.wait() == 1
         assert server.err.seen == ["[bind()] Permission denied: 127.0.0.1:80\n"]

@@ -1,0 +1,110 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from support import Process, has_ipv6, reset
+
+import trio_echo
+from trio_echo.cli import cli
+
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+LAB = ("--lang", "ko", "--encoding", "cp949")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def transcript(command: str) -> str:
+    """The screen that the README shows under a command, without the ports that change."""
+    (block,) = [one for one in blocks("text") if one.startswith(f"$ {command}\n")]
+    return without_ports(block.split("\n", 1)[1])
+
+
+def without_ports(text: str) -> str:
+    return re.sub(r"(port=|포트 번호=|TCP/127\.0\.0\.1:|TCP/\[::1\]:)[1-9]\d+", r"\1PORT", text)
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_the_python_code_runs(code: str, tmp_path: Path) -> None:
+    with trio_echo.BackgroundServer() as server:
+        free = str(server.addresses[0].port)
+    file = tmp_path / "test_readme_code.py"
+    file.write_text(code.replace("9000", free))
+    command = ["-m", "pytest", "-q", "-p", "no:trio"] if "pytest" in code else []
+    subprocess.run([sys.executable, *command, str(file)], check=True, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ((), ["hello", "nice to meet you", ""]),
+        (LAB, ["한국산업기술대학교", "게임공학과", ""]),
+    ],
+)
+def test_the_transcripts_of_the_client_are_real(options: tuple[str, ...], lines: list[str]) -> None:
+    with (
+        trio_echo.BackgroundServer() as server,
+        Process("connect", *options, str(server.addresses[0]), stdin=subprocess.PIPE) as client,
+    ):
+        assert client.popen.stdin is not None
+        client.popen.stdin.write("".join(f"{line}\n" for line in lines).encode())
+        client.popen.stdin.close()
+        client.wait()
+    assert client.out.text == transcript(" ".join(["python -m trio_echo connect", *options]))
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
+def test_the_transcript_of_the_server_is_real() -> None:
+    with Process("serve", "--port", "0") as server:
+        ipv4, ipv6 = server.endpoints()
+        for address, messages in (
+            (ipv4, [b"hello", b"nice to meet you"]),
+            (ipv6, [b"\x1b[2J[TCP/127.0.0.1:1] forged\xff"]),
+        ):
+            with socket.create_connection(address) as sock:
+                for message in messages:
+                    sock.sendall(message)
+                    assert sock.recv(100) == message
+            server.out.expect("client closed")
+        server.stop()
+    assert without_ports(server.out.text) == transcript("python -m trio_echo serve")
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+def test_the_korean_transcript_of_the_server_is_real() -> None:
+    with Process("serve", "--port", "0", *LAB) as server:
+        port = int(server.out.expect(r"127\.0\.0\.1, 포트 번호=(\d+)")[1])
+        sock = socket.create_connection(("127.0.0.1", port))
+        for text in ("한국산업기술대학교", "게임공학과"):
+            sock.sendall(text.encode("cp949"))
+            sock.recv(100)
+        reset(sock)
+        server.out.expect("클라이언트 종료")
+        shown = without_ports(server.out.text)
+    assert shown == transcript("python -m trio_echo serve --lang ko --encoding cp949")
+
+
+def test_every_option_of_serve_is_explained() -> None:
+    command = cli.get_command(click.Context(cli), "serve")
+    assert command is not None
+    options = {name for option in command.params for name in option.opts if name.startswith("--")}
+    assert options <= set(re.findall(r"^\| `(--[a-z-]+)", README, re.MULTILINE))
+
+
+def test_every_public_function_and_class_is_named() -> None:
+    events = {name for name in trio_echo.__all__ if hasattr(trio_echo.events, name)} - {
+        "Endpoint",
+        "SocketCallError",
+    }
+    for name in set(trio_echo.__all__) - events - {"ANY", "LOOPBACK"}:
+        assert name in README

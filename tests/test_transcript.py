@@ -1,0 +1,562 @@
+from __future__ import annotations
+
+import errno
+import importlib.util
+import socket
+import sys
+import unicodedata
+from itertools import pairwise
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import trio_echo.transcript
+from trio_echo import (
+    ClientClosed,
+    ClientConnected,
+    ClientFailed,
+    ClientIdle,
+    ClientsWaiting,
+    Connection,
+    DataReceived,
+    DataSent,
+    Draining,
+    EchoReceived,
+    Endpoint,
+    FamilyMissing,
+    IncompleteReceiveError,
+    Listening,
+    SocketCallError,
+    Stopped,
+)
+from trio_echo.language import translations
+from trio_echo.transcript import Transcript, checked_encoding, safe
+
+if TYPE_CHECKING:
+    from trio_echo.events import ClientEvent, ServerEvent
+
+SERVER = Endpoint("127.0.0.1", 9000)
+CLIENT = Connection(1, SERVER, Endpoint("127.0.0.1", 51188))
+CLIENTS = [
+    CLIENT,
+    Connection(2, SERVER, Endpoint("127.0.0.1", 5118)),
+    Connection(3, Endpoint("::1", 9000), Endpoint("::1", 51188)),
+    Connection(4, Endpoint("fe80::1%eth0", 9000), Endpoint("fe80::2%eth0", 1)),
+]
+PREFIX = "[TCP/127.0.0.1:51188] "
+NO_ADDRESS = OSError(errno.EADDRNOTAVAIL, "no such address")
+RESET = SocketCallError("recv()", ConnectionResetError(errno.ECONNRESET, "reset"))
+CLOSED = "[TCP server] client closed: IP address=127.0.0.1, port=51188\n"
+
+ENCODINGS = ["utf-8", "cp949", "utf-16-le", "iso2022_kr", "ascii", "latin-1"]
+
+
+def make(language: str = "en", encoding: str = "utf-8") -> Transcript:
+    return Transcript(translations(language), encoding)
+
+
+def show(transcript: Transcript, *events: ServerEvent | ClientEvent) -> str:
+    shown = ["".join(transcript.lines(event)) for event in events]
+    assert all(one == "" or one.endswith("\n") for one in shown)
+    return "".join(shown)
+
+
+def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceived]:
+    return [DataReceived(connection, piece) for piece in pieces]
+
+
+def unbroken(shown: str, connection: Connection = CLIENT) -> tuple[str, int]:
+    """Undo the breaks between pieces: one client's text, and how many empty lines are in it."""
+    prefix = f"[TCP/{connection.remote}] "
+    lines = [line.removeprefix(prefix) for line in shown.splitlines() if line.startswith(prefix)]
+    return "".join(lines), lines.count("")
+
+
+def text_of(encoding: str) -> st.SearchStrategy[bytes]:
+    """What is hard to show: text with all kinds of characters, and bytes that are none."""
+    characters = st.text("a가é😀\u200d\u3000\u202e\u2028\x85\x1b\x07\b\0\r\n[T", max_size=8)
+    lines = st.just(f"\r\n{PREFIX}\n[TCP server] \r")
+    text = (characters | lines).map(lambda one: one.encode(encoding, "replace"))
+    shifts = st.sampled_from([b"\x1b$)C", b"\x0e", b"\x0f", b"\x1b&+\xff", b"\x1b"])
+    halves = st.sampled_from([b"\xff", b"\xea\xb0", b"\r", b"\n"])
+    return st.lists(text | shifts | halves | st.binary(max_size=4), max_size=6).map(b"".join)
+
+
+def split(data: bytes, cuts: list[int]) -> list[bytes]:
+    bounds = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
+    return [data[start:end] for start, end in pairwise(bounds) if start < end]
+
+
+CUTS = st.lists(st.integers(1, 60), max_size=12)
+
+
+@pytest.mark.parametrize(
+    ("event", "english", "korean"),
+    [
+        (
+            Listening(SERVER),
+            "[TCP server] listening: IP address=127.0.0.1, port=9000\n",
+            "[TCP 서버] 접속 대기: IP 주소=127.0.0.1, 포트 번호=9000\n",
+        ),
+        (
+            Listening(Endpoint("fe80::1%eth0", 9000)),
+            "[TCP server] listening: IP address=fe80::1%eth0, port=9000\n",
+            "[TCP 서버] 접속 대기: IP 주소=fe80::1%eth0, 포트 번호=9000\n",
+        ),
+        (
+            FamilyMissing(SocketCallError("bind()", NO_ADDRESS, "[::1]:9000")),
+            "[bind()] Cannot assign requested address: [::1]:9000 "
+            "(this system has no IPv6; the other family is served)\n",
+            "[bind()] 요청한 주소를 할당할 수 없습니다: [::1]:9000 "
+            "(이 시스템에는 IPv6가 없습니다. 다른 주소 체계로 서비스합니다.)\n",
+        ),
+        (
+            FamilyMissing(SocketCallError("bind()", NO_ADDRESS, "127.0.0.1:9000")),
+            "[bind()] Cannot assign requested address: 127.0.0.1:9000 "
+            "(this system has no IPv4; the other family is served)\n",
+            "[bind()] 요청한 주소를 할당할 수 없습니다: 127.0.0.1:9000 "
+            "(이 시스템에는 IPv4가 없습니다. 다른 주소 체계로 서비스합니다.)\n",
+        ),
+        (
+            ClientsWaiting(1),
+            "[TCP server] 1 client is served; the next ones wait for their turn\n",
+            "[TCP 서버] 클라이언트 1개를 처리하고 있습니다. 다음 클라이언트는 차례를 기다립니다.\n",
+        ),
+        (
+            ClientsWaiting(2),
+            "[TCP server] 2 clients are served; the next ones wait for their turn\n",
+            "[TCP 서버] 클라이언트 2개를 처리하고 있습니다. 다음 클라이언트는 차례를 기다립니다.\n",
+        ),
+        (
+            ClientConnected(CLIENT),
+            "\n[TCP server] client connected: IP address=127.0.0.1, port=51188\n",
+            "\n[TCP 서버] 클라이언트 접속: IP 주소=127.0.0.1, 포트 번호=51188\n",
+        ),
+        (
+            DataReceived(CLIENT, b"hello\n"),
+            "[TCP/127.0.0.1:51188] hello\n",
+            "[TCP/127.0.0.1:51188] hello\n",
+        ),
+        (
+            DataReceived(CLIENTS[2], b"hello\n"),
+            "[TCP/[::1]:51188] hello\n",
+            "[TCP/[::1]:51188] hello\n",
+        ),
+        (
+            ClientFailed(CLIENT, RESET),
+            "[recv()] Connection reset by peer\n",
+            "[recv()] 현재 연결은 원격 호스트에 의해 강제로 끊겼습니다.\n",
+        ),
+        (
+            ClientIdle(CLIENT, 30.0),
+            "[recv()] nothing received for 30 s\n",
+            "[recv()] 30초 동안 받은 데이터가 없습니다.\n",
+        ),
+        (
+            ClientClosed(CLIENT, 5),
+            CLOSED,
+            "[TCP 서버] 클라이언트 종료: IP 주소=127.0.0.1, 포트 번호=51188\n",
+        ),
+        (
+            Draining(1, 0.5),
+            "[TCP server] stopping: 1 client has 0.5 s to finish\n",
+            "[TCP 서버] 종료 중: 클라이언트 1개를 0.5초까지 기다립니다.\n",
+        ),
+        (
+            Draining(2, 5.0),
+            "[TCP server] stopping: 2 clients have 5 s to finish\n",
+            "[TCP 서버] 종료 중: 클라이언트 2개를 5초까지 기다립니다.\n",
+        ),
+        (
+            Stopped(1, 1, 1),
+            "[TCP server] stopped: 1 client served, 1 byte echoed, 1 client cut off\n",
+            "[TCP 서버] 종료: 클라이언트 1개 처리, 1바이트 되돌려 보냄, 클라이언트 1개 강제 종료\n",
+        ),
+        (
+            Stopped(7, 18, 2),
+            "[TCP server] stopped: 7 clients served, 18 bytes echoed, 2 clients cut off\n",
+            "[TCP 서버] 종료: 클라이언트 7개 처리, 18바이트 되돌려 보냄, "
+            "클라이언트 2개 강제 종료\n",
+        ),
+        (
+            Stopped(0, 0, 0),
+            "[TCP server] stopped: 0 clients served, 0 bytes echoed\n",
+            "[TCP 서버] 종료: 클라이언트 0개 처리, 0바이트 되돌려 보냄\n",
+        ),
+        (
+            DataSent(18),
+            "[TCP client] 18 bytes sent.\n",
+            "[TCP 클라이언트] 18바이트를 보냈습니다.\n",
+        ),
+        (DataSent(1), "[TCP client] 1 byte sent.\n", "[TCP 클라이언트] 1바이트를 보냈습니다.\n"),
+        (
+            EchoReceived(b"hello"),
+            "[TCP client] 5 bytes received.\n[received data] hello\n",
+            "[TCP 클라이언트] 5바이트를 받았습니다.\n[받은 데이터] hello\n",
+        ),
+        (
+            EchoReceived(b"!"),
+            "[TCP client] 1 byte received.\n[received data] !\n",
+            "[TCP 클라이언트] 1바이트를 받았습니다.\n[받은 데이터] !\n",
+        ),
+    ],
+    ids=str,
+)
+def test_every_event_is_written_in_both_languages(
+    event: ServerEvent | ClientEvent, english: str, korean: str
+) -> None:
+    assert show(make("en"), event) == english
+    assert show(make("ko"), event) == korean
+
+
+def test_an_event_that_is_not_known_here_is_left_out() -> None:
+    assert show(make(), cast("ServerEvent", object())) == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "texts"),
+    [
+        (
+            "en",
+            [
+                "[data to send] ",
+                "[recv()] connection closed by the server",
+                "[recv()] timed out after 3 of 18 bytes",
+                "[recv()] interrupted after 3 of 18 bytes",
+                "[TCP client] the echo differs from byte 2 on: sent 0x62, received 0x00",
+                "[TCP server] 1 line not shown: the screen is slower than the echo\n",
+                "[TCP server] 2 lines not shown: the screen is slower than the echo\n",
+            ],
+        ),
+        (
+            "ko",
+            [
+                "[보낼 데이터] ",
+                "[recv()] 서버가 연결을 종료했습니다.",
+                "[recv()] 18바이트 중 3바이트를 받고 시간이 초과되었습니다.",
+                "[recv()] 18바이트 중 3바이트를 받고 중단되었습니다.",
+                "[TCP 클라이언트] 2번째 바이트부터 보낸 것과 다릅니다: 보냄 0x62, 받음 0x00",
+                "[TCP 서버] 1줄을 표시하지 못했습니다. 화면이 에코보다 느립니다.\n",
+                "[TCP 서버] 2줄을 표시하지 못했습니다. 화면이 에코보다 느립니다.\n",
+            ],
+        ),
+    ],
+)
+def test_what_is_no_event_is_written_in_both_languages(language: str, texts: list[str]) -> None:
+    transcript = make(language)
+    assert [
+        transcript.prompt,
+        transcript.closed_by_server(),
+        transcript.timed_out(3, 18),
+        transcript.interrupted(3, 18),
+        transcript.differs(b"abc", b"a\0c"),
+        transcript.dropped(1),
+        transcript.dropped(2),
+    ] == texts
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "message"),
+    [
+        ("abc 가", "ascii", "[encode()] ascii cannot express 가 (U+AC00)"),
+        ("\udcff", "utf-8", r"[encode()] utf-8 cannot express \udcff (U+DCFF)"),
+    ],
+)
+def test_the_character_that_an_encoding_lacks_is_named(
+    text: str, encoding: str, message: str
+) -> None:
+    with pytest.raises(UnicodeEncodeError) as caught:
+        text.encode(encoding)
+    assert make().cannot_express(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("error", "english", "korean"),
+    [
+        (
+            SocketCallError("bind()", OSError(errno.EADDRINUSE, "in use"), "127.0.0.1:9000"),
+            "[bind()] Address already in use: 127.0.0.1:9000",
+            "[bind()] 주소가 이미 사용 중입니다: 127.0.0.1:9000",
+        ),
+        (
+            SocketCallError("connect()", OSError(-12345, "out of \x1b luck"), "a\nb:1"),
+            r"[connect()] out of \x1b luck: a\nb:1",
+            r"[connect()] out of \x1b luck: a\nb:1",
+        ),
+        (SocketCallError("send()", OSError()), "[send()] ", "[send()] "),
+        (
+            SocketCallError("getaddrinfo()", socket.gaierror(socket.EAI_NONAME, "?"), "nowhere"),
+            "[getaddrinfo()] No such host is known: nowhere",
+            "[getaddrinfo()] 알려진 호스트가 없습니다: nowhere",
+        ),
+        (
+            # The numbers of failed look-ups are no numbers of the system's other errors.
+            SocketCallError("getaddrinfo()", socket.gaierror(errno.EPIPE, "odd"), "nowhere"),
+            "[getaddrinfo()] odd: nowhere",
+            "[getaddrinfo()] odd: nowhere",
+        ),
+        (
+            IncompleteReceiveError(18, b"abc"),
+            "[recv()] connection closed after 3 of 18 bytes",
+            "[recv()] 18바이트 중 3바이트를 받고 연결이 종료되었습니다.",
+        ),
+        (
+            KeyError("a\u202eb"),
+            r"internal error: KeyError('a\u202eb')",
+            r"내부 오류: KeyError('a\u202eb')",
+        ),
+    ],
+    ids=["socket call", "unknown number", "no words", "look-up", "number", "short", "bug"],
+)
+def test_an_error_is_described_in_one_line(error: Exception, english: str, korean: str) -> None:
+    assert make("en").describe(error) == english
+    assert make("ko").describe(error) == korean
+
+
+def test_the_reasons_load_where_the_system_lacks_an_error_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.delattr(socket, "EAI_ADDRFAMILY", raising=False)
+    spec = importlib.util.find_spec("trio_echo.transcript")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    error = SocketCallError("getaddrinfo()", socket.gaierror(socket.EAI_AGAIN, "?"))
+    shown = module.Transcript(translations("en"), "utf-8").describe(error)
+    assert shown == "[getaddrinfo()] Temporary failure in name resolution"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "lines"),
+    [
+        # Lines and their endings.
+        ([b"one\ntwo\n"], ["one", "two"]),
+        ([b"one\r\ntwo\r\n"], ["one", "two"]),
+        ([b"one\r", b"\ntwo\r", b"\n"], ["one", "two"]),
+        ([b"one\rtwo\n"], [r"one\rtwo"]),
+        ([b"one\r", b"two\n"], ["one", r"\rtwo"]),
+        ([b"one\r\r\n"], [r"one\r"]),
+        ([b"\n"], [""]),
+        ([b"\r", b"\n"], [""]),
+        ([b"one\n\ntwo\n"], ["one", "", "two"]),
+        # A piece without a newline is shown at once; the newline that comes next ends it.
+        ([b"one", b"two"], ["one", "two"]),
+        ([b"one", b"\n"], ["one"]),
+        ([b"one", b"\r\n"], ["one"]),
+        ([b"one", b"\r", b"\n"], ["one"]),
+        ([b"one", b"\n", b"\n"], ["one", ""]),
+        ([b"one", b"\n\ntwo"], ["one", "", "two"]),
+        ([b"one\n", b"\n"], ["one", ""]),
+        # Characters that come in halves, and bytes that are none.
+        (["가".encode()], ["가"]),
+        (["가".encode()[:1], "가".encode()[1:]], ["가"]),
+        ([b"a" + "가".encode()[:2], "가".encode()[2:] + b"b\n"], ["a", "가b"]),
+        ([b"a\xffb"], [r"a\xffb"]),
+        ([b"\xea\n"], [r"\xea"]),
+        # Nothing that drives a terminal, and all that is text.
+        (["\x1b[2J\a\0\b\x7f\x85\u2028".encode()], [r"\x1b[2J\x07\x00\x08\x7f\x85\u2028"]),
+        (["\u202eabc\u2066\ufeff\u200b\xad".encode()], [r"\u202eabc\u2066\ufeff\u200b\xad"]),
+        (["\U000e0041\U0010ffff".encode()], [r"\U000e0041\U0010ffff"]),
+        (["넓은\u3000빈칸\xa0".encode()], ["넓은\u3000빈칸\xa0"]),
+        (
+            ["👩\u200d👧 ❤\ufe0f \u06cc\u200c\u062e".encode()],
+            ["👩\u200d👧 ❤\ufe0f \u06cc\u200c\u062e"],
+        ),
+    ],
+)
+def test_what_a_client_sends_is_shown_line_by_line(pieces: list[bytes], lines: list[str]) -> None:
+    shown = show(make(), *received(*pieces))
+    assert shown == "".join(f"{PREFIX}{line}\n" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("end", "line"),
+    [
+        ([], ""),
+        ([ClientFailed(CLIENT, RESET)], "[recv()] Connection reset by peer\n"),
+        ([ClientIdle(CLIENT, 1.0)], "[recv()] nothing received for 1 s\n"),
+    ],
+    ids=["closed", "failed", "idle"],
+)
+@pytest.mark.parametrize(("left", "shown"), [(b"\xea\xb0", r"\xea\xb0"), (b"\r", r"\r")])
+def test_what_never_became_whole_is_shown_before_the_client_is_said_to_be_gone(
+    end: list[ServerEvent], line: str, left: bytes, shown: str
+) -> None:
+    transcript = make()
+    assert show(transcript, *received(left)) == ""
+    ending = show(transcript, *end, ClientClosed(CLIENT, 2))
+    assert ending == f"{PREFIX}{shown}\n{line}{CLOSED}"
+
+
+def test_an_unfinished_line_is_not_ended_twice() -> None:
+    assert show(make(), *received(b"one"), ClientClosed(CLIENT, 3)) == f"{PREFIX}one\n{CLOSED}"
+
+
+def test_after_events_were_left_out_every_client_starts_afresh() -> None:
+    transcript = make()
+    show(transcript, *received(b"one\xea"))
+    transcript.forget()
+    assert show(transcript, *received(b"\ntwo\n")) == f"{PREFIX}\n{PREFIX}two\n"
+
+
+def test_an_echo_is_one_line_whatever_is_in_it() -> None:
+    shown = show(make(), EchoReceived(b"a\nb\x1b\xff\r"))
+    assert shown == "[TCP client] 6 bytes received.\n" + r"[received data] a\nb\x1b\xff\r" + "\n"
+
+
+def test_an_echo_is_read_in_the_encoding_of_the_text() -> None:
+    shown = show(make(encoding="cp949"), EchoReceived("가".encode("cp949")))
+    assert shown == "[TCP client] 2 bytes received.\n[received data] 가\n"
+
+
+@pytest.mark.parametrize("text", ["plain text", "한글", "", "a\u3000b"])
+def test_harmless_text_is_left_as_it_is(text: str) -> None:
+    assert safe(text) == text
+
+
+def test_looking_characters_up_does_not_fill_the_memory() -> None:
+    before = len(trio_echo.transcript._ESCAPES)
+    assert safe("".join(map(chr, range(0xE000, 0xE100)))).startswith(r"\ue000\ue001")
+    assert len(trio_echo.transcript._ESCAPES) == before
+
+
+@settings(deadline=None)
+@given(
+    filler=st.integers(8180, 8195),
+    middle=text_of("utf-8"),
+    rest=st.integers(0, 9000),
+)
+def test_a_large_piece_comes_in_parts_that_make_the_same_lines(
+    filler: int, middle: bytes, rest: int
+) -> None:
+    data = b"x" * filler + middle + b"y" * rest + b"z" * 8192 + b"\n"
+    parts = list(make().lines(DataReceived(CLIENT, data)))
+    text = data.decode("utf-8", "backslashreplace").replace("\r\n", "\n").removesuffix("\n")
+    assert "".join(parts) == "".join(f"{PREFIX}{safe(line)}\n" for line in text.split("\n"))
+    assert len(parts) > 1
+
+
+def test_no_part_of_a_large_piece_is_large() -> None:
+    data = b"\xff" * 100_000
+    parts = list(make().lines(DataReceived(CLIENT, data)))
+    assert "".join(parts) == PREFIX + r"\xff" * 100_000 + "\n"
+    assert max(map(len, parts)) <= 8 * 1024 * len(r"\xff") + len(PREFIX)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@settings(deadline=None)
+@given(data=st.data(), cuts=CUTS)
+def test_the_text_does_not_depend_on_where_its_bytes_were_split(
+    encoding: str, data: st.DataObject, cuts: list[int]
+) -> None:
+    sent = data.draw(text_of(encoding))
+    whole = show(make(encoding=encoding), *received(sent), ClientClosed(CLIENT, 0))
+    pieces = received(*split(sent, cuts))
+    shown = show(make(encoding=encoding), *pieces, ClientClosed(CLIENT, 0))
+    assert unbroken(shown) == unbroken(whole)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@settings(deadline=None)
+@given(data=st.data(), cuts=CUTS)
+def test_the_only_control_character_that_reaches_the_screen_is_the_newline(
+    encoding: str, data: st.DataObject, cuts: list[int]
+) -> None:
+    pieces = received(*split(data.draw(text_of(encoding)), cuts))
+    shown = show(make(encoding=encoding), *pieces, ClientClosed(CLIENT, 0))
+    odd = {one for one in shown if not one.isprintable() and unicodedata.category(one) != "Zs"}
+    assert odd <= {"\n", "\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@settings(deadline=None)
+@given(data=st.data())
+def test_every_line_of_a_client_begins_with_its_own_prefix_whatever_others_send(
+    encoding: str, data: st.DataObject
+) -> None:
+    pieces = data.draw(st.lists(st.tuples(st.sampled_from(CLIENTS), text_of(encoding))))
+    transcript = make(encoding=encoding)
+    together = dict.fromkeys(CLIENTS, "")
+    for client, sent in pieces:
+        shown = show(transcript, *received(sent, connection=client))
+        # One trailing newline is left out; any other is between two lines.
+        lines = shown.removesuffix("\n").split("\n") if shown else []
+        assert all(line.startswith(f"[TCP/{client.remote}] ") for line in lines)
+        together[client] += shown
+    for client, shown in together.items():
+        own = [sent for one, sent in pieces if one == client]
+        alone = show(make(encoding=encoding), *received(*own, connection=client))
+        assert shown == alone
+
+
+@pytest.mark.parametrize("name", [*ENCODINGS, "UTF8", "euc-kr", "utf-8-sig"])
+def test_an_encoding_for_text_is_taken(name: str) -> None:
+    assert checked_encoding(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("rot13", "rot13"),
+        ("hex", "hex"),
+        ("idna", "idna"),
+        ("punycode", "punycode"),
+        ("undefined", "undefined"),
+        ("nope", "nope"),
+        ("", ""),
+        ("a\0b", r"a\x00b"),
+        ("\udcff", r"\udcff"),
+    ],
+)
+def test_a_name_that_is_no_encoding_for_text_is_refused(name: str, shown: str) -> None:
+    with pytest.raises(LookupError) as caught:
+        checked_encoding(name)
+    assert str(caught.value) == f"unknown text encoding: {shown}"
+
+
+def refused(encoding: str) -> bool:
+    try:
+        checked_encoding(encoding)
+    except LookupError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sent"),
+    [
+        ("utf-16", b"a\0b\0"),  # without the byte order mark
+        ("utf-32", b"a\0\0\0"),
+        ("iso2022_kr", b"\x1b)\x0f\x1b\x0e\x1b$)$"),  # an escape sequence that leads nowhere
+        ("iso2022_jp", b"\x1b$\x0ea\x0e\x0e&\x0f&"),
+    ],
+    ids=["utf-16", "utf-32", "iso2022_kr", "iso2022_jp"],
+)
+def test_no_bytes_stop_the_display_in_an_encoding_that_was_taken(
+    encoding: str, sent: bytes
+) -> None:
+    assert refused(encoding) or show(
+        make(encoding=encoding), *received(sent), ClientClosed(CLIENT, 0)
+    ).endswith(CLOSED)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pieces"),
+    [
+        ("iso2022_kr", [b"\x0f\x1b&+", b"\xff\xb6\\u", b"~{"]),
+        ("iso2022_jp", [b"\x1b.\xff", b"\xb6\xdd\x84\xff\xc6", b"+\x0f"]),
+    ],
+    ids=["iso2022_kr", "iso2022_jp"],
+)
+def test_bytes_that_a_decoder_gives_up_on_are_all_shown_however_they_were_split(
+    encoding: str, pieces: list[bytes]
+) -> None:
+    shown = show(make(encoding=encoding), *received(*pieces), ClientClosed(CLIENT, 0))
+    assert r"\xff" in shown
+    assert r"\xb6" in shown
+    whole = show(make(encoding=encoding), *received(b"".join(pieces)), ClientClosed(CLIENT, 0))
+    assert unbroken(shown) == unbroken(whole)
