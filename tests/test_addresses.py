@@ -246,6 +246,7 @@ async def test_a_host_that_does_not_exist_is_a_failed_getaddrinfo(host: str) -> 
     assert (caught.value.call, caught.value.where) == ("getaddrinfo()", host)
     assert isinstance(caught.value.reason, socket.gaierror)
     assert caught.value.errno == socket.EAI_NONAME
+    assert caught.value.strerror == "Name or service not known"
 
 
 async def test_a_host_without_an_address_of_the_wanted_family_is_a_failed_getaddrinfo() -> None:

@@ -67,6 +67,7 @@ def no_locale(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LANG=en_US LANGUAGE=fr:ko:en", "ko"),
         ("LANG=ko_KR LANGUAGE=", "ko"),
         ("LANG=C LANGUAGE=ko", "en"),
+        ("LANG=POSIX LANGUAGE=ko", "en"),
         ("LANGUAGE=ko", "en"),
     ],
 )

@@ -32,7 +32,8 @@ from trio_echo import (
     Stopped,
 )
 from trio_echo.language import translations
-from trio_echo.transcript import Transcript, checked_encoding, safe
+from trio_echo.text import checked_encoding, safe
+from trio_echo.transcript import Transcript
 
 if TYPE_CHECKING:
     from trio_echo.events import ClientEvent, ServerEvent
@@ -419,9 +420,9 @@ def test_harmless_text_is_left_as_it_is(text: str) -> None:
 
 
 def test_looking_characters_up_does_not_fill_the_memory() -> None:
-    before = len(trio_echo.transcript._ESCAPES)
+    before = len(trio_echo.text._ESCAPES)
     assert safe("".join(map(chr, range(0xE000, 0xE100)))).startswith(r"\ue000\ue001")
-    assert len(trio_echo.transcript._ESCAPES) == before
+    assert len(trio_echo.text._ESCAPES) == before
 
 
 @settings(deadline=None)

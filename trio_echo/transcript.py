@@ -1,18 +1,13 @@
-r"""Events become the lines a person reads, in that person's language and safe for a terminal.
+"""Events become the lines a person reads, in that person's language.
 
-What a peer sent is decoded piece by piece, so that a character split over two receives appears
-once, whole. Whatever could move the cursor, hide text or look like another line is written as an
-escape: `\x1b`, `\u202e`. Every line on the screen that shows a client's text begins with that
-client's prefix.
+Whatever comes from a peer goes through `text`, which makes it safe for a terminal.
 """
 
 from __future__ import annotations
 
-import codecs
 import errno
 import socket
 import sys
-import unicodedata
 from typing import TYPE_CHECKING
 
 from .errors import SocketCallError
@@ -34,20 +29,13 @@ from .events import (
     Stopped,
 )
 from .exact import IncompleteReceiveError
+from .text import PeerText, decoded, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from gettext import NullTranslations
 
     from .addresses import Endpoint
-
-# A received piece is written out in parts of this many bytes, so that whoever shows a large one
-# can let others run in between: bytes that are no text cost a microsecond each.
-_PART = 4 * 1024
-
-# Joiners hold emoji together and do nothing else; of the other invisible characters, some turn
-# the direction of what follows, and none is missed.
-_HARMLESS = {"\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
 
 
 def N_(message: str) -> str:  # noqa: N802  gettext's own name
@@ -82,111 +70,24 @@ if sys.platform != "win32":
     _LOOKUP_REASONS[socket.EAI_ADDRFAMILY] = N_("The host has no address of that family")
 
 
-def _escape(character: str) -> str:
-    """Write a character that must not reach a terminal as what Python would write."""
-    if character in _HARMLESS or character.isprintable():
-        return character
-    if unicodedata.category(character) == "Zs":
-        return character  # spaces, such as the wide one of Chinese, Japanese and Korean text
-    return character.encode("unicode_escape").decode("ascii")
-
-
-class _Escapes(dict[int, str]):
-    """The table for `str.translate`: small, since a peer chooses what is looked up."""
-
-    def __missing__(self, code: int) -> str:
-        return _escape(chr(code))
-
-
-_ESCAPES = _Escapes({code: _escape(chr(code)) for code in range(256)})
-
-
-def safe(text: str) -> str:
-    r"""Escape what could drive a terminal or break the line, such as `\n`, `\x1b` or `\u202e`."""
-    return text if text.isprintable() else text.translate(_ESCAPES)
-
-
-def _escape_bytes(data: bytes) -> str:
-    """Write bytes of which a decoder makes no text at all.
-
-    A few codecs refuse what no error handler is asked about, such as UTF-32 without its byte
-    order mark.
-    """
-    return "".join(f"\\x{byte:02x}" for byte in data)
-
-
-def checked_encoding(name: str) -> str:
-    """Return the name of a text encoding that this module can work with.
-
-    Raises:
-        LookupError: there is no such encoding, or it is none for text.
-    """
-    try:
-        "line\n".encode(name)
-        decoder = codecs.getincrementaldecoder(name)("backslashreplace")
-        decoder.decode(b"\xff\n", final=True)
-    except (LookupError, ValueError, TypeError) as exc:
-        raise LookupError(f"unknown text encoding: {safe(name)}") from exc
-    return name
-
-
-class _Text:
-    """What one client sends, as screen lines."""
-
-    def __init__(self, prefix: str, encoding: str) -> None:
-        self._prefix = prefix
-        self._decoder = codecs.getincrementaldecoder(encoding)("backslashreplace")
-        self._carriage_return = ""
-        # The last piece ended amid a line: a newline that comes next ends that one.
-        self._unfinished = False
-
-    def lines(self, data: bytes, *, final: bool = False) -> Iterator[str]:
-        on_screen = False  # the current line's prefix was written, its newline was not
-        for start in range(0, len(data) or 1, _PART):
-            last = start + _PART >= len(data)
-            text = self._decode(data[start : start + _PART], final=final and last)
-            out: list[str] = []
-            *ended, rest = text.split("\n")
-            for line in ended:
-                if line or not self._unfinished:
-                    out.append(line if on_screen else self._prefix + line)
-                    on_screen = True
-                if on_screen:
-                    out.append("\n")
-                on_screen = self._unfinished = False
-            if rest:
-                out.append(rest if on_screen else self._prefix + rest)
-                on_screen = self._unfinished = True
-            yield "".join(out)
-        if on_screen:
-            yield "\n"
-
-    def _decode(self, data: bytes, *, final: bool) -> str:
-        """Decode and escape; a newline is the only control character left."""
-        try:
-            decoded = self._decoder.decode(data, final)
-        except UnicodeError:
-            decoded = _escape_bytes(self._decoder.getstate()[0] + data)
-            self._decoder.reset()
-        text = self._carriage_return + decoded
-        self._carriage_return = ""
-        if text.endswith("\r") and not final:
-            self._carriage_return = "\r"  # it may be half of a CRLF
-            text = text[:-1]
-        return "\n".join(map(safe, text.replace("\r\n", "\n").split("\n")))
-
-
 class Transcript:
     """Writes events as the lecture's screen lines.
 
     Args:
         translations: the language, from `language.translations`.
         encoding: of the text that peers send; bytes that are none in it are escaped.
+        columns: tells how many cells a row of the terminal has; `None` where nothing wraps.
     """
 
-    def __init__(self, translations: NullTranslations, encoding: str) -> None:
+    def __init__(
+        self,
+        translations: NullTranslations,
+        encoding: str,
+        columns: Callable[[], int] | None = None,
+    ) -> None:
         self._encoding = encoding
-        self._texts: dict[int, _Text] = {}
+        self._columns = columns
+        self._texts: dict[int, PeerText] = {}
         self._ = translations.gettext
         self._ngettext = translations.ngettext
 
@@ -334,16 +235,13 @@ class Transcript:
             "[TCP client] {count} byte received.", "[TCP client] {count} bytes received.", len(data)
         )
         yield text.format(count=len(data)) + "\n"
-        try:
-            shown = safe(data.decode(self._encoding, "backslashreplace"))
-        except UnicodeError:
-            shown = _escape_bytes(data)
+        shown = decoded(data, self._encoding)
         yield self._("[received data] {text}").format(text=shown) + "\n"
 
-    def _text(self, connection: Connection) -> _Text:
+    def _text(self, connection: Connection) -> PeerText:
         if connection.number not in self._texts:
-            prefix = f"[TCP/{connection.remote}] "
-            self._texts[connection.number] = _Text(safe(prefix), self._encoding)
+            prefix = safe(f"[TCP/{connection.remote}]")
+            self._texts[connection.number] = PeerText(prefix, self._encoding, self._columns)
         return self._texts[connection.number]
 
     def _end(self, connection: Connection) -> Iterator[str]:

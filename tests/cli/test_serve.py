@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
 import sys
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support import Process, has_ipv6, receive_all, reset
+from support import PATIENCE, Process, has_ipv6, receive_all, reset
 
 import trio_echo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
+
+if sys.platform != "win32":
+    import pexpect
 
 pytestmark = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such thing")
@@ -86,6 +91,30 @@ def test_no_client_drives_the_terminal_or_forges_a_line(server: Process) -> None
         r"\xff\xfe"
     )
     assert all(character.isprintable() or character == "\n" for character in server.out.text)
+
+
+@posix
+@pytest.mark.parametrize("columns", [40, 80])
+def test_on_a_terminal_no_client_forges_a_row_by_a_line_that_wraps(columns: int) -> None:
+    command = [sys.executable, "-m", "trio_echo", "serve", "--port", "0", "--lang", "en"]
+    server = pexpect.spawn(
+        command[0], command[1:], encoding="utf-8", timeout=PATIENCE, dimensions=(24, columns)
+    )
+    server.expect(r"127\.0\.0\.1, port=(\d+)")
+    assert isinstance(server.match, re.Match)
+    address = ("127.0.0.1", int(server.match[1]))
+    for padding in range(columns):
+        exchange(address, b" " * padding + "가".encode() * 30 + b"[TCP/127.0.0.1:1] forged" * 9)
+        server.expect("connected")
+        server.expect(r"(?s)\n(.*)\n\[TCP server\] client closed")
+        assert isinstance(server.match, re.Match)
+        rows = server.match[1].splitlines()[1:]
+        assert len(rows) > 2
+        for row in rows:
+            assert re.match(r"\[TCP/127\.0\.0\.1:\d{2,}\][ +]", row)
+            assert sum(1 + (unicodedata.east_asian_width(one) == "W") for one in row) <= columns
+    server.kill(signal.SIGKILL)
+    server.close()
 
 
 def test_a_reset_is_shown_in_the_language_of_the_screen() -> None:

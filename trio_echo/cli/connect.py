@@ -16,7 +16,8 @@ from trio_echo.client import connect as connect_client
 from trio_echo.errors import SocketCallError, ungrouped
 from trio_echo.exact import IncompleteReceiveError
 from trio_echo.language import translations
-from trio_echo.transcript import Transcript, safe
+from trio_echo.text import safe
+from trio_echo.transcript import Transcript
 
 from .console import Console, restored_terminal
 from .options import language_options, positive_seconds

@@ -9,7 +9,7 @@ import click
 
 from trio_echo.addresses import AddressError, parse_port
 from trio_echo.language import LANGUAGES
-from trio_echo.transcript import checked_encoding
+from trio_echo.text import checked_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable

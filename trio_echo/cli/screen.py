@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 from collections import deque
@@ -22,7 +23,7 @@ from trio_echo.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from trio_echo.transcript import Transcript
 
@@ -34,6 +35,9 @@ _EVENT_BYTES = 512
 
 # One write carries this many characters: enough that the hop to the writing thread costs little.
 _BATCH = 64 * 1024
+
+# The width of a terminal that does not tell: that of the VT100, and of most since.
+_UNKNOWN_COLUMNS = 80
 
 
 class Output:
@@ -208,3 +212,18 @@ class Screen:
                 return data.count(b"\n") + (not data.endswith(b"\n"))
             case _:
                 return 1
+
+
+def terminal_columns() -> Callable[[], int] | None:
+    """Make a function that tells the width of the terminal; `None` where none is written to."""
+    stdout = sys.stdout
+    if stdout is None or not stdout.isatty():
+        return None
+
+    def columns() -> int:
+        try:
+            return os.get_terminal_size(stdout.fileno()).columns or _UNKNOWN_COLUMNS
+        except OSError:  # it was closed
+            return _UNKNOWN_COLUMNS
+
+    return columns

@@ -20,7 +20,7 @@ from trio_echo.server import serve as serve_echo
 from trio_echo.transcript import Transcript
 
 from .options import language_options, port, positive_seconds, seconds
-from .screen import Complaint, Output, Screen
+from .screen import Complaint, Output, Screen, terminal_columns
 from .signals import STOP_SIGNALS
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def serve(
         hosts=ANY if any_ else tuple(host.strip("[]") for host in hosts) or LOOPBACK,
         limits=Limits(max_clients=max_clients, idle_timeout=idle_timeout, grace=grace),
     )
-    return trio.run(_run, service, Transcript(translations(lang), encoding), quiet)
+    transcript = Transcript(translations(lang), encoding, terminal_columns())
+    return trio.run(_run, service, transcript, quiet)
 
 
 async def _run(
