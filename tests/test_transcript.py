@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import trio_echo.transcript
+import trio_echo.text
 from trio_echo import (
     ClientClosed,
     ClientConnected,
@@ -36,6 +36,8 @@ from trio_echo.text import checked_encoding, safe
 from trio_echo.transcript import Transcript
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trio_echo.events import ClientEvent, ServerEvent
 
 SERVER = Endpoint("127.0.0.1", 9000)
@@ -47,6 +49,7 @@ CLIENTS = [
     Connection(4, Endpoint("fe80::1%eth0", 9000), Endpoint("fe80::2%eth0", 1)),
 ]
 PREFIX = "[TCP/127.0.0.1:51188] "
+CONTINUED = PREFIX.rstrip() + "+"
 NO_ADDRESS = OSError(errno.EADDRNOTAVAIL, "no such address")
 RESET = SocketCallError("recv()", ConnectionResetError(errno.ECONNRESET, "reset"))
 CLOSED = "[TCP server] client closed: IP address=127.0.0.1, port=51188\n"
@@ -54,8 +57,10 @@ CLOSED = "[TCP server] client closed: IP address=127.0.0.1, port=51188\n"
 ENCODINGS = ["utf-8", "cp949", "utf-16-le", "iso2022_kr", "ascii", "latin-1"]
 
 
-def make(language: str = "en", encoding: str = "utf-8") -> Transcript:
-    return Transcript(translations(language), encoding)
+def make(
+    language: str = "en", encoding: str = "utf-8", columns: Callable[[], int] | None = None
+) -> Transcript:
+    return Transcript(translations(language), encoding, columns)
 
 
 def show(transcript: Transcript, *events: ServerEvent | ClientEvent) -> str:
@@ -75,14 +80,19 @@ def unbroken(shown: str, connection: Connection = CLIENT) -> tuple[str, int]:
     return "".join(lines), lines.count("")
 
 
-def text_of(encoding: str) -> st.SearchStrategy[bytes]:
-    """What is hard to show: text with all kinds of characters, and bytes that are none."""
+def text_of(encoding: str, *, hostile: bool = False) -> st.SearchStrategy[bytes]:
+    """What is hard to show: text with all kinds of characters, and bytes that are none.
+
+    Hostile text also has escape sequences that lead nowhere: some decoders give up on them.
+    """
     characters = st.text("a가é😀\u200d\u3000\u202e\u2028\x85\x1b\x07\b\0\r\n[T", max_size=8)
     lines = st.just(f"\r\n{PREFIX}\n[TCP server] \r")
     text = (characters | lines).map(lambda one: one.encode(encoding, "replace"))
-    shifts = st.sampled_from([b"\x1b$)C", b"\x0e", b"\x0f", b"\x1b&+\xff", b"\x1b"])
-    halves = st.sampled_from([b"\xff", b"\xea\xb0", b"\r", b"\n"])
-    return st.lists(text | shifts | halves | st.binary(max_size=4), max_size=6).map(b"".join)
+    shifts = [b"\x1b$)C", b"\x0e", b"\x0f"]
+    halves = [b"\xff", b"\xea\xb0", b"\r", b"\n"]
+    nowhere = [b"\x1b&+\xff", b"\x1b", b"\x1b("] if hostile else []
+    pieces = text | st.sampled_from([*shifts, *halves, *nowhere]) | st.binary(max_size=4)
+    return st.lists(pieces, max_size=6).map(b"".join)
 
 
 def split(data: bytes, cuts: list[int]) -> list[bytes]:
@@ -316,6 +326,49 @@ def test_an_error_is_described_in_one_line(error: Exception, english: str, korea
     assert make("ko").describe(error) == korean
 
 
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EACCES, "Permission denied"),
+        (errno.EADDRINUSE, "Address already in use"),
+        (errno.EADDRNOTAVAIL, "Cannot assign requested address"),
+        (errno.EAFNOSUPPORT, "Address family not supported by protocol"),
+        (errno.ECONNABORTED, "Software caused connection abort"),
+        (errno.ECONNREFUSED, "Connection refused"),
+        (errno.ECONNRESET, "Connection reset by peer"),
+        (errno.EHOSTUNREACH, "No route to host"),
+        (errno.EMFILE, "Too many open files"),
+        (errno.ENETUNREACH, "Network is unreachable"),
+        (errno.ENFILE, "Too many open files in system"),
+        (errno.ENOBUFS, "No buffer space available"),
+        (errno.EPIPE, "Broken pipe"),
+        (errno.ETIMEDOUT, "Connection timed out"),
+    ],
+)
+def test_a_number_has_the_same_words_on_every_system(number: int, words: str) -> None:
+    error = SocketCallError("connect()", OSError(number, "other words"))
+    assert make("en").describe(error) == f"[connect()] {words}"
+    assert make("ko").describe(error) not in (f"[connect()] {words}", "[connect()] other words")
+
+
+NO_ADDRESS_OF_FAMILY = "The host has no address of that family"
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    {
+        socket.EAI_AGAIN: "Temporary failure in name resolution",
+        socket.EAI_FAMILY: NO_ADDRESS_OF_FAMILY,
+        getattr(socket, "EAI_ADDRFAMILY", socket.EAI_FAMILY): NO_ADDRESS_OF_FAMILY,
+        socket.EAI_NODATA: NO_ADDRESS_OF_FAMILY,
+        socket.EAI_NONAME: "No such host is known",  # on Windows also EAI_NODATA
+    }.items(),
+)
+def test_a_failed_look_up_has_the_same_words_on_every_system(number: int, words: str) -> None:
+    error = SocketCallError("getaddrinfo()", socket.gaierror(number, "other words"), "a.test")
+    assert make("en").describe(error) == f"[getaddrinfo()] {words}: a.test"
+
+
 def test_the_reasons_load_where_the_system_lacks_an_error_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -467,7 +520,7 @@ def test_the_text_does_not_depend_on_where_its_bytes_were_split(
 def test_the_only_control_character_that_reaches_the_screen_is_the_newline(
     encoding: str, data: st.DataObject, cuts: list[int]
 ) -> None:
-    pieces = received(*split(data.draw(text_of(encoding)), cuts))
+    pieces = received(*split(data.draw(text_of(encoding, hostile=True)), cuts))
     shown = show(make(encoding=encoding), *pieces, ClientClosed(CLIENT, 0))
     odd = {one for one in shown if not one.isprintable() and unicodedata.category(one) != "Zs"}
     assert odd <= {"\n", "\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
@@ -479,7 +532,8 @@ def test_the_only_control_character_that_reaches_the_screen_is_the_newline(
 def test_every_line_of_a_client_begins_with_its_own_prefix_whatever_others_send(
     encoding: str, data: st.DataObject
 ) -> None:
-    pieces = data.draw(st.lists(st.tuples(st.sampled_from(CLIENTS), text_of(encoding))))
+    sent_by = st.tuples(st.sampled_from(CLIENTS), text_of(encoding, hostile=True))
+    pieces = data.draw(st.lists(sent_by))
     transcript = make(encoding=encoding)
     together = dict.fromkeys(CLIENTS, "")
     for client, sent in pieces:
@@ -492,6 +546,42 @@ def test_every_line_of_a_client_begins_with_its_own_prefix_whatever_others_send(
         own = [sent for one, sent in pieces if one == client]
         alone = show(make(encoding=encoding), *received(*own, connection=client))
         assert shown == alone
+
+
+@settings(deadline=None)
+@given(sent=st.lists(text_of("utf-8")), room=st.integers(8, 40))
+def test_every_row_that_a_long_line_takes_begins_with_the_prefix_and_fits(
+    sent: list[bytes], room: int
+) -> None:
+    columns = len(PREFIX) + room
+    on_terminal = show(make(columns=lambda: columns), *received(*sent))
+    for row in on_terminal.splitlines():
+        assert row.startswith((PREFIX, CONTINUED))
+        wide = sum(unicodedata.east_asian_width(one) in ("W", "F", "A") for one in row)
+        assert len(row) + wide <= columns
+    assert on_terminal.replace(f"\n{CONTINUED}", "") == show(make(), *received(*sent))
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [
+        (len(PREFIX) + 12, [f"{PREFIX}abcdefghij가"]),
+        (len(PREFIX) + 11, [f"{PREFIX}abcdefghij", f"{CONTINUED}가"]),
+        (len(PREFIX) + 9, [f"{PREFIX}abcdefghi", f"{CONTINUED}j가"]),
+        (len(PREFIX), [f"{PREFIX}abcdefgh", f"{CONTINUED}ij가"]),
+        (1, [f"{PREFIX}abcdefgh", f"{CONTINUED}ij가"]),
+    ],
+)
+def test_a_line_wraps_where_the_terminal_ends(columns: int, rows: list[str]) -> None:
+    twice = "abcdefghij가\n".encode() * 2
+    shown = show(make(columns=lambda: columns), *received(twice))
+    assert shown == "".join(f"{row}\n" for row in rows * 2)
+
+
+def test_a_row_goes_on_over_the_parts_of_a_large_piece() -> None:
+    parts = make(columns=lambda: len(PREFIX) + 10).lines(DataReceived(CLIENT, b"x" * 10_001))
+    rows = "".join(parts).splitlines()
+    assert rows == [PREFIX + "x" * 10, *[CONTINUED + "x" * 10] * 999, CONTINUED + "x"]
 
 
 @pytest.mark.parametrize("name", [*ENCODINGS, "UTF8", "euc-kr", "utf-8-sig"])
@@ -553,11 +643,29 @@ def test_no_bytes_stop_the_display_in_an_encoding_that_was_taken(
     ],
     ids=["iso2022_kr", "iso2022_jp"],
 )
-def test_bytes_that_a_decoder_gives_up_on_are_all_shown_however_they_were_split(
-    encoding: str, pieces: list[bytes]
-) -> None:
+def test_bytes_that_a_decoder_gives_up_on_are_all_shown(encoding: str, pieces: list[bytes]) -> None:
     shown = show(make(encoding=encoding), *received(*pieces), ClientClosed(CLIENT, 0))
     assert r"\xff" in shown
     assert r"\xb6" in shown
+
+
+def test_text_without_the_byte_order_mark_that_it_needs_is_escaped_once() -> None:
+    pieces = received(b"ab", b"cdef", b"ghijkl")
+    shown = show(make(encoding="utf-32"), *pieces, ClientClosed(CLIENT, 0))
+    assert unbroken(shown)[0] == "".join(f"\\x{byte:02x}" for byte in b"abcdefghijkl")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pieces"),
+    [
+        ("iso2022_kr", [b"\x0f\x1b&+", b"\xff\xb6\\u", b"~{"]),
+        ("utf-32", [b"abcd", b"\xff\xfe\0\0e\0\0\0"]),
+    ],
+    ids=["iso2022_kr", "utf-32"],
+)
+def test_what_a_decoder_gives_up_on_is_shown_alike_however_it_was_split(
+    encoding: str, pieces: list[bytes]
+) -> None:
+    shown = show(make(encoding=encoding), *received(*pieces), ClientClosed(CLIENT, 0))
     whole = show(make(encoding=encoding), *received(b"".join(pieces)), ClientClosed(CLIENT, 0))
     assert unbroken(shown) == unbroken(whole)

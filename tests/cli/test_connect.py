@@ -273,6 +273,7 @@ def test_lines_are_edited_and_remembered(server: BackgroundServer) -> None:
     client.expect_exact("[data to send] ")
     client.send("한글\x7f국\n")  # backspace takes a whole character
     client.expect_exact("[received data] 한국\r\n")
+    client.expect_exact("[data to send] ")
     client.sendcontrol("d")
     assert end(client)[0] == 0
 
@@ -315,7 +316,7 @@ def test_an_abandoned_prompt_leaves_the_terminal_as_it_was() -> None:
             "sh",
             [
                 "-c",
-                'read -r go; "$@"; read -r end',
+                'read -r go; "$@"; echo ended $?; read -r end',
                 "sh",
                 sys.executable,
                 "-m",
@@ -331,7 +332,7 @@ def test_an_abandoned_prompt_leaves_the_terminal_as_it_was() -> None:
         shell.expect_exact("[data to send] ")
         assert termios.tcgetattr(shell.child_fd)[3] != before[3]
         go.set()
-        shell.expect("closed by the server")
+        shell.expect_exact("[recv()] connection closed by the server\r\nended 1\r\n")
         shell.send("end\n")
         shell.expect("end")
         assert termios.tcgetattr(shell.child_fd) == before
