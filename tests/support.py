@@ -14,6 +14,7 @@ import threading
 from typing import IO, TYPE_CHECKING, TypeVar
 
 import trio
+from hypothesis import strategies as st
 
 from trio_echo import Endpoint
 from trio_echo.events import ServerEvent
@@ -166,3 +167,18 @@ def has_ipv6() -> bool:
     except OSError:
         return False
     return True
+
+
+def text_of(encoding: str, *, hostile: bool = False) -> st.SearchStrategy[bytes]:
+    """What is hard to show: text with all kinds of characters, and bytes that are none.
+
+    Hostile text also has escape sequences that lead nowhere: some decoders give up on them.
+    """
+    characters = st.text("a가é😀\u200d\u3000\u202e\u2028\x85\x1b\x07\b\0\r\n[T", max_size=8)
+    lines = st.just("\r\n[TCP/127.0.0.1:51188] \n[TCP server] \r")
+    text = (characters | lines).map(lambda one: one.encode(encoding, "replace"))
+    shifts = [b"\x1b$)C", b"\x0e", b"\x0f"]
+    halves = [b"\xff", b"\xea\xb0", b"\r", b"\n"]
+    nowhere = [b"\x1b&+\xff", b"\x1b", b"\x1b("] if hostile else []
+    pieces = text | st.sampled_from([*shifts, *halves, *nowhere]) | st.binary(max_size=4)
+    return st.lists(pieces, max_size=6).map(b"".join)

@@ -206,6 +206,16 @@ async def test_an_address_of_the_other_family_is_refused() -> None:
     assert failure.value.call == "getaddrinfo()"
 
 
+async def test_a_failure_without_attempts_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(host: str, port: int) -> trio.SocketStream:
+        raise OSError(errno.EMFILE, "none left")
+
+    monkeypatch.setattr(trio, "open_tcp_stream", fail)
+    with pytest.raises(SocketCallError) as failure:
+        await connect("127.0.0.1", 9000)
+    assert str(failure.value) == "[socket()] Too many open files: 127.0.0.1:9000"
+
+
 async def test_of_several_attempts_the_one_that_got_furthest_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -15,6 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trio_echo
 from trio_echo import (
+    AddressError,
     ClientClosed,
     ClientConnected,
     ClientFailed,
@@ -373,6 +374,21 @@ async def test_an_address_named_twice_is_listened_on_once() -> None:
         listeners = await nursery.start(partial(serve, 0, hosts=["127.0.0.1", "127.0.0.1"]))
         assert len(listeners) == 1
         nursery.cancel_scope.cancel()
+
+
+async def test_a_single_name_in_place_of_several_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"such as \['127.0.0.1'\]"):
+        await serve(0, hosts="127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("127.0.0.1", 65536), ("127.0.0.1", -1), ("127.0.0.1\0.example", 0)]
+)
+async def test_what_the_kernel_would_cut_short_is_refused(host: str, port: int) -> None:
+    with pytest.raises(AddressError, match="is no"):
+        await serve(port, hosts=[host])
+    with pytest.raises(AddressError, match="is no"):
+        await connect(host, port)
 
 
 async def test_no_hosts_at_all_is_refused() -> None:

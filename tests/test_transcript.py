@@ -4,15 +4,13 @@ import errno
 import importlib.util
 import socket
 import sys
-import unicodedata
-from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import text_of
 
-import trio_echo.text
 from trio_echo import (
     ClientClosed,
     ClientConnected,
@@ -32,7 +30,6 @@ from trio_echo import (
     Stopped,
 )
 from trio_echo.language import translations
-from trio_echo.text import checked_encoding, safe
 from trio_echo.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -71,36 +68,6 @@ def show(transcript: Transcript, *events: ServerEvent | ClientEvent) -> str:
 
 def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceived]:
     return [DataReceived(connection, piece) for piece in pieces]
-
-
-def unbroken(shown: str, connection: Connection = CLIENT) -> tuple[str, int]:
-    """Undo the breaks between pieces: one client's text, and how many empty lines are in it."""
-    prefix = f"[TCP/{connection.remote}] "
-    lines = [line.removeprefix(prefix) for line in shown.splitlines() if line.startswith(prefix)]
-    return "".join(lines), lines.count("")
-
-
-def text_of(encoding: str, *, hostile: bool = False) -> st.SearchStrategy[bytes]:
-    """What is hard to show: text with all kinds of characters, and bytes that are none.
-
-    Hostile text also has escape sequences that lead nowhere: some decoders give up on them.
-    """
-    characters = st.text("a가é😀\u200d\u3000\u202e\u2028\x85\x1b\x07\b\0\r\n[T", max_size=8)
-    lines = st.just(f"\r\n{PREFIX}\n[TCP server] \r")
-    text = (characters | lines).map(lambda one: one.encode(encoding, "replace"))
-    shifts = [b"\x1b$)C", b"\x0e", b"\x0f"]
-    halves = [b"\xff", b"\xea\xb0", b"\r", b"\n"]
-    nowhere = [b"\x1b&+\xff", b"\x1b", b"\x1b("] if hostile else []
-    pieces = text | st.sampled_from([*shifts, *halves, *nowhere]) | st.binary(max_size=4)
-    return st.lists(pieces, max_size=6).map(b"".join)
-
-
-def split(data: bytes, cuts: list[int]) -> list[bytes]:
-    bounds = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
-    return [data[start:end] for start, end in pairwise(bounds) if start < end]
-
-
-CUTS = st.lists(st.integers(1, 60), max_size=12)
 
 
 @pytest.mark.parametrize(
@@ -385,49 +352,6 @@ def test_the_reasons_load_where_the_system_lacks_an_error_number(
 
 
 @pytest.mark.parametrize(
-    ("pieces", "lines"),
-    [
-        # Lines and their endings.
-        ([b"one\ntwo\n"], ["one", "two"]),
-        ([b"one\r\ntwo\r\n"], ["one", "two"]),
-        ([b"one\r", b"\ntwo\r", b"\n"], ["one", "two"]),
-        ([b"one\rtwo\n"], [r"one\rtwo"]),
-        ([b"one\r", b"two\n"], ["one", r"\rtwo"]),
-        ([b"one\r\r\n"], [r"one\r"]),
-        ([b"\n"], [""]),
-        ([b"\r", b"\n"], [""]),
-        ([b"one\n\ntwo\n"], ["one", "", "two"]),
-        # A piece without a newline is shown at once; the newline that comes next ends it.
-        ([b"one", b"two"], ["one", "two"]),
-        ([b"one", b"\n"], ["one"]),
-        ([b"one", b"\r\n"], ["one"]),
-        ([b"one", b"\r", b"\n"], ["one"]),
-        ([b"one", b"\n", b"\n"], ["one", ""]),
-        ([b"one", b"\n\ntwo"], ["one", "", "two"]),
-        ([b"one\n", b"\n"], ["one", ""]),
-        # Characters that come in halves, and bytes that are none.
-        (["가".encode()], ["가"]),
-        (["가".encode()[:1], "가".encode()[1:]], ["가"]),
-        ([b"a" + "가".encode()[:2], "가".encode()[2:] + b"b\n"], ["a", "가b"]),
-        ([b"a\xffb"], [r"a\xffb"]),
-        ([b"\xea\n"], [r"\xea"]),
-        # Nothing that drives a terminal, and all that is text.
-        (["\x1b[2J\a\0\b\x7f\x85\u2028".encode()], [r"\x1b[2J\x07\x00\x08\x7f\x85\u2028"]),
-        (["\u202eabc\u2066\ufeff\u200b\xad".encode()], [r"\u202eabc\u2066\ufeff\u200b\xad"]),
-        (["\U000e0041\U0010ffff".encode()], [r"\U000e0041\U0010ffff"]),
-        (["넓은\u3000빈칸\xa0".encode()], ["넓은\u3000빈칸\xa0"]),
-        (
-            ["👩\u200d👧 ❤\ufe0f \u06cc\u200c\u062e".encode()],
-            ["👩\u200d👧 ❤\ufe0f \u06cc\u200c\u062e"],
-        ),
-    ],
-)
-def test_what_a_client_sends_is_shown_line_by_line(pieces: list[bytes], lines: list[str]) -> None:
-    shown = show(make(), *received(*pieces))
-    assert shown == "".join(f"{PREFIX}{line}\n" for line in lines)
-
-
-@pytest.mark.parametrize(
     ("end", "line"),
     [
         ([], ""),
@@ -467,65 +391,6 @@ def test_an_echo_is_read_in_the_encoding_of_the_text() -> None:
     assert shown == "[TCP client] 2 bytes received.\n[received data] 가\n"
 
 
-@pytest.mark.parametrize("text", ["plain text", "한글", "", "a\u3000b"])
-def test_harmless_text_is_left_as_it_is(text: str) -> None:
-    assert safe(text) == text
-
-
-def test_looking_characters_up_does_not_fill_the_memory() -> None:
-    before = len(trio_echo.text._ESCAPES)
-    assert safe("".join(map(chr, range(0xE000, 0xE100)))).startswith(r"\ue000\ue001")
-    assert len(trio_echo.text._ESCAPES) == before
-
-
-@settings(deadline=None)
-@given(
-    filler=st.integers(8180, 8195),
-    middle=text_of("utf-8"),
-    rest=st.integers(0, 9000),
-)
-def test_a_large_piece_comes_in_parts_that_make_the_same_lines(
-    filler: int, middle: bytes, rest: int
-) -> None:
-    data = b"x" * filler + middle + b"y" * rest + b"z" * 8192 + b"\n"
-    parts = list(make().lines(DataReceived(CLIENT, data)))
-    text = data.decode("utf-8", "backslashreplace").replace("\r\n", "\n").removesuffix("\n")
-    assert "".join(parts) == "".join(f"{PREFIX}{safe(line)}\n" for line in text.split("\n"))
-    assert len(parts) > 1
-
-
-def test_no_part_of_a_large_piece_is_large() -> None:
-    data = b"\xff" * 100_000
-    parts = list(make().lines(DataReceived(CLIENT, data)))
-    assert "".join(parts) == PREFIX + r"\xff" * 100_000 + "\n"
-    assert max(map(len, parts)) <= 8 * 1024 * len(r"\xff") + len(PREFIX)
-
-
-@pytest.mark.parametrize("encoding", ENCODINGS)
-@settings(deadline=None)
-@given(data=st.data(), cuts=CUTS)
-def test_the_text_does_not_depend_on_where_its_bytes_were_split(
-    encoding: str, data: st.DataObject, cuts: list[int]
-) -> None:
-    sent = data.draw(text_of(encoding))
-    whole = show(make(encoding=encoding), *received(sent), ClientClosed(CLIENT, 0))
-    pieces = received(*split(sent, cuts))
-    shown = show(make(encoding=encoding), *pieces, ClientClosed(CLIENT, 0))
-    assert unbroken(shown) == unbroken(whole)
-
-
-@pytest.mark.parametrize("encoding", ENCODINGS)
-@settings(deadline=None)
-@given(data=st.data(), cuts=CUTS)
-def test_the_only_control_character_that_reaches_the_screen_is_the_newline(
-    encoding: str, data: st.DataObject, cuts: list[int]
-) -> None:
-    pieces = received(*split(data.draw(text_of(encoding, hostile=True)), cuts))
-    shown = show(make(encoding=encoding), *pieces, ClientClosed(CLIENT, 0))
-    odd = {one for one in shown if not one.isprintable() and unicodedata.category(one) != "Zs"}
-    assert odd <= {"\n", "\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
-
-
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @settings(deadline=None)
 @given(data=st.data())
@@ -546,126 +411,3 @@ def test_every_line_of_a_client_begins_with_its_own_prefix_whatever_others_send(
         own = [sent for one, sent in pieces if one == client]
         alone = show(make(encoding=encoding), *received(*own, connection=client))
         assert shown == alone
-
-
-@settings(deadline=None)
-@given(sent=st.lists(text_of("utf-8")), room=st.integers(8, 40))
-def test_every_row_that_a_long_line_takes_begins_with_the_prefix_and_fits(
-    sent: list[bytes], room: int
-) -> None:
-    columns = len(PREFIX) + room
-    on_terminal = show(make(columns=lambda: columns), *received(*sent))
-    for row in on_terminal.splitlines():
-        assert row.startswith((PREFIX, CONTINUED))
-        wide = sum(unicodedata.east_asian_width(one) in ("W", "F", "A") for one in row)
-        assert len(row) + wide <= columns
-    assert on_terminal.replace(f"\n{CONTINUED}", "") == show(make(), *received(*sent))
-
-
-@pytest.mark.parametrize(
-    ("columns", "rows"),
-    [
-        (len(PREFIX) + 12, [f"{PREFIX}abcdefghij가"]),
-        (len(PREFIX) + 11, [f"{PREFIX}abcdefghij", f"{CONTINUED}가"]),
-        (len(PREFIX) + 9, [f"{PREFIX}abcdefghi", f"{CONTINUED}j가"]),
-        (len(PREFIX), [f"{PREFIX}abcdefgh", f"{CONTINUED}ij가"]),
-        (1, [f"{PREFIX}abcdefgh", f"{CONTINUED}ij가"]),
-    ],
-)
-def test_a_line_wraps_where_the_terminal_ends(columns: int, rows: list[str]) -> None:
-    twice = "abcdefghij가\n".encode() * 2
-    shown = show(make(columns=lambda: columns), *received(twice))
-    assert shown == "".join(f"{row}\n" for row in rows * 2)
-
-
-def test_a_row_goes_on_over_the_parts_of_a_large_piece() -> None:
-    parts = make(columns=lambda: len(PREFIX) + 10).lines(DataReceived(CLIENT, b"x" * 10_001))
-    rows = "".join(parts).splitlines()
-    assert rows == [PREFIX + "x" * 10, *[CONTINUED + "x" * 10] * 999, CONTINUED + "x"]
-
-
-@pytest.mark.parametrize("name", [*ENCODINGS, "UTF8", "euc-kr", "utf-8-sig"])
-def test_an_encoding_for_text_is_taken(name: str) -> None:
-    assert checked_encoding(name) == name
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        ("rot13", "rot13"),
-        ("hex", "hex"),
-        ("idna", "idna"),
-        ("punycode", "punycode"),
-        ("undefined", "undefined"),
-        ("nope", "nope"),
-        ("", ""),
-        ("a\0b", r"a\x00b"),
-        ("\udcff", r"\udcff"),
-    ],
-)
-def test_a_name_that_is_no_encoding_for_text_is_refused(name: str, shown: str) -> None:
-    with pytest.raises(LookupError) as caught:
-        checked_encoding(name)
-    assert str(caught.value) == f"unknown text encoding: {shown}"
-
-
-def refused(encoding: str) -> bool:
-    try:
-        checked_encoding(encoding)
-    except LookupError:
-        return True
-    return False
-
-
-@pytest.mark.parametrize(
-    ("encoding", "sent"),
-    [
-        ("utf-16", b"a\0b\0"),  # without the byte order mark
-        ("utf-32", b"a\0\0\0"),
-        ("iso2022_kr", b"\x1b)\x0f\x1b\x0e\x1b$)$"),  # an escape sequence that leads nowhere
-        ("iso2022_jp", b"\x1b$\x0ea\x0e\x0e&\x0f&"),
-    ],
-    ids=["utf-16", "utf-32", "iso2022_kr", "iso2022_jp"],
-)
-def test_no_bytes_stop_the_display_in_an_encoding_that_was_taken(
-    encoding: str, sent: bytes
-) -> None:
-    assert refused(encoding) or show(
-        make(encoding=encoding), *received(sent), ClientClosed(CLIENT, 0)
-    ).endswith(CLOSED)
-
-
-@pytest.mark.parametrize(
-    ("encoding", "pieces"),
-    [
-        ("iso2022_kr", [b"\x0f\x1b&+", b"\xff\xb6\\u", b"~{"]),
-        ("iso2022_jp", [b"\x1b.\xff", b"\xb6\xdd\x84\xff\xc6", b"+\x0f"]),
-    ],
-    ids=["iso2022_kr", "iso2022_jp"],
-)
-def test_bytes_that_a_decoder_gives_up_on_are_all_shown(encoding: str, pieces: list[bytes]) -> None:
-    shown = show(make(encoding=encoding), *received(*pieces), ClientClosed(CLIENT, 0))
-    assert r"\xff" in shown
-    assert r"\xb6" in shown
-
-
-def test_text_without_the_byte_order_mark_that_it_needs_is_escaped_once() -> None:
-    pieces = received(b"ab", b"cdef", b"ghijkl")
-    shown = show(make(encoding="utf-32"), *pieces, ClientClosed(CLIENT, 0))
-    assert unbroken(shown)[0] == "".join(f"\\x{byte:02x}" for byte in b"abcdefghijkl")
-
-
-@pytest.mark.parametrize(
-    ("encoding", "pieces"),
-    [
-        ("iso2022_kr", [b"\x0f\x1b&+", b"\xff\xb6\\u", b"~{"]),
-        ("utf-32", [b"abcd", b"\xff\xfe\0\0e\0\0\0"]),
-    ],
-    ids=["iso2022_kr", "utf-32"],
-)
-def test_what_a_decoder_gives_up_on_is_shown_alike_however_it_was_split(
-    encoding: str, pieces: list[bytes]
-) -> None:
-    shown = show(make(encoding=encoding), *received(*pieces), ClientClosed(CLIENT, 0))
-    whole = show(make(encoding=encoding), *received(b"".join(pieces)), ClientClosed(CLIENT, 0))
-    assert unbroken(shown) == unbroken(whole)

@@ -16,6 +16,7 @@ from .errors import SocketCallError
 
 DEFAULT_PORT = 9000
 """The port of the lecture's lab."""
+_LAST_PORT = 65535
 
 
 Sockaddr: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
@@ -66,9 +67,21 @@ def parse_port(text: str) -> int:
         AddressError: not 0 to 65535, written in plain digits.
     """
     # int() alone would also take "9_000", " 9000" and digits of other scripts.
-    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
-        raise AddressError(f"{text!r} is no port number (0 to 65535)")
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > _LAST_PORT:
+        raise AddressError(f"{text!r} is no port number (0 to {_LAST_PORT})")
     return int(text)
+
+
+def check_endpoint(host: str, port: int) -> None:
+    """Refuse what C would cut short in silence: a port modulo 65536, a name at its first NUL.
+
+    Raises:
+        AddressError: host or port is none.
+    """
+    if "\0" in host:
+        raise AddressError(f"{host!r} is no host name")
+    if not 0 <= port <= _LAST_PORT:
+        raise AddressError(f"{port} is no port number (0 to {_LAST_PORT})")
 
 
 def parse_endpoint(text: str, *, default: Endpoint | None = None) -> Endpoint:
@@ -139,8 +152,10 @@ async def resolve(
         family: `AF_INET` or `AF_INET6` to keep the endpoints of that family only.
 
     Raises:
+        AddressError: host or port is none.
         SocketCallError: of `getaddrinfo()`: there is no such host, or none of that family.
     """
+    check_endpoint(host, port)
     loopback = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
     if host.lower().rstrip(".") == "localhost":
         return [Endpoint(loopback[one], port) for one in loopback if family in (one, 0)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .addresses import DEFAULT_PORT, Endpoint, no_such_host, resolve
+from .addresses import DEFAULT_PORT, Endpoint, check_endpoint, no_such_host, resolve
 from .errors import SocketCallError, ungrouped
 from .events import DataSent, EchoReceived, ignore
 from .exact import ExactReceiver, IncompleteReceiveError
@@ -129,8 +129,10 @@ async def connect(
         observer: given to the `EchoClient`.
 
     Raises:
+        AddressError: host or port is none.
         SocketCallError: of `getaddrinfo()`, `socket()` or `connect()`.
     """
+    check_endpoint(host, port)
     hosts = [host]
     if family != socket.AF_UNSPEC:
         hosts = [endpoint.host for endpoint in await resolve(host, port, family=family)]

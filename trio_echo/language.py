@@ -33,7 +33,7 @@ def preferred_language() -> str:
     current = next(filter(None, values), None) or locale.getlocale()[0] or "C"
     if current.split(".")[0] in ("C", "POSIX"):
         return "en"
-    for name in [*os.environ.get("LANGUAGE", "").split(":"), current]:
+    for name in (os.environ.get("LANGUAGE") or current).split(":"):
         language = re.split(r"[^a-z]", name.lower())[0]
         if language in ("ko", "korean"):
             return "ko"

@@ -105,9 +105,13 @@ async def serve(
         task_status: `await nursery.start(serve)` returns the listeners, one for each address.
 
     Raises:
+        AddressError: a host or the port is none.
         SocketCallError: of `getaddrinfo()`, `socket()` or `bind()`: it cannot listen.
+        TypeError: `hosts` is a single name.
         ValueError: no hosts at all.
     """
+    if isinstance(hosts, str):
+        raise TypeError(f"hosts must be several names, such as [{hosts!r}]")
     if not hosts:
         raise ValueError("hosts must name at least one address to listen on")
     server = _Server(limits, observer)

@@ -55,25 +55,18 @@ def safe(text: str) -> str:
     return text if text.isprintable() else text.translate(_ESCAPES)
 
 
-def _escape_bytes(data: bytes) -> str:
-    """Write bytes of which a decoder makes no text at all.
-
-    A few codecs refuse what no error handler is asked about, such as UTF-32 without its byte
-    order mark.
-    """
-    return "".join(f"\\x{byte:02x}" for byte in data)
-
-
 def checked_encoding(name: str) -> str:
     """Return the name of a text encoding that this module can work with.
 
     Raises:
-        LookupError: there is no such encoding, or it is none for text.
+        LookupError: there is no such encoding, or it is none for text that comes in pieces.
     """
     try:
         "line\n".encode(name)
-        decoder = codecs.getincrementaldecoder(name)("backslashreplace")
-        decoder.decode(b"\xff\n", final=True)
+        for start in (b"\xff\n", b"a\0\0\0"):  # UTF-16 and UTF-32 insist on a byte order mark
+            codecs.getincrementaldecoder(name)("backslashreplace").decode(start, final=True)
+    except UnicodeError as exc:
+        raise LookupError(f"{safe(name)} is no encoding for text that comes in pieces") from exc
     except (LookupError, ValueError, TypeError) as exc:
         raise LookupError(f"unknown text encoding: {safe(name)}") from exc
     return name
@@ -81,10 +74,7 @@ def checked_encoding(name: str) -> str:
 
 def decoded(data: bytes, encoding: str) -> str:
     """Decode a whole text, and make it safe: bytes that are none in the encoding are escaped."""
-    try:
-        return safe(data.decode(encoding, "backslashreplace"))
-    except UnicodeError:
-        return _escape_bytes(data)
+    return safe(data.decode(encoding, "backslashreplace"))
 
 
 class PeerText:
@@ -144,7 +134,8 @@ class PeerText:
         try:
             text = self._decoder.decode(data, final)
         except UnicodeError:
-            text = _escape_bytes(held + data)
+            # Some decoders of escape sequences give up where no error handler is asked.
+            text = "".join(f"\\x{byte:02x}" for byte in held + data)
             self._decoder.reset()
         text = self._carriage_return + text
         self._carriage_return = ""

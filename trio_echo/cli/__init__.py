@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 )
 @click.version_option(package_name="trio-echo")
 @click.pass_context
-def cli(context: click.Context) -> None:
+def cli(context: click.Context) -> int | None:
     """A TCP echo service on Trio: a server and a client, on IPv4 and IPv6."""
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        click.echo(context.get_help(), err=True)
+        return 2
+    return None
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -92,7 +92,7 @@ async def _run(
                 await session.run(endpoint, family)
             except _FailedError as exc:
                 session.fail(str(exc))
-            except (OSError, IncompleteReceiveError) as exc:
+            except (SocketCallError, IncompleteReceiveError) as exc:
                 session.fail(transcript.describe(exc))
         with trio.move_on_after(1 if leaving.cancelled_caught else math.inf):
             await screen.flush()
@@ -141,7 +141,7 @@ class _Session:
         """Connect and echo line by line.
 
         Raises:
-            OSError: a socket call failed (`SocketCallError`), or standard input or output.
+            SocketCallError: a socket call failed, or reading or writing a standard stream.
             IncompleteReceiveError: the server left amid an echo.
             _FailedError: anything else that ends it with status 1.
         """
@@ -175,7 +175,7 @@ class _Session:
             nursery.cancel_scope.cancel()
 
         try:
-            with ungrouped(OSError):
+            with ungrouped(SocketCallError):
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(watch)
                     line = await self._console.read_line(prompt)

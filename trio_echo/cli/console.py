@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from trio_echo.errors import SocketCallError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -46,7 +48,7 @@ class Console:
             character set are kept as surrogates (PEP 383).
 
         Raises:
-            OSError: standard input cannot be read.
+            SocketCallError: of `read()`: standard input cannot be read.
         """
         if self.edits:
             return await trio.to_thread.run_sync(_input, prompt, abandon_on_cancel=True)
@@ -86,6 +88,8 @@ def _read() -> bytes:
             return os.read(sys.stdin.fileno(), _PIECE)
         except BlockingIOError:  # somebody made it non-blocking
             select.select([sys.stdin], [], [])
+        except OSError as exc:
+            raise SocketCallError("read()", exc) from exc
 
 
 def _input(prompt: str) -> str | None:
