@@ -20,6 +20,7 @@ from trio_echo import Endpoint
 from trio_echo.events import ServerEvent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -27,6 +28,20 @@ EventT = TypeVar("EventT", bound=ServerEvent)
 
 # Nothing here takes this long; a test that is about to fail does.
 PATIENCE = 30.0
+
+
+SESSION = """
+[data to send] hello
+[TCP client] 5 bytes sent.
+[TCP client] 5 bytes received.
+[received data] hello
+
+[data to send] 한국
+[TCP client] 6 bytes sent.
+[TCP client] 6 bytes received.
+[received data] 한국
+
+[data to send] \n"""
 
 
 class Events:
@@ -182,3 +197,36 @@ def text_of(encoding: str, *, hostile: bool = False) -> st.SearchStrategy[bytes]
     nowhere = [b"\x1b&+\xff", b"\x1b", b"\x1b("] if hostile else []
     pieces = text | st.sampled_from([*shifts, *halves, *nowhere]) | st.binary(max_size=4)
     return st.lists(pieces, max_size=6).map(b"".join)
+
+
+def exchange(address: tuple[str, int], data: bytes) -> tuple[str, int]:
+    """Send, end the sending side, check the echo; returns the client's own endpoint."""
+    with socket.create_connection(address) as sock:
+        sock.sendall(data)
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == data
+        name = sock.getsockname()
+        return str(name[0]), int(name[1])
+
+
+class RawServer:
+    """A blocking server for one client, which a function treats as it likes."""
+
+    def __init__(self, treat: Callable[[socket.socket], None], host: str = "127.0.0.1") -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
+        self._thread = threading.Thread(target=self._run, args=(treat,))
+        self.address = str(Endpoint.from_sockaddr(self._listener.getsockname()))
+
+    def _run(self, treat: Callable[[socket.socket], None]) -> None:
+        sock, _ = self._listener.accept()
+        with sock:
+            treat(sock)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        return self.address
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(PATIENCE)
+        self._listener.close()

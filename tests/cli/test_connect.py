@@ -1,4 +1,4 @@
-"""`python -m trio_echo connect`: at a terminal, and with its input from a pipe."""
+"""`python -m trio_echo connect`, with its input from a pipe."""
 
 from __future__ import annotations
 
@@ -6,37 +6,17 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from support import PATIENCE, Process, has_ipv6, reset
+from support import SESSION, Process, RawServer, has_ipv6, reset
 
-from trio_echo import BackgroundServer, Endpoint
+from trio_echo import BackgroundServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-if sys.platform != "win32":
-    import termios
-
-    import pexpect
-
-terminal = pytest.mark.skipif(sys.platform == "win32", reason="pexpect has no terminal on Windows")
 ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
-
-SESSION = """
-[data to send] hello
-[TCP client] 5 bytes sent.
-[TCP client] 5 bytes received.
-[received data] hello
-
-[data to send] 한국
-[TCP client] 6 bytes sent.
-[TCP client] 6 bytes received.
-[received data] 한국
-
-[data to send] \n"""
 
 
 @pytest.fixture
@@ -52,29 +32,6 @@ def piped(data: bytes, *arguments: str, env: dict[str, str] | None = None) -> tu
         with client.popen.stdin as stdin:
             stdin.write(data)
         return client.wait(), client.out.text, client.err.text
-
-
-class RawServer:
-    """A blocking server for one client, which a function treats as it likes."""
-
-    def __init__(self, treat: Callable[[socket.socket], None], host: str = "127.0.0.1") -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, 0), family=family)
-        self._thread = threading.Thread(target=self._run, args=(treat,))
-        self.address = str(Endpoint.from_sockaddr(self._listener.getsockname()))
-
-    def _run(self, treat: Callable[[socket.socket], None]) -> None:
-        sock, _ = self._listener.accept()
-        with sock:
-            treat(sock)
-
-    def __enter__(self) -> str:
-        self._thread.start()
-        return self.address
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.join(PATIENCE)
-        self._listener.close()
 
 
 def test_a_piped_session_reads_as_a_typed_one(server: BackgroundServer) -> None:
@@ -227,137 +184,3 @@ def test_a_screen_that_cannot_be_written_ends_it(server: BackgroundServer) -> No
     ):
         assert client.wait() == 1
         assert client.err.seen == ["[write()] No space left on device\n"]
-
-
-def spawn(*arguments: str, **env: str) -> pexpect.spawn[str]:
-    return pexpect.spawn(
-        sys.executable,
-        ["-m", "trio_echo", "connect", *arguments],
-        env={**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm", **env},
-        encoding="utf-8",
-        timeout=PATIENCE,
-    )
-
-
-def end(client: pexpect.spawn[str]) -> tuple[int | None, str]:
-    """Wait for the end; returns the exit status and what was shown last."""
-    client.expect(pexpect.EOF)
-    client.close()
-    assert client.signalstatus is None
-    return client.exitstatus, str(client.before).replace("\r\n", "\n")
-
-
-@terminal
-@pytest.mark.parametrize("last", ["\n", "\x04"])
-def test_a_typed_session_is_the_lectures(server: BackgroundServer, last: str) -> None:
-    client = spawn(str(server.addresses[0]))
-    shown = ""
-    for keys in ("hello\n", "한국\n", last):
-        client.expect_exact("[data to send] ")
-        shown += f"{client.before}{client.after}"
-        client.send(keys)
-    status, rest = end(client)
-    assert status == 0
-    assert (shown + rest).replace("\r\n", "\n").replace("\r", "\n") == SESSION
-
-
-@terminal
-def test_lines_are_edited_and_remembered(server: BackgroundServer) -> None:
-    client = spawn(str(server.addresses[0]))
-    client.expect_exact("[data to send] ")
-    client.send("helo\x1b[Dl\n")  # left, then the missing letter
-    client.expect_exact("[received data] hello\r\n")
-    client.expect_exact("[data to send] ")
-    client.send("\x1b[A!\n")  # up: the last line
-    client.expect_exact("[received data] hello!\r\n")
-    client.expect_exact("[data to send] ")
-    client.send("한글\x7f국\n")  # backspace takes a whole character
-    client.expect_exact("[received data] 한국\r\n")
-    client.expect_exact("[data to send] ")
-    client.sendcontrol("d")
-    assert end(client)[0] == 0
-
-
-@terminal
-def test_ctrl_c_leaves_the_prompt_cleanly(server: BackgroundServer) -> None:
-    client = spawn(str(server.addresses[0]))
-    client.expect_exact("[data to send] ")
-    client.send("half a line")
-    client.expect_exact("half a line")
-    client.sendcontrol("c")
-    assert end(client) == (0, "\n")
-
-
-@terminal
-def test_a_server_that_leaves_is_told_of_at_once_without_a_key() -> None:
-    go = threading.Event()
-
-    def leave_when_told(_: socket.socket) -> None:
-        assert go.wait(PATIENCE)
-
-    with RawServer(leave_when_told) as address:
-        client = spawn(address)
-        client.expect_exact("[data to send] ")
-        client.send("half a line")
-        client.expect_exact("half a line")
-        go.set()
-        assert end(client) == (1, "\n[recv()] connection closed by the server\n")
-
-
-@terminal
-def test_an_abandoned_prompt_leaves_the_terminal_as_it_was() -> None:
-    go = threading.Event()
-
-    def leave_when_told(_: socket.socket) -> None:
-        assert go.wait(PATIENCE)
-
-    with RawServer(leave_when_told) as address:
-        shell = pexpect.spawn(
-            "sh",
-            [
-                "-c",
-                'read -r go; "$@"; echo ended $?; read -r end',
-                "sh",
-                sys.executable,
-                "-m",
-                "trio_echo",
-                "connect",
-                address,
-            ],
-            encoding="utf-8",
-            timeout=PATIENCE,
-        )
-        before = termios.tcgetattr(shell.child_fd)
-        shell.send("go\n")
-        shell.expect_exact("[data to send] ")
-        assert termios.tcgetattr(shell.child_fd)[3] != before[3]
-        go.set()
-        shell.expect_exact("[recv()] connection closed by the server\r\nended 1\r\n")
-        shell.send("end\n")
-        shell.expect("end")
-        assert termios.tcgetattr(shell.child_fd) == before
-        shell.expect(pexpect.EOF)
-        shell.close()
-
-
-@terminal
-def test_ctrl_c_amid_an_echo_says_what_is_missing() -> None:
-    started = threading.Event()
-
-    def dawdle(sock: socket.socket) -> None:
-        sock.recv(100)
-        sock.sendall(b"he")
-        started.set()
-        assert sock.recv(100) == b""
-
-    with RawServer(dawdle) as address:
-        client = spawn(address)
-        client.expect_exact("[data to send] ")
-        client.send("hello\n")
-        client.expect_exact("5 bytes sent.")
-        assert started.wait(PATIENCE)
-        client.sendcontrol("c")
-        status, rest = end(client)
-        assert status == 1
-        assert "interrupted after" in rest
-        assert "of 5 bytes" in rest

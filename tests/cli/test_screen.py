@@ -12,7 +12,8 @@ from support import Process, receive_all
 
 from trio_echo import BackgroundServer
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the streams are set up with sh")
+if sys.platform == "win32":
+    pytest.skip("the streams are set up with sh", allow_module_level=True)
 
 SHELL = shutil.which("sh") or "sh"
 
