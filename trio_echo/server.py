@@ -4,12 +4,12 @@ The task tree, and who ends whom::
 
     serve()
     ├── clients: a nursery that outlives the listeners, so that clients can finish
-    │   ├── _serve_client ── the client's own nursery ── its echo, its time limit
+    │   ├── _serve_client ── _echo ── the client's own nursery: its echo, its time limit
     │   └── _serve_client ── …
     └── listeners: a nursery with one trio.serve_tcp for each address
 
 Stopping cancels `listeners` at once and `clients` after the grace period. What goes wrong with a
-client ends in its `_serve_client` and becomes an event.
+client ends in its `_echo` and becomes an event.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ class _Server:
         return opened
 
     async def _serve_client(self, stream: trio.SocketStream) -> None:
-        """Give a client its turn. Whatever goes wrong with it ends here."""
+        """Give a client its turn; `trio.serve_tcp` closes the stream in the end."""
         try:
             local, remote = stream.socket.getsockname(), stream.socket.getpeername()
         except OSError:
@@ -203,7 +203,7 @@ class _Server:
         elif not self._said_full:
             self._said_full = True
             self._report(ClientsWaiting(int(self._places.total_tokens)))
-        async with stream, self._places:
+        async with self._places:
             self._served += 1
             self._connected += 1
             await self._echo(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 from .errors import SocketCallError
@@ -60,14 +59,18 @@ _REASONS = {
     errno.EPIPE: N_("Broken pipe"),
     errno.ETIMEDOUT: N_("Connection timed out"),
 }
+_NO_ADDRESS = N_("The host has no address of that family")
 _LOOKUP_REASONS = {
-    socket.EAI_AGAIN: N_("Temporary failure in name resolution"),
-    socket.EAI_FAMILY: N_("The host has no address of that family"),
-    socket.EAI_NODATA: N_("The host has no address of that family"),
-    socket.EAI_NONAME: N_("No such host is known"),
+    getattr(socket, name): message
+    for name, message in (
+        ("EAI_ADDRFAMILY", _NO_ADDRESS),  # not every system has all of these
+        ("EAI_NODATA", _NO_ADDRESS),
+        ("EAI_FAMILY", _NO_ADDRESS),
+        ("EAI_AGAIN", N_("Temporary failure in name resolution")),
+        ("EAI_NONAME", N_("No such host is known")),
+    )
+    if hasattr(socket, name)
 }
-if sys.platform != "win32":
-    _LOOKUP_REASONS[socket.EAI_ADDRFAMILY] = N_("The host has no address of that family")
 
 
 class Transcript:
