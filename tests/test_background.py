@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import socket
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 from support import has_ipv6, receive_all
 
 from trio_echo import BackgroundServer, ClientClosed, Limits, SocketCallError, Stopped
 from trio_echo.events import Listening, ServerEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def test_plain_sockets_are_served_on_every_address() -> None:
@@ -77,6 +81,17 @@ def test_a_port_in_use_is_an_error_where_the_block_begins(host: str) -> None:
         with pytest.raises(SocketCallError) as failure, second:
             pass
     assert (failure.value.call, failure.value.errno) == ("bind()", errno.EADDRINUSE)
+
+
+@pytest.mark.parametrize(
+    ("port", "hosts", "error"),
+    [(0, [], ValueError), (0, "127.0.0.1", TypeError), (70000, ["127.0.0.1"], ValueError)],
+)
+def test_arguments_that_serve_refuses_are_errors_where_the_block_begins(
+    port: int, hosts: Sequence[str], error: type[Exception]
+) -> None:
+    with pytest.raises(error), BackgroundServer(port, hosts=hosts):
+        pass
 
 
 def test_what_fails_in_its_thread_is_raised_where_the_block_ends(host: str) -> None:

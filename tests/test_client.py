@@ -102,7 +102,7 @@ async def test_a_reset_between_two_echoes_is_found_while_waiting(host: str) -> N
         assert isinstance(client.stream, trio.SocketStream)
         await client.stream.send_all(b"xx")
         with pytest.raises(SocketCallError) as failure:
-            await client.wait_closed()
+            await client.receive_unasked()
         assert (failure.value.call, failure.value.errno) == ("recv()", errno.ECONNRESET)
 
 
@@ -118,37 +118,30 @@ async def test_after_an_interrupted_echo_the_connection_is_not_used_further(host
             await client.echo(b"again")
 
 
-async def test_bytes_unasked_for_are_kept_and_given_to_the_next_echo() -> None:
-    ours, theirs = memory_stream_pair()
-    async with EchoClient(ours) as client, trio.open_nursery() as nursery:
-        await theirs.send_all(b"surprise")
-        with trio.move_on_after(0.01):
-            await client.wait_closed()
-        assert client.buffered == b"surprise"
-        nursery.start_soon(Relay(theirs).run)
-        assert await client.echo(b"hello") == b"surpr"
-        assert client.buffered == b"ise"
-        nursery.cancel_scope.cancel()
-
-
-async def test_a_server_that_floods_unasked_is_received_from_no_further() -> None:
-    ours, theirs = memory_stream_pair()
-    async with EchoClient(ours) as client, theirs:
-        await theirs.send_all(bytes(100_000))
-        await theirs.send_eof()
-        with trio.move_on_after(0.05) as scope:
-            await client.wait_closed()
-        assert scope.cancelled_caught
-        assert 64 * 1024 <= len(client.buffered) <= 100_000
-
-
-async def test_waiting_ends_when_the_server_ends_the_connection(host: str) -> None:
+async def test_what_a_server_sends_unasked_is_told_and_so_is_its_end(host: str) -> None:
     async def leave(stream: trio.SocketStream) -> None:
         await stream.send_all(b"bye")
 
     async with connected_to(leave, host) as client:
-        await client.wait_closed()
-        assert client.buffered == b"bye"
+        assert await client.receive_unasked() == b"bye"
+        assert await client.receive_unasked() == b""
+
+
+async def test_an_echo_is_refused_while_something_unasked_is_waited_for(host: str) -> None:
+    async with connected_to(echo, host) as client, trio.open_nursery() as nursery:
+        nursery.start_soon(client.receive_unasked)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(trio.BusyResourceError):
+            await client.echo(b"hello")
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_holds_no_bytes_is_refused_and_the_connection_stays_good(host: str) -> None:
+    async with connected_to(echo, host) as client:
+        with pytest.raises(TypeError):
+            await client.echo("text")  # type: ignore[arg-type]
+        assert await client.echo(bytearray(b"bytes")) == b"bytes"
+        assert await client.echo(memoryview(b"abcdefgh").cast("I")) == b"abcdefgh"
 
 
 async def test_closing_during_an_echo_ends_it_with_one_error(host: str) -> None:
@@ -196,6 +189,18 @@ async def test_a_name_is_reached_by_the_family_that_is_asked_for(
         async with await connect("localhost", port, family=family) as client:
             assert isinstance(client.stream, trio.SocketStream)
             assert client.stream.socket.family == family
+            assert await client.echo(b"hello") == b"hello"
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("name", ["localhost", "LOCALHOST."])
+async def test_localhost_is_both_loopback_addresses(name: str, address: str) -> None:
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(serve, 0, hosts=[address]))
+        port = listeners[0].socket.getsockname()[1]
+        async with await connect(name, port) as client:
             assert await client.echo(b"hello") == b"hello"
         nursery.cancel_scope.cancel()
 

@@ -136,17 +136,23 @@ async def test_a_negative_count_is_refused_before_anything_is_taken() -> None:
     assert stream.taken == 0
 
 
+async def holding(data: bytes) -> ExactReceiver:
+    """Make a receiver that has gathered some bytes in a call that came to nothing."""
+    receiver = ExactReceiver(BrokenStream(data))
+    with pytest.raises(trio.BrokenResourceError):
+        await receiver.receive_exactly(len(data) + 1)
+    return receiver
+
+
 @pytest.mark.parametrize("count", [0, 2])
 async def test_bytes_that_are_there_already_still_let_other_tasks_run(count: int) -> None:
-    receiver = ExactReceiver(ScriptedStream(b"abc"))
-    await receiver.receive_more(3)
+    receiver = await holding(b"abc")
     with assert_checkpoints():
         assert await receiver.receive_exactly(count) == b"abc"[:count]
 
 
 async def test_a_call_that_was_cancelled_beforehand_takes_nothing() -> None:
-    receiver = ExactReceiver(ScriptedStream(b"abc"))
-    await receiver.receive_more(3)
+    receiver = await holding(b"abc")
     with trio.CancelScope() as scope:
         scope.cancel()
         await receiver.receive_exactly(2)
@@ -167,16 +173,6 @@ async def test_a_huge_count_is_received_in_pieces_that_fit_into_memory() -> None
     with pytest.raises(IncompleteReceiveError):
         await receive_exactly(stream, 10**15)
     assert stream.most_wanted == 256 * 1024
-
-
-async def test_receiving_once_says_whether_the_stream_goes_on() -> None:
-    receiver = ExactReceiver(ScriptedStream(b"abc", [(2, False)]))
-    assert await receiver.receive_more()
-    assert receiver.buffered == b"ab"
-    assert await receiver.receive_more()
-    assert receiver.buffered == b"abc"
-    assert not await receiver.receive_more()
-    assert receiver.buffered == b"abc"
 
 
 async def test_a_second_task_is_told_that_another_one_receives() -> None:
@@ -212,8 +208,7 @@ async def test_a_second_task_cannot_take_what_the_first_one_has_gathered() -> No
 
 
 async def test_no_task_is_given_fewer_bytes_than_it_asked_for() -> None:
-    receiver = ExactReceiver(ScriptedStream(b"hello"))
-    await receiver.receive_more()
+    receiver = await holding(b"hello")
     received: list[bytes] = []
 
     async def receive_five() -> None:

@@ -262,7 +262,7 @@ async def test_an_idle_client_is_closed_and_an_active_one_is_not(
         idle = await server.events.wait(ClientIdle)
         assert idle.idle_timeout == 10
         assert await server.events.wait(ClientClosed) == ClientClosed(idle.connection, 30)
-        await client.wait_closed()
+        assert await client.receive_unasked() == b""
 
 
 async def test_stopping_accepts_no_more_and_lets_clients_finish(
@@ -291,7 +291,7 @@ async def test_a_client_that_outstays_the_grace_period_is_cut_off(
         await server.events.wait(Draining)
         mock_clock.jump(5)
         assert await server.events.wait(Stopped) == Stopped(clients=1, echoed=5, cut_off=1)
-        await client.wait_closed()
+        assert await client.receive_unasked() == b""
 
 
 async def test_without_clients_it_stops_at_once(host: str, mock_clock: MockClock) -> None:
@@ -309,7 +309,7 @@ async def test_cancelling_ends_everything_at_once(host: str) -> None:
         nursery.cancel_scope.cancel()
     assert events.seen[-1] == Stopped(clients=1, echoed=0, cut_off=1)
     async with client:
-        await client.wait_closed()
+        assert await client.receive_unasked() == b""
 
 
 async def test_a_port_in_use_is_one_typed_error_even_from_a_nursery(host: str) -> None:

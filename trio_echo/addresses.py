@@ -6,6 +6,7 @@ Parsing and writing do no I/O. Only `resolve` asks the system.
 from __future__ import annotations
 
 import ipaddress
+import operator
 import re
 import socket
 from typing import NamedTuple, TypeAlias, cast
@@ -77,10 +78,11 @@ def check_endpoint(host: str, port: int) -> None:
 
     Raises:
         AddressError: host or port is none.
+        TypeError: the port is no integer.
     """
     if "\0" in host:
         raise AddressError(f"{host!r} is no host name")
-    if not 0 <= port <= _LAST_PORT:
+    if not 0 <= operator.index(port) <= _LAST_PORT:
         raise AddressError(f"{port} is no port number (0 to {_LAST_PORT})")
 
 
@@ -111,6 +113,8 @@ def parse_endpoint(text: str, *, default: Endpoint | None = None) -> Endpoint:
         host, port = "", host
     if default is None and not (host and port):
         raise AddressError(f"{text!r} needs a host and a port: write HOST:PORT or [IPV6]:PORT")
+    if re.fullmatch("[0-9]+", host):  # C reads 9000 as the IPv4 address 0.0.35.40
+        raise AddressError(f"{host!r} is no host")
     fallback = default or Endpoint("", 0)
     return Endpoint(host or fallback.host, parse_port(port) if port else fallback.port)
 
@@ -138,13 +142,18 @@ def _ipv6(host: str) -> str:
     return host
 
 
+def is_localhost(host: str) -> bool:
+    """Tell the name that stands for both loopback addresses (RFC 6761, section 6.3).
+
+    Many a system's hosts file gives it one of them only.
+    """
+    return host.lower().rstrip(".") == "localhost"
+
+
 async def resolve(
     host: str, port: int, *, family: socket.AddressFamily = socket.AF_UNSPEC
 ) -> list[Endpoint]:
     """List the endpoints that a name or an address stands for, each once, in the system's order.
-
-    `localhost` is both loopback addresses even where the system's hosts file names one of them
-    only (RFC 6761, section 6.3).
 
     Args:
         host: a name, or an IPv4 or IPv6 address, with a zone where it needs one.
@@ -157,7 +166,7 @@ async def resolve(
     """
     check_endpoint(host, port)
     loopback = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
-    if host.lower().rstrip(".") == "localhost":
+    if is_localhost(host):
         return [Endpoint(loopback[one], port) for one in loopback if family in (one, 0)]
     try:
         found = await trio.socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)

@@ -36,6 +36,8 @@ class BackgroundServer:
 
     Raises:
         SocketCallError: when the block begins: it cannot listen.
+        TypeError: when the block begins: the arguments are none that `serve` takes.
+        ValueError: likewise.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class BackgroundServer:
         try:
             self._addresses = listening.result()
         except BaseException:
-            listening.cancel()  # interrupted while waiting: there is nobody to serve for
+            # Interrupted while waiting (or it failed): there is nobody to serve for.
+            if not listening.cancel() and listening.exception() is None:
+                self._end()
             raise
         return self
 
@@ -83,6 +87,10 @@ class BackgroundServer:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        """Stop the server, wait for its end, and raise what it failed with."""
         with suppress(trio.RunFinishedError):  # it failed earlier: result() says how
             self._token.run_sync_soon(self._stop.set)
         self._finished.result()
@@ -98,7 +106,7 @@ class BackgroundServer:
     async def _main(self, listening: Future[tuple[Endpoint, ...]]) -> None:
         self._stop = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
-        with ungrouped(SocketCallError):
+        with ungrouped(SocketCallError, TypeError, ValueError):
             async with trio.open_nursery() as nursery:
                 listeners = await nursery.start(
                     partial(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .addresses import DEFAULT_PORT, Endpoint, check_endpoint, no_such_host, resolve
+from .addresses import DEFAULT_PORT, Endpoint, check_endpoint, is_localhost, no_such_host, resolve
 from .errors import SocketCallError, ungrouped
 from .events import DataSent, EchoReceived, ignore
 from .exact import ExactReceiver, IncompleteReceiveError
@@ -17,8 +17,13 @@ from .exact import ExactReceiver, IncompleteReceiveError
 if TYPE_CHECKING:
     from .events import ClientObserver
 
-# Bytes that a server may send unasked while nobody receives them; beyond, they stay in the kernel.
-_UNSOLICITED = 64 * 1024
+# Earlier ones tell more, where sending and receiving fail in different ways.
+_ECHO_ERRORS = (
+    SocketCallError,
+    IncompleteReceiveError,
+    trio.BusyResourceError,
+    trio.ClosedResourceError,
+)
 
 _NO_WAY = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
@@ -43,10 +48,10 @@ class EchoClient(trio.abc.AsyncResource):
 
     @property
     def buffered(self) -> bytes:
-        """What has arrived and was not returned yet: an interrupted echo, or bytes unasked for."""
+        """What has arrived of an echo that was interrupted."""
         return self._receiver.buffered
 
-    async def echo(self, data: bytes) -> bytes:
+    async def echo(self, data: bytes | bytearray | memoryview) -> bytes:
         """Send a message and receive exactly as many bytes; with an echo server, the same ones.
 
         Sending and receiving run concurrently: a client that sends all first and then receives
@@ -54,7 +59,7 @@ class EchoClient(trio.abc.AsyncResource):
         this; each has its turn.
 
         Args:
-            data: the message, of any length.
+            data: the message, of any length; any object that holds bytes.
 
         Returns:
             As many bytes as were sent. Comparing them is left to the caller.
@@ -64,36 +69,40 @@ class EchoClient(trio.abc.AsyncResource):
             SocketCallError: of `send()` or `recv()`: the connection broke.
             trio.BrokenResourceError: an earlier echo was interrupted, so that what comes next
                 belongs to that one: the connection cannot be used further.
+            trio.BusyResourceError: a `receive_unasked` is under way.
             trio.ClosedResourceError: this client was closed.
+            TypeError: `data` holds no bytes.
         """
+        message = bytes(memoryview(data))
         async with self._turn:
             if self._interrupted:
                 raise trio.BrokenResourceError("an earlier echo on this connection was interrupted")
             self._interrupted = True
             received = b""
-            with ungrouped(SocketCallError, IncompleteReceiveError, trio.ClosedResourceError):
+            with ungrouped(*_ECHO_ERRORS):
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._send, data)
-                    received = await self._receive(len(data))
+                    nursery.start_soon(self._send, message)
+                    received = await self._receive(len(message))
             self._interrupted = False
         self._report(EchoReceived(received))
         return received
 
-    async def wait_closed(self) -> None:
-        """Return when the server ends the connection; it can be cancelled without a loss.
+    async def receive_unasked(self) -> bytes:
+        """Wait for what a server does without being asked: send something, or end the connection.
 
-        Bytes that arrive meanwhile are kept for the next `echo`, which is then given those.
+        An echo server does the first never. Nothing is lost when this is cancelled.
+
+        Returns:
+            Bytes that are no echo, or `b""` when the server has ended the connection.
 
         Raises:
             SocketCallError: of `recv()`: the connection broke.
+            trio.BusyResourceError: an `echo` is under way.
         """
         try:
-            while len(self.buffered) < _UNSOLICITED:
-                if not await self._receiver.receive_more():
-                    return
+            return bytes(await self.stream.receive_some())
         except trio.BrokenResourceError as exc:
             raise SocketCallError.wrap("recv()", exc) from exc
-        await trio.sleep_forever()
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -134,7 +143,7 @@ async def connect(
     """
     check_endpoint(host, port)
     hosts = [host]
-    if family != socket.AF_UNSPEC:
+    if family != socket.AF_UNSPEC or is_localhost(host):
         hosts = [endpoint.host for endpoint in await resolve(host, port, family=family)]
     attempts: list[OSError] = []
     for numeric in hosts:

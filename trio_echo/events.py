@@ -76,7 +76,7 @@ class ClientFailed:
 
 @dataclass(frozen=True, slots=True)
 class ClientIdle:
-    """A client sent nothing for the idle timeout, in seconds; `ClientClosed` follows."""
+    """No byte moved to or from a client for `idle_timeout` seconds; `ClientClosed` follows."""
 
     connection: Connection
     idle_timeout: float

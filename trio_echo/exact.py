@@ -7,14 +7,11 @@ it, it tells a short ending from a full one and can be cancelled without losing 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from trio.abc import ReceiveStream
 
 # A socket allocates the whole of `max_bytes` before each recv, so a large count goes in pieces.
@@ -77,50 +74,25 @@ class ExactReceiver:
         """
         if count < 0:
             raise ValueError(f"count must not be negative, not {count}")
+        if self._receiving:
+            # The two would share out the bytes as they come.
+            raise trio.BusyResourceError("another task is receiving with this ExactReceiver")
         await trio.lowlevel.checkpoint_if_cancelled()
-        with self._alone():
+        self._receiving = True
+        try:
             while (missing := count - len(self._buffer)) > 0:
-                if not await self._receive(missing):
+                data = await self._stream.receive_some(min(missing, _PIECE))
+                if not data:
                     partial = self.buffered
                     self._buffer.clear()
                     raise IncompleteReceiveError(count, partial)
+                self._buffer += data
             await trio.lowlevel.cancel_shielded_checkpoint()
-            received = bytes(memoryview(self._buffer)[:count])
-            del self._buffer[:count]
-        return received
-
-    async def receive_more(self, max_bytes: int = _PIECE) -> bool:
-        """Receive once, whatever is there, into `buffered`.
-
-        Args:
-            max_bytes: the most to take from the stream.
-
-        Returns:
-            False at the end of the stream.
-
-        Raises:
-            trio.BrokenResourceError: the connection broke.
-            trio.BusyResourceError: another task is receiving with this object.
-            trio.ClosedResourceError: the stream was closed on this side.
-        """
-        with self._alone():
-            return await self._receive(max_bytes)
-
-    async def _receive(self, max_bytes: int) -> bool:
-        data = await self._stream.receive_some(min(max_bytes, _PIECE))
-        self._buffer += data
-        return bool(data)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Refuse a second task: the two would share out the bytes as they come."""
-        if self._receiving:
-            raise trio.BusyResourceError("another task is receiving with this ExactReceiver")
-        self._receiving = True
-        try:
-            yield
         finally:
             self._receiving = False
+        received = bytes(memoryview(self._buffer)[:count])
+        del self._buffer[:count]
+        return received
 
 
 async def receive_exactly(stream: ReceiveStream, count: int) -> bytes:

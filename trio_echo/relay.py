@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from trio.abc import Stream
 
 
+# Where somebody wants to know of every move, a large piece goes back in steps of this size: it is
+# how much Trio lets a socket hold unsent before it calls it full.
+_STEP = 16 * 1024
+
+
 class Relay:
     """Sends back what a stream delivers, until its end.
 
@@ -23,15 +28,22 @@ class Relay:
     Args:
         stream: any Trio stream. It is not closed here: whoever opened it does that.
         tap: called with each piece as it arrives, before it is sent back.
+        moved: called whenever bytes have moved, in either direction.
 
     Attributes:
-        echoed: how many bytes went back so far; a piece counts once the whole of it was sent.
+        echoed: how many bytes went back so far.
     """
 
-    def __init__(self, stream: Stream, tap: Callable[[bytes], object] | None = None) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        tap: Callable[[bytes], object] | None = None,
+        moved: Callable[[], object] | None = None,
+    ) -> None:
         self.echoed = 0
         self._stream = stream
         self._tap = tap
+        self._moved = moved
 
     async def run(self) -> None:
         """Echo until the peer ends its side; everything it sent has been sent back by then.
@@ -46,10 +58,20 @@ class Relay:
                 raise SocketCallError.wrap("recv()", exc) from exc
             if not data:
                 return
+            if self._moved is not None:
+                self._moved()
             if self._tap is not None:
                 self._tap(bytes(data))
+            await self._send(data)
+
+    async def _send(self, data: bytes | bytearray) -> None:
+        size = len(data) if self._moved is None else _STEP
+        for start in range(0, len(data), size):
+            step = data if len(data) <= size else memoryview(data)[start : start + size]
             try:
-                await self._stream.send_all(data)
+                await self._stream.send_all(step)
             except (OSError, trio.BrokenResourceError) as exc:
                 raise SocketCallError.wrap("send()", exc) from exc
-            self.echoed += len(data)
+            self.echoed += len(step)
+            if self._moved is not None:
+                self._moved()

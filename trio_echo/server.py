@@ -62,7 +62,7 @@ class Limits:
     Attributes:
         max_clients: how many are served at once; further ones are accepted and wait, unread, for
             their turn. `None` for no limit.
-        idle_timeout: seconds after which a client that sent nothing is closed.
+        idle_timeout: seconds after which a client is closed to and from which no byte has moved.
         grace: seconds that the connected clients have to finish when the server stops.
 
     Raises:
@@ -99,7 +99,8 @@ async def serve(
             Addresses of a family that this system lacks are left out, with an event.
         limits: how many clients, how long they may be idle, how long they have to finish.
         observer: called with each event. It runs in the event loop and must return at once. What
-            it raises for a client's event ends that client; elsewhere it ends the server.
+            it raises while a client is served ends that client, with a `ClientFailed`; what it
+            raises elsewhere ends the server, so that it is not lost.
         stop: once set, no more clients are accepted, those connected have `limits.grace` seconds
             to finish, and `serve` returns. Cancelling `serve` ends everything at once instead.
         task_status: `await nursery.start(serve)` returns the listeners, one for each address.
@@ -221,17 +222,19 @@ class _Server:
         """
         idle_timeout = self._limits.idle_timeout
 
-        def received(data: bytes) -> None:
-            if idle_timeout != math.inf:
-                nursery.cancel_scope.deadline = trio.current_time() + idle_timeout
-            self._report(DataReceived(connection, data))
+        def postpone() -> None:
+            nursery.cancel_scope.deadline = trio.current_time() + idle_timeout
 
-        relay = Relay(stream, received)
+        relay = Relay(
+            stream,
+            tap=lambda data: self._report(DataReceived(connection, data)),
+            moved=None if idle_timeout == math.inf else postpone,
+        )
         try:
             self._report(ClientConnected(connection))
             with ungrouped(SocketCallError):
                 async with stream, trio.open_nursery() as nursery:
-                    nursery.cancel_scope.deadline = trio.current_time() + idle_timeout
+                    postpone()
                     await relay.run()
             if nursery.cancel_scope.cancelled_caught:
                 self._report(ClientIdle(connection, idle_timeout))

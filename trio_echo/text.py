@@ -37,6 +37,8 @@ def _escape(character: str) -> str:
         return character
     if unicodedata.category(character) == "Zs":
         return character  # spaces, such as the wide one of Chinese, Japanese and Korean text
+    if "\udc80" <= character <= "\udcff":  # a byte that was no text (PEP 383)
+        return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")
 
 

@@ -108,7 +108,7 @@ class Transcript:
                 )
             case FamilyMissing(error):
                 family = "IPv6" if (error.where or "").startswith("[") else "IPv4"
-                text = _("{error} (this system has no {family}; the other family is served)")
+                text = _("{error} (left out: there is no {family} here)")
                 yield text.format(error=self.describe(error), family=family) + "\n"
             case ClientsWaiting(max_clients):
                 text = self._ngettext(
@@ -129,7 +129,7 @@ class Transcript:
                 yield self.describe(error) + "\n"
             case ClientIdle(connection, idle_timeout):
                 yield from self._end(connection)
-                text = _("[recv()] nothing received for {seconds:g} s")
+                text = _("[TCP server] nothing came or went for {seconds:g} s")
                 yield text.format(seconds=idle_timeout) + "\n"
             case ClientClosed(connection):
                 yield from self._end(connection)
@@ -155,11 +155,9 @@ class Transcript:
                 yield from self._echo(data)
 
     def dropped(self, count: int) -> str:
-        """Say that lines are missing here, because the screen was slower than the echo."""
+        """Say that lines are missing here."""
         text = self._ngettext(
-            "[TCP server] {count} line not shown: the screen is slower than the echo",
-            "[TCP server] {count} lines not shown: the screen is slower than the echo",
-            count,
+            "[TCP server] {count} line not shown", "[TCP server] {count} lines not shown", count
         )
         return text.format(count=count) + "\n"
 
@@ -171,6 +169,15 @@ class Transcript:
     def closed_by_server(self) -> str:
         """Say that the server ended the connection while the client waited for a line."""
         return self._("[recv()] connection closed by the server")
+
+    def unasked(self, count: int) -> str:
+        """Say that the server sent bytes that are no echo."""
+        text = self._ngettext(
+            "[recv()] {count} byte came that is no echo",
+            "[recv()] {count} bytes came that are no echo",
+            count,
+        )
+        return text.format(count=count)
 
     def timed_out(self, received: int, expected: int) -> str:
         """Say that an echo did not come back whole in time."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,6 +102,38 @@ def test_an_echo_that_differs_is_reported_and_the_session_goes_on() -> None:
     assert "[received data] heLlo\n" in out
     assert "[received data] fine\n" in out
     assert error == ("[TCP client] the echo differs from byte 3 on: sent 0x6c, received 0x4c\n")
+
+
+@pytest.mark.parametrize("extra", [b"!", bytes(300_000)])
+def test_bytes_that_are_no_echo_are_reported(extra: bytes) -> None:
+    def add(sock: socket.socket) -> None:
+        with suppress(ConnectionResetError):  # it leaves with bytes unread
+            sock.sendall(sock.recv(100) + extra)
+            sock.recv(100)
+
+    with RawServer(add) as address:
+        status, out, error = piped(b"hello\n", address)
+    assert status == 1
+    assert "[received data] hello\n" in out
+    assert re.fullmatch(r"\[recv\(\)\] \d+ bytes? came that (is|are) no echo\n", error)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
+def test_a_signal_ends_it_while_the_screen_has_stalled() -> None:
+    reading, writing = os.pipe()
+    with (
+        os.fdopen(reading, "rb"),
+        os.fdopen(writing, "wb") as screen,
+        RawServer(lambda sock: reset(sock.dup())) as address,
+        Process("connect", address, stdin=subprocess.PIPE, stdout=screen) as client,
+    ):
+        assert client.popen.stdin is not None
+        with client.popen.stdin as stdin, suppress(BrokenPipeError):
+            stdin.write(bytes(1_000_000) + b"\n")  # as it is shown, it fills the pipe
+        while client.popen.poll() is None:
+            client.popen.send_signal(signal.SIGTERM)
+            time.sleep(0.1)  # between two signals, as a person's
+        assert client.wait() in (0, 1)
 
 
 def test_a_server_that_leaves_midway_is_reported_with_the_count() -> None:

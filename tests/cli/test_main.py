@@ -43,3 +43,22 @@ def test_it_is_installed_as_a_command_too() -> None:
     program = Path(sys.executable).with_name("trio-echo")
     shown = subprocess.run([program, "--version"], check=True, capture_output=True, text=True)
     assert version("trio-echo") in shown.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["serve", "--help"]])
+def test_help_that_cannot_be_written_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full, Process(*arguments, stdout=full) as process:
+        assert process.wait() == 1
+        assert process.err.seen == ["trio-echo: No space left on device\n"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs ulimit")
+@pytest.mark.parametrize("command", ["serve", "connect"])
+@pytest.mark.parametrize("limit", range(6, 9))
+def test_too_few_descriptors_to_start_with_is_one_line(command: str, limit: int) -> None:
+    prefix = ("sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh")
+    with Process(command, prefix=prefix) as process:
+        assert process.wait() == 1
+        assert len(process.err.seen) == 1
+        assert "Too many open files" in process.err.text

@@ -80,6 +80,19 @@ def test_lines_are_edited_and_remembered(server: BackgroundServer) -> None:
     assert end(client)[0] == 0
 
 
+@pytest.mark.parametrize("locale", ["C", "xx_XX.UTF-8"])
+def test_korean_can_be_typed_where_the_locale_is_not_there(
+    server: BackgroundServer, locale: str
+) -> None:
+    client = spawn(str(server.addresses[0]), LC_ALL=locale)
+    client.expect_exact("[data to send] ")
+    client.send("한글\n")
+    client.expect_exact("6 bytes sent.")
+    client.expect_exact("[data to send] ")
+    client.sendcontrol("d")
+    assert end(client)[0] == 0
+
+
 def test_ctrl_c_leaves_the_prompt_cleanly(server: BackgroundServer) -> None:
     client = spawn(str(server.addresses[0]))
     client.expect_exact("[data to send] ")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from .connect import connect
+from .screen import discard_output
 from .serve import serve
+from .signals import end_quietly_until_received
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: the words after the program's name; by default those it was started with.
     """
+    end_quietly_until_received()
     try:
         status = cli.main(arguments, standalone_mode=False)
     except click.ClickException as exc:
@@ -46,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         )
         click.echo(f"{path}: {exc.format_message()} (try {path} --help)", err=True)
         status = 2
-    except (click.Abort, KeyboardInterrupt):
+    except OSError as exc:
+        # What is no socket call of ours: standard output is full, or no descriptor is left.
+        discard_output()
+        with suppress(OSError):
+            click.echo(f"trio-echo: {exc.strerror or exc}", err=True)
         status = 1
     sys.exit(status)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 import os
 import socket
 
@@ -22,9 +21,12 @@ from trio_echo.transcript import Transcript
 from .console import Console, restored_terminal
 from .options import language_options, positive_seconds
 from .screen import Complaint, Screen, Text
-from .signals import STOP_SIGNALS
+from .signals import receive_stop_signals
 
 _DEFAULT = Endpoint("localhost", DEFAULT_PORT)
+
+# How long the last lines may take to reach a screen that has stalled.
+_FAREWELL = 1.0
 
 
 @click.command
@@ -82,31 +84,36 @@ async def _run(
     timeout: float,  # noqa: ASYNC109  it limits each step, not this function
 ) -> int:
     screen = Screen(transcript)
-    leaving = trio.CancelScope()
+    leaving, farewell = trio.CancelScope(), trio.CancelScope()
     session = _Session(screen, transcript, encoding, timeout, leaving)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(screen.run)
         with leaving:
-            await nursery.start(_cancel_on_signal, leaving)
+            await nursery.start(_leave_on_signal, leaving, farewell)
             try:
                 await session.run(endpoint, family)
             except _FailedError as exc:
                 session.fail(str(exc))
             except (SocketCallError, IncompleteReceiveError) as exc:
                 session.fail(transcript.describe(exc))
-        with trio.move_on_after(1 if leaving.cancelled_caught else math.inf):
+        with farewell:
             await screen.flush()
         nursery.cancel_scope.cancel()
     return session.status
 
 
-async def _cancel_on_signal(
-    scope: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+async def _leave_on_signal(
+    leaving: trio.CancelScope,
+    farewell: trio.CancelScope,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
+    """Let a signal end the session; what it has to say then waits for no stalled screen."""
+    with receive_stop_signals() as signals:
         task_status.started()
         async for _ in signals:
-            scope.cancel()
+            leaving.cancel()
+            farewell.deadline = min(farewell.deadline, trio.current_time() + _FAREWELL)
 
 
 class _Session:
@@ -162,23 +169,27 @@ class _Session:
         self._screen.post(Text("\n" if edits else "\n" + prompt))
         await self._screen.flush()
         if self._screen.failure is not None:
-            raise SocketCallError("write()", self._screen.failure)
-        problem, line = None, None
+            self.status = 1
+            return None
+        ended, unasked = "", b""
+        line, was_read = None, False
 
-        async def watch() -> None:
-            nonlocal problem
+        async def watch(*, task_status: trio.TaskStatus[None]) -> None:
+            nonlocal ended, unasked
+            task_status.started()  # what has come already is seen before the line is read
             try:
-                await client.wait_closed()
-                problem = self._transcript.closed_by_server()
+                unasked = await client.receive_unasked()
+                ended = self._transcript.closed_by_server()
             except SocketCallError as exc:
-                problem = self._transcript.describe(exc)
+                ended = self._transcript.describe(exc)
             nursery.cancel_scope.cancel()
 
         try:
             with ungrouped(SocketCallError):
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(watch)
+                    await nursery.start(watch)
                     line = await self._console.read_line(prompt)
+                    was_read = True
                     nursery.cancel_scope.cancel()
         finally:
             # A terminal shows what is typed, and the newline; of a pipe, that is left to us.
@@ -186,8 +197,10 @@ class _Session:
                 self._screen.post(Text("\n"))
             elif not edits:
                 self._screen.post(Text(safe(line) + "\n"))
-        if problem is not None:
-            raise _FailedError(problem)
+        if unasked:
+            raise _FailedError(self._transcript.unasked(len(unasked)))
+        if ended and not was_read:  # a line that was there already has its turn
+            raise _FailedError(ended)
         return line
 
     def _encoded(self, line: str) -> bytes:

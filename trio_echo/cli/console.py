@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import select
@@ -66,10 +67,13 @@ class Console:
         return line.removesuffix("\r") if sys.platform == "win32" else line
 
     def _take(self, count: int) -> str:
-        line = self._buffer[:count].decode(self._encoding, "surrogateescape")
+        line = self._buffer[:count]
         del self._buffer[:count]
         self._searched = 0
-        return line
+        try:
+            return line.decode(self._encoding, "surrogateescape")
+        except UnicodeError as exc:  # the character set is one of two bytes and more
+            raise SocketCallError("read()", OSError(errno.EILSEQ, str(exc))) from exc
 
 
 def _is_ready() -> bool:
@@ -114,6 +118,9 @@ def _enable_line_editing() -> None:
         # Pasted lines are messages of their own, as typed ones are, and a prompt that is left
         # abruptly leaves no mode of the terminal behind.
         readline.parse_and_bind("set enable-bracketed-paste off")
+        # In a locale that is not there, readline would take the bytes of Korean for Meta keys.
+        for line in ("set input-meta on", "set output-meta on", "set convert-meta off"):
+            readline.parse_and_bind(line)
 
 
 @contextmanager
@@ -128,4 +135,6 @@ def restored_terminal() -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
+        # In the background, the terminal is somebody else's by now, and this would stop us.
+        if os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp():
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, before)

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+def host(text: str) -> str:
+    """Read a name or an address; an IPv6 address may stand in brackets."""
+    if not text:
+        raise click.BadParameter("a host is missing")
+    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
+
+
 def port(text: str) -> int:
     """Read a TCP port, 0 to 65535."""
     try:

@@ -6,17 +6,20 @@ import os
 import select
 import sys
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 import trio
 
+from trio_echo.errors import SocketCallError
 from trio_echo.events import (
     ClientClosed,
     ClientConnected,
     ClientEvent,
     ClientFailed,
     ClientIdle,
+    ClientsWaiting,
     DataReceived,
     FamilyMissing,
     ServerEvent,
@@ -29,12 +32,22 @@ if TYPE_CHECKING:
 
 # Clients decide how many of these there are, so these are what a slow screen loses. 16 MiB of
 # them may wait: seconds of a fast terminal, and little of a computer's memory.
-_DROPPABLE = (ClientConnected, DataReceived, ClientFailed, ClientIdle, ClientClosed)
+_DROPPABLE = (
+    ClientsWaiting,
+    ClientConnected,
+    DataReceived,
+    ClientFailed,
+    ClientIdle,
+    ClientClosed,
+)
 _WAITING_BYTES = 16 * 1024 * 1024
 _EVENT_BYTES = 512
 
 # One write carries this many characters: enough that the hop to the writing thread costs little.
 _BATCH = 64 * 1024
+
+# As much as a pipe holds, in bytes.
+_WRITE = 64 * 1024
 
 # The width of a terminal that does not tell: that of the VT100, and of most since.
 _UNKNOWN_COLUMNS = 80
@@ -52,6 +65,13 @@ class Output:
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
+        self._data = b""
+        self._written = 0
+
+    @property
+    def lines_written(self) -> int:
+        """How many lines of a text are written whose `write` failed or was cancelled."""
+        return self._data[: self._written].count(b"\n")
 
     async def write(self, text: str) -> None:
         """Write all of a text, characters that the stream's character set lacks as escapes.
@@ -60,20 +80,21 @@ class Output:
             OSError: nobody reads it any more, or the disk is full.
         """
         if self._stream is not None:
-            data = text.encode(self._stream.encoding or "utf-8", "backslashreplace")
-            await trio.to_thread.run_sync(self._write, self._stream, data, abandon_on_cancel=True)
+            self._data = text.encode(self._stream.encoding or "utf-8", "backslashreplace")
+            self._written = 0
+            await trio.to_thread.run_sync(self._write, self._stream, abandon_on_cancel=True)
+            self._data = b""
 
-    @staticmethod
-    def _write(stream: TextIO, data: bytes) -> None:
+    def _write(self, stream: TextIO) -> None:
         raw = getattr(stream.buffer, "raw", stream.buffer)
-        with memoryview(data) as rest:
-            done = 0
-            while done < len(rest):
-                written = raw.write(rest[done:])
+        with memoryview(self._data) as data:
+            while self._written < len(data):
+                # A stalled write does not tell how far it has come, so it is given little.
+                written = raw.write(data[self._written : self._written + _WRITE])
                 if written is None:  # somebody made it non-blocking
                     select.select([], [raw], [])
                 else:
-                    done += written
+                    self._written += written
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +138,7 @@ class Screen:
         self._shown = trio.Event()
         self._shown.set()
         self._lost = 0
-        self._being_written = 0
+        self._taken = 0
         self.failure: OSError | None = None
         """Why standard output cannot be written any more, if so."""
 
@@ -146,8 +167,12 @@ class Screen:
 
     @property
     def unshown(self) -> int:
-        """How many lines never reached the screen, and were not said to be missing there."""
-        return self._lost + self._being_written + sum(map(self._count, self._waiting))
+        """How many lines never reached the screen, and were not said to be missing there.
+
+        Where a write has stalled, the lines in it count, though some may have got through.
+        """
+        taken = max(0, self._taken - self._out.lines_written)
+        return self._lost + taken + sum(map(self._count, self._waiting))
 
     async def run(self) -> None:
         """Write what is posted, until cancelled."""
@@ -156,15 +181,21 @@ class Screen:
             self._arrived = trio.Event()
             while self._waiting:
                 output, text = await self._next_batch()
-                self._being_written = text.count("\n")
                 try:
                     await output.write(text)
                 except OSError as exc:
                     if output is self._out:
-                        self.failure = exc
-                        self._lost += self._being_written
-                self._being_written = 0
+                        self._fail(exc)
+                self._taken = 0
             self._shown.set()
+
+    def _fail(self, error: OSError) -> None:
+        for_err = [item for item in self._waiting if self._output(item) is self._err]
+        self._lost = self.unshown - len(for_err)
+        self._waiting = deque(for_err)
+        self._size = sum(map(self._bytes, for_err))
+        self.failure = error
+        self.post(Complaint(self._transcript.describe(SocketCallError("write()", error))))
 
     async def _next_batch(self) -> tuple[Output, str]:
         """Take what goes to one output, from the front, as one text."""
@@ -174,6 +205,7 @@ class Screen:
         while self._waiting and length < _BATCH and self._output(self._waiting[0]) is output:
             item = self._waiting.popleft()
             self._size -= self._bytes(item)
+            self._taken += self._count(item)
             for part in self._parts(item):
                 if length > 0 and isinstance(item, DataReceived):
                     await trio.lowlevel.checkpoint()  # the echo comes first
@@ -199,6 +231,8 @@ class Screen:
 
     @staticmethod
     def _bytes(item: Item | _Gap) -> int:
+        if isinstance(item, _Gap):
+            return 0  # there is at most one more of them than of the others
         return _EVENT_BYTES + (len(item.data) if isinstance(item, DataReceived) else 0)
 
     @staticmethod
@@ -210,8 +244,18 @@ class Screen:
                 return text.count("\n")
             case DataReceived(data=data):
                 return data.count(b"\n") + (not data.endswith(b"\n"))
+            case ClientConnected():
+                return 2  # a blank line stands before it
             case _:
                 return 1
+
+
+def discard_output() -> None:
+    """Point a standard output that failed nowhere: Python's last flush would fail too."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
 
 
 def terminal_columns() -> Callable[[], int] | None:

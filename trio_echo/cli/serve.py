@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -13,15 +14,15 @@ import trio
 
 from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.errors import SocketCallError
-from trio_echo.events import ClientConnected, ClientFailed, FamilyMissing, Listening, ServerEvent
+from trio_echo.events import ClientFailed, FamilyMissing, Listening, ServerEvent
 from trio_echo.language import translations
 from trio_echo.server import ANY, LOOPBACK, Limits
 from trio_echo.server import serve as serve_echo
 from trio_echo.transcript import Transcript
 
-from .options import language_options, port, positive_seconds, seconds
+from .options import host, language_options, port, positive_seconds, seconds
 from .screen import Complaint, Output, Screen, terminal_columns
-from .signals import STOP_SIGNALS
+from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -35,6 +36,7 @@ _FAREWELL = 1.0
     "--host",
     "hosts",
     metavar="H",
+    type=host,
     multiple=True,
     help="Name or address to listen on; repeat it for several.  [default: 127.0.0.1 and ::1]",
 )
@@ -93,7 +95,7 @@ def serve(
     service = partial(
         serve_echo,
         port,
-        hosts=ANY if any_ else tuple(host.strip("[]") for host in hosts) or LOOPBACK,
+        hosts=ANY if any_ else hosts or LOOPBACK,
         limits=Limits(max_clients=max_clients, idle_timeout=idle_timeout, grace=grace),
     )
     transcript = Transcript(translations(lang), encoding, terminal_columns())
@@ -109,11 +111,7 @@ async def _run(
     def complain(error: Exception) -> None:
         screen.post(Complaint(transcript.describe(error)))
 
-    accept_errors = _AcceptErrors(complain)
-
     def observe(event: ServerEvent) -> None:
-        if isinstance(event, ClientConnected):
-            accept_errors.said = False
         if not quiet or _is_essential(event):
             screen.post(event)
 
@@ -122,7 +120,7 @@ async def _run(
         stop = trio.Event()
         serving = trio.CancelScope()
         await nursery.start(_stop_on_signal, stop, serving)
-        with accept_errors.attached(), serving:
+        with _AcceptErrors(complain).attached(), serving:
             try:
                 await service(observer=observe, stop=stop)
             except SocketCallError as exc:
@@ -151,7 +149,7 @@ async def _stop_on_signal(
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Let the first signal stop the server and the second one end it at once."""
-    with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
+    with receive_stop_signals() as signals:
         task_status.started()
         async for _ in signals:
             if stop.is_set():
@@ -160,20 +158,23 @@ async def _stop_on_signal(
 
 
 class _AcceptErrors(logging.Handler):
-    """Shows what `trio.serve_tcp` logs when it cannot accept, once until it can again.
+    """Shows what `trio.serve_tcp` logs when it cannot accept, once a minute.
 
     Out of file descriptors, Trio tries again every 100 ms, and logs a traceback each time.
     """
 
+    _INTERVAL = 60.0
+
     def __init__(self, complain: Callable[[Exception], None]) -> None:
         super().__init__()
-        self.said = False
+        self._said_at = -math.inf
         self._complain = complain
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if not self.said and isinstance(error, OSError):
-            self.said = True
+        now = trio.current_time()
+        if isinstance(error, OSError) and now - self._said_at >= self._INTERVAL:
+            self._said_at = now
             self._complain(SocketCallError.wrap("accept()", error))
 
     @contextmanager

@@ -4,8 +4,33 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
 
 if sys.platform == "win32":
-    STOP_SIGNALS = (signal.SIGINT, signal.SIGBREAK)
+    _STOP_SIGNALS = (signal.SIGINT, signal.SIGBREAK)
 else:
-    STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def end_quietly_until_received() -> None:
+    """Let Ctrl-C end the process as other signals do, without a traceback of Python's."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextmanager
+def receive_stop_signals() -> Iterator[AsyncIterator[int]]:
+    """Receive the stop signals; afterwards they are ignored, for the process is about to end.
+
+    Trio puts back what was there before: with the default action, an impatient second signal
+    would kill a process that is just leaving in good order.
+    """
+    for number in _STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    with trio.open_signal_receiver(*_STOP_SIGNALS) as signals:
+        yield signals
