@@ -99,7 +99,7 @@ async def _run(
         with farewell:
             await screen.flush()
         nursery.cancel_scope.cancel()
-    return session.status
+    return 1 if screen.failure else session.status
 
 
 async def _leave_on_signal(

@@ -62,7 +62,7 @@ _FAREWELL = 1.0
     type=positive_seconds,
     default="inf",
     show_default="no limit",
-    help="Close a client that sends nothing for S seconds.",
+    help="Close a client when for S seconds no byte moves to or from it.",
 )
 @click.option(
     "--grace",
