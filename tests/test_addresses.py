@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trio_echo import AddressError, Endpoint, SocketCallError, parse_endpoint
@@ -122,6 +122,7 @@ def test_what_was_written_is_read_back(host: str, port: int) -> None:
 
 
 @settings(max_examples=500)
+@example(text="::%]", default=None)
 @given(
     text=st.text(max_size=20) | st.text("[]:%. 019af\t", max_size=20),
     default=st.none() | st.builds(Endpoint, HOSTS, PORTS),

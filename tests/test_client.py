@@ -44,7 +44,11 @@ async def echo(stream: trio.SocketStream) -> None:
     await Relay(stream).run()
 
 
-@pytest.mark.parametrize("message", [b"", b"a", bytes(range(256)), b"x" * 20_000_000])
+@pytest.mark.parametrize(
+    "message",
+    [b"", b"a", bytes(range(256)), b"x" * 20_000_000],
+    ids=["no byte", "one byte", "every byte", "20 MB"],
+)
 async def test_a_message_of_any_length_comes_back(host: str, message: bytes) -> None:
     async with connected_to(echo, host) as client:
         assert await client.echo(message) == message

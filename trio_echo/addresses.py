@@ -137,6 +137,8 @@ def _split(word: str) -> tuple[str, str]:
 def _ipv6(host: str) -> str:
     try:
         ipaddress.IPv6Address(host)
+        if "]" in host:  # Python takes anything for a zone
+            raise ValueError
     except ValueError:
         raise AddressError(f"{host!r} is no IPv6 address") from None
     return host

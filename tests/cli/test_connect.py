@@ -104,7 +104,7 @@ def test_an_echo_that_differs_is_reported_and_the_session_goes_on() -> None:
     assert error == ("[TCP client] the echo differs from byte 3 on: sent 0x6c, received 0x4c\n")
 
 
-@pytest.mark.parametrize("extra", [b"!", bytes(300_000)])
+@pytest.mark.parametrize("extra", [b"!", bytes(300_000)], ids=["one byte", "a flood"])
 def test_bytes_that_are_no_echo_are_reported(extra: bytes) -> None:
     def add(sock: socket.socket) -> None:
         with suppress(ConnectionResetError):  # it leaves with bytes unread
