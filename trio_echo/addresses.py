@@ -136,9 +136,8 @@ def _split(word: str) -> tuple[str, str]:
 
 def _ipv6(host: str) -> str:
     try:
-        ipaddress.IPv6Address(host)
-        if "]" in host:  # Python takes anything for a zone
-            raise ValueError
+        # Python takes anything for a zone, a bracket too.
+        ipaddress.IPv6Address("" if "]" in host else host)
     except ValueError:
         raise AddressError(f"{host!r} is no IPv6 address") from None
     return host
