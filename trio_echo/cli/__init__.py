@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         path = (
             exc.ctx.command_path if isinstance(exc, click.UsageError) and exc.ctx else "trio-echo"
         )
-        click.echo(f"{path}: {exc.format_message()} (try {path} --help)", err=True)
+        message = exc.format_message().rstrip(".")
+        click.echo(f"{path}: {message} (try {path} --help)", err=True)
         status = 2
     except OSError as exc:
         # What is no socket call of ours: standard output is full, or no descriptor is left.
