@@ -49,7 +49,8 @@ class _Escapes(dict[int, str]):
         return _escape(chr(code))
 
 
-_ESCAPES = _Escapes({code: _escape(chr(code)) for code in range(256)})
+# Bytes that are no text come as these surrogates, and may come by the million.
+_ESCAPES = _Escapes({code: _escape(chr(code)) for code in (*range(256), *range(0xDC80, 0xDD00))})
 
 
 def safe(text: str) -> str:
