@@ -68,6 +68,35 @@ async def test_everything_sent_before_a_half_close_comes_back() -> None:
     assert relay.echoed == 12
 
 
+async def test_a_large_piece_goes_back_in_steps_that_are_told_of_each() -> None:
+    piece = bytes(range(256)) * 160  # 40 KiB
+    stream = ScriptedStream([piece])
+    relay = Relay(stream, stream.tap, lambda: stream.log.append(("moved", b"")))
+    await relay.run()
+    kinds = [kind for kind, _ in stream.log]
+    assert kinds == ["received", "moved", "tapped", *["sent", "moved"] * 3, "received"]
+    sent = [data for kind, data in stream.log if kind == "sent"]
+    assert b"".join(sent) == piece
+    assert max(map(len, sent)) <= 16 * 1024
+    assert relay.echoed == len(piece)
+
+
+async def test_where_nobody_wants_to_know_a_large_piece_goes_back_at_once() -> None:
+    stream = ScriptedStream([bytes(40_000)])
+    await Relay(stream).run()
+    assert [len(data) for kind, data in stream.log if kind == "sent"] == [40_000]
+
+
+async def test_a_step_that_fails_names_send_and_the_steps_before_it_count() -> None:
+    relay = Relay(
+        ScriptedStream([bytes(40_000)], [None, trio.BrokenResourceError()]), moved=lambda: None
+    )
+    with pytest.raises(SocketCallError) as failure:
+        await relay.run()
+    assert failure.value.call == "send()"
+    assert relay.echoed == 16 * 1024
+
+
 @settings(deadline=None)
 @given(pieces=st.lists(st.binary(min_size=1)))
 def test_each_piece_is_shown_before_it_goes_back_and_goes_back_before_the_next(

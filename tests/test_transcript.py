@@ -85,16 +85,16 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
         (
             FamilyMissing(SocketCallError("bind()", NO_ADDRESS, "[::1]:9000")),
             "[bind()] Cannot assign requested address: [::1]:9000 "
-            "(left out: there is no IPv6 here)\n",
+            "(left out; the other addresses are served)\n",
             "[bind()] 요청한 주소를 할당할 수 없습니다: [::1]:9000 "
-            "(제외: 이 시스템에는 IPv6가 없습니다)\n",
+            "(제외하고 다른 주소로 서비스합니다)\n",
         ),
         (
             FamilyMissing(SocketCallError("bind()", NO_ADDRESS, "127.0.0.1:9000")),
             "[bind()] Cannot assign requested address: 127.0.0.1:9000 "
-            "(left out: there is no IPv4 here)\n",
+            "(left out; the other addresses are served)\n",
             "[bind()] 요청한 주소를 할당할 수 없습니다: 127.0.0.1:9000 "
-            "(제외: 이 시스템에는 IPv4가 없습니다)\n",
+            "(제외하고 다른 주소로 서비스합니다)\n",
         ),
         (
             ClientsWaiting(1),

@@ -129,7 +129,10 @@ async def connect(
     family: socket.AddressFamily = socket.AF_UNSPEC,
     observer: ClientObserver = ignore,
 ) -> EchoClient:
-    """Connect to an echo server, by happy eyeballs where its name has several addresses.
+    """Connect to an echo server.
+
+    Where its name has several addresses, Trio tries them by happy eyeballs (RFC 8305); those of
+    one family only, and those of `localhost`, are tried in turn.
 
     Args:
         host: a name, or an IPv4 or IPv6 address, with a zone where needed (`fe80::1%eth0`).

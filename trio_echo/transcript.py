@@ -107,9 +107,8 @@ class Transcript:
                     _("[TCP server] listening: IP address={host}, port={port}"), endpoint
                 )
             case FamilyMissing(error):
-                family = "IPv6" if (error.where or "").startswith("[") else "IPv4"
-                text = _("{error} (left out: there is no {family} here)")
-                yield text.format(error=self.describe(error), family=family) + "\n"
+                text = _("{error} (left out; the other addresses are served)")
+                yield text.format(error=self.describe(error)) + "\n"
             case ClientsWaiting(max_clients):
                 text = self._ngettext(
                     "[TCP server] {count} client is served; the next ones wait for their turn",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trio_echo.text import safe
+
 from .connect import connect
 from .screen import discard_output
 from .serve import serve
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         path = (
             exc.ctx.command_path if isinstance(exc, click.UsageError) and exc.ctx else "trio-echo"
         )
-        message = exc.format_message().rstrip(".")
+        message = safe(exc.format_message().rstrip("."))
         click.echo(f"{path}: {message} (try {path} --help)", err=True)
         status = 2
     except OSError as exc:

@@ -20,13 +20,10 @@ from trio_echo.transcript import Transcript
 
 from .console import Console, restored_terminal
 from .options import language_options, positive_seconds
-from .screen import Complaint, Screen, Text
+from .screen import FAREWELL, Complaint, Screen, Text
 from .signals import receive_stop_signals
 
 _DEFAULT = Endpoint("localhost", DEFAULT_PORT)
-
-# How long the last lines may take to reach a screen that has stalled.
-_FAREWELL = 1.0
 
 
 @click.command
@@ -113,7 +110,7 @@ async def _leave_on_signal(
         task_status.started()
         async for _ in signals:
             leaving.cancel()
-            farewell.deadline = min(farewell.deadline, trio.current_time() + _FAREWELL)
+            farewell.deadline = min(farewell.deadline, trio.current_time() + FAREWELL)
 
 
 class _Session:

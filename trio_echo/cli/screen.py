@@ -46,6 +46,9 @@ _EVENT_BYTES = 512
 # One write carries this many characters: enough that the hop to the writing thread costs little.
 _BATCH = 64 * 1024
 
+FAREWELL = 1.0
+"""Seconds that the last lines may take to reach a screen that has stalled."""
+
 # As much as a pipe holds, in bytes.
 _WRITE = 64 * 1024
 

@@ -21,14 +21,11 @@ from trio_echo.server import serve as serve_echo
 from trio_echo.transcript import Transcript
 
 from .options import host, language_options, port, positive_seconds, seconds
-from .screen import Complaint, Output, Screen, terminal_columns
+from .screen import FAREWELL, Complaint, Output, Screen, terminal_columns
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
-
-# How long the last lines may take to reach a screen that has stalled.
-_FAREWELL = 1.0
 
 
 @click.command
@@ -126,11 +123,11 @@ async def _run(
             except SocketCallError as exc:
                 complain(exc)
                 status = 1
-        with trio.move_on_after(_FAREWELL):
+        with trio.move_on_after(FAREWELL):
             await screen.flush()
         nursery.cancel_scope.cancel()
     if screen.unshown:
-        with trio.move_on_after(_FAREWELL), suppress(OSError):
+        with trio.move_on_after(FAREWELL), suppress(OSError):
             await Output(sys.stderr).write(transcript.dropped(screen.unshown))
     return status
 
