@@ -133,3 +133,26 @@ async def test_an_error_of_a_nursery_keeps_the_cause_it_had() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(fail)
     assert caught.value.__cause__ is RESET
+
+
+async def test_a_cancellation_beside_an_error_does_not_hide_it() -> None:
+    async def fail_while_cancelled() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            scope.cancel()
+            raise FIRST
+
+    with trio.CancelScope() as scope:
+        with pytest.raises(ValueError, match="first"), ungrouped(ValueError):
+            await fail_while_cancelled()
+        await trio.lowlevel.checkpoint()
+    assert scope.cancelled_caught
+
+
+async def test_a_group_of_cancellations_passes() -> None:
+    with trio.CancelScope() as scope, ungrouped(ValueError):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            nursery.start_soon(trio.sleep_forever)
+            scope.cancel()
+    assert scope.cancelled_caught

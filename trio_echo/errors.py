@@ -6,6 +6,8 @@ import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import trio
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -67,13 +69,15 @@ def ungrouped(*kinds: type[Exception]) -> Iterator[None]:
     """Let an exception of these kinds leave the nurseries inside as itself, not in a group.
 
     Of several, one is raised: they are one broken connection, seen from two tasks. Earlier kinds
-    tell more than later ones. A group that holds anything else passes whole.
+    tell more than later ones. A cancellation beside them comes again at the next checkpoint. A
+    group that holds anything else passes whole.
     """
     error: BaseException | None = None
     try:
         yield
     except BaseExceptionGroup as group:
-        if group.split(kinds)[1] is not None:
+        errors, rest = group.split(kinds)
+        if errors is None or (rest is not None and rest.split(trio.Cancelled)[1] is not None):
             raise
         error = next(filter(None, map(group.subgroup, kinds)))
         while isinstance(error, BaseExceptionGroup):

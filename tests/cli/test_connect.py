@@ -8,12 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from support import SESSION, Process, RawServer, has_ipv6, reset
+from support import PATIENCE, SESSION, Process, RawServer, has_ipv6, reset
 
 from trio_echo import BackgroundServer
 
@@ -126,15 +127,22 @@ def break_off(sock: socket.socket) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
 def test_a_signal_ends_it_while_the_screen_has_stalled() -> None:
     reading, writing = os.pipe()
+    broken = threading.Event()
+
+    def leave(sock: socket.socket) -> None:
+        break_off(sock)
+        broken.set()
+
     with (
         os.fdopen(reading, "rb"),
         os.fdopen(writing, "wb") as screen,
-        RawServer(break_off) as address,
+        RawServer(leave) as address,
         Process("connect", address, stdin=subprocess.PIPE, stdout=screen) as client,
     ):
         assert client.popen.stdin is not None
         with client.popen.stdin as stdin, suppress(BrokenPipeError):
             stdin.write(bytes(1_000_000) + b"\n")  # as it is shown, it fills the pipe
+        assert broken.wait(PATIENCE)  # from here on, it is amid an echo
         while client.popen.poll() is None:
             client.popen.send_signal(signal.SIGTERM)
             time.sleep(0.1)  # between two signals, as a person's

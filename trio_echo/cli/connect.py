@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 import trio
@@ -22,6 +24,9 @@ from .console import Console, restored_terminal
 from .options import language_options, positive_seconds
 from .screen import FAREWELL, Complaint, Screen, Text
 from .signals import receive_stop_signals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _DEFAULT = Endpoint("localhost", DEFAULT_PORT)
 
@@ -87,12 +92,7 @@ async def _run(
         nursery.start_soon(screen.run)
         with leaving:
             await nursery.start(_leave_on_signal, leaving, farewell)
-            try:
-                await session.run(endpoint, family)
-            except _FailedError as exc:
-                session.fail(str(exc))
-            except (SocketCallError, IncompleteReceiveError) as exc:
-                session.fail(transcript.describe(exc))
+            await session.run(endpoint, family)
         with farewell:
             await screen.flush()
         nursery.cancel_scope.cancel()
@@ -142,23 +142,31 @@ class _Session:
         self.status = 1
 
     async def run(self, endpoint: Endpoint, family: socket.AddressFamily) -> None:
-        """Connect and echo line by line.
+        """Connect and echo line by line; what goes wrong is shown."""
+        with self._reporting():
+            async with await self._connect(endpoint, family) as client:
+                self.status = 0
+                # Closing is a checkpoint, at which a signal would take the place of an error.
+                with self._reporting():
+                    while line := await self._next_line(client):
+                        await self._exchange(client, self._encoded(line))
 
-        Raises:
-            SocketCallError: a socket call failed, or reading or writing a standard stream.
-            IncompleteReceiveError: the server left amid an echo.
-            _FailedError: anything else that ends it with status 1.
-        """
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            yield
+        except _FailedError as exc:
+            self.fail(str(exc))
+        except (SocketCallError, IncompleteReceiveError) as exc:
+            self.fail(self._transcript.describe(exc))
+
+    async def _connect(self, endpoint: Endpoint, family: socket.AddressFamily) -> EchoClient:
         try:
             with trio.fail_after(self._timeout):
-                client = await connect_client(*endpoint, family=family, observer=self._screen.post)
+                return await connect_client(*endpoint, family=family, observer=self._screen.post)
         except trio.TooSlowError:
             reason = TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
             raise SocketCallError("connect()", reason, str(endpoint)) from None
-        async with client:
-            self.status = 0
-            while line := await self._next_line(client):
-                await self._exchange(client, self._encoded(line))
 
     async def _next_line(self, client: EchoClient) -> str | None:
         """Show the prompt and read a line; the same transcript comes of a pipe and a terminal."""

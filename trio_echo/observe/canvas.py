@@ -1,0 +1,69 @@
+"""What the pictures have in common: colours, a figure to draw on, how it is shown and saved."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Okabe and Ito's colours, which people with any colour vision tell apart.
+BLACK, GREY, PAPER = "#000000", "#6b6b6b", "#ffffff"
+ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
+    "#e69f00",
+    "#56b4e9",
+    "#009e73",
+    "#0072b2",
+    "#d55e00",
+    "#cc79a7",
+)
+
+_DPI = 96
+# Screens with two dots a point show the letters sharp; pages show the picture at its own size.
+_SHARPNESS = 2
+
+
+class Picture:
+    """A matplotlib figure with its description in words.
+
+    A notebook shows it as the last value of a cell, without pyplot's global state. Its background
+    is white, whatever the colour of the page it stands on.
+
+    Args:
+        width: inches.
+        height: inches.
+
+    Attributes:
+        figure: the `matplotlib.figure.Figure` to draw on.
+        description: what the picture shows, for those who cannot see it; a notebook keeps it
+            as the output's plain text.
+    """
+
+    def __init__(self, width: float, height: float, description: str) -> None:
+        self.figure = Figure(figsize=(width, height), dpi=_DPI, facecolor=PAPER)
+        FigureCanvasAgg(self.figure)
+        self.description = description
+
+    def save(self, path: str | Path) -> None:
+        """Write it to a file; the name's ending (`.png`, `.svg`, `.pdf`) settles the format.
+
+        Raises:
+            OSError: the file cannot be written.
+            ValueError: no such format.
+        """
+        self.figure.savefig(path, dpi=_DPI * _SHARPNESS)
+
+    def __repr__(self) -> str:
+        return f"<picture: {self.description}>"
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Show it in a notebook, at its own size."""
+        file = io.BytesIO()
+        # Without the version of matplotlib, the same picture is the same file.
+        self.figure.savefig(file, format="png", dpi=_DPI * _SHARPNESS, metadata={"Software": None})
+        width, height = self.figure.get_size_inches() * _DPI
+        return file.getvalue(), {"width": round(width), "height": round(height)}
