@@ -14,6 +14,7 @@ from .connect import connect
 from .screen import discard_output
 from .serve import serve
 from .signals import end_quietly_until_received
+from .sockets import sockets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    commands=[serve, connect],
+    commands=[serve, connect, sockets],
     no_args_is_help=False,
     invoke_without_command=True,
 )

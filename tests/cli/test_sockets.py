@@ -1,0 +1,93 @@
+"""`python -m trio_echo sockets`: the netstat step."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+
+import pytest
+from support import Process
+
+from trio_echo import BackgroundServer
+from trio_echo.observe.kernel import snapshot
+
+
+def run(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, str, str]:
+    with Process("sockets", *arguments, env=env) as command:
+        return command.wait(), command.out.text, command.err.text
+
+
+def test_it_shows_the_listener_and_both_ends_of_a_connection(host: str) -> None:
+    with BackgroundServer(hosts=[host]) as server:
+        (address,) = server.addresses
+        with socket.create_connection(address) as sock:
+            sock.sendall(b"hello")
+            sock.recv(5)  # by now, it was accepted
+            status, out, err = run("--port", str(address.port))
+    assert (status, err) == (0, "")
+    heads, *lines = out.splitlines()
+    assert heads.split("  ")[0] == "Proto"
+    assert [line.split()[3] for line in lines] == ["LISTEN", "ESTABLISHED", "ESTABLISHED"]
+    assert lines[0].split()[1] == str(address)
+
+
+def test_json_has_the_same_rows() -> None:
+    with BackgroundServer() as server:
+        port = server.addresses[0].port
+        status, out, _ = run("--json", "--port", str(port))
+        assert status == 0
+        rows = json.loads(out)
+        assert rows == json.loads(json.dumps([row.as_json() for row in snapshot(port).rows]))
+    assert {row["state"] for row in rows} == {"LISTEN"}
+
+
+def test_a_port_that_nobody_has_is_no_error() -> None:
+    with socket.socket() as bound:  # so that nobody gets it meanwhile
+        bound.bind(("127.0.0.1", 0))
+        port = str(bound.getsockname()[1])
+        status, out, err = run("--port", port)
+        assert run("--port", port, "--json") == (0, "[]\n", "")
+    assert (status, err) == (0, "")
+    assert out.splitlines()[1:] == ["There is no such socket."]
+
+
+def test_several_ports_can_be_asked_for() -> None:
+    with BackgroundServer() as one, BackgroundServer() as two:
+        ports = [str(server.addresses[0].port) for server in (one, two)]
+        _, out, _ = run("--port", ports[0], "--port", ports[1])
+        _, everything, _ = run()
+    for port in ports:
+        assert f"127.0.0.1:{port}" in out
+        assert f"127.0.0.1:{port}" in everything
+
+
+def test_a_bad_port_is_one_line() -> None:
+    status, out, err = run("--port", "65536")
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert "'65536' is no port number" in err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process cannot rename itself")
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("utf-8", "한\\x1b[2J ("), ("ascii", "\\ud55c\\x1b[2J (")]
+)
+def test_a_process_cannot_write_to_the_terminal_by_its_name(encoding: str, shown: str) -> None:
+    code = """
+import socket, sys
+open("/proc/self/comm", "w").write("한\\x1b[2J")
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+    command = [sys.executable, "-X", "utf8", "-c", code]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        port = other.stdout.readline().strip()
+        status, out, err = run("--port", port, env={"PYTHONIOENCODING": encoding})
+    assert (status, err) == (0, "")
+    assert shown in out

@@ -1,0 +1,368 @@
+"""The kernel's view: each TCP state in a snapshot, and what the queues hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+import trio
+from support import PATIENCE, reset
+
+from trio_echo import Endpoint, connect, serve
+from trio_echo.observe import kernel, sockdiag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="queues are told on Linux only")
+
+
+class Sockets(ExitStack):
+    """Makes sockets of one family, and closes them in the end."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__()
+        self.host = host
+        self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+    def fresh(self) -> socket.socket:
+        return self.enter_context(socket.socket(self.family))
+
+    def bound(self) -> socket.socket:
+        sock = self.fresh()
+        sock.bind((self.host, 0))
+        return sock
+
+    def listener(self, backlog: int = 5) -> socket.socket:
+        sock = self.bound()
+        sock.listen(backlog)
+        return sock
+
+    def connected(self, listener: socket.socket) -> socket.socket:
+        sock = self.fresh()
+        sock.connect(listener.getsockname())
+        return sock
+
+    def pair(self) -> tuple[socket.socket, socket.socket]:
+        """Return a client and what the server accepted."""
+        listener = self.listener()
+        client = self.connected(listener)
+        server = self.enter_context(listener.accept()[0])
+        listener.close()
+        return client, server
+
+
+@pytest.fixture
+def sockets(host: str) -> Iterator[Sockets]:
+    with Sockets(host) as made:
+        yield made
+
+
+def end(sock: socket.socket) -> Endpoint:
+    return Endpoint.from_sockaddr(sock.getsockname())
+
+
+async def state(wanted: str, *ports: int, **sockets: kernel.SocketLike) -> kernel.SocketRow:
+    """Wait for a socket in this state, the first one of the snapshot."""
+    with trio.fail_after(PATIENCE):
+        taken = await kernel.until(
+            lambda one: any(row.state == wanted for row in one.rows), *ports, **sockets
+        )
+    return next(row for row in taken.rows if row.state == wanted)
+
+
+def fill(sock: socket.socket) -> int:
+    """Send until both buffers are full; returns the number of bytes."""
+    sock.setblocking(False)
+    sent = 0
+    with suppress(BlockingIOError):
+        while True:
+            sent += sock.send(bytes(65536))
+    return sent
+
+
+def test_a_new_socket_has_a_protocol_and_no_address(sockets: Sockets) -> None:
+    row = kernel.snapshot(sock=sockets.fresh())["sock"]
+    assert (row.state, row.local, row.remote) == ("CLOSE", None, None)
+    assert row.protocol == ("TCP/IPv6" if sockets.family == socket.AF_INET6 else "TCP/IPv4")
+    assert row.process_id == os.getpid()
+
+
+def test_a_bound_socket_is_in_no_table_but_known_to_its_process(sockets: Sockets) -> None:
+    sock = sockets.bound()
+    row = kernel.snapshot(sock=sock)["sock"]
+    assert (row.state, row.local, row.remote) == ("CLOSE", end(sock), None)
+    if sys.platform == "linux":
+        assert kernel.snapshot(end(sock).port).rows == ()
+
+
+def test_a_listener_is_shown_to_anybody(sockets: Sockets) -> None:
+    listener = sockets.listener(backlog=7)
+    (row,) = kernel.snapshot(end(listener).port).rows
+    assert (row.state, row.local, row.remote) == ("LISTEN", end(listener), None)
+    assert (row.process_id, row.name) == (os.getpid(), None)
+    assert row.process_name == psutil.Process().name()
+
+
+@on_linux
+def test_a_listener_tells_how_many_wait_and_how_many_may(sockets: Sockets) -> None:
+    listener = sockets.listener(backlog=7)
+    clients = [sockets.connected(listener) for _ in range(3)]
+    taken = kernel.snapshot(listen_sock=listener)
+    row = taken["listen_sock"]
+    assert (row.accept_queue, row.backlog) == (3, 7)
+    assert row.waiting == "3 of 7 to be accepted"
+    waiting = [one for one in taken.rows if one.accepted is False]
+    assert {one.remote for one in waiting} == set(map(end, clients))
+    assert {(one.state, one.process_id) for one in waiting} == {("ESTABLISHED", None)}
+    sockets.enter_context(listener.accept()[0])
+    assert kernel.snapshot(listen_sock=listener)["listen_sock"].accept_queue == 2
+
+
+@on_linux
+def test_bytes_that_nobody_received_are_counted(sockets: Sockets) -> None:
+    client, server = sockets.pair()
+    client.sendall(b"hello")
+    row = kernel.snapshot(server=server)["server"]
+    assert (row.receive_queue, row.waiting) == (5, "5 B to be received")
+    server.recv(2)
+    assert kernel.snapshot(server=server)["server"].receive_queue == 3
+
+
+@on_linux
+def test_bytes_that_a_full_peer_does_not_take_wait_at_the_sender(sockets: Sockets) -> None:
+    client, server = sockets.pair()
+    sent = fill(client)
+    taken = kernel.snapshot(client=client, server=server)
+    received, waiting = taken["server"].receive_queue, taken["client"].send_queue
+    assert received
+    assert waiting
+    assert received + waiting >= sent  # what was just received may not be acknowledged yet
+    assert taken["client"].waiting == f"{waiting} B not acknowledged"
+
+
+async def test_syn_sent(sockets: Sockets) -> None:
+    if sys.platform != "linux":
+        pytest.skip("elsewhere a full backlog refuses")
+    listener = sockets.listener(backlog=0)
+    for _ in range(3):
+        sock = sockets.fresh()
+        sock.setblocking(False)
+        sock.connect_ex(listener.getsockname())
+    row = await state("SYN_SENT", end(listener).port)
+    assert row.remote == end(listener)
+    assert (row.send_queue, row.waiting) == (0, "SYN not acknowledged")
+
+
+async def test_syn_received(sockets: Sockets) -> None:
+    if sys.platform != "linux":
+        pytest.skip("TCP_DEFER_ACCEPT is Linux's")
+    listener = sockets.listener()
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
+    client = sockets.connected(listener)
+    row = await state("SYN_RECV", end(listener).port)
+    assert (row.local, row.remote) == (end(listener), end(client))
+    assert row.process_id is None
+
+
+def test_established(sockets: Sockets) -> None:
+    client, server = sockets.pair()
+    taken = kernel.snapshot(client=client, server=server)
+    assert {row.state for row in taken.rows} == {"ESTABLISHED"}
+    assert (taken["client"].local, taken["client"].remote) == (end(client), end(server))
+    assert taken["server"].accepted
+
+
+async def test_fin_wait_1_lasts_while_the_peer_is_full(sockets: Sockets) -> None:
+    client, server = sockets.pair()
+    fill(client)
+    client.shutdown(socket.SHUT_WR)
+    row = await state("FIN_WAIT1", client=client, server=server)
+    assert row.name == "client"
+    if sys.platform == "linux":
+        assert row.waiting == f"{row.send_queue} B and FIN not acknowledged"
+
+
+async def test_fin_wait_2_and_close_wait_are_the_two_ends_of_a_half_close(sockets: Sockets) -> None:
+    client, server = sockets.pair()
+    client.sendall(b"hello")
+    client.shutdown(socket.SHUT_WR)
+    assert (await state("FIN_WAIT2", client=client)).name == "client"
+    row = await state("CLOSE_WAIT", server=server)
+    assert row.name == "server"
+    if sys.platform == "linux":
+        assert (row.receive_queue, row.waiting) == (5, "5 B and end of stream to be received")
+        assert (server.recv(10), server.recv(10)) == (b"hello", b"")
+        assert kernel.snapshot(server=server)["server"].waiting == ""
+
+
+async def test_last_ack_lasts_while_the_peer_is_full(sockets: Sockets) -> None:
+    client, server = sockets.pair()
+    client.shutdown(socket.SHUT_WR)
+    await state("CLOSE_WAIT", server=server)
+    fill(server)
+    server.shutdown(socket.SHUT_WR)
+    assert (await state("LAST_ACK", server=server)).name == "server"
+
+
+async def test_time_wait_is_the_kernels_own_and_the_closers_socket_says_close(
+    sockets: Sockets,
+) -> None:
+    client, server = sockets.pair()
+    ends = end(client), end(server)
+    client.shutdown(socket.SHUT_WR)
+    server.close()
+    row = await state("TIME_WAIT", client=client)
+    assert (row.local, row.remote) == ends
+    assert (row.process_id, row.name) == (None, None)
+    if sys.platform == "linux":
+        assert row.owned is False
+    assert kernel.snapshot(client=client)["client"].state == "CLOSE"
+
+
+def test_closing_with_unread_data_leaves_nothing(sockets: Sockets) -> None:
+    client, server = sockets.pair()
+    port = end(server).port
+    reset(client)
+    server.close()
+    assert kernel.snapshot(port).rows == ()
+
+
+def test_a_closed_socket_is_left_out(sockets: Sockets) -> None:
+    sock = sockets.bound()
+    sock.close()
+    taken = kernel.snapshot(sock=sock)
+    assert taken.rows == ()
+    with pytest.raises(KeyError):
+        taken["sock"]
+
+
+async def test_whatever_holds_a_socket_can_be_shown_by_name(host: str) -> None:
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(lambda **kw: serve(0, hosts=[host], **kw))
+        port = listener.socket.getsockname()[1]
+        async with (
+            await connect(host, port) as client,
+            await trio.open_tcp_stream(host, port) as stream,
+        ):
+            sock = trio.socket.from_stdlib_socket(socket.socket(listener.socket.family))
+            with sock:
+                taken = kernel.snapshot(listener=listener, client=client, stream=stream, sock=sock)
+        nursery.cancel_scope.cancel()
+    assert [taken[name].state for name in ("listener", "client", "stream", "sock")] == [
+        "LISTEN",
+        "ESTABLISHED",
+        "ESTABLISHED",
+        "CLOSE",
+    ]
+    assert len(taken.rows) == 6  # and the server's ends of both connections
+
+
+def test_sockets_of_other_processes_are_shown(host: str) -> None:
+    code = f"""
+import socket, sys
+family = socket.AF_INET6 if ":" in {host!r} else socket.AF_INET
+listener = socket.create_server(({host!r}, 0), family=family, backlog=9)
+print(listener.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        port = int(other.stdout.readline())
+        (row,) = kernel.snapshot(port).rows
+    assert (row.process_id, row.state) == (other.pid, "LISTEN")
+    if sys.platform == "linux":
+        assert row.backlog == 9
+
+
+@on_linux
+def test_listeners_that_share_an_endpoint_are_told_apart(sockets: Sockets) -> None:
+    first = sockets.fresh()
+    first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    first.bind((sockets.host, 0))
+    first.listen(3)
+    second = sockets.fresh()
+    second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    second.bind(first.getsockname())
+    second.listen(4)
+    taken = kernel.snapshot(first=first, second=second)
+    assert (taken["first"].backlog, taken["second"].backlog) == (3, 4)
+
+
+def test_without_ports_every_socket_is_shown(sockets: Sockets) -> None:
+    one, two = sockets.listener(), sockets.listener()
+    assert {end(one), end(two)} <= {row.local for row in kernel.snapshot().rows}
+
+
+def test_the_table_and_the_page_say_the_same_and_forge_nothing() -> None:
+    row = kernel.SocketRow(
+        family=socket.AF_INET,
+        state="LISTEN",
+        local=Endpoint("127.0.0.1", 9000),
+        owned=True,
+        process_id=7,
+        process_name="<b>evil\x1b[2J",
+        accept_queue=1,
+        backlog=3,
+    )
+    taken = kernel.Snapshot((row,))
+    assert str(taken).splitlines() == [
+        "Proto     Local address   Remote address  State   Waiting                Owner",
+        "TCP/IPv4  127.0.0.1:9000  -               LISTEN  1 of 3 to be accepted  "
+        "<b>evil\\x1b[2J (7)",
+    ]
+    page = taken._repr_html_()
+    assert "&lt;b&gt;evil\\x1b[2J (7)" in page
+    assert page.count("<td") == 6
+
+
+def test_a_table_without_rows_says_so() -> None:
+    assert str(kernel.Snapshot(())).splitlines()[1:] == ["There is no such socket."]
+    assert "There is no such socket." in kernel.Snapshot((), "Not told.")._repr_html_()
+
+
+def test_a_system_that_hides_others_sockets_shows_ones_own(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(kind: str) -> None:
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil, "net_connections", denied)
+    listener = sockets.listener()
+    taken = kernel.snapshot(end(listener).port)
+    assert [row.process_id for row in taken.rows] == [os.getpid()]
+    assert "own sockets only" in str(taken)
+
+
+@on_linux
+def test_a_system_without_sock_diag_tells_all_but_the_queues(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(family: socket.AddressFamily) -> Iterator[sockdiag.Queues]:
+        raise PermissionError
+
+    listener = sockets.listener()
+    client = sockets.connected(listener)
+    monkeypatch.setattr(sockdiag, "_ask", refuse)
+    taken = kernel.snapshot(listener=listener, client=client)
+    assert [row.waiting for row in taken.rows] == ["", "", ""]
+    assert {row.accepted for row in taken.rows} == {None, True}  # nothing is claimed
+
+
+def test_json_holds_all_of_it(sockets: Sockets) -> None:
+    client, server = sockets.pair()
+    rows = [row.as_json() for row in kernel.snapshot(client=client, server=server).rows]
+    assert json.loads(json.dumps(rows)) == rows
+    assert {"local": {"host": sockets.host, "port": end(client).port}}.items() <= next(
+        row for row in rows if row["descriptor"] == client.fileno()
+    ).items()

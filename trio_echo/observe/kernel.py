@@ -1,0 +1,207 @@
+"""The kernel's view: every TCP socket on some ports, as one snapshot; and what one call changed.
+
+What `netstat` and `ss` show, as values. The rows come from psutil, which knows each system's own
+tables; what waits in the queues comes from sock_diag(7), on Linux only. A socket that no table
+lists (one without a port, one bound but not listening) is shown if a snapshot is given the object.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+import psutil
+import trio
+
+from trio_echo.addresses import Endpoint, Sockaddr
+from trio_echo.client import EchoClient
+
+from . import sockdiag
+from .differences import Changes, changes
+from .sockets import Snapshot, SocketRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+__all__ = ["Changes", "Snapshot", "SocketLike", "SocketRow", "changes", "snapshot", "until"]
+
+# How often to look while waiting for a state: no system tells when a table of its changes.
+_INTERVAL = 0.001
+
+
+class _Descriptor(Protocol):
+    """What a socket of the standard library and one of Trio have in common."""
+
+    def fileno(self) -> int: ...
+    def getsockname(self) -> object: ...
+    def getpeername(self) -> object: ...
+    def getsockopt(self, level: int, option: int, size: int, /) -> bytes: ...
+    @property
+    def family(self) -> int: ...
+
+
+SocketLike: TypeAlias = "_Descriptor | trio.SocketStream | trio.SocketListener | EchoClient"
+"""Whatever holds a TCP socket: of the standard library, of Trio, or a client of ours."""
+
+
+def snapshot(*ports: int, **sockets: SocketLike) -> Snapshot:
+    """Look at every TCP socket that has one of these ports, at either end.
+
+    Args:
+        ports: local or remote ports. Without any, and without sockets, all ports.
+        sockets: sockets of this process, under the names that they are to be shown by. Each is
+            shown whatever its state, and so are all the sockets on its local port and the port
+            of its peer. One that was closed is no socket any more, and is left out.
+    """
+    named = {name: _unwrap(one) for name, one in sockets.items()}
+    open_ = {name: one for name, one in named.items() if one.fileno() != -1}
+    own = {name: _row(name, one) for name, one in open_.items()}
+    wanted = set(ports)
+    for row in own.values():
+        wanted |= {end.port for end in (row.local, row.remote) if end is not None}
+    found, note = _listed()
+    rows = []
+    for row in found:
+        ends = {end.port for end in (row.local, row.remote) if end is not None}
+        if ends & wanted or not (ports or sockets):
+            name = next((name for name, one in own.items() if _is_same(one, row)), None)
+            if name is not None:
+                del own[name]
+            rows.append(_with_owner(replace(row, name=name)))
+    rows = list(_with_queues([*rows, *own.values()]))
+    rows.sort(key=lambda row: (row.state != "LISTEN", row.family, _order(row)))
+    return Snapshot(tuple(rows), note)
+
+
+async def until(
+    condition: Callable[[Snapshot], object], *ports: int, **sockets: SocketLike
+) -> Snapshot:
+    """Take snapshots until one meets a condition; returns that one.
+
+    Args:
+        condition: called with each snapshot.
+        ports: as for `snapshot`.
+        sockets: likewise.
+    """
+    while not condition(taken := snapshot(*ports, **sockets)):  # noqa: ASYNC110  no event tells
+        await trio.sleep(_INTERVAL)
+    return taken
+
+
+def _order(row: SocketRow) -> tuple[Endpoint, Endpoint]:
+    nowhere = Endpoint("", 0)
+    return row.local or nowhere, row.remote or nowhere
+
+
+def _unwrap(one: SocketLike) -> _Descriptor:
+    inner: object = one.stream if isinstance(one, EchoClient) else one
+    return cast("_Descriptor", getattr(inner, "socket", inner))
+
+
+def _row(name: str, sock: _Descriptor) -> SocketRow:
+    """Tell of a socket of this process what it says itself."""
+    local = _endpoint(sock.getsockname())
+    try:
+        remote = _endpoint(sock.getpeername())
+    except OSError:
+        remote = None
+    return SocketRow(
+        family=socket.AddressFamily(sock.family),
+        state="CLOSE",
+        local=local if local and local.port else None,
+        remote=remote,
+        name=name,
+        owned=True,
+        process_id=os.getpid(),
+        process_name=_process_name(os.getpid()),
+        descriptor=sock.fileno(),
+    )
+
+
+def _endpoint(sockaddr: object) -> Endpoint | None:
+    return Endpoint.from_sockaddr(cast("Sockaddr", sockaddr)) if sockaddr else None
+
+
+def _is_same(own: SocketRow, listed: SocketRow) -> bool:
+    if listed.process_id != own.process_id:
+        return False
+    if listed.descriptor is not None:
+        return listed.descriptor == own.descriptor
+    return (listed.local, listed.remote) == (own.local, own.remote)
+
+
+def _listed() -> tuple[list[SocketRow], str]:
+    """List what the system's own tables list, and say what they do not."""
+    pid: int | None = None
+    found: Iterable[Any]  # each kind of row is a type of its own
+    try:
+        found = psutil.net_connections("tcp")
+        note = "" if sys.platform == "linux" else "Queues are told on Linux only."
+    except psutil.AccessDenied:
+        # macOS shows other processes' sockets to root only.
+        pid = os.getpid()
+        found = psutil.Process().net_connections("tcp")
+        note = "Without more privilege, this system tells of this process's own sockets only."
+    rows = [
+        SocketRow(
+            family=socket.AddressFamily(one.family),
+            state=one.status,
+            local=Endpoint(*one.laddr) if one.laddr else None,
+            remote=Endpoint(*one.raddr) if one.raddr else None,
+            process_id=getattr(one, "pid", pid),
+            descriptor=None if one.fd == -1 else one.fd,
+        )
+        for one in found
+    ]
+    return rows, note
+
+
+def _with_owner(row: SocketRow) -> SocketRow:
+    if row.process_id is None:
+        return row
+    return replace(row, owned=True, process_name=_process_name(row.process_id))
+
+
+def _process_name(pid: int) -> str | None:
+    try:
+        return psutil.Process(pid).name()
+    except psutil.Error:
+        return None
+
+
+def _with_queues(rows: Iterable[SocketRow]) -> Iterator[SocketRow]:
+    told = sockdiag.queues()
+    by_inode = {one.inode: one for one in told if one.inode}
+    by_ends: dict[tuple[Endpoint | None, Endpoint | None], sockdiag.Queues]
+    by_ends = {(one.local, one.remote): one for one in told}
+    for row in rows:
+        # Several listeners may share one endpoint (SO_REUSEPORT); their files tell them apart.
+        one = by_inode.get(_inode(row)) or by_ends.get((row.local, row.remote))
+        if one is None:
+            yield row
+            continue
+        owned = row.owned or bool(one.inode)
+        if row.state == "LISTEN":
+            yield replace(row, owned=owned, accept_queue=one.receive, backlog=one.send)
+        else:
+            yield replace(
+                row,
+                owned=owned,
+                receive_queue=one.receive,
+                send_queue=one.send,
+                got_end=one.got_end,
+                sent_control=one.sent_control,
+            )
+
+
+def _inode(row: SocketRow) -> int:
+    if row.process_id is None or row.descriptor is None:
+        return 0
+    try:
+        return Path(f"/proc/{row.process_id}/fd/{row.descriptor}").stat().st_ino
+    except OSError:
+        return 0

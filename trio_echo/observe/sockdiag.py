@@ -1,0 +1,111 @@
+"""What Linux tells about its TCP sockets' queues, by netlink: sock_diag(7).
+
+It is what `ss` asks. No privilege is needed, and sockets of other processes are told of as well.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from trio_echo.addresses import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h
+_NETLINK_SOCK_DIAG = 4
+_SOCK_DIAG_BY_FAMILY = 20
+_NLM_F_REQUEST_DUMP = 0x301
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_ALL_STATES = 0xFFFFFFFF
+_HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence number, port
+_REQUEST = struct.Struct("=BBBxI48x")  # family, protocol, extensions, states, any endpoints
+# family, state, timer, retransmits; ports, addresses; interface, cookie;
+# expires, queues, user, inode
+_ENTRY = struct.Struct("=4B 4s16s16s 12x I2I2I")
+_PORTS = struct.Struct("!HH")
+
+# net/tcp_states.h
+_SYN_SENT, _FIN_WAIT1, _CLOSE_WAIT, _LAST_ACK, _LISTEN, _CLOSING = 2, 4, 8, 9, 10, 11
+_SENT_SYN_OR_FIN = {_SYN_SENT, _FIN_WAIT1, _LAST_ACK, _CLOSING}
+_GOT_FIN = {_CLOSE_WAIT, _LAST_ACK, _CLOSING}
+
+
+class Queues(NamedTuple):
+    """One socket's queues.
+
+    Attributes:
+        local: its own endpoint.
+        remote: its peer's; `None` for a listener.
+        inode: the number of its open file; 0 where no process owns it.
+        receive: bytes that wait to be received; for a listener, connections to be accepted.
+        send: bytes sent and not acknowledged yet; for a listener, its backlog.
+        got_end: after them, the end of the stream (FIN) waits to be received.
+        sent_control: with them, a SYN or FIN waits to be acknowledged.
+    """
+
+    local: Endpoint
+    remote: Endpoint | None
+    inode: int
+    receive: int
+    send: int
+    got_end: bool
+    sent_control: bool
+
+
+def queues() -> list[Queues]:
+    """Ask for every TCP socket of both families.
+
+    Returns:
+        The empty list where the system has no such thing, or does not allow it.
+    """
+    if sys.platform != "linux":
+        return []
+    try:
+        return [*_ask(socket.AF_INET), *_ask(socket.AF_INET6)]
+    except OSError:  # a sandbox, or a kernel built without it
+        return []
+
+
+def _ask(family: socket.AddressFamily) -> Iterator[Queues]:
+    if sys.platform != "linux":
+        return
+    request = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, _ALL_STATES)
+    length = _HEADER.size + len(request)
+    header = _HEADER.pack(length, _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST_DUMP, 1, 0)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as netlink:
+        netlink.send(header + request)
+        while True:
+            answer = netlink.recv(1 << 16)
+            while answer:
+                length, kind, *_ = _HEADER.unpack_from(answer)
+                if kind in (_NLMSG_DONE, _NLMSG_ERROR):
+                    return
+                yield _read(answer[_HEADER.size : length])
+                answer = answer[(length + 3) & ~3 :]  # messages begin at multiples of 4
+
+
+def _read(message: bytes) -> Queues:
+    family, state, _, _, ports, source, destination, _, receive, send, _, inode = (
+        _ENTRY.unpack_from(message.ljust(_ENTRY.size, b"\0"))
+    )
+    size = 4 if family == socket.AF_INET else 16
+    local, remote = (
+        Endpoint(socket.inet_ntop(family, address[:size]), port)
+        for address, port in zip((source, destination), _PORTS.unpack(ports), strict=True)
+    )
+    # SYN and FIN take a sequence number each (RFC 9293, section 3.4), and so count as a byte.
+    got_end = state in _GOT_FIN and receive > 0
+    sent_control = state in _SENT_SYN_OR_FIN and send > 0
+    return Queues(
+        local,
+        None if state == _LISTEN else remote,
+        inode,
+        receive - got_end,
+        send - sent_control,
+        got_end,
+        sent_control,
+    )

@@ -1,0 +1,44 @@
+"""A table as plain text and as HTML; what stands in its cells reaches neither of them raw."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from trio_echo.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_CELL = "text-align:left;padding:2px 12px 2px 0;white-space:nowrap"
+
+
+def text_table(heads: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> str:
+    """Write columns as wide as their widest cell; the last one is not padded.
+
+    Args:
+        heads: one text a column.
+        rows: as many texts a row. Control characters in them are shown escaped.
+        note: a line below the table.
+    """
+    table = [heads, *([safe(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
+    return "\n".join([*lines, note] if note else lines)
+
+
+def html_table(heads: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> str:
+    """Write the same table for a notebook."""
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        written = (f'<{tag} style="{_CELL}">{escape(safe(cell))}</{tag}>' for cell in cells)
+        return f"<tr>{''.join(written)}</tr>"
+
+    body = "\n".join(line("td", row) for row in rows)
+    below = f"\n<p>{escape(note)}</p>" if note else ""
+    return (
+        f"<table>\n<thead>{line('th', heads)}</thead>\n<tbody>\n{body}\n</tbody>\n</table>{below}"
+    )
