@@ -1,0 +1,33 @@
+"""Looking at the same sockets again and again."""
+
+from __future__ import annotations
+
+import socket
+
+from trio_echo.observe.watch import Watch
+
+
+def test_each_look_tells_what_has_changed_since_the_last_one() -> None:
+    with socket.socket() as listen_sock, socket.socket() as sock:
+        watch = Watch()
+        first = watch.look(listen_sock=listen_sock)
+        assert first.changes[0].startswith("listen_sock is a new socket.")
+        assert watch.look().changes == ()
+        listen_sock.bind(("127.0.0.1", 0))
+        look = watch.look(sock=sock)
+        assert [one.split(" ")[0] for one in look.changes] == ["listen_sock:", "sock"]
+        assert {row.name for row in look.snapshot.rows} == {"listen_sock", "sock"}
+        assert str(look) == f"{look.changes}\n{look.snapshot}"
+        assert look.changes[0] in look._repr_html_()
+        assert "<table>" in look._repr_html_()
+
+
+def test_a_watch_may_begin_with_sockets_and_ports() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listen_sock:
+        port = listen_sock.getsockname()[1]
+        for watch in (Watch(port), Watch(listen_sock=listen_sock)):
+            look = watch.look()
+            assert look.changes == ()
+            assert len(look.snapshot.rows) == 1
+            with socket.create_connection(("127.0.0.1", port)):
+                assert len(watch.look().changes) >= 2

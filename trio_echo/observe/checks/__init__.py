@@ -1,0 +1,35 @@
+"""Checks of the notebooks' exercises: is an answer right, and if not, what tells that it is not.
+
+Each notebook has its own module here. A check tries an answer, and says what it saw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check says of an answer.
+
+    Attributes:
+        right: whether it is right; `None` if there is none yet.
+        why: what the check saw, for the learner: it helps on, and does not give the answer away.
+    """
+
+    right: bool | None
+    why: str
+
+    def __str__(self) -> str:
+        head = {True: "Right.", False: "Not yet.", None: "No answer yet."}[self.right]
+        return f"{head} {self.why}"
+
+    def _repr_html_(self) -> str:
+        colour = {True: "#009e73", False: "#d55e00", None: "#6b6b6b"}[self.right]
+        style = f"border-left:4px solid {colour};padding:4px 12px"
+        return f'<div style="{style}">{escape(str(self))}</div>'
+
+
+NO_ANSWER = Verdict(None, "Replace the … above, run that cell, then this one again.")
+"""For an answer that is still `...`, as the notebook came."""
