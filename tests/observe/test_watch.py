@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 
+import pytest
+
 from trio_echo.observe.watch import Watch
 
 
@@ -22,12 +24,13 @@ def test_each_look_tells_what_has_changed_since_the_last_one() -> None:
         assert "<table>" in look._repr_html_()
 
 
-def test_a_watch_may_begin_with_sockets_and_ports() -> None:
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_watch_may_begin_with_ports_or_sockets(by_name: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listen_sock:
         port = listen_sock.getsockname()[1]
-        for watch in (Watch(port), Watch(listen_sock=listen_sock)):
-            look = watch.look()
-            assert look.changes == ()
-            assert len(look.snapshot.rows) == 1
-            with socket.create_connection(("127.0.0.1", port)):
-                assert len(watch.look().changes) >= 2
+        watch = Watch(listen_sock=listen_sock) if by_name else Watch(port)
+        look = watch.look()
+        assert look.changes == ()
+        assert [row.name for row in look.snapshot.rows] == ["listen_sock" if by_name else None]
+        with socket.create_connection(("127.0.0.1", port)):
+            assert len(watch.look().snapshot.rows) == 3

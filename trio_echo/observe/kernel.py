@@ -73,7 +73,7 @@ def snapshot(*ports: int, **sockets: SocketLike) -> Snapshot:
                 del own[name]
             rows.append(_with_owner(replace(row, name=name)))
     rows = list(_with_queues([*rows, *own.values()]))
-    rows.sort(key=lambda row: (row.state != "LISTEN", row.family, _order(row)))
+    rows.sort(key=_order)
     return Snapshot(tuple(rows), note)
 
 
@@ -92,9 +92,10 @@ async def until(
     return taken
 
 
-def _order(row: SocketRow) -> tuple[Endpoint, Endpoint]:
+def _order(row: SocketRow) -> tuple[bool, bool, int, Endpoint, Endpoint]:
     nowhere = Endpoint("", 0)
-    return row.local or nowhere, row.remote or nowhere
+    ends = row.local or nowhere, row.remote or nowhere
+    return row.state != "LISTEN", row.local is None, row.family, *ends
 
 
 def _unwrap(one: SocketLike) -> _Descriptor:

@@ -116,7 +116,7 @@ class Snapshot:
     `str()` is a table, and so is what a notebook shows.
 
     Attributes:
-        rows: listeners first, then by endpoints.
+        rows: listeners first, then by endpoints; those without an address last.
         note: what this system does not tell; empty if it tells all.
     """
 
