@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import socket
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from support import has_ipv6, receive_all
+from support import PATIENCE, has_ipv6, receive_all
 
 from trio_echo import BackgroundServer, ClientClosed, Limits, SocketCallError, Stopped
 from trio_echo.events import Listening, ServerEvent
@@ -115,3 +117,46 @@ def test_it_is_started_once_only(host: str) -> None:
     server = BackgroundServer(hosts=[host])
     with server, pytest.raises(RuntimeError, match="started before"), server:
         pass
+
+
+def test_start_and_stop_are_what_a_block_does(host: str) -> None:
+    events: list[ServerEvent] = []
+    server = BackgroundServer(hosts=[host], observer=events.append)
+    server.stop()
+    assert not server.addresses
+    server.start()
+    with socket.create_connection(server.addresses[0]) as sock:
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+    server.stop()
+    assert isinstance(events[-1], Stopped)
+    server.stop()
+    with pytest.raises(RuntimeError, match="started before"):
+        server.start()
+
+
+def test_a_server_that_could_not_start_needs_no_stop(host: str) -> None:
+    with BackgroundServer(hosts=[host]) as first:
+        second = BackgroundServer(first.addresses[0].port, hosts=[host])
+        with pytest.raises(SocketCallError):
+            second.start()
+        second.stop()
+
+
+def test_a_server_that_nobody_stops_ends_quietly_with_its_process() -> None:
+    program = """
+import socket, trio_echo
+server = trio_echo.BackgroundServer()
+server.start()
+sock = socket.create_connection(server.addresses[0])
+sock.sendall(b"x")
+assert sock.recv(1) == b"x"
+sock.close()
+"""
+    ran = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")

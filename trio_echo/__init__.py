@@ -1,5 +1,9 @@
 """A TCP echo service on Trio: a server, a client and an exact receive, on IPv4 and IPv6."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .addresses import AddressError, Endpoint, parse_endpoint
 from .background import BackgroundServer
 from .client import EchoClient, connect
@@ -22,6 +26,9 @@ from .events import (
 from .exact import ExactReceiver, IncompleteReceiveError, receive_exactly
 from .relay import Relay
 from .server import ANY, LOOPBACK, Limits, serve
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
 
 __all__ = [
     "ANY",
@@ -53,3 +60,17 @@ __all__ = [
     "receive_exactly",
     "serve",
 ]
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Run every cell in Trio from now on: `%load_ext trio_echo`."""
+    from .observe import jupyter
+
+    jupyter.load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Run cells as before: `%unload_ext trio_echo`."""
+    from .observe import jupyter
+
+    jupyter.unload(shell)

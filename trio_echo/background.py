@@ -25,19 +25,15 @@ if TYPE_CHECKING:
 class BackgroundServer:
     """Runs `serve` in a Trio loop of its own, in a thread, for the length of a `with` block.
 
-    It is listening when the block begins, and everything is closed when it ends.
+    It is listening when the block begins, and everything is closed when it ends. In a notebook,
+    whose cells no block can span, `start` and `stop` do the same.
 
     Args:
         port: as for `serve`; by default a free one.
         hosts: as for `serve`; by default loopback on both families.
-        limits: as for `serve`; by default clients that are still connected at the end of the
-            block are cut off at once.
-        observer: as for `serve`. It is called in the server's thread.
-
-    Raises:
-        SocketCallError: when the block begins: it cannot listen.
-        TypeError: when the block begins: the arguments are none that `serve` takes.
-        ValueError: likewise.
+        limits: as for `serve`; by default clients that are still connected at the end are cut
+            off at once.
+        observer: as for `serve`. It is called in the server's thread; `list.append` will do.
     """
 
     def __init__(
@@ -63,11 +59,21 @@ class BackgroundServer:
         """Where it listens: `(host, port)` pairs, as `socket.create_connection` takes them."""
         return self._addresses
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Start the thread, and return when the server is listening.
+
+        A server that nobody stops ends with its process, without a word.
+
+        Raises:
+            RuntimeError: it was started before.
+            SocketCallError: it cannot listen.
+            TypeError: the arguments are none that `serve` takes.
+            ValueError: likewise.
+        """
         if self._thread is not None:
             raise RuntimeError("this BackgroundServer was started before; make another one")
         listening: Future[tuple[Endpoint, ...]] = Future()
-        # A daemon, so that a program which forgets to leave the block can still end.
+        # A daemon, so that a program which forgets to stop it can still end.
         self._thread = threading.Thread(
             target=self._run, args=(listening,), name="trio_echo.BackgroundServer", daemon=True
         )
@@ -79,6 +85,20 @@ class BackgroundServer:
             if not listening.cancel() and listening.exception() is None:
                 self._end()
             raise
+
+    def stop(self) -> None:
+        """Stop the server, and return when everything is closed.
+
+        Where it does not run, or no more, this does nothing.
+
+        Raises:
+            BaseException: what the server failed with, such as an observer's error.
+        """
+        if self._addresses:
+            self._end()
+
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(
@@ -87,10 +107,9 @@ class BackgroundServer:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._end()
+        self.stop()
 
     def _end(self) -> None:
-        """Stop the server, wait for its end, and raise what it failed with."""
         with suppress(trio.RunFinishedError):  # it failed earlier: result() says how
             self._token.run_sync_soon(self._stop.set)
         self._finished.result()
