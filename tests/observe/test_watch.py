@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 
 import pytest
+import trio
+from support import PATIENCE
 
 from trio_echo.observe.watch import Watch
 
@@ -22,6 +24,19 @@ def test_each_look_tells_what_has_changed_since_the_last_one() -> None:
         assert str(look) == f"{look.changes}\n{look.snapshot}"
         assert look.changes[0] in look._repr_html_()
         assert "<table>" in look._repr_html_()
+
+
+async def test_what_a_closed_socket_leaves_stays_in_sight() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listen_sock:
+        sock = socket.create_connection(listen_sock.getsockname())
+        accepted, _ = listen_sock.accept()
+    watch = Watch(sock=sock, accepted=accepted)
+    sock.close()
+    accepted.recv(1)
+    accepted.close()
+    with trio.fail_after(PATIENCE):
+        while [row.state for row in watch.look().snapshot.rows] != ["TIME_WAIT"]:
+            await trio.lowlevel.checkpoint()
 
 
 @pytest.mark.parametrize("by_name", [False, True])

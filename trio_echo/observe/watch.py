@@ -31,7 +31,9 @@ class Look:
 
 
 class Watch:
-    """Keeps the names of sockets, and the snapshot of the last look.
+    """Keeps the names of sockets, their ports, and the snapshot of the last look.
+
+    A port that a socket once had stays in sight when the socket is closed.
 
     Args:
         ports: as for `snapshot`.
@@ -39,9 +41,9 @@ class Watch:
     """
 
     def __init__(self, *ports: int, **sockets: SocketLike) -> None:
-        self._ports = ports
+        self._ports = set(ports)
         self._sockets = sockets
-        self._last = snapshot(*ports, **sockets) if ports or sockets else Snapshot(())
+        self._last = self._snapshot() if ports or sockets else Snapshot(())
 
     def look(self, **sockets: SocketLike) -> Look:
         """Take a snapshot, and say what has changed since the last one.
@@ -51,5 +53,12 @@ class Watch:
                 another socket stands for that one from now on.
         """
         self._sockets = {**self._sockets, **sockets}
-        before, self._last = self._last, snapshot(*self._ports, **self._sockets)
+        before, self._last = self._last, self._snapshot()
         return Look(changes(before, self._last), self._last)
+
+    def _snapshot(self) -> Snapshot:
+        taken = snapshot(*self._ports, **self._sockets)
+        for row in taken.rows:
+            if row.name is not None:
+                self._ports |= {end.port for end in (row.local, row.remote) if end is not None}
+        return taken

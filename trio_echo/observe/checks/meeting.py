@@ -1,0 +1,61 @@
+"""Checks for notebook 01, how a server and a client meet."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import trio
+
+from . import NO_ANSWER, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trio.socket import SocketType
+
+
+def count(answer: object) -> Verdict:
+    """How many sockets a server has: 8 clients with one connection, 2 with three."""
+    if answer is ...:
+        return NO_ANSWER
+    if answer == 15:
+        return Verdict(True, "14 connections, and the socket that listens.")
+    hints: dict[object, str] = {
+        10: "Count connections, not clients; and one socket has no client at all.",
+        11: "A client with three connections has three sockets at the server.",
+        14: "One socket has no client at all.",
+        29: "Those are all sockets, on both sides. How many are at the server?",
+    }
+    return Verdict(False, hints.get(answer, f"{answer!r} it is not: draw the sockets, and count."))
+
+
+async def facts(answer: Callable[[SocketType], object]) -> Verdict:
+    """A function that returns a socket's family, local address, and remote address or `None`."""
+    with ExitStack() as made:
+        new, bound, listener, client = (made.enter_context(trio.socket.socket()) for _ in range(4))
+        await bound.bind(("127.0.0.1", 0))
+        await listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        await client.connect(listener.getsockname())
+        accepted = made.enter_context((await listener.accept())[0])
+        here, there = client.getsockname(), listener.getsockname()
+        nowhere = new.getsockname()
+        expected = {
+            "a new socket": (new, (socket.AF_INET, nowhere, None)),
+            "a bound socket": (bound, (socket.AF_INET, bound.getsockname(), None)),
+            "a listening socket": (listener, (socket.AF_INET, there, None)),
+            "a connected client's socket": (client, (socket.AF_INET, here, there)),
+            "what accept() returned": (accepted, (socket.AF_INET, there, here)),
+        }
+        for name, (sock, right) in expected.items():
+            try:
+                got = answer(sock)
+            except Exception as exc:  # noqa: BLE001  whatever a learner's function does
+                return Verdict(False, f"For {name}, your function raised {exc!r}.")
+            if got is None:
+                return NO_ANSWER
+            if got != right:
+                return Verdict(False, f"For {name}, your function returned {got!r}.")
+    return Verdict(True, "It tells the facts of sockets in five states.")
