@@ -26,7 +26,7 @@ def widths(picture: Picture) -> list[float]:
 def test_a_box_is_a_call_as_long_as_its_bytes() -> None:
     picture = pieces({"sent": [b"nice to meet you"], "received": [b"nice to", b" meet you"]})
     whole, first, second = widths(picture)
-    assert (first, second) == (pytest.approx(whole * 7 / 16), pytest.approx(whole * 9 / 16))
+    assert [first, second] == pytest.approx([whole * 7 / 16, whole * 9 / 16])
     assert texts(picture) == [
         "sent",
         "16 bytes, 1 call",

@@ -1,0 +1,104 @@
+"""Checks for notebook 04, moving data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import trio
+
+from . import NO_ANSWER, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+Exactly: TypeAlias = "Callable[[trio.abc.ReceiveStream, int], Awaitable[object]]"
+Line: TypeAlias = "Callable[[trio.abc.ReceiveStream], Awaitable[object]]"
+
+# Seconds that an answer may take: on streams in memory a right one needs none of them.
+_PATIENCE = 2.0
+
+
+def lengths(in_cp949: object, in_utf_8: object) -> Verdict:
+    """How many bytes `게임공학과` has in two encodings."""
+    if in_cp949 is ... or in_utf_8 is ...:
+        return NO_ANSWER
+    if (in_cp949, in_utf_8) == (10, 15):
+        return Verdict(True, "Five characters, of two bytes each in CP949 and three in UTF-8.")
+    if (in_cp949, in_utf_8) == (15, 10):
+        return Verdict(False, "Which of the two encodings was the longer one?")
+    return Verdict(False, "Count the characters; then look at how long one of them is above.")
+
+
+async def line(answer: Line) -> Verdict:
+    """A function that receives up to and including the next newline."""
+    sent = b"first\n\nthe third one\nno newline at the end"
+    wanted = [b"first\n", b"\n", b"the third one\n", b"no newline at the end", b""]
+    for size in (1, 3, 7, len(sent)):
+        stream = _Arriving(sent, size)
+        for expected in wanted:
+            got = await _attempt(answer, stream)
+            case = f"With {sent!r} arriving in pieces of {size}"
+            if (verdict := _judge(got, expected, case)) is not None:
+                return verdict
+    return Verdict(True, "It found every line, however the bytes arrived, and took none too many.")
+
+
+async def exactly(answer: Exactly) -> Verdict:
+    """A function that receives exactly so many bytes."""
+
+    def receive(count: int) -> Line:
+        return lambda stream: answer(stream, count)
+
+    sent = b"nice to meet you"
+    for size in (3, 1, 4, len(sent)):
+        stream = _Arriving(sent, size)
+        for expected in (sent[:7], b"", sent[7:8], sent[8:]):
+            got = await _attempt(receive(len(expected)), stream)
+            case = f"Asked for {len(expected)} bytes, which arrive in pieces of {size}"
+            if (verdict := _judge(got, expected, case)) is not None:
+                return verdict
+        got = await _attempt(receive(1), stream)
+        if not isinstance(got, EOFError):
+            said = _said(got)
+            return Verdict(False, f"At the end of the stream it shall raise EOFError; {said}.")
+    return Verdict(True, "Exact, at every size of the pieces, and it says when the stream ends.")
+
+
+class _Arriving(trio.abc.ReceiveStream):
+    """A stream whose bytes arrive in pieces of at most so many."""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self._data = data
+        self._size = size
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        await trio.lowlevel.checkpoint()
+        size = self._size if max_bytes is None else min(self._size, max_bytes)
+        piece, self._data = self._data[:size], self._data[size:]
+        return piece
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+async def _attempt(answer: Line, stream: trio.abc.ReceiveStream) -> object:
+    """Call an answer; returns what it returned, or raised, or a TooSlowError."""
+    try:
+        with trio.fail_after(_PATIENCE):
+            return await answer(stream)
+    except Exception as exc:  # noqa: BLE001  whatever a learner's function does
+        return exc
+
+
+def _judge(got: object, expected: bytes, case: str) -> Verdict | None:
+    if got is None:
+        return NO_ANSWER
+    if isinstance(got, bytes | bytearray) and got == expected:
+        return None
+    return Verdict(False, f"{case}, it should have returned {expected!r}; {_said(got)}.")
+
+
+def _said(got: object) -> str:
+    if isinstance(got, trio.TooSlowError):
+        return "it never came back"
+    return f"it raised {got!r}" if isinstance(got, Exception) else f"it returned {got!r}"
