@@ -13,6 +13,7 @@ from .events import (
     ClientConnected,
     ClientFailed,
     ClientIdle,
+    ClientReset,
     ClientsWaiting,
     Connection,
     DataReceived,
@@ -24,6 +25,7 @@ from .events import (
     Stopped,
 )
 from .exact import ExactReceiver, IncompleteReceiveError, receive_exactly
+from .faults import Faults, FaultyStream
 from .relay import Relay
 from .server import ANY, LOOPBACK, Limits, serve
 
@@ -39,6 +41,7 @@ __all__ = [
     "ClientConnected",
     "ClientFailed",
     "ClientIdle",
+    "ClientReset",
     "ClientsWaiting",
     "Connection",
     "DataReceived",
@@ -49,6 +52,8 @@ __all__ = [
     "Endpoint",
     "ExactReceiver",
     "FamilyMissing",
+    "Faults",
+    "FaultyStream",
     "IncompleteReceiveError",
     "Limits",
     "Listening",

@@ -13,6 +13,7 @@ import trio
 from .addresses import Endpoint
 from .errors import SocketCallError, ungrouped
 from .events import ignore
+from .faults import Faults
 from .server import LOOPBACK, Limits, serve
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class BackgroundServer:
         hosts: as for `serve`; by default loopback on both families.
         limits: as for `serve`; by default clients that are still connected at the end are cut
             off at once.
+        faults: as for `serve`.
         observer: as for `serve`. It is called in the server's thread; `list.append` will do.
     """
 
@@ -42,11 +44,13 @@ class BackgroundServer:
         *,
         hosts: Sequence[str] = LOOPBACK,
         limits: Limits = Limits(grace=0),
+        faults: Faults = Faults(),
         observer: ServerObserver = ignore,
     ) -> None:
         self._port = port
         self._hosts = hosts
         self._limits = limits
+        self._faults = faults
         self._observer = observer
         self._addresses: tuple[Endpoint, ...] = ()
         self._thread: threading.Thread | None = None
@@ -133,6 +137,7 @@ class BackgroundServer:
                         self._port,
                         hosts=self._hosts,
                         limits=self._limits,
+                        faults=self._faults,
                         observer=self._observer,
                         stop=self._stop,
                     )

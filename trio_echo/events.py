@@ -83,6 +83,14 @@ class ClientIdle:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientReset:
+    """The server reset a client on purpose (`Faults.reset_after`); `ClientClosed` follows."""
+
+    connection: Connection
+    echoed: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClientClosed:
     """The connection to a client is closed, for whatever reason; `echoed` bytes went back."""
 
@@ -135,6 +143,7 @@ ServerEvent: TypeAlias = (
     | DataReceived
     | ClientFailed
     | ClientIdle
+    | ClientReset
     | ClientClosed
     | Draining
     | Stopped

@@ -29,6 +29,7 @@ from .events import (
     ClientConnected,
     ClientFailed,
     ClientIdle,
+    ClientReset,
     ClientsWaiting,
     Connection,
     DataReceived,
@@ -38,6 +39,7 @@ from .events import (
     Stopped,
     ignore,
 )
+from .faults import Faults, FaultyStream
 from .relay import Relay
 
 if TYPE_CHECKING:
@@ -87,6 +89,7 @@ async def serve(
     *,
     hosts: Sequence[str] = LOOPBACK,
     limits: Limits = Limits(),
+    faults: Faults = Faults(),
     observer: ServerObserver = ignore,
     stop: trio.Event | None = None,
     task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
@@ -98,6 +101,7 @@ async def serve(
         hosts: names, IPv4 and IPv6 addresses, with a zone where needed (`fe80::1%eth0`).
             Addresses of a family that this system lacks are left out, with an event.
         limits: how many clients, how long they may be idle, how long they have to finish.
+        faults: how the echo goes wrong on purpose, for those who test a client.
         observer: called with each event. It runs in the event loop and must return at once. What
             it raises while a client is served ends that client, with a `ClientFailed`; what it
             raises elsewhere ends the server, so that it is not lost.
@@ -115,7 +119,7 @@ async def serve(
         raise TypeError(f"hosts must be several names, such as [{hosts!r}]")
     if not hosts:
         raise ValueError("hosts must name at least one address to listen on")
-    server = _Server(limits, observer)
+    server = _Server(limits, faults, observer)
     stop = trio.Event() if stop is None else stop
     endpoints = [one for host in hosts for one in await resolve(host, port)]
     for attempt in range(_FREE_PORT_ATTEMPTS):
@@ -132,8 +136,9 @@ async def serve(
 class _Server:
     """One run of `serve`: its counters, and who is connected."""
 
-    def __init__(self, limits: Limits, observer: ServerObserver) -> None:
+    def __init__(self, limits: Limits, faults: Faults, observer: ServerObserver) -> None:
         self._limits = limits
+        self._faults = faults
         self._report = observer
         self._places = trio.CapacityLimiter(limits.max_clients or math.inf)
         self._said_full = False
@@ -225,28 +230,34 @@ class _Server:
         def postpone() -> None:
             nursery.cancel_scope.deadline = trio.current_time() + idle_timeout
 
+        faulty = FaultyStream(stream, self._faults, moved=postpone) if self._faults else None
         relay = Relay(
-            stream,
+            faulty or stream,
             tap=lambda data: self._report(DataReceived(connection, data)),
             moved=None if idle_timeout == math.inf else postpone,
         )
         try:
             self._report(ClientConnected(connection))
             with ungrouped(SocketCallError):
-                async with stream, trio.open_nursery() as nursery:
+                async with faulty or stream, trio.open_nursery() as nursery:
                     postpone()
                     await relay.run()
             if nursery.cancel_scope.cancelled_caught:
                 self._report(ClientIdle(connection, idle_timeout))
         except Exception as exc:  # noqa: BLE001  the crash boundary: only this client ends
-            self._report(ClientFailed(connection, exc))
+            if faulty is not None and faulty.was_reset:
+                self._report(ClientReset(connection, faulty.sent))
+            else:
+                self._report(ClientFailed(connection, exc))
         except BaseException:
             self._cut_off += 1
             raise
         finally:
+            # A faulty echo may end amid what the relay gave it to send.
+            echoed = relay.echoed if faulty is None else faulty.sent
             self._connected -= 1
-            self._echoed += relay.echoed
-            self._report(ClientClosed(connection, relay.echoed))
+            self._echoed += echoed
+            self._report(ClientClosed(connection, echoed))
 
 
 def _family_is_missing(error: SocketCallError, host: str) -> bool:

@@ -16,6 +16,7 @@ from .events import (
     ClientEvent,
     ClientFailed,
     ClientIdle,
+    ClientReset,
     ClientsWaiting,
     Connection,
     DataReceived,
@@ -130,6 +131,14 @@ class Transcript:
                 yield from self._end(connection)
                 text = _("[TCP server] nothing came or went for {seconds:g} s")
                 yield text.format(seconds=idle_timeout) + "\n"
+            case ClientReset(connection, echoed):
+                yield from self._end(connection)
+                text = self._ngettext(
+                    "[TCP server] reset on purpose after {count} byte",
+                    "[TCP server] reset on purpose after {count} bytes",
+                    echoed,
+                )
+                yield text.format(count=echoed) + "\n"
             case ClientClosed(connection):
                 yield from self._end(connection)
                 yield self._place(

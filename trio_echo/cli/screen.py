@@ -19,6 +19,7 @@ from trio_echo.events import (
     ClientEvent,
     ClientFailed,
     ClientIdle,
+    ClientReset,
     ClientsWaiting,
     DataReceived,
     FamilyMissing,
@@ -38,6 +39,7 @@ _DROPPABLE = (
     DataReceived,
     ClientFailed,
     ClientIdle,
+    ClientReset,
     ClientClosed,
 )
 _WAITING_BYTES = 16 * 1024 * 1024

@@ -15,6 +15,7 @@ import trio
 from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.errors import SocketCallError
 from trio_echo.events import ClientFailed, FamilyMissing, Listening, ServerEvent
+from trio_echo.faults import Faults
 from trio_echo.language import translations
 from trio_echo.server import ANY, LOOPBACK, Limits
 from trio_echo.server import serve as serve_echo
@@ -69,6 +70,24 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seconds that clients have to finish when the server stops.",
 )
+@click.option(
+    "--fragment",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="To test a client: echo in pieces of at most N bytes.",
+)
+@click.option(
+    "--delay",
+    metavar="S",
+    type=seconds,
+    help="To test a client: wait S seconds before each piece of an echo.",
+)
+@click.option(
+    "--reset-after",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="To test a client: reset its connection once N bytes went back.",
+)
 @language_options
 def serve(
     *,
@@ -79,6 +98,9 @@ def serve(
     max_clients: int | None,
     idle_timeout: float,
     grace: float,
+    fragment: int | None,
+    delay: float | None,
+    reset_after: int | None,
     lang: str | None,
     encoding: str,
 ) -> int:
@@ -94,6 +116,7 @@ def serve(
         port,
         hosts=ANY if any_ else hosts or LOOPBACK,
         limits=Limits(max_clients=max_clients, idle_timeout=idle_timeout, grace=grace),
+        faults=Faults(fragment=fragment, delay=delay, reset_after=reset_after),
     )
     transcript = Transcript(translations(lang), encoding, terminal_columns())
     return trio.run(_run, service, transcript, quiet)

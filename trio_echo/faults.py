@@ -1,0 +1,223 @@
+"""Faults on purpose: a stream that sends in small pieces, late, or until it is reset.
+
+A client that takes one `recv` for one message works on loopback and fails in the field. This shows
+it that at home.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+import sys
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# Seconds between two fragments: enough for a receiver on this machine to wake and take the one
+# before the next one comes.
+_PAUSE = 0.001
+
+# `struct linger`, on for 0 seconds: closing then drops what is unsent and resets, instead of
+# ending the stream (socket(7)).
+_RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """What a `FaultyStream` does wrong; nothing by default. It is true if there is something.
+
+    Attributes:
+        fragment: what is sent goes out in pieces of at most so many bytes. `None` for one piece,
+            of all that is sent at once.
+        delay: seconds before each piece; `math.inf` for a peer that never answers. `None` for none,
+            but for one millisecond between fragments, which keeps them apart at a receiver that
+            keeps up. With 0 they may merge there.
+        reset_after: the connection is reset once so many bytes went out in all; with 0, instead of
+            the first. `None` for never.
+
+    Raises:
+        ValueError: a fault that cannot be made.
+    """
+
+    fragment: int | None = None
+    delay: float | None = None
+    reset_after: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.fragment is not None and self.fragment < 1:
+            raise ValueError(f"fragment must be at least 1 byte, not {self.fragment}")
+        if self.delay is not None and not self.delay >= 0:
+            raise ValueError(f"delay must be 0 seconds or more, not {self.delay}")
+        if self.reset_after is not None and self.reset_after < 0:
+            raise ValueError(f"reset_after must be 0 bytes or more, not {self.reset_after}")
+
+    def __bool__(self) -> bool:
+        return bool(self.fragment or self.delay) or self.reset_after is not None
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait before each piece."""
+        if self.delay is not None:
+            return self.delay
+        return 0.0 if self.fragment is None else _PAUSE
+
+
+class FaultyStream(trio.abc.HalfCloseableStream):
+    """Wraps a stream and misbehaves in what it sends; what it receives is left alone.
+
+    Each piece is one `send_all` of the wrapped stream. A `trio.SocketStream` has `TCP_NODELAY` set,
+    so that the kernel does not gather the pieces.
+
+    A reset is an RST (RFC 9293, section 3.5.3) on a `trio.SocketStream`; any other stream is closed
+    forcefully. The task that sends, and every later call until `aclose`, gets a
+    `trio.BrokenResourceError` that says it was on purpose, with a `ConnectionAbortedError` as its
+    cause. Closing like this drops what the kernel has not sent yet. So on Linux the reset waits
+    until the peer's kernel has acknowledged every byte, and a peer there can receive them all
+    before it sees ECONNRESET. Other systems tell no such thing, and Windows may discard what
+    had arrived: there the peer gets at most so many bytes.
+
+    Args:
+        stream: any half-closeable Trio stream. Closing this one closes it.
+        faults: what goes wrong.
+        moved: called whenever a piece went out.
+
+    Attributes:
+        sent: how many bytes went out so far, in whole pieces.
+        was_reset: whether the connection was reset on purpose.
+    """
+
+    def __init__(
+        self,
+        stream: trio.abc.HalfCloseableStream,
+        faults: Faults,
+        *,
+        moved: Callable[[], object] | None = None,
+    ) -> None:
+        self.sent = 0
+        self.was_reset = False
+        self._stream = stream
+        self._faults = faults
+        self._moved = moved
+        self._closed = trio.Event()
+        self._sending = False
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send data piece by piece, as far as the faults let it.
+
+        Raises:
+            trio.BrokenResourceError: it was reset on purpose, or the connection broke.
+            trio.BusyResourceError: another task is sending.
+            trio.ClosedResourceError: this stream was closed, be it during a pause.
+        """
+        with self._alone():
+            rest = memoryview(data)
+            if not rest:
+                await self._stream.send_all(rest)
+                return
+            while rest and self.sent != self._faults.reset_after:
+                if self._faults.pause > 0:
+                    await self._wait(self._faults.pause)
+                size = self._piece_size(len(rest))
+                await self._stream.send_all(rest[:size])
+                self.sent += size
+                rest = rest[size:]
+                if self._moved is not None:
+                    self._moved()
+            if self.sent == self._faults.reset_after:
+                await self._reset()
+                self._check()
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait as the wrapped stream does; the pauses are no part of that."""
+        with self._alone():
+            await self._stream.wait_send_all_might_not_block()
+
+    async def send_eof(self) -> None:
+        """End the sending side."""
+        with self._alone():
+            await self._stream.send_eof()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Receive what the wrapped stream delivers."""
+        self._check()
+        try:
+            return await self._stream.receive_some(max_bytes)
+        except trio.ClosedResourceError:
+            self._check()  # another task was sending, and that reset it
+            raise
+
+    async def aclose(self) -> None:
+        """Close the wrapped stream; a task that pauses before it sends is woken."""
+        self._closed.set()
+        await self._stream.aclose()
+
+    def _piece_size(self, available: int) -> int:
+        size = available if self._faults.fragment is None else self._faults.fragment
+        if self._faults.reset_after is not None:
+            size = min(size, self._faults.reset_after - self.sent)
+        return min(size, available)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other tasks from sending, also during a pause."""
+        self._check()
+        if self._sending:
+            raise trio.BusyResourceError("another task is sending on this FaultyStream")
+        self._sending = True
+        try:
+            yield
+        finally:
+            self._sending = False
+
+    def _check(self) -> None:
+        if self._closed.is_set():
+            raise trio.ClosedResourceError("this FaultyStream was already closed")
+        if self.was_reset:
+            # The words of ECONNABORTED fit: software on this side ended the connection.
+            reason = ConnectionAbortedError(
+                errno.ECONNABORTED, f"reset on purpose after {self.sent} bytes"
+            )
+            raise trio.BrokenResourceError(reason.strerror) from reason
+
+    async def _wait(self, seconds: float) -> None:
+        with trio.move_on_after(seconds):
+            await self._closed.wait()
+        self._check()
+
+    async def _reset(self) -> None:
+        stream = self._stream
+        if isinstance(stream, trio.SocketStream):
+            while _holds_unacknowledged(stream.socket):
+                await self._wait(_PAUSE)
+            with suppress(OSError):  # the peer has reset it meanwhile; macOS then refuses
+                stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.was_reset = True
+        await trio.aclose_forcefully(stream)
+
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
+
+    _TCP_CLOSE = 7  # in the kernel's net/tcp_states.h; the first byte of TCP_INFO is the state
+
+    def _holds_unacknowledged(sock: trio.socket.SocketType) -> bool:
+        """Tell whether the kernel holds bytes that the peer's has yet to acknowledge (tcp(7))."""
+        try:
+            state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        except OSError:
+            return False  # not TCP, or closed by somebody else
+        (count,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
+        return state != _TCP_CLOSE and count > 0
+
+else:
+
+    def _holds_unacknowledged(_sock: trio.socket.SocketType) -> bool:
+        """There is no portable way to ask."""
+        return False
