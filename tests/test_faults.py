@@ -1,0 +1,443 @@
+"""A stream that misbehaves on purpose: in memory where it must be exact, on sockets for the RST."""
+
+from __future__ import annotations
+
+import errno
+import math
+import socket
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import reset
+from trio.testing import (
+    MockClock,
+    check_half_closeable_stream,
+    lockstep_stream_pair,
+    memory_stream_pair,
+    wait_all_tasks_blocked,
+)
+
+from trio_echo import ExactReceiver, Faults, FaultyStream, SocketCallError, receive_exactly
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+HARMLESS_FOR_THE_CONTRACT = [
+    Faults(),
+    Faults(fragment=700, delay=0),
+    Faults(fragment=700),
+    Faults(delay=0.25),
+    Faults(fragment=4096, delay=0.25, reset_after=1 << 40),
+]
+MIB = 1024 * 1024
+
+
+class Recorder(trio.abc.HalfCloseableStream):
+    """Notes when each piece was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[float, bytes]] = []
+        self.closed = False
+
+    @property
+    def pieces(self) -> list[bytes]:
+        return [piece for _, piece in self.sent]
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await trio.lowlevel.checkpoint()
+        self.sent.append((trio.current_time(), bytes(data)))
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def send_eof(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        await trio.lowlevel.checkpoint()
+        return b""
+
+    async def aclose(self) -> None:
+        self.closed = True
+        await trio.lowlevel.checkpoint()
+
+
+def connected(host: str) -> tuple[socket.socket, socket.socket]:
+    """Make a TCP connection; the second end has a small receive buffer."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # what it accepts inherits
+        ours = socket.create_connection(listener.getsockname()[:2])
+        peer, _ = listener.accept()
+    return ours, peer
+
+
+def stream_of(sock: socket.socket) -> trio.SocketStream:
+    sock.setblocking(False)
+    return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+
+
+async def tcp_pair(host: str) -> tuple[trio.SocketStream, trio.SocketStream]:
+    ours, peer = connected(host)
+    return stream_of(ours), stream_of(peer)
+
+
+async def clogged_tcp_pair(host: str) -> tuple[trio.SocketStream, trio.SocketStream]:
+    """Fill both directions, so that a send blocks until the other end receives."""
+
+    async def fill(stream: trio.SocketStream) -> None:
+        while True:
+            await stream.send_all(bytes(MIB))
+
+    pair = await tcp_pair(host)
+    async with trio.open_nursery() as nursery:
+        for stream in pair:
+            nursery.start_soon(fill, stream)
+        await wait_all_tasks_blocked(0.01)  # the kernel moves some on after the last send
+        nursery.cancel_scope.cancel()
+    return pair
+
+
+Pair = tuple[trio.abc.HalfCloseableStream, trio.abc.HalfCloseableStream]
+
+
+def faulty(make: Callable[[], Awaitable[Pair]], faults: Faults) -> Callable[[], Awaitable[Pair]]:
+    """Wrap both ends of each pair."""
+
+    async def maker() -> Pair:
+        left, right = await make()
+        return FaultyStream(left, faults), FaultyStream(right, faults)
+
+    return maker
+
+
+async def in_memory() -> Pair:
+    return memory_stream_pair()
+
+
+async def in_lockstep() -> Pair:
+    return lockstep_stream_pair()
+
+
+@pytest.mark.parametrize("faults", HARMLESS_FOR_THE_CONTRACT, ids=str)
+async def test_in_memory_it_keeps_the_contract_of_a_stream(
+    faults: Faults, autojump_clock: MockClock
+) -> None:
+    await check_half_closeable_stream(faulty(in_memory, faults), faulty(in_lockstep, faults))
+
+
+@pytest.mark.parametrize("faults", HARMLESS_FOR_THE_CONTRACT, ids=str)
+async def test_on_sockets_it_keeps_the_contract_of_a_stream(
+    host: str, faults: Faults, autojump_clock: MockClock
+) -> None:
+    await check_half_closeable_stream(
+        faulty(partial(tcp_pair, host), faults), faulty(partial(clogged_tcp_pair, host), faults)
+    )
+
+
+@settings(deadline=None)
+@given(
+    messages=st.lists(st.binary(max_size=40), max_size=6),
+    fragment=st.none() | st.integers(1, 12),
+    delay=st.none() | st.integers(0, 3),
+    reset_after=st.none() | st.integers(0, 60),
+)
+def test_what_goes_out_is_the_prefix_it_must_be_in_pieces_that_are_timed(
+    messages: list[bytes], fragment: int | None, delay: int | None, reset_after: int | None
+) -> None:
+    faults = Faults(fragment=fragment, delay=delay, reset_after=reset_after)
+    recorder = Recorder()
+    moves: list[int] = []
+
+    async def main() -> FaultyStream:
+        start = trio.current_time()
+        stream = FaultyStream(recorder, faults, moved=lambda: moves.append(stream.sent))
+        broken = False
+        for message in messages:
+            try:
+                await stream.send_all(message)
+            except trio.BrokenResourceError:
+                broken = True
+            assert broken == stream.was_reset == recorder.closed
+        recorder.sent = [(when - start, piece) for when, piece in recorder.sent]
+        return stream
+
+    stream = trio.run(main, clock=MockClock(autojump_threshold=0))
+    everything = b"".join(messages)
+    expected = everything[:reset_after]
+    assert b"".join(recorder.pieces) == expected
+    assert stream.sent == len(expected)
+    assert stream.was_reset == (
+        reset_after is not None and everything != b"" and len(everything) >= reset_after
+    )
+
+    sent = [(when, piece) for when, piece in recorder.sent if piece]
+    assert moves == [sum(len(piece) for _, piece in sent[: i + 1]) for i in range(len(sent))]
+    pause = delay if delay is not None else 0.001 if fragment is not None else 0
+    times = [when for when, _ in sent]
+    assert times == pytest.approx([pause * (i + 1) for i in range(len(sent))])
+    if fragment is None:
+        assert [len(piece) for _, piece in sent] == cut([len(one) for one in messages], reset_after)
+    else:
+        sizes = [
+            min(fragment, len(one) - i) for one in messages for i in range(0, len(one), fragment)
+        ]
+        assert [len(piece) for _, piece in sent] == cut(sizes, reset_after)
+
+
+def cut(sizes: list[int], limit: int | None) -> list[int]:
+    """Leave out what lies beyond a limit, and what is empty."""
+    kept: list[int] = []
+    for size in sizes:
+        kept.append(size if limit is None else min(size, limit - sum(kept)))
+    return [size for size in kept if size]
+
+
+async def test_a_receiver_that_keeps_up_sees_each_piece_apart(
+    host: str, mock_clock: MockClock
+) -> None:
+    left, right = await tcp_pair(host)
+    async with FaultyStream(left, Faults(fragment=2, delay=1)) as stream, right:
+        assert left.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.send_all, b"hello")
+            for piece in (b"he", b"ll", b"o"):
+                await wait_all_tasks_blocked()
+                mock_clock.jump(1)
+                assert await right.receive_some(100) == piece
+
+
+async def test_the_peer_gets_every_byte_up_to_the_reset_and_then_rst(host: str) -> None:
+    ours, peer = connected(host)
+    with peer:
+        async with FaultyStream(stream_of(ours), Faults(fragment=2, reset_after=5)) as stream:
+            with pytest.raises(trio.BrokenResourceError):
+                await stream.send_all(b"hello, world")
+            assert peer.recv(5, socket.MSG_WAITALL) == b"hello"
+            with pytest.raises(ConnectionResetError):
+                peer.recv(1)
+
+
+async def test_a_reset_after_no_byte_comes_with_the_first_send(host: str) -> None:
+    ours, peer = connected(host)
+    with peer:
+        async with FaultyStream(stream_of(ours), Faults(delay=math.inf, reset_after=0)) as stream:
+            await stream.send_all(b"")
+            assert not stream.was_reset
+            with pytest.raises(trio.BrokenResourceError):
+                await stream.send_all(b"hello")
+            with pytest.raises(ConnectionResetError):
+                peer.recv(1)
+
+
+linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells what is unacknowledged"
+)
+# More than the peer's kernel has room for, and what ours takes all the same: up to 16 KiB unsent.
+MORE_THAN_FITS = 16_000
+
+
+def sending_more_than_fits(host: str) -> tuple[FaultyStream, socket.socket, trio.Event]:
+    """Make a stream to a peer that does not receive yet."""
+    ours, peer = connected(host)
+    went_out = trio.Event()
+    stream = FaultyStream(stream_of(ours), Faults(reset_after=MORE_THAN_FITS), moved=went_out.set)
+    return stream, peer, went_out
+
+
+async def send_until_broken(stream: FaultyStream) -> None:
+    with pytest.raises(trio.BrokenResourceError):
+        await stream.send_all(bytes(MORE_THAN_FITS))
+
+
+@linux
+async def test_the_reset_waits_for_a_peer_that_is_slow(host: str) -> None:
+    stream, peer, went_out = sending_more_than_fits(host)
+    async with stream, stream_of(peer) as receiver, trio.open_nursery() as nursery:
+        nursery.start_soon(send_until_broken, stream)
+        await went_out.wait()
+        assert not stream.was_reset
+        assert await receive_exactly(receiver, MORE_THAN_FITS) == bytes(MORE_THAN_FITS)
+        with pytest.raises(trio.BrokenResourceError):
+            await receiver.receive_some()
+    assert stream.was_reset
+
+
+@linux
+async def test_a_peer_that_leaves_ends_the_wait_for_it(host: str) -> None:
+    stream, peer, went_out = sending_more_than_fits(host)
+    async with stream, trio.open_nursery() as nursery:
+        nursery.start_soon(send_until_broken, stream)
+        await went_out.wait()
+        reset(peer)
+
+
+@linux
+async def test_the_wait_for_a_slow_peer_ends_with_the_stream_or_when_cancelled(host: str) -> None:
+    stream, peer, went_out = sending_more_than_fits(host)
+
+    async def send_until_closed() -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await stream.send_all(b"!")
+
+    with peer:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.send_all, bytes(MORE_THAN_FITS))
+            await went_out.wait()
+            nursery.cancel_scope.cancel()
+        assert not stream.was_reset
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send_until_closed)
+            await wait_all_tasks_blocked()
+            await stream.aclose()
+
+
+async def test_after_the_reset_every_call_says_so_until_it_is_closed(host: str) -> None:
+    for pair in (await in_memory(), await tcp_pair(host)):
+        stream, peer = FaultyStream(pair[0], Faults(reset_after=3)), pair[1]
+        calls: list[Callable[[], Awaitable[object]]] = [
+            partial(stream.send_all, b"hello"),
+            partial(stream.send_all, b""),
+            stream.wait_send_all_might_not_block,
+            stream.send_eof,
+            stream.receive_some,
+        ]
+        for call in calls:
+            with pytest.raises(trio.BrokenResourceError, match="reset on purpose after 3 bytes"):
+                await call()
+        await stream.aclose()
+        for call in calls:
+            with pytest.raises(trio.ClosedResourceError):
+                await call()
+        await trio.aclose_forcefully(peer)
+
+
+async def test_a_task_that_receives_is_told_of_the_reset_too(host: str) -> None:
+    for left, right in (await in_memory(), await tcp_pair(host)):
+        async with FaultyStream(left, Faults(reset_after=3)) as stream, right:
+
+            async def expect_reset(call: Callable[[], Awaitable[object]]) -> None:
+                with pytest.raises(trio.BrokenResourceError, match="on purpose"):
+                    await call()
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(expect_reset, stream.receive_some)
+                await wait_all_tasks_blocked()
+                nursery.start_soon(expect_reset, partial(stream.send_all, b"hello"))
+
+
+async def test_a_stream_in_memory_just_ends_where_it_is_reset() -> None:
+    left, right = memory_stream_pair()
+    async with FaultyStream(left, Faults(reset_after=3)) as stream:
+        with pytest.raises(trio.BrokenResourceError):
+            await stream.send_all(b"hello")
+    assert await right.receive_some() == b"hel"
+    assert await right.receive_some() == b""
+
+
+async def test_the_reset_is_named_as_a_socket_call_that_failed() -> None:
+    stream = FaultyStream(Recorder(), Faults(reset_after=3))
+    with pytest.raises(trio.BrokenResourceError) as broken:
+        await stream.send_all(b"hello")
+    error = SocketCallError.wrap("send()", broken.value)
+    assert error.errno == errno.ECONNABORTED
+    assert str(error) == "[send()] reset on purpose after 3 bytes"
+
+
+async def test_while_one_task_pauses_no_other_may_send(mock_clock: MockClock) -> None:
+    stream = FaultyStream(Recorder(), Faults(delay=1))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream.send_all, b"hello")
+        await wait_all_tasks_blocked()
+        with pytest.raises(trio.BusyResourceError):
+            await stream.send_all(b"hello")
+        with pytest.raises(trio.BusyResourceError):
+            await stream.send_eof()
+        with pytest.raises(trio.BusyResourceError):
+            await stream.wait_send_all_might_not_block()
+        mock_clock.jump(1)
+    await stream.send_eof()
+
+
+async def test_a_pause_is_cancelled_at_once_and_the_stream_goes_on_from_there() -> None:
+    recorder = Recorder()
+    stream = FaultyStream(recorder, Faults(fragment=2, delay=math.inf))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream.send_all, b"hello")
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert recorder.pieces == []
+    await stream.send_eof()
+
+
+async def test_closing_ends_a_pause_at_once() -> None:
+    recorder = Recorder()
+    stream = FaultyStream(recorder, Faults(delay=math.inf))
+
+    async def expect_closed() -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await stream.send_all(b"hello")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(expect_closed)
+        await wait_all_tasks_blocked()
+        await stream.aclose()
+    assert (recorder.pieces, recorder.closed) == ([], True)
+
+
+async def test_what_was_sent_before_a_cancellation_counts(mock_clock: MockClock) -> None:
+    recorder = Recorder()
+    stream = FaultyStream(recorder, Faults(fragment=2, delay=1, reset_after=5))
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.send_all, b"hello")
+            for _ in range(2):
+                await wait_all_tasks_blocked()
+                mock_clock.jump(1)
+            await wait_all_tasks_blocked()
+            scope.cancel()
+    assert (recorder.pieces, stream.sent) == ([b"he", b"ll"], 4)
+    mock_clock.autojump_threshold = 0
+    mock_clock.rate = math.inf
+    with pytest.raises(trio.BrokenResourceError):
+        await stream.send_all(b"more")
+    assert recorder.pieces == [b"he", b"ll", b"m"]
+
+
+async def test_an_exact_receive_needs_every_piece_and_a_single_one_does_not_do() -> None:
+    left, right = lockstep_stream_pair()
+    stream = FaultyStream(left, Faults(fragment=1, delay=0))
+    receiver = ExactReceiver(right)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream.send_all, b"hello, world")
+        assert await right.receive_some(12) == b"h"
+        assert await receiver.receive_exactly(11) == b"ello, world"
+
+
+@pytest.mark.parametrize(
+    ("faults", "something"),
+    [
+        (Faults(), False),
+        (Faults(delay=0), False),
+        (Faults(fragment=1), True),
+        (Faults(delay=0.1), True),
+        (Faults(reset_after=0), True),
+    ],
+    ids=str,
+)
+def test_faults_are_true_if_there_is_something_to_do(faults: Faults, something: bool) -> None:
+    assert bool(faults) == something
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [{"fragment": 0}, {"delay": -1.0}, {"delay": math.nan}, {"reset_after": -1}],
+)
+def test_a_fault_that_cannot_be_made_is_refused(faults: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(faults))):
+        Faults(**faults)  # type: ignore[arg-type]
