@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support import PATIENCE, has_ipv6, receive_all
 
-from trio_echo import BackgroundServer, ClientClosed, Limits, SocketCallError, Stopped
+from trio_echo import BackgroundServer, ClientClosed, Faults, Limits, SocketCallError, Stopped
 from trio_echo.events import Listening, ServerEvent
 
 if TYPE_CHECKING:
@@ -75,6 +75,18 @@ def test_with_a_grace_period_the_end_of_the_block_waits_for_clients(host: str) -
         thread.start()
     thread.join()
     assert finished == [b"later"]
+
+
+def test_a_client_that_takes_one_receive_for_one_message_is_found_out(host: str) -> None:
+    with (
+        BackgroundServer(hosts=[host], faults=Faults(fragment=2, reset_after=5)) as server,
+        socket.create_connection(server.addresses[0]) as sock,
+    ):
+        sock.sendall(b"hello, world")
+        assert sock.recv(2) == b"he"
+        assert sock.recv(3, socket.MSG_WAITALL) == b"llo"
+        with pytest.raises(ConnectionResetError):
+            sock.recv(1)
 
 
 def test_a_port_in_use_is_an_error_where_the_block_begins(host: str) -> None:

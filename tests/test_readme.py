@@ -81,6 +81,25 @@ def test_the_transcript_of_the_server_is_real() -> None:
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
+def test_the_transcripts_of_a_server_that_misbehaves_are_real() -> None:
+    faults = ["--fragment", "2", "--reset-after", "5"]
+    with Process("serve", "--port", "0", *faults) as server:
+        _, ipv6 = server.endpoints()
+        with Process("connect", str(ipv6), stdin=subprocess.PIPE) as client:
+            assert client.popen.stdin is not None
+            client.popen.stdin.write(b"hello, world\n")
+            client.popen.stdin.flush()
+            client.wait()
+        server.out.expect("client closed")
+        server.stop()
+    assert without_ports(server.out.text) == transcript(
+        " ".join(["python -m trio_echo serve", *faults])
+    )
+    assert client.out.text + client.err.text == transcript("python -m trio_echo connect ::1")
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
 def test_the_korean_transcript_of_the_server_is_real() -> None:
     with Process("serve", "--port", "0", *LAB) as server:
         port = int(server.out.expect(r"127\.0\.0\.1, 포트 번호=(\d+)")[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import socket
 from contextlib import asynccontextmanager
 from functools import partial
@@ -20,11 +21,13 @@ from trio_echo import (
     ClientConnected,
     ClientFailed,
     ClientIdle,
+    ClientReset,
     ClientsWaiting,
     DataReceived,
     Draining,
     Endpoint,
     FamilyMissing,
+    Faults,
     Limits,
     Listening,
     SocketCallError,
@@ -53,11 +56,15 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(host: str, limits: Limits = Limits()) -> AsyncIterator[Server]:
+async def serving(
+    host: str, limits: Limits = Limits(), faults: Faults = Faults()
+) -> AsyncIterator[Server]:
     async with trio.open_nursery() as nursery:
         events, stop = Events(), trio.Event()
         listeners = await nursery.start(
-            partial(serve, 0, hosts=[host], limits=limits, observer=events, stop=stop)
+            partial(
+                serve, 0, hosts=[host], limits=limits, faults=faults, observer=events, stop=stop
+            )
         )
         yield Server(listeners[0].socket.getsockname()[1], events, stop)
         nursery.cancel_scope.cancel()
@@ -310,6 +317,135 @@ async def test_cancelling_ends_everything_at_once(host: str) -> None:
     assert events.seen[-1] == Stopped(clients=1, echoed=0, cut_off=1)
     async with client:
         assert await client.receive_unasked() == b""
+
+
+@pytest.mark.parametrize(
+    "limits", [Limits(), Limits(idle_timeout=60, max_clients=1)], ids=["unlimited", "limited"]
+)
+async def test_an_echo_in_fragments_is_whole_in_the_end(host: str, limits: Limits) -> None:
+    faults = Faults(fragment=1000, delay=0)
+    message = bytes(range(256)) * 400
+    async with (
+        serving(host, limits, faults) as server,
+        await connect(host, server.port) as client,
+    ):
+        assert await client.echo(message) == message
+        await client.aclose()
+        closed = await server.events.wait(ClientClosed)
+        assert closed.echoed == len(message)
+
+
+async def test_a_client_is_reset_on_purpose_alone_and_at_that_byte(host: str) -> None:
+    async with (
+        serving(host, Limits(idle_timeout=60), Faults(fragment=2, reset_after=8)) as server,
+        await connect(host, server.port) as other,
+    ):
+        assert await other.echo(b"before") == b"before"
+        async with await connect(host, server.port) as client:
+            assert await client.echo(b"hello") == b"hello"
+            with pytest.raises(SocketCallError) as failure:
+                await client.echo(b"again")
+            assert (failure.value.call, failure.value.errno) == ("recv()", errno.ECONNRESET)
+            assert client.buffered == b"aga"
+        was_reset = await server.events.wait(ClientReset)
+        assert was_reset.echoed == 8
+        assert await server.events.wait(ClientClosed) == ClientClosed(was_reset.connection, 8)
+        assert await other.echo(b"!") == b"!"
+        await other.aclose()
+        assert await server.drained() == Stopped(clients=2, echoed=15, cut_off=0)
+        assert not any(isinstance(event, ClientFailed) for event in server.events.seen)
+
+
+async def test_a_client_that_resets_a_faulty_server_has_failed(host: str) -> None:
+    async with serving(host, faults=Faults(reset_after=100)) as server:
+        rude = plain_socket(host, server.port)
+        await server.events.wait(ClientConnected)
+        reset(rude)
+        failed = await server.events.wait(ClientFailed)
+        assert isinstance(failed.error, SocketCallError)
+        assert failed.error.errno == errno.ECONNRESET
+
+
+async def test_a_reset_on_purpose_makes_room_for_the_next_client(host: str) -> None:
+    async with serving(host, Limits(max_clients=1), Faults(reset_after=0)) as server:
+        first, second = await connect(host, server.port), await connect(host, server.port)
+        await server.events.wait(ClientsWaiting)
+        for client in (first, second):
+            async with client:
+                with pytest.raises(SocketCallError):
+                    await client.echo(b"hello")
+        assert await server.drained() == Stopped(clients=2, echoed=0, cut_off=0)
+
+
+async def jump_from_pause_to_pause(clock: MockClock, seconds: float, times: int) -> None:
+    for _ in range(times):
+        await wait_all_tasks_blocked()
+        clock.jump(seconds)
+
+
+async def test_a_client_is_not_idle_while_a_slow_echo_moves(
+    host: str, mock_clock: MockClock
+) -> None:
+    async with (
+        serving(host, Limits(idle_timeout=5), Faults(fragment=1, delay=3)) as server,
+        await connect(host, server.port) as client,
+    ):
+        assert isinstance(client.stream, trio.SocketStream)
+        await client.stream.send_all(b"hello")
+        await server.events.wait(DataReceived)
+        await jump_from_pause_to_pause(mock_clock, 3, 5)
+        assert await receive_exactly(client.stream, 5) == b"hello"
+        await jump_from_pause_to_pause(mock_clock, 6, 1)
+        idle = await server.events.wait(ClientIdle)
+        assert await server.events.wait(ClientClosed) == ClientClosed(idle.connection, 5)
+
+
+async def test_a_client_whose_echo_is_later_than_the_idle_timeout_is_idle(
+    host: str, mock_clock: MockClock
+) -> None:
+    async with (
+        serving(host, Limits(idle_timeout=5), Faults(delay=6)) as server,
+        await connect(host, server.port) as client,
+    ):
+        await client.stream.send_all(b"hello")
+        await server.events.wait(DataReceived)
+        await jump_from_pause_to_pause(mock_clock, 5, 1)
+        idle = await server.events.wait(ClientIdle)
+        assert await server.events.wait(ClientClosed) == ClientClosed(idle.connection, 0)
+
+
+@pytest.mark.parametrize(
+    ("grace", "stopped"),
+    [(10, Stopped(clients=1, echoed=5, cut_off=0)), (2.5, Stopped(1, echoed=2, cut_off=1))],
+    ids=["in time", "too late"],
+)
+async def test_a_slow_echo_is_finished_within_the_grace_period_or_cut_off(
+    host: str, mock_clock: MockClock, grace: float, stopped: Stopped
+) -> None:
+    async with (
+        serving(host, Limits(grace=grace), Faults(fragment=1, delay=1)) as server,
+        await connect(host, server.port) as client,
+    ):
+        assert isinstance(client.stream, trio.SocketStream)
+        await client.stream.send_all(b"hello")
+        await client.stream.send_eof()
+        await server.events.wait(DataReceived)
+        server.stop.set()
+        await server.events.wait(Draining)
+        await jump_from_pause_to_pause(mock_clock, 1, 5)
+        assert await server.events.wait(Stopped) == stopped
+        received = b"".join([bytes(piece) async for piece in client.stream])
+        assert received == b"hello"[: stopped.echoed]
+
+
+async def test_cancelling_waits_for_no_pause(host: str) -> None:
+    async with (
+        serving(host, faults=Faults(delay=math.inf)) as server,
+        await connect(host, server.port) as client,
+    ):
+        await client.stream.send_all(b"hello")
+        await server.events.wait(DataReceived)
+        await wait_all_tasks_blocked()
 
 
 async def test_a_port_in_use_is_one_typed_error_even_from_a_nursery(host: str) -> None:

@@ -15,6 +15,7 @@ from trio_echo import (
     ClientConnected,
     ClientFailed,
     ClientIdle,
+    ClientReset,
     ClientsWaiting,
     Connection,
     DataReceived,
@@ -130,6 +131,16 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             ClientIdle(CLIENT, 30.0),
             "[TCP server] nothing came or went for 30 s\n",
             "[TCP 서버] 30초 동안 주고받은 데이터가 없습니다.\n",
+        ),
+        (
+            ClientReset(CLIENT, 1),
+            "[TCP server] reset on purpose after 1 byte\n",
+            "[TCP 서버] 1바이트를 되돌려 보낸 뒤 일부러 연결을 강제로 끊었습니다.\n",
+        ),
+        (
+            ClientReset(CLIENT, 3),
+            "[TCP server] reset on purpose after 3 bytes\n",
+            "[TCP 서버] 3바이트를 되돌려 보낸 뒤 일부러 연결을 강제로 끊었습니다.\n",
         ),
         (
             ClientClosed(CLIENT, 5),
@@ -355,8 +366,9 @@ def test_the_reasons_load_where_the_system_lacks_an_error_number(
         ([], ""),
         ([ClientFailed(CLIENT, RESET)], "[recv()] Connection reset by peer\n"),
         ([ClientIdle(CLIENT, 1.0)], "[TCP server] nothing came or went for 1 s\n"),
+        ([ClientReset(CLIENT, 2)], "[TCP server] reset on purpose after 2 bytes\n"),
     ],
-    ids=["closed", "failed", "idle"],
+    ids=["closed", "failed", "idle", "reset"],
 )
 @pytest.mark.parametrize(("left", "shown"), [(b"\xea\xb0", r"\xea\xb0"), (b"\r", r"\r")])
 def test_what_never_became_whole_is_shown_before_the_client_is_said_to_be_gone(

@@ -77,10 +77,10 @@ class FaultyStream(trio.abc.HalfCloseableStream):
     A reset is an RST (RFC 9293, section 3.5.3) on a `trio.SocketStream`; any other stream is closed
     forcefully. The task that sends, and every later call until `aclose`, gets a
     `trio.BrokenResourceError` that says it was on purpose, with a `ConnectionAbortedError` as its
-    cause. Closing like this drops what the kernel has not sent yet. So on Linux the reset waits
-    until the peer's kernel has acknowledged every byte, and a peer there can receive them all
-    before it sees ECONNRESET. Other systems tell no such thing, and Windows may discard what
-    had arrived: there the peer gets at most so many bytes.
+    cause. Closing like this drops what the kernel has not sent yet, so on Linux the reset waits
+    until the peer's kernel has acknowledged every byte. Elsewhere there is no such wait: a peer
+    that is slow may get fewer. A peer on Linux can receive what has arrived before it sees
+    ECONNRESET; Windows may discard it.
 
     Args:
         stream: any half-closeable Trio stream. Closing this one closes it.

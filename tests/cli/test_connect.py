@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support import PATIENCE, SESSION, Process, RawServer, has_ipv6, reset
 
-from trio_echo import BackgroundServer
+from trio_echo import BackgroundServer, Faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,6 +165,22 @@ def test_a_reset_names_the_call() -> None:
     with RawServer(break_off) as address:
         status, _, error = piped(b"hello\n", address)
     assert (status, error) == (1, "[recv()] Connection reset by peer\n")
+
+
+@pytest.mark.parametrize("faults", [Faults(fragment=1), Faults(delay=0.01)], ids=str)
+def test_an_echo_that_comes_in_pieces_or_late_is_awaited_whole(faults: Faults) -> None:
+    with BackgroundServer(faults=faults) as server:
+        for address in server.addresses:
+            assert piped("hello\n한국\n\n".encode(), str(address)) == (0, SESSION, "")
+
+
+def test_a_reset_amid_an_echo_names_the_call() -> None:
+    with BackgroundServer(faults=Faults(reset_after=3)) as server:
+        for address in server.addresses:
+            status, out, error = piped(b"hello\n", str(address))
+            assert (status, error) == (1, "[recv()] Connection reset by peer\n")
+            assert "[TCP client] 5 bytes sent.\n" in out
+            assert "received" not in out
 
 
 def test_an_echo_that_takes_too_long_is_given_up() -> None:

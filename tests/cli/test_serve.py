@@ -168,6 +168,54 @@ def test_an_idle_client_is_closed_and_told_of() -> None:
         server.out.expect("client closed")
 
 
+@pytest.mark.parametrize(
+    ("lang", "line"),
+    [
+        ("en", "[TCP server] reset on purpose after 3 bytes"),
+        ("ko", "[TCP 서버] 3바이트를 되돌려 보낸 뒤 일부러 연결을 강제로 끊었습니다."),
+    ],
+)
+def test_a_reset_on_purpose_is_said_and_counted(lang: str, line: str) -> None:
+    options = ["--lang", lang, "--reset-after", "3"]
+    with Process("serve", "--port", "0", *options) as server:
+        ports = [int(server.out.expect(r"=(\d+)$")[1]) for _ in range(2)]
+        for host, port in zip(["127.0.0.1", "::1"], ports, strict=True):
+            with socket.create_connection((host, port)) as sock:
+                sock.sendall(b"hello\n")
+                assert sock.recv(3, socket.MSG_WAITALL) == b"hel"
+                with pytest.raises(ConnectionResetError):
+                    sock.recv(1)
+                mine = sock.getsockname()[1]
+                server.out.expect(rf"=127\.0\.0\.1, .*{mine}$|=::1, .*{mine}$")
+            server.out.expect(f"^{re.escape(line)}$")
+            server.out.expect(rf"=(127\.0\.0\.1|::1), .*{mine}$")
+
+
+@posix
+def test_what_went_back_of_a_slow_echo_is_counted_when_it_is_cut_off() -> None:
+    with Process(
+        "serve", "--port", "0", "--grace", "0", "--fragment", "2", "--delay", "0.1"
+    ) as server:
+        address, _ = server.endpoints()
+        with socket.create_connection(address) as sock:
+            sock.sendall(bytes(1000))
+            assert len(sock.recv(2, socket.MSG_WAITALL)) == 2
+            assert server.stop() == 0
+            echoed = 2 + len(receive_all(sock))
+        assert server.out.seen[-1].endswith(f"{echoed} bytes echoed, 1 client cut off\n")
+
+
+def test_quiet_says_nothing_of_a_reset_on_purpose() -> None:
+    with Process("serve", "--port", "0", "--quiet", "--reset-after", "0") as server:
+        for address in server.endpoints():
+            with socket.create_connection(address) as sock:
+                sock.sendall(b"hello\n")
+                with pytest.raises(ConnectionResetError):
+                    sock.recv(1)
+        assert server.stop() == 0
+        assert len(server.out.seen) == 2
+
+
 def test_the_excess_over_max_clients_waits_for_its_turn() -> None:
     with Process("serve", "--port", "0", "--max-clients", "1") as server:
         address, other = server.endpoints()
@@ -344,6 +392,9 @@ def test_hosts_are_names_or_addresses_each_served_once() -> None:
         (["--encoding", "rot13"], 2, "unknown text encoding: rot13"),
         (["--lang", "tlh"], 2, "'tlh'"),
         (["--max-clients", "0"], 2, "0"),
+        (["--fragment", "0"], 2, "0"),
+        (["--delay", "nan"], 2, "'nan' is no time in seconds"),
+        (["--reset-after", "-1"], 2, "-1"),
         (["--grace", "-1"], 2, "'-1' is no time in seconds"),
         (["--grace", "nan"], 2, "'nan' is no time in seconds"),
         (["--idle-timeout", "0"], 2, "it must be more than 0 seconds"),
