@@ -340,6 +340,27 @@ async def test_a_stream_in_memory_just_ends_where_it_is_reset() -> None:
     assert await right.receive_some() == b""
 
 
+async def test_a_socket_that_is_not_tcp_just_ends_where_it_is_reset() -> None:
+    ours, peer = trio.socket.socketpair()
+    async with (
+        FaultyStream(trio.SocketStream(ours), Faults(reset_after=3)) as stream,
+        trio.SocketStream(peer) as receiver,
+    ):
+        with pytest.raises(trio.BrokenResourceError):
+            await stream.send_all(b"hello")
+        assert await receive_exactly(receiver, 3) == b"hel"
+
+
+async def test_a_wrapped_stream_that_somebody_closes_is_closed() -> None:
+    wrapped, _ = memory_stream_pair()
+    stream = FaultyStream(wrapped, Faults(fragment=1, reset_after=3))
+    await wrapped.aclose()
+    with pytest.raises(trio.ClosedResourceError):
+        await stream.receive_some()
+    with pytest.raises(trio.ClosedResourceError):
+        await stream.send_all(b"hello")
+
+
 async def test_the_reset_is_named_as_a_socket_call_that_failed() -> None:
     stream = FaultyStream(Recorder(), Faults(reset_after=3))
     with pytest.raises(trio.BrokenResourceError) as broken:

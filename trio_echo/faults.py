@@ -74,8 +74,8 @@ class FaultyStream(trio.abc.HalfCloseableStream):
     Each piece is one `send_all` of the wrapped stream. A `trio.SocketStream` has `TCP_NODELAY` set,
     so that the kernel does not gather the pieces.
 
-    A reset is an RST (RFC 9293, section 3.5.3) on a `trio.SocketStream`; any other stream is closed
-    forcefully. The task that sends, and every later call until `aclose`, gets a
+    A `trio.SocketStream` is reset with an RST (RFC 9293, section 3.9.1: ABORT); any other stream is
+    closed forcefully. The task that sends, and every later call until `aclose`, gets a
     `trio.BrokenResourceError` that says it was on purpose, with a `ConnectionAbortedError` as its
     cause. Closing like this drops what the kernel has not sent yet, so on Linux the reset waits
     until the peer's kernel has acknowledged every byte. Elsewhere there is no such wait: a peer
