@@ -14,14 +14,11 @@ if TYPE_CHECKING:
 
 
 class Changes(tuple[str, ...]):
-    """Sentences, one for each thing that changed.
-
-    `str()` writes each on a line of its own; a notebook shows them as a list.
-    """
+    """Sentences, one for each thing that changed; they are shown as a list."""
 
     __slots__ = ()
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "\n".join(f"- {sentence}" for sentence in self or ["Nothing changed."])
 
     def _repr_html_(self) -> str:

@@ -109,11 +109,9 @@ class SocketRow:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Snapshot:
-    """The TCP sockets on some ports at one moment.
-
-    `str()` is a table, and so is what a notebook shows.
+    """The TCP sockets on some ports at one moment; it is shown as a table.
 
     Attributes:
         rows: listeners first, then by endpoints; those without an address last.
@@ -134,7 +132,7 @@ class Snapshot:
                 return row
         raise KeyError(name)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return text_table(*self._table())
 
     def _repr_html_(self) -> str:

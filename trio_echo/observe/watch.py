@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from .kernel import SocketLike
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Look:
-    """One look. As the last value of a notebook's cell, it shows the sentences and the table.
+    """One look; it is shown as the sentences and the table.
 
     Attributes:
         changes: what has changed since the look before.
@@ -23,7 +23,7 @@ class Look:
     changes: Changes
     snapshot: Snapshot
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.changes}\n{self.snapshot}"
 
     def _repr_html_(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
     """What a check says of an answer.
 
@@ -21,7 +21,7 @@ class Verdict:
     right: bool | None
     why: str
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         head = {True: "Right.", False: "Not yet.", None: "No answer yet."}[self.right]
         return f"{head} {self.why}"
 
