@@ -20,9 +20,11 @@ from trio_echo import Endpoint
 from trio_echo.events import ServerEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
+
+    from trio_echo.observe.kernel import Snapshot, SocketRow
 
 EventT = TypeVar("EventT", bound=ServerEvent)
 
@@ -205,6 +207,19 @@ def text_of(encoding: str, *, hostile: bool = False) -> st.SearchStrategy[bytes]
     nowhere = [b"\x1b&+\xff", b"\x1b", b"\x1b("] if hostile else []
     pieces = text | st.sampled_from([*shifts, *halves, *nowhere]) | st.binary(max_size=4)
     return st.lists(pieces, max_size=6).map(b"".join)
+
+
+def end(sock: socket.socket) -> Endpoint:
+    return Endpoint.from_sockaddr(sock.getsockname())
+
+
+def among(ends: Iterable[Endpoint], taken: Snapshot) -> list[SocketRow]:
+    """Pick the rows of connections among these ends, and of the ends themselves.
+
+    A machine has others on the same ports: what an earlier test left in TIME_WAIT, say.
+    """
+    known = {*ends, None}
+    return [row for row in taken.rows if {row.local, row.remote} <= known]
 
 
 def exchange(address: tuple[str, int], data: bytes) -> tuple[str, int]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 import trio
-from support import PATIENCE, reset
+from support import PATIENCE, among, end, reset
 
 from trio_echo import Endpoint, connect, serve
 from trio_echo.observe import kernel, sockdiag
@@ -65,17 +65,15 @@ def sockets(host: str) -> Iterator[Sockets]:
         yield made
 
 
-def end(sock: socket.socket) -> Endpoint:
-    return Endpoint.from_sockaddr(sock.getsockname())
-
-
-async def state(wanted: str, *ports: int, **sockets: kernel.SocketLike) -> kernel.SocketRow:
-    """Wait for a socket in this state, the first one of the snapshot."""
+async def state(wanted: str, *ends: socket.socket) -> kernel.SocketRow:
+    """Wait for a socket in this state, among the ends of these sockets."""
+    known = {end(sock) for sock in ends}
+    sockets = {f"sock{number}": sock for number, sock in enumerate(ends)}
     with trio.fail_after(PATIENCE):
         taken = await kernel.until(
-            lambda one: any(row.state == wanted for row in one.rows), *ports, **sockets
+            lambda one: any(row.state == wanted for row in among(known, one)), **sockets
         )
-    return next(row for row in taken.rows if row.state == wanted)
+    return next(row for row in among(known, taken) if row.state == wanted)
 
 
 def fill(sock: socket.socket) -> int:
@@ -100,12 +98,12 @@ def test_a_bound_socket_is_in_no_table_but_known_to_its_process(sockets: Sockets
     row = kernel.snapshot(sock=sock)["sock"]
     assert (row.state, row.local, row.remote) == ("CLOSE", end(sock), None)
     if sys.platform == "linux":
-        assert kernel.snapshot(end(sock).port).rows == ()
+        assert among([end(sock)], kernel.snapshot(end(sock).port)) == []
 
 
 def test_a_listener_is_shown_to_anybody(sockets: Sockets) -> None:
     listener = sockets.listener(backlog=7)
-    (row,) = kernel.snapshot(end(listener).port).rows
+    (row,) = among([end(listener)], kernel.snapshot(end(listener).port))
     assert (row.state, row.local, row.remote) == ("LISTEN", end(listener), None)
     assert (row.process_id, row.name) == (os.getpid(), None)
     assert row.process_name == psutil.Process().name()
@@ -119,7 +117,8 @@ def test_a_listener_tells_how_many_wait_and_how_many_may(sockets: Sockets) -> No
     row = taken["listen_sock"]
     assert (row.accept_queue, row.backlog) == (3, 7)
     assert row.waiting == "3 of 7 to be accepted"
-    waiting = [one for one in taken.rows if one.accepted is False]
+    ends = [end(listener), *map(end, clients)]
+    waiting = [one for one in among(ends, taken) if one.accepted is False]
     assert {one.remote for one in waiting} == set(map(end, clients))
     assert {(one.state, one.process_id) for one in waiting} == {("ESTABLISHED", None)}
     sockets.enter_context(listener.accept()[0])
@@ -152,11 +151,11 @@ async def test_syn_sent(sockets: Sockets) -> None:
     if sys.platform != "linux":
         pytest.skip("elsewhere a full backlog refuses")
     listener = sockets.listener(backlog=0)
-    for _ in range(3):
-        sock = sockets.fresh()
+    clients = [sockets.fresh() for _ in range(3)]
+    for sock in clients:
         sock.setblocking(False)
         sock.connect_ex(listener.getsockname())
-    row = await state("SYN_SENT", end(listener).port)
+    row = await state("SYN_SENT", listener, *clients)
     assert row.remote == end(listener)
     assert (row.send_queue, row.waiting) == (0, "SYN not acknowledged")
 
@@ -167,7 +166,7 @@ async def test_syn_received(sockets: Sockets) -> None:
     listener = sockets.listener()
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
     client = sockets.connected(listener)
-    row = await state("SYN_RECV", end(listener).port)
+    row = await state("SYN_RECV", listener, client)
     assert (row.local, row.remote) == (end(listener), end(client))
     assert row.process_id is None
 
@@ -175,7 +174,8 @@ async def test_syn_received(sockets: Sockets) -> None:
 def test_established(sockets: Sockets) -> None:
     client, server = sockets.pair()
     taken = kernel.snapshot(client=client, server=server)
-    assert {row.state for row in taken.rows} == {"ESTABLISHED"}
+    rows = among([end(client), end(server)], taken)
+    assert [row.state for row in rows] == ["ESTABLISHED", "ESTABLISHED"]
     assert (taken["client"].local, taken["client"].remote) == (end(client), end(server))
     assert taken["server"].accepted
 
@@ -184,8 +184,8 @@ async def test_fin_wait_1_lasts_while_the_peer_is_full(sockets: Sockets) -> None
     client, server = sockets.pair()
     fill(client)
     client.shutdown(socket.SHUT_WR)
-    row = await state("FIN_WAIT1", client=client, server=server)
-    assert row.name == "client"
+    row = await state("FIN_WAIT1", client, server)
+    assert row.local == end(client)
     if sys.platform == "linux":
         assert row.waiting == f"{row.send_queue} B and FIN not acknowledged"
 
@@ -194,9 +194,9 @@ async def test_fin_wait_2_and_close_wait_are_the_two_ends_of_a_half_close(socket
     client, server = sockets.pair()
     client.sendall(b"hello")
     client.shutdown(socket.SHUT_WR)
-    assert (await state("FIN_WAIT2", client=client)).name == "client"
-    row = await state("CLOSE_WAIT", server=server)
-    assert row.name == "server"
+    assert (await state("FIN_WAIT2", client, server)).local == end(client)
+    row = await state("CLOSE_WAIT", client, server)
+    assert row.local == end(server)
     if sys.platform == "linux":
         assert (row.receive_queue, row.waiting) == (5, "5 B and end of stream to be received")
         assert (server.recv(10), server.recv(10)) == (b"hello", b"")
@@ -206,10 +206,10 @@ async def test_fin_wait_2_and_close_wait_are_the_two_ends_of_a_half_close(socket
 async def test_last_ack_lasts_while_the_peer_is_full(sockets: Sockets) -> None:
     client, server = sockets.pair()
     client.shutdown(socket.SHUT_WR)
-    await state("CLOSE_WAIT", server=server)
+    await state("CLOSE_WAIT", client, server)
     fill(server)
     server.shutdown(socket.SHUT_WR)
-    assert (await state("LAST_ACK", server=server)).name == "server"
+    assert (await state("LAST_ACK", client, server)).local == end(server)
 
 
 async def test_time_wait_is_the_kernels_own_and_the_closers_socket_says_close(
@@ -219,7 +219,11 @@ async def test_time_wait_is_the_kernels_own_and_the_closers_socket_says_close(
     ends = end(client), end(server)
     client.shutdown(socket.SHUT_WR)
     server.close()
-    row = await state("TIME_WAIT", client=client)
+    with trio.fail_after(PATIENCE):
+        taken = await kernel.until(
+            lambda one: any(row.state == "TIME_WAIT" for row in among(ends, one)), client=client
+        )
+    row = next(row for row in among(ends, taken) if row.state == "TIME_WAIT")
     assert (row.local, row.remote) == ends
     assert (row.process_id, row.name) == (None, None)
     if sys.platform == "linux":
@@ -227,19 +231,18 @@ async def test_time_wait_is_the_kernels_own_and_the_closers_socket_says_close(
     assert kernel.snapshot(client=client)["client"].state == "CLOSE"
 
 
-def test_closing_with_unread_data_leaves_nothing(sockets: Sockets) -> None:
+def test_a_reset_leaves_nothing(sockets: Sockets) -> None:
     client, server = sockets.pair()
-    port = end(server).port
+    ends = end(client), end(server)
     reset(client)
     server.close()
-    assert kernel.snapshot(port).rows == ()
+    assert among(ends, kernel.snapshot(ends[0].port)) == []
 
 
 def test_a_closed_socket_is_left_out(sockets: Sockets) -> None:
     sock = sockets.bound()
     sock.close()
     taken = kernel.snapshot(sock=sock)
-    assert taken.rows == ()
     with pytest.raises(KeyError):
         taken["sock"]
 
@@ -262,7 +265,9 @@ async def test_whatever_holds_a_socket_can_be_shown_by_name(host: str) -> None:
         "ESTABLISHED",
         "CLOSE",
     ]
-    assert len(taken.rows) == 6  # and the server's ends of both connections
+    ends = [row.local for row in taken.rows if row.name in ("listener", "client", "stream")]
+    rows = among(filter(None, ends), taken)
+    assert len(rows) == 6  # the server's ends of both connections as well
 
 
 def test_sockets_of_other_processes_are_shown(host: str) -> None:
@@ -279,7 +284,7 @@ sys.stdin.read()
     ) as other:
         assert other.stdout is not None
         port = int(other.stdout.readline())
-        (row,) = kernel.snapshot(port).rows
+        (row,) = among([Endpoint(host, port)], kernel.snapshot(port))
     assert (row.process_id, row.state) == (other.pid, "LISTEN")
     if sys.platform == "linux":
         assert row.backlog == 9
@@ -340,7 +345,7 @@ def test_a_system_that_hides_others_sockets_shows_ones_own(
     monkeypatch.setattr(psutil, "net_connections", denied)
     listener = sockets.listener()
     taken = kernel.snapshot(end(listener).port)
-    assert [row.process_id for row in taken.rows] == [os.getpid()]
+    assert [row.process_id for row in among([end(listener)], taken)] == [os.getpid()]
     assert "own sockets only" in str(taken)
 
 
@@ -355,8 +360,9 @@ def test_a_system_without_sock_diag_tells_all_but_the_queues(
     client = sockets.connected(listener)
     monkeypatch.setattr(sockdiag, "_ask", refuse)
     taken = kernel.snapshot(listener=listener, client=client)
-    assert [row.waiting for row in taken.rows] == ["", "", ""]
-    assert {row.accepted for row in taken.rows} == {None, True}  # nothing is claimed
+    rows = among([end(listener), end(client)], taken)
+    assert [row.waiting for row in rows] == ["", "", ""]
+    assert {row.accepted for row in rows} == {None, True}  # nothing is claimed
 
 
 def test_json_holds_all_of_it(sockets: Sockets) -> None:
