@@ -186,7 +186,7 @@ class _Server:
                 trio.serve_tcp, self._serve_client, port, host=host, handler_nursery=clients
             )
             try:
-                opened += await listeners.start(listen)
+                opened += await listeners.start(listen, name=f"trio.serve_tcp, {host}")
             except OSError as exc:
                 error = SocketCallError.opening("bind()", exc, str(Endpoint(host, port)))
                 if not _family_is_missing(error, host):
@@ -204,6 +204,8 @@ class _Server:
             local, remote = stream.socket.getsockname(), stream.socket.getpeername()
         except OSError:
             return  # reset before it was accepted: like ECONNABORTED, it never was a client
+        peer = Endpoint.from_sockaddr(remote)
+        trio.lowlevel.current_task().name = f"client {peer}"  # for whoever looks at the task tree
         if self._places.available_tokens >= 1:
             self._said_full = False
         elif not self._said_full:
@@ -212,12 +214,8 @@ class _Server:
         async with self._places:
             self._served += 1
             self._connected += 1
-            await self._echo(
-                stream,
-                Connection(
-                    self._served, Endpoint.from_sockaddr(local), Endpoint.from_sockaddr(remote)
-                ),
-            )
+            connection = Connection(self._served, Endpoint.from_sockaddr(local), peer)
+            await self._echo(stream, connection)
 
     async def _echo(self, stream: trio.SocketStream, connection: Connection) -> None:
         """Echo within the client's own nursery, and report how that ended.

@@ -2,5 +2,6 @@
 
 `kernel` reads the kernel's socket tables, `packets` the segments on the loopback interface;
 `pictures` and `ladder` draw them, and `jupyter` runs notebook cells in Trio. Only the modules that
-draw import matplotlib, and only `jupyter` imports IPython.
+draw import matplotlib, and only `jupyter` imports IPython. `tasks` reads Trio's task tree, `tree`
+draws it.
 """
