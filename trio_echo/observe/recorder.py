@@ -32,8 +32,8 @@ class Life:
         parent: the life of the task whose nursery it lives in; `None` for the main task.
         began: `None` if the task is older than the recording.
         ended: `None` if the task outlives the recording.
-        cancelled: when the cancellation of which it died woke it; `None` if it ended otherwise, or
-            if a nursery of its own was cancelled and nothing tells that it was not the first.
+        cancelled: when it first woke to a cancellation from outside: of a nursery that it lives in
+            at any depth, or by a time limit that was around it when it began.
         steps: how many times it ran, from one wait to the next.
         note: what the task said of itself, with `Recorder.note`.
     """
@@ -56,22 +56,19 @@ class Recorder(trio.abc.Instrument):
             async with trio.open_nursery() as nursery:
                 ...
         recorder.lives
-
-    Attributes:
-        seconds: how long the recording took; `None` while it goes on.
     """
 
     def __init__(self) -> None:
-        self.seconds: float | None = None
         self._lives: list[Life] = []
         self._living: dict[trio.lowlevel.Task, Life] = {}
-        # When a cancellation woke a task; None where that was the task's own doing.
-        self._cancelled: dict[trio.lowlevel.Task, float | None] = {}
+        # The time limits around each task when it began, on Trio's clock.
+        self._limits: dict[trio.lowlevel.Task, float] = {}
         self._start = 0.0
+        self._seconds: float | None = 0.0
 
     def __enter__(self) -> Self:
         _, main = first_and_main_task()
-        self.seconds = None
+        self._seconds = None
         self._lives.clear()
         self._start = trio.current_time()
         self._add_older(main, None)
@@ -89,8 +86,13 @@ class Recorder(trio.abc.Instrument):
             trio.lowlevel.remove_instrument(self)
         self._refresh()
         self._living.clear()
-        self._cancelled.clear()
-        self.seconds = self._now()
+        self._limits.clear()
+        self._seconds = self._now()
+
+    @property
+    def seconds(self) -> float:
+        """How long the recording took, or has taken so far."""
+        return self._now() if self._seconds is None else self._seconds
 
     @property
     def lives(self) -> tuple[Life, ...]:
@@ -120,17 +122,14 @@ class Recorder(trio.abc.Instrument):
         if life is None:
             return
         life.steps += 1
-        if not _is_cancelled():
-            self._cancelled.pop(task, None)
-        elif task not in self._cancelled:
-            self._cancelled[task] = self._now() if _from_outside(task) else None
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Trio calls this each time a task begins to wait."""
-        # Cancelled already: its own doing, as `trio.aclose_forcefully` does at the end of each
-        # task of `trio.serve_tcp`.
-        if task in self._living and _is_cancelled():
-            self._cancelled.setdefault(task, None)
+        if life.cancelled is None:
+            deadline = trio.current_effective_deadline()
+            if life.steps == 1 and life.began is not None:
+                self._limits[task] = deadline  # it has had no time to set limits of its own
+            # Minus infinity is Trio's sign that a wait ends at once. Alone it tells little: the
+            # limit may be the task's own, and `trio.sleep` is made of such limits.
+            if deadline == -math.inf and self._cancelled_from_outside(task):
+                life.cancelled = self._now()
 
     def task_exited(self, task: trio.lowlevel.Task) -> None:
         """Trio calls this when a task ends."""
@@ -139,11 +138,8 @@ class Recorder(trio.abc.Instrument):
             return
         life.ended = self._now()
         life.name, life.parent = short_name(task.name), self._parent(task)
-        cancelled = self._cancelled.pop(task, None)
-        # What a task catches itself, such as its own time limit, cancels no nursery.
-        if task.parent_nursery is not None and task.parent_nursery.cancel_scope.cancel_called:
-            life.cancelled = cancelled
         del self._living[task]
+        self._limits.pop(task, None)
 
     def _now(self) -> float:
         return trio.current_time() - self._start
@@ -167,19 +163,10 @@ class Recorder(trio.abc.Instrument):
         for task, life in self._living.items():
             life.name, life.parent = short_name(task.name), self._parent(task)
 
-
-def _is_cancelled() -> bool:
-    """Tell whether the current task's waits end at once: minus infinity is Trio's sign for it."""
-    return trio.current_effective_deadline() == -math.inf
-
-
-def _from_outside(task: trio.lowlevel.Task) -> bool:
-    """Tell a cancellation from further up from one that a nursery of the task's own began."""
-    if not any(nursery.cancel_scope.cancel_called for nursery in task.child_nurseries):
-        return True
-    above = task.parent_nursery
-    while above is not None:
-        if above.cancel_scope.cancel_called:
+    def _cancelled_from_outside(self, task: trio.lowlevel.Task) -> bool:
+        if trio.current_time() >= self._limits.get(task, math.inf):
             return True
-        above = above.parent_task.parent_nursery
-    return False
+        nursery = task.parent_nursery
+        while nursery is not None and not nursery.cancel_scope.cancel_called:
+            nursery = nursery.parent_task.parent_nursery
+        return nursery is not None
