@@ -1,0 +1,37 @@
+"""What every picture must keep to: its text is inside of it, and no two lines of it overlap."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.text import Text
+
+    from trio_echo.observe.canvas import Picture
+
+
+def texts(picture: Picture) -> list[str]:
+    """The texts of a picture, after checking that each can be read."""
+    figure = picture.figure
+    figure.draw_without_rendering()
+    shown = [one for one in _text_artists(picture) if one.get_visible() and one.get_text()]
+    boxes = [(one.get_text(), one.get_window_extent()) for one in shown]
+    for text, box in boxes:
+        inside = figure.bbox.contains(box.x0, box.y0) and figure.bbox.contains(box.x1, box.y1)
+        assert inside, f"{text!r} leaves the picture"
+    for (one, box), (other, its_box) in combinations(boxes, 2):
+        assert not box.overlaps(its_box), f"{one!r} and {other!r} overlap"
+    return [text for text, _ in boxes]
+
+
+def _text_artists(picture: Picture) -> list[Text]:
+    artists: list[Text] = []
+    for axes in picture.figure.axes:
+        artists += axes.texts
+        if axes.axison:
+            low, high = sorted(axes.get_xlim())
+            ticks = axes.xaxis.get_major_ticks()
+            artists += [tick.label1 for tick in ticks if low <= tick.get_loc() <= high]
+            artists.append(axes.xaxis.label)
+    return artists
