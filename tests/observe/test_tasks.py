@@ -89,7 +89,7 @@ async def test_what_a_task_waits_in_is_called_as_its_user_calls_it() -> None:
 
     async with trio.open_nursery() as nursery:
         limiter.acquire_on_behalf_of_nowait("the test")
-        for function in (in_loop, in_context, in_own_trap):
+        for function in (in_loop, in_context, in_own_trap, trio.sleep_forever):
             nursery.start_soon(function)
         await wait_all_tasks_blocked()
         root = tasks.tree(nursery).root
@@ -98,6 +98,7 @@ async def test_what_a_task_waits_in_is_called_as_its_user_calls_it() -> None:
             "in_loop": "MemoryReceiveChannel.receive",
             "in_context": "CapacityLimiter.acquire",
             "in_own_trap": "wait_task_rescheduled",
+            "sleep_forever": "sleep_forever",
         }
         nursery.cancel_scope.cancel()
     send.close()
@@ -192,7 +193,7 @@ def test_the_servers_tree_names_its_clients_and_its_listeners(host: str) -> None
             f"    │   └── client {peer} ── SocketStream.receive_some\n"
             "    │       └── nursery, no children\n"
             "    └── nursery listeners\n"
-            f"        └── trio.serve_tcp, {host} ── serve_listeners\n"
+            f"        └── trio.serve_tcp, {host} ── serve_tcp\n"
             "            └── nursery\n"
             "                └── _serve_one_listener ── SocketListener.accept"
         )

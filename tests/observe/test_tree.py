@@ -25,7 +25,7 @@ def server(clients: int) -> TaskTree:
     listeners = [
         TaskNode(
             f"trio.serve_tcp, {host}",
-            "serve_listeners",
+            "serve_tcp",
             (nursery(TaskNode("_serve_one_listener", "SocketListener.accept", ())),),
         )
         for host in ("127.0.0.1", "::1")
@@ -85,11 +85,11 @@ def test_the_same_tree_is_the_same_picture_and_not_blank() -> None:
 
 def test_it_works_in_a_notebook() -> None:
     code = """\
-import trio
+import trio, trio.testing
 from trio_echo.observe import tasks, tree
 async with trio.open_nursery() as mine:
     mine.start_soon(trio.sleep_forever, name="the child")
-    await trio.lowlevel.checkpoint()
+    await trio.testing.wait_all_tasks_blocked()
     snapshot = tasks.tree()
     mine.cancel_scope.cancel()
 display(snapshot, tree.draw(snapshot))"""

@@ -137,8 +137,8 @@ def first_and_main_task() -> tuple[trio.lowlevel.Task, trio.lowlevel.Task]:
     first = trio.lowlevel.current_root_task()
     if first is None:
         raise RuntimeError("Trio has not started its first task yet")
-    children = [one for nursery in first.child_nurseries[-1:] for one in nursery.child_tasks]
-    return first, children[0] if children else first
+    innermost = first.child_nurseries[-1:]
+    return first, next((task for nursery in innermost for task in nursery.child_tasks), first)
 
 
 def short_name(name: str) -> str:
@@ -200,14 +200,14 @@ def _waits_in(task: trio.lowlevel.Task) -> str:
     if inspect.getcoroutinestate(task.coro) == inspect.CORO_CREATED:
         return "about to start"
     codes: list[CodeType] = []
-    for frame in reversed(_frames(task)[1:]):
+    for frame in reversed(_frames(task)):
         if frame.f_globals.get("__name__", "").partition(".")[0] != "trio":
             break
         codes.insert(0, frame.f_code)
     if codes and codes[0].co_qualname == "NurseryManager.__aexit__":
         return "end of nursery"
-    # What stands behind `async with` and `async for` tells more than they do.
-    names = [code.co_qualname for code in codes if not code.co_name.startswith("__")]
+    # What `async with`, `async for` and Trio's own helpers call tells more than they do.
+    names = [code.co_qualname for code in codes if not code.co_name.startswith("_")]
     return names[0].rpartition("<locals>.")[2].lstrip("_") if names else "something not of Trio"
 
 
