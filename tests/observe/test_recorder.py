@@ -127,6 +127,7 @@ async def test_a_tasks_own_time_limits_and_nurseries_do_not_count_as_its_cancell
 async def test_a_task_keeps_the_name_it_gave_itself_and_the_nursery_it_moved_to() -> None:
     async def service(task_status: trio.TaskStatus[None]) -> None:
         trio.lowlevel.current_task().name = "named by itself"
+        assert by_name(recorder)["named by itself"].parent is by_name(recorder)["keeper"]
         task_status.started()
         await trio.sleep_forever()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -114,6 +115,12 @@ async def test_a_nursery_tells_its_deadline_its_shield_and_its_cancellation(
         assert str(tasks.tree(nursery)).startswith("nursery, deadline in 2.5 s, shielded\n")
         mock_clock.jump(2.5)
         assert str(tasks.tree(nursery)).startswith("nursery, cancelled, shielded\n")
+
+
+async def test_a_nursery_that_no_variable_holds_has_no_name() -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        held = [await stack.enter_async_context(trio.open_nursery())]
+        assert str(tasks.tree(held[0])) == "nursery, no children"
 
 
 async def test_numbered_tasks_stand_in_the_order_of_their_numbers() -> None:
