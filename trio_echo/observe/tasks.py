@@ -188,8 +188,9 @@ def _variable(value: object, frames: list[FrameType]) -> str | None:
     """The name under which one of the functions knows a value."""
     for frame in frames:
         for name, held in frame.f_locals.items():
-            if held is value and name != "self":
-                return safe(name)
+            # Python and pytest keep values in variables that nobody wrote, such as `.0`.
+            if held is value and name != "self" and name.isidentifier():
+                return name
     return None
 
 
