@@ -52,6 +52,13 @@ async def test_it_draws_tasks_and_nurseries_with_what_each_task_waits_in() -> No
         mine.cancel_scope.cancel()
 
 
+async def test_the_caller_may_ask_from_the_function_that_opened_the_nursery() -> None:
+    async with trio.open_nursery() as mine:
+        assert str(tasks.tree(mine)) == "nursery mine, no children"
+        own = tasks.tree(trio.lowlevel.current_task()).root
+        assert own.nurseries[-1].name == "mine"  # type: ignore[union-attr]
+
+
 async def test_the_tree_of_a_task_begins_at_it() -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(family, 0)

@@ -10,7 +10,6 @@ import html
 import inspect
 import math
 import re
-import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -180,8 +179,13 @@ def _frames(task: trio.lowlevel.Task) -> list[FrameType]:
     """The functions that a task is in, the outermost first."""
     if not _is_running(task):
         return [frame for frame, _ in task.iter_await_frames()]
-    frames = [frame for frame, _ in traceback.walk_stack(None)]
-    return [frame for frame in reversed(frames) if frame.f_globals is not globals()]
+    frames: list[FrameType] = []
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_globals is not globals():
+            frames.insert(0, frame)
+        frame = frame.f_back
+    return frames
 
 
 def _variable(value: object, frames: list[FrameType]) -> str | None:
