@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from typing import IO, TYPE_CHECKING, TypeVar
 
 import trio
@@ -21,6 +22,7 @@ from trio_echo.events import ServerEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -253,3 +255,24 @@ class RawServer:
     def __exit__(self, *_: object) -> None:
         self._thread.join(PATIENCE)
         self._listener.close()
+
+
+def jupyter_settings(folder: Path) -> dict[str, str]:
+    """An environment in which Jupyter and IPython know of nobody's settings."""
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    return {name: str(folder / name) for name in names}
+
+
+def lab_address(lab: Process) -> str:
+    """Wait until JupyterLab answers; returns the address of its page, with the token."""
+    lab.err.expect("is running at")
+    address = lab.err.expect(r"http://127\.0\.0\.1:(\d+)/\S+")
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        # It says so a moment before it listens.
+        try:
+            socket.create_connection(("127.0.0.1", int(address[1]))).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline, lab.err.text
+        else:
+            return address[0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from jupyter_client.manager import start_new_kernel
-from support import PATIENCE, has_ipv6
+from support import PATIENCE, has_ipv6, jupyter_settings
 
 import trio_echo
 
@@ -93,7 +93,7 @@ class Kernel:
 def real_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     manager, client = start_new_kernel(
         kernel_name="python3",
-        env={**os.environ, "IPYTHONDIR": str(tmp_path_factory.mktemp("ipython"))},
+        env={**os.environ, **jupyter_settings(tmp_path_factory.mktemp("jupyter"))},
     )
     try:
         yield Kernel(manager, client)
@@ -281,7 +281,7 @@ def test_ipython_at_a_terminal_runs_cells_in_trio_too(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "IPython", "--simple-prompt", "--no-banner", "--no-confirm-exit"],
         input="\n".join([*lines, "trio.lowlevel.in_trio_run()", "exit", ""]),
-        env={**os.environ, "IPYTHONDIR": str(tmp_path), "NO_COLOR": "1"},
+        env={**os.environ, **jupyter_settings(tmp_path), "NO_COLOR": "1"},
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -11,6 +11,7 @@ import click
 from trio_echo.text import safe
 
 from .connect import connect
+from .lab import lab
 from .screen import discard_output
 from .serve import serve
 from .signals import end_quietly_until_received
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    commands=[serve, connect, sockets],
+    commands=[serve, connect, sockets, lab],
     no_args_is_help=False,
     invoke_without_command=True,
 )

@@ -1,0 +1,186 @@
+"""`python -m trio_echo lab`, with a stand-in for JupyterLab and once with the real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from support import Process, jupyter_settings, lab_address
+
+import trio_echo
+from trio_echo.observe.notebooks import CLONED
+
+STAND_IN = """
+import json, os, signal, sys
+print(json.dumps(sys.argv[1:]), flush=True)
+if "--wait" in sys.argv:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(8))
+    try:
+        print(os.getpid(), flush=True)
+        signal.pause()
+    except KeyboardInterrupt:
+        sys.exit(7)
+sys.exit(3)
+"""
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell and its signals")
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """An environment in which JupyterLab is a program that says what it was started with."""
+    package = tmp_path / "stand_in" / "jupyterlab"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(STAND_IN, "utf-8")
+    # Without the current folder, which may be this clone.
+    return {"PYTHONPATH": str(package.parent), "PYTHONSAFEPATH": "1"}
+
+
+@pytest.fixture
+def installed(env: dict[str, str], tmp_path: Path) -> Path:
+    """The package as a wheel installs it, with two notebooks, in the environment; returns these."""
+    site = tmp_path / "site"
+    shutil.copytree(Path(trio_echo.__file__).parent, site / "trio_echo")
+    notebooks = site / "trio_echo" / "notebooks"
+    (notebooks / "recordings").mkdir(parents=True)
+    (notebooks / "02_two.ipynb").write_text("two", "utf-8")
+    (notebooks / "01_one.ipynb").write_text("one", "utf-8")
+    (notebooks / "recordings" / "echo.pcap").write_bytes(b"\xff")
+    env["PYTHONPATH"] += f"{os.pathsep}{site}"
+    return notebooks
+
+
+def started_with(process: Process) -> list[str]:
+    """Tell the words that the stand-in was started with."""
+    words: list[str] = json.loads(process.out.expect(r"^\[").string)
+    return words
+
+
+def within(folder: Path) -> tuple[str, ...]:
+    """Begin a command line that runs in a folder."""
+    return ("sh", "-c", 'cd "$0" && exec "$@"', str(folder))
+
+
+def test_in_a_clone_the_notebooks_are_opened_where_they_are(env: dict[str, str]) -> None:
+    with Process("lab", env=env) as process:
+        words = started_with(process)
+        assert process.wait() == 3  # the exit status is passed on
+    assert f"--ServerApp.root_dir={CLONED}" in words
+    assert process.err.text == f"notebooks: {CLONED}\n"
+    assert not (CLONED / ".trio_echo.json").exists()
+
+
+def test_in_a_clone_they_are_copied_where_a_folder_is_named(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    with Process("lab", str(tmp_path / "mine"), env=env) as process:
+        assert f"--ServerApp.root_dir={tmp_path / 'mine'}" in started_with(process)
+    assert (tmp_path / "mine").is_dir()
+    assert not list((tmp_path / "mine").glob("*.py"))
+    with Process("lab", f"{CLONED}{os.sep}", env=env) as process:
+        assert f"--ServerApp.root_dir={CLONED}" in started_with(process)
+    assert not (CLONED / ".trio_echo.json").exists()
+
+
+@posix
+def test_installed_from_a_wheel_they_are_copied_here(
+    env: dict[str, str], installed: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "trio_echo_notebooks"
+    with Process("lab", env=env, prefix=within(tmp_path)) as process:
+        words = started_with(process)
+    assert process.err.text == f"notebooks: {folder}\n"
+    assert f"--ServerApp.root_dir={folder}" in words
+    assert "--LabApp.default_url=/lab/tree/01_one.ipynb" in words
+    assert (folder / "01_one.ipynb").read_text("utf-8") == "one"
+    assert (folder / "recordings" / "echo.pcap").read_bytes() == b"\xff"
+
+    (folder / "01_one.ipynb").write_text("mine", "utf-8")
+    (installed / "01_one.ipynb").write_text("newer", "utf-8")
+    with Process("lab", env=env, prefix=within(tmp_path)) as process:
+        process.wait()
+    kept, opened = process.err.seen
+    assert kept.startswith("kept trio_echo_notebooks/01_one.ipynb, which you changed")
+    assert opened == f"notebooks: {folder}\n"
+    assert (folder / "01_one.ipynb").read_text("utf-8") == "mine"
+
+
+def test_options_reach_jupyterlab(env: dict[str, str], tmp_path: Path) -> None:
+    options = ("--no-browser", "--port", "1234", "--", "--ip=::1", "--debug")
+    for folder in ([], [str(tmp_path / "mine")]):
+        with Process("lab", *folder, *options, env=env) as process:
+            words = started_with(process)
+        assert words[-2:] == ["--ip=::1", "--debug"]
+        assert "--no-browser" in words
+        assert "--ServerApp.port=1234" in words
+    with Process("lab", env=env) as process:
+        words = started_with(process)
+    assert "--no-browser" not in words
+    assert not any("port" in word for word in words)
+
+
+def test_two_folders_are_a_wrong_command_line(env: dict[str, str]) -> None:
+    with Process("lab", "one", "two", env=env) as process:
+        assert process.wait() == 2
+    assert len(process.err.seen) == 1
+    assert "one folder only: two" in process.err.text
+
+
+def test_a_folder_that_cannot_be_is_one_line(
+    env: dict[str, str], installed: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with Process("lab", str(folder), env=env) as process:
+            assert process.wait() == 1
+        assert len(process.err.seen) == 1
+        assert process.err.text.startswith("trio-echo lab: ")
+        assert str(tmp_path / "file") in process.err.text
+
+
+@pytest.mark.parametrize("missing", ["jupyterlab", "matplotlib", "ipywidgets", "ipykernel"])
+def test_without_the_notebooks_extra_it_says_what_to_install(missing: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.modules[{missing!r}] = None")
+    with Process("lab", env={"PYTHONPATH": str(tmp_path)}) as process:
+        assert process.wait() == 1
+    assert process.err.seen == [
+        'trio-echo lab: install it with: python -m pip install "trio-echo[notebooks]"\n'
+    ]
+
+
+def test_without_any_notebooks_it_says_so(
+    env: dict[str, str], installed: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(installed)
+    with Process("lab", env=env) as process:
+        assert process.wait() == 1
+    assert process.err.seen == ["trio-echo lab: this installation has no notebooks\n"]
+
+
+@posix
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 7), ("SIGTERM", 8)])
+def test_jupyterlab_gets_the_signals_itself(env: dict[str, str], name: str, status: int) -> None:
+    with Process("lab", "--", "--wait", env=env) as process:
+        started_with(process)
+        assert process.out.expect(r"^\d+")[0] == str(process.popen.pid)
+        process.popen.send_signal(signal.Signals[name])
+        assert process.wait() == status
+
+
+@posix
+def test_the_real_jupyterlab_serves_its_page_and_ends_with_one_ctrl_c(tmp_path: Path) -> None:
+    folder = str(tmp_path / "mine")
+    env = jupyter_settings(tmp_path)
+    with Process("lab", folder, "--no-browser", "--port", "0", env=env) as process:
+        address = lab_address(process)
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(address) as page:
+            assert b"JupyterLab" in page.read()
+        assert process.stop() == 0
+    assert "Traceback" not in process.err.text

@@ -1,0 +1,107 @@
+"""`lab`: the notebooks, in JupyterLab."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from trio_echo.observe import notebooks
+from trio_echo.text import safe
+
+from .options import port
+
+_DEFAULT_FOLDER = "trio_echo_notebooks"
+_NEEDED = ("ipykernel", "ipywidgets", "jupyterlab", "matplotlib")  # the `notebooks` extra
+
+
+@click.command
+@click.argument("words", metavar="[FOLDER] [-- OPTION...]", nargs=-1)
+@click.option(
+    "--port",
+    metavar="P",
+    type=port,
+    help="Port of JupyterLab's page; 0 takes a free one.  [default: 8888 or the next free one]",
+)
+@click.option("--no-browser", is_flag=True, help="Only print the page's address.")
+def lab(*, words: tuple[str, ...], port: int | None, no_browser: bool) -> int:
+    """Open the notebooks in JupyterLab.
+
+    In a clone of the repository they are opened where they are. Otherwise, or if a FOLDER is
+    named, a copy is made there first (./trio_echo_notebooks unless named); what you change in it
+    stays yours when a later version is copied. OPTIONs go to JupyterLab: lab -- --ip=0.0.0.0
+    """
+    folder = None if not words or words[0].startswith("-") else Path(words[0])
+    options = words if folder is None else words[1:]
+    if options and not options[0].startswith("-"):
+        raise click.UsageError(f"one folder only: {options[0]}")
+    if any(importlib.util.find_spec(module) is None for module in _NEEDED):
+        return _fail('install it with: python -m pip install "trio-echo[notebooks]"')
+    try:
+        folder = _prepare(folder)
+    except OSError as exc:
+        return _fail(f"{exc.strerror}: {exc.filename}")
+    if folder is None:
+        return _fail("this installation has no notebooks")
+    click.echo(f"notebooks: {safe(str(folder))}", err=True)
+    return _run(
+        [sys.executable, "-m", "jupyterlab", *_settings(folder, port, no_browser), *options]
+    )
+
+
+def _prepare(folder: Path | None) -> Path | None:
+    """Return the folder to open, with a copy of the notebooks in it where one is wanted."""
+    if notebooks.INSTALLED.is_dir():
+        source, target = notebooks.INSTALLED, folder or Path(_DEFAULT_FOLDER)
+    elif notebooks.CLONED.is_dir():
+        source, target = notebooks.CLONED, folder or notebooks.CLONED
+    else:
+        return None
+    if target.resolve() != source.resolve():
+        for file in notebooks.copy(source, target):
+            click.echo(
+                f"kept {safe(str(file))}, which you changed: there is a newer version, "
+                "which you get when you rename yours",
+                err=True,
+            )
+    return target.resolve()
+
+
+def _settings(folder: Path, port: int | None, no_browser: bool) -> list[str]:
+    first = notebooks.first(folder)
+    settings = [
+        f"--ServerApp.root_dir={folder}",
+        f"--LabApp.default_url=/lab{f'/tree/{first}' if first else ''}",
+        "--ServerApp.answer_yes=True",  # one Ctrl-C ends it
+        # It asks nobody out there about versions and news.
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.news_url=None",
+    ]
+    if port is not None:
+        settings.append(f"--ServerApp.port={port}")
+    if no_browser:
+        settings.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        # In a container, most likely; Jupyter would refuse, and its page asks for a token anyway.
+        settings.append("--allow-root")
+    return settings
+
+
+def _run(command: list[str]) -> int:
+    """Become the command, so that its signals and its exit status are its own."""
+    if sys.platform == "win32":
+        # There, a process cannot become another one; the console's Ctrl-C reaches both.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return subprocess.call(command)  # noqa: S603  this interpreter, no shell
+    sys.stdout.flush()
+    return os.execv(command[0], command)  # noqa: S606  this interpreter, no shell
+
+
+def _fail(message: str) -> int:
+    click.echo(f"trio-echo lab: {safe(message)}", err=True)
+    return 1

@@ -1,0 +1,92 @@
+"""Where the notebooks are, and how a student gets a copy of them to work in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PACKAGE = Path(__file__).parents[1]
+INSTALLED = _PACKAGE / "notebooks"
+"""Where a wheel puts them; a person's own files do not belong there."""
+CLONED = _PACKAGE.with_name("notebooks")
+"""Where they are in a clone of the repository, which `pip install -e` uses as it is."""
+
+# Remembers what was copied, so that a later version can tell what was changed since.
+_RECORD = ".trio_echo.json"
+
+
+def copy(source: Path, target: Path) -> list[Path]:
+    """Bring a folder of notebooks up to date, and never overwrite what a person changed.
+
+    A file that is missing, or that is still as it was copied, becomes the one of `source`; so a
+    file that was deleted or renamed is there again, as new. Scripts and hidden files stay behind.
+
+    Args:
+        source: `INSTALLED` or `CLONED`.
+        target: made if it does not exist.
+
+    Returns:
+        The files of `target` that were changed there and are kept, where `source` has a newer
+        version than the one they were copied from.
+
+    Raises:
+        OSError: a file cannot be read or written; those before it are copied.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    record = _read(target / _RECORD)
+    kept = []
+    try:
+        for name in _files(source):
+            data = (source / name).read_bytes()
+            there = target / name
+            copied = record.get(name.as_posix())
+            present = _digest(there.read_bytes()) if there.exists() else None
+            if present not in (None, copied, _digest(data)):
+                if copied != _digest(data):
+                    kept.append(there)
+                continue
+            if present != _digest(data):
+                _write(there, data)
+            record[name.as_posix()] = _digest(data)
+    finally:
+        _write(target / _RECORD, json.dumps(record, indent=1).encode())
+    return kept
+
+
+def first(folder: Path) -> str | None:
+    """Name the notebook to begin with, if there is any."""
+    return min((file.name for file in folder.glob("*.ipynb")), default=None)
+
+
+def _files(source: Path) -> Iterator[Path]:
+    for file in sorted(source.rglob("*")):
+        name = file.relative_to(source)
+        hidden = any(part.startswith((".", "__")) for part in name.parts)
+        if file.is_file() and file.suffix != ".py" and not hidden:
+            yield name
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _read(record: Path) -> dict[str, str]:
+    """Read the record; without a good one, what differs counts as changed by a person."""
+    try:
+        copied = json.loads(record.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return copied if isinstance(copied, dict) else {}
+
+
+def _write(file: Path, data: bytes) -> None:
+    """Write a file as a whole: half a notebook would count as changed."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.part")
+    part.write_bytes(data)
+    part.replace(file)
