@@ -1,0 +1,215 @@
+"""The notebooks as a student meets them: in JupyterLab, in a browser.
+
+Set TRIO_ECHO_SCREENSHOTS to a folder to get a picture of each page.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from textwrap import dedent
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import execute
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from support import Process, jupyter_settings, lab_address
+
+from trio_echo.observe import notebooks
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Locator, Page
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+SAMPLE = "sample.ipynb"
+"""A notebook of this test's own, which has what the others have."""
+SAMPLE_CELLS = (
+    "%load_ext trio_echo",
+    """
+    import ipywidgets
+    import trio
+    import trio_echo
+    from IPython.display import display
+    from trio_echo.observe.canvas import BLUE, Picture
+
+    def draw(count):
+        picture = Picture(4, 2, f"{count} bars")
+        axes = picture.figure.add_subplot()
+        axes.bar(range(count), range(1, count + 1), color=BLUE)
+        return picture
+
+    server = trio_echo.BackgroundServer()
+    server.start()
+    draw(3)
+    """,
+    """
+    async def echoed(count):
+        async with await trio_echo.connect(*server.addresses[0]) as client:
+            return len(await client.echo(bytes(count)))
+
+    def changed(change):
+        shown.update(draw(trio.run(echoed, change.new)))
+
+    slider = ipywidgets.IntSlider(4, 1, 9)
+    slider.observe(changed, "value")
+    display(slider)
+    shown = display(draw(await echoed(4)), display_id=True)
+    """,
+    "slider.max",
+)
+# In the page's JavaScript: whether the kernel of the notebook that is open has nothing to do.
+IDLE = """() => {
+    const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
+    return kernel?.connectionStatus == "connected" && kernel.status == "idle";
+}"""
+IMAGES = ".jp-OutputArea-output img"
+SOURCES = "images => images.map(image => image.src)"
+CHANGED = f"""([panel, before]) => {{
+    const now = ({SOURCES})([...panel.querySelectorAll("{IMAGES}")]);
+    return now.length == before.length && now.join() != before.join();
+}}"""
+# How many colours an image has once it is painted:
+COLOURS = """async image => {
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    canvas.width = image.naturalWidth;
+    canvas.height = image.naturalHeight;
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0);
+    const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+    return new Set(new Uint32Array(pixels.buffer)).size;
+}"""
+
+
+def chromium() -> str | None:
+    """Find the browser: the system's, or the one that `playwright install` fetched."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    with playwright.sync_playwright() as driver:
+        path = driver.chromium.executable_path
+    return path if Path(path).exists() else None
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium()
+    if path is None:
+        pytest.skip("there is no Chromium here")
+    options = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    options += ["--disable-background-networking", "--disable-component-update"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--no-sandbox")  # it has none for root
+    with (
+        playwright.sync_playwright() as driver,
+        driver.chromium.launch(executable_path=path, args=options) as browser,
+    ):
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """JupyterLab on a copy of all notebooks, without their outputs."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    notebooks.copy(notebooks.CLONED, folder)
+    for path in folder.glob("*.ipynb"):
+        notebook = execute.read(path)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.update(outputs=[], execution_count=None)
+        execute.write(notebook, path)
+    cells = [new_code_cell(dedent(cell).strip()) for cell in SAMPLE_CELLS]
+    sample = new_notebook(cells=[new_markdown_cell("# A sample"), *cells])
+    execute.write(execute.tidied(sample), folder / SAMPLE)
+
+    settings = tmp_path_factory.mktemp("settings")
+    tracker = (
+        settings / "lab" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+    )
+    tracker.parent.mkdir(parents=True)
+    # All cells are in the page, also those that are not on the screen.
+    tracker.write_text(json.dumps({"windowingMode": "none"}), "utf-8")
+    env = {
+        **jupyter_settings(settings),
+        "JUPYTERLAB_SETTINGS_DIR": str(settings / "lab"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(settings / "workspaces"),
+    }
+    options = ("--no-browser", "--port", "0", "--", "--expose-app-in-browser")
+    with Process("lab", str(folder), *options, env=env) as lab:
+        yield lab_address(lab)
+        assert lab.stop() == 0
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that stays on this machine."""
+    with browser.new_page(viewport={"width": 1400, "height": 1000}) as page:
+        page.set_default_timeout(execute.TIMEOUT * 1000)
+        hosts: set[str | None] = set()
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+        yield page
+    assert hosts <= {"127.0.0.1", None}
+
+
+@pytest.mark.parametrize("name", [SAMPLE, *(path.name for path in execute.committed())])
+def test_a_notebook_runs_draws_and_answers_its_widgets(address: str, page: Page, name: str) -> None:
+    page.goto(urlsplit(address)._replace(path=f"/lab/tree/{name}").geturl())
+    try:
+        page.wait_for_function(IDLE)
+        page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.wait_for_function(IDLE)
+        panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+        check(panel)
+        move_sliders(panel)
+    finally:
+        screenshot(page, name)
+
+
+def check(panel: Locator) -> None:
+    """Everything was executed without an error, and every picture is painted."""
+    errors = panel.locator(
+        '[data-mime-type="application/vnd.jupyter.stderr"],'
+        '[data-mime-type="application/vnd.jupyter.error"]'
+    )
+    playwright.expect(errors).to_have_count(0)
+    playwright.expect(panel.get_by_text("Error displaying widget")).to_have_count(0)
+    counts = panel.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+    assert counts == [f"[{number}]:" for number in range(1, len(counts) + 1)]
+    check_images(panel)
+
+
+def check_images(panel: Locator) -> None:
+    for image in panel.locator(IMAGES).all():
+        image.scroll_into_view_if_needed()
+        assert image.evaluate("image => image.clientWidth") > 0
+        assert image.evaluate(COLOURS) > 4
+
+
+def move_sliders(panel: Locator) -> None:
+    """A slider that is moved changes a picture, for one that is painted too."""
+    images = panel.locator(IMAGES)
+    for handle in panel.locator(".widget-slider .noUi-handle").all():
+        before = images.evaluate_all(SOURCES)
+        value = handle.get_attribute("aria-valuenow")
+        handle.press("ArrowRight")
+        if handle.get_attribute("aria-valuenow") == value:  # it was at its end
+            handle.press("ArrowLeft")
+        panel.page.wait_for_function(CHANGED, arg=[panel.element_handle(), before])
+        check_images(panel)
+
+
+def screenshot(page: Page, name: str) -> None:
+    if folder := os.environ.get("TRIO_ECHO_SCREENSHOTS"):
+        heights = page.locator(".jp-WindowedPanel-outer").evaluate_all(
+            "all => all.map(one => one.scrollHeight)"
+        )
+        page.set_viewport_size({"width": 1400, "height": max([800, *heights]) + 200})
+        page.screenshot(path=Path(folder) / f"{Path(name).stem}.png")
