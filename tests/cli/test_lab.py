@@ -14,7 +14,7 @@ import pytest
 from support import Process, jupyter_settings, lab_address
 
 import trio_echo
-from trio_echo.observe.notebooks import CLONED
+from trio_echo.observe.copies import CLONED
 
 STAND_IN = """
 import json, os, signal, sys

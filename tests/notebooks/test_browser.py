@@ -18,7 +18,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from support import Process, jupyter_settings, lab_address
 
-from trio_echo.observe import notebooks
+from trio_echo.observe import copies
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -119,7 +119,7 @@ def browser() -> Iterator[Browser]:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """JupyterLab on a copy of all notebooks, without their outputs."""
     folder = tmp_path_factory.mktemp("notebooks")
-    notebooks.copy(notebooks.CLONED, folder)
+    copies.update(copies.CLONED, folder)
     for path in folder.glob("*.ipynb"):
         notebook = execute.read(path)
         for cell in notebook.cells:
@@ -131,12 +131,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     execute.write(execute.tidied(sample), folder / SAMPLE)
 
     settings = tmp_path_factory.mktemp("settings")
-    tracker = (
-        settings / "lab" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
-    )
-    tracker.parent.mkdir(parents=True)
-    # All cells are in the page, also those that are not on the screen.
-    tracker.write_text(json.dumps({"windowingMode": "none"}), "utf-8")
+    for plugin, setting in (
+        ("notebook-extension/tracker", {"windowingMode": "none"}),  # off-screen cells are there too
+        ("apputils-extension/notification", {"fetchNews": "false"}),  # it asks no question
+    ):
+        file = settings / "lab" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(setting), "utf-8")
     env = {
         **jupyter_settings(settings),
         "JUPYTERLAB_SETTINGS_DIR": str(settings / "lab"),
@@ -161,7 +162,9 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.mark.parametrize("name", [SAMPLE, *(path.name for path in execute.committed())])
 def test_a_notebook_runs_draws_and_answers_its_widgets(address: str, page: Page, name: str) -> None:
-    page.goto(urlsplit(address)._replace(path=f"/lab/tree/{name}").geturl())
+    # Without `reset`, the notebooks of earlier tests are open as well.
+    parts = urlsplit(address)
+    page.goto(parts._replace(path=f"/lab/tree/{name}", query=f"{parts.query}&reset").geturl())
     try:
         page.wait_for_function(IDLE)
         page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
@@ -208,8 +211,8 @@ def move_sliders(panel: Locator) -> None:
 
 def screenshot(page: Page, name: str) -> None:
     if folder := os.environ.get("TRIO_ECHO_SCREENSHOTS"):
-        heights = page.locator(".jp-WindowedPanel-outer").evaluate_all(
-            "all => all.map(one => one.scrollHeight)"
-        )
+        panels = page.locator(".jp-WindowedPanel-outer")
+        heights = panels.evaluate_all("all => all.map(one => one.scrollHeight)")
         page.set_viewport_size({"width": 1400, "height": max([800, *heights]) + 200})
+        panels.evaluate_all("all => all.forEach(one => one.scrollTo(0, 0))")
         page.screenshot(path=Path(folder) / f"{Path(name).stem}.png")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from trio_echo.observe import notebooks
+from trio_echo.observe import copies
 from trio_echo.text import safe
 
 from .options import port
@@ -56,14 +56,14 @@ def lab(*, words: tuple[str, ...], port: int | None, no_browser: bool) -> int:
 
 def _prepare(folder: Path | None) -> Path | None:
     """Return the folder to open, with a copy of the notebooks in it where one is wanted."""
-    if notebooks.INSTALLED.is_dir():
-        source, target = notebooks.INSTALLED, folder or Path(_DEFAULT_FOLDER)
-    elif notebooks.CLONED.is_dir():
-        source, target = notebooks.CLONED, folder or notebooks.CLONED
+    if copies.INSTALLED.is_dir():
+        source, target = copies.INSTALLED, folder or Path(_DEFAULT_FOLDER)
+    elif copies.CLONED.is_dir():
+        source, target = copies.CLONED, folder or copies.CLONED
     else:
         return None
     if target.resolve() != source.resolve():
-        for file in notebooks.copy(source, target):
+        for file in copies.update(source, target):
             click.echo(
                 f"kept {safe(str(file))}, which you changed: there is a newer version, "
                 "which you get when you rename yours",
@@ -73,14 +73,11 @@ def _prepare(folder: Path | None) -> Path | None:
 
 
 def _settings(folder: Path, port: int | None, no_browser: bool) -> list[str]:
-    first = notebooks.first(folder)
+    first = copies.first(folder)
     settings = [
         f"--ServerApp.root_dir={folder}",
         f"--LabApp.default_url=/lab{f'/tree/{first}' if first else ''}",
         "--ServerApp.answer_yes=True",  # one Ctrl-C ends it
-        # It asks nobody out there about versions and news.
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        "--LabApp.news_url=None",
     ]
     if port is not None:
         settings.append(f"--ServerApp.port={port}")

@@ -20,7 +20,7 @@ CLONED = _PACKAGE.with_name("notebooks")
 _RECORD = ".trio_echo.json"
 
 
-def copy(source: Path, target: Path) -> list[Path]:
+def update(source: Path, target: Path) -> list[Path]:
     """Bring a folder of notebooks up to date, and never overwrite what a person changed.
 
     A file that is missing, or that is still as it was copied, becomes the one of `source`; so a

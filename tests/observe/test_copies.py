@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from trio_echo.observe import notebooks
+from trio_echo.observe import copies
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture
 def target(tmp_path: Path, source: Path) -> Path:
     target = tmp_path / "somewhere" / "target"
-    assert notebooks.copy(source, target) == []
+    assert copies.update(source, target) == []
     return target
 
 
@@ -47,7 +47,7 @@ def test_everything_is_copied_but_scripts_and_hidden_files(source: Path, tmp_pat
     for name in ("execute.py", ".hidden", ".ipynb_checkpoints/a.ipynb", "__pycache__/execute.pyc"):
         (source / name).parent.mkdir(exist_ok=True)
         (source / name).write_text("", "utf-8")
-    notebooks.copy(source, tmp_path / "target")
+    copies.update(source, tmp_path / "target")
     expected = {"a.ipynb": "a 1", "b.ipynb": "b 1", "recordings/echo.ipynb": "echo 1"}
     assert texts(tmp_path / "target") == expected
 
@@ -55,7 +55,7 @@ def test_everything_is_copied_but_scripts_and_hidden_files(source: Path, tmp_pat
 def test_an_unchanged_copy_follows_a_new_version(source: Path, target: Path) -> None:
     fill(source, a="a 2", c="c 2", recordings__echo="echo 2")
     for _ in range(2):
-        assert notebooks.copy(source, target) == []
+        assert copies.update(source, target) == []
         assert texts(target) == texts(source)
 
 
@@ -63,10 +63,10 @@ def test_a_changed_file_is_kept_and_named_once_there_is_a_newer_version(
     source: Path, target: Path
 ) -> None:
     fill(target, a="mine")
-    assert notebooks.copy(source, target) == []
+    assert copies.update(source, target) == []
     fill(source, a="a 2", b="b 2")
     for _ in range(2):
-        assert notebooks.copy(source, target) == [target / "a.ipynb"]
+        assert copies.update(source, target) == [target / "a.ipynb"]
         assert texts(target) == {**texts(source), "a.ipynb": "mine"}
 
 
@@ -76,16 +76,16 @@ def test_a_changed_file_that_is_renamed_makes_room_for_the_newer_version(
     fill(target, a="mine")
     fill(source, a="a 2")
     (target / "a.ipynb").rename(target / "mine.ipynb")
-    assert notebooks.copy(source, target) == []
+    assert copies.update(source, target) == []
     assert texts(target) == {**texts(source), "mine.ipynb": "mine"}
     fill(source, a="a 3")
-    assert notebooks.copy(source, target) == []
+    assert copies.update(source, target) == []
     assert texts(target) == {**texts(source), "mine.ipynb": "mine"}
 
 
 def test_a_file_that_was_there_before_the_first_copy_is_kept(source: Path, tmp_path: Path) -> None:
     fill(tmp_path / "target", a="mine", other="mine too", b="b 1")
-    kept = notebooks.copy(source, tmp_path / "target")
+    kept = copies.update(source, tmp_path / "target")
     assert kept == [tmp_path / "target" / "a.ipynb"]
     assert texts(tmp_path / "target") == {
         **texts(source),
@@ -100,7 +100,7 @@ def test_with_a_spoilt_record_nothing_is_overwritten(
 ) -> None:
     (target / ".trio_echo.json").write_bytes(record.encode("utf-8", "surrogateescape"))
     fill(source, a="a 2")
-    assert notebooks.copy(source, target) == [target / "a.ipynb"]
+    assert copies.update(source, target) == [target / "a.ipynb"]
     assert texts(target) == {**texts(source), "a.ipynb": "a 1"}
 
 
@@ -109,13 +109,13 @@ def test_after_a_failure_what_was_copied_counts_as_copied(source: Path, target: 
     (target / "b.ipynb").unlink()
     (target / "b.ipynb").mkdir()
     with pytest.raises(OSError, match=r"b\.ipynb"):
-        notebooks.copy(source, target)
+        copies.update(source, target)
     (target / "b.ipynb").rmdir()
     fill(source, a="a 3")
-    assert notebooks.copy(source, target) == []
+    assert copies.update(source, target) == []
     assert texts(target) == texts(source)
 
 
 def test_the_first_notebook_is_the_one_to_begin_with(source: Path, tmp_path: Path) -> None:
-    assert notebooks.first(source) == "a.ipynb"
-    assert notebooks.first(tmp_path) is None
+    assert copies.first(source) == "a.ipynb"
+    assert copies.first(tmp_path) is None

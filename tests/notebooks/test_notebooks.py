@@ -1,0 +1,141 @@
+"""The notebooks as they are committed, and as they come out of a fresh kernel."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import execute
+import matplotlib.image
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+PATHS = [pytest.param(path, id=path.stem) for path in execute.committed()]
+# A path that only one machine has: a home, a temporary folder, a drive of Windows, this clone.
+MACHINE = re.compile(r"(?<![\w.])/(?:home|root|tmp|Users|var/folders)/\w|\b[A-Z]:\\\w")
+
+
+@pytest.fixture(params=PATHS)
+def path(request: pytest.FixtureRequest) -> Path:
+    return Path(request.param)
+
+
+@pytest.fixture
+def notebook(path: Path) -> NotebookNode:
+    return execute.read(path)
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook: NotebookNode) -> str:
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def test_its_cells_were_executed_in_order(notebook: NotebookNode) -> None:
+    cells = code_cells(notebook)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+
+
+def test_nothing_in_it_failed(notebook: NotebookNode) -> None:
+    for output in execute.outputs(notebook):
+        assert output.output_type != "error"
+        assert output.get("name") != "stderr"
+
+
+def test_it_is_in_the_form_that_execute_writes(path: Path, tmp_path: Path) -> None:
+    again = tmp_path / path.name
+    execute.write(execute.tidied(execute.read(path)), again)
+    assert again.read_text("utf-8") == path.read_text("utf-8")
+
+
+def test_each_cell_has_an_id_of_its_own(notebook: NotebookNode) -> None:
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+
+
+def test_it_names_no_path_of_one_machine(path: Path, notebook: NotebookNode) -> None:
+    texts = [cell.source for cell in notebook.cells]
+    for output in execute.outputs(notebook):
+        texts.append(output.get("text", ""))
+        texts += [text for text in output.get("data", {}).values() if isinstance(text, str)]
+    # Pictures are no text; their base64 would hold anything.
+    words = [text for text in texts if not re.fullmatch(r"[A-Za-z0-9+/=\s]{1000,}", text)]
+    assert not [found[0] for text in words for found in MACHINE.finditer(text)]
+
+
+def test_no_picture_in_it_is_blank(notebook: NotebookNode) -> None:
+    for output in execute.outputs(notebook):
+        if data := output.get("data", {}).get("image/png"):
+            pixels = matplotlib.image.imread(io.BytesIO(base64.b64decode(data)))
+            colours = np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)
+            assert len(colours) > 4
+            assert output.data["text/plain"].startswith("<picture: ")  # what it shows, in words
+
+
+def test_it_asks_for_a_prediction_and_hides_the_answer(notebook: NotebookNode) -> None:
+    text = prose(notebook)
+    assert re.search(r"predict", text, re.IGNORECASE)
+    assert re.search(r"<details>\s*<summary>.+?</summary>.+?</details>", text, re.DOTALL)
+    assert text.count("<details>") == text.count("</details>")
+
+
+def test_it_has_an_exercise_with_a_check(notebook: NotebookNode) -> None:
+    assert re.search(r"exercise", prose(notebook), re.IGNORECASE)
+    checks = [cell for cell in code_cells(notebook) if "check" in cell.metadata.get("tags", [])]
+    assert checks
+    assert all("assert" in cell.source or "check(" in cell.source for cell in checks)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_executing_it_again_gives_outputs_of_the_same_kinds(path: Path, tmp_path: Path) -> None:
+    shutil.copytree(path.parent, tmp_path / "notebooks")
+    again = execute.execute(tmp_path / "notebooks" / path.name)
+    assert execute.kinds(again) == execute.kinds(execute.read(path))
+
+
+NOBODY = 65534
+WITHOUT_CAPABILITIES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("user", "prefix"),
+    [
+        pytest.param(0, WITHOUT_CAPABILITIES, id="root-without-capabilities"),
+        pytest.param(
+            NOBODY,
+            (*WITHOUT_CAPABILITIES, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+            id="nobody",
+        ),
+    ],
+)
+def test_it_needs_no_privilege(path: Path, user: int, prefix: tuple[str, ...]) -> None:
+    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can shed its privileges, with setpriv")
+    # Unlike `tmp_path`, it lets others in.
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home) / "notebooks"
+        shutil.copytree(path.parent, folder)
+        for one in (Path(home), *Path(home).rglob("*")):
+            os.chown(one, user, user)
+        env = {"PATH": os.environ["PATH"], "HOME": home, "TMPDIR": home}
+        command = [*prefix, sys.executable]
+        probe = "import subprocess, sys, trio_echo; subprocess.run([sys.executable, '--version'])"
+        if subprocess.run([*command, "-c", probe], env=env, capture_output=True).returncode != 0:
+            pytest.skip("others may not run this Python or read this clone")
+        subprocess.run([*command, execute.__file__, folder / path.name], env=env, check=True)
