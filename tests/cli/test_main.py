@@ -20,7 +20,7 @@ def test_without_a_command_it_helps() -> None:
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_help_is_no_error(option: str) -> None:
-    for command in ([], ["serve"], ["connect"]):
+    for command in ([], ["serve"], ["connect"], ["lab"]):
         with Process(*command, option) as process:
             assert process.wait() == 0
             assert "Options:" in process.out.text
