@@ -290,8 +290,9 @@ sys.stdin.read()
         assert row.backlog == 9
 
 
-@on_linux
 def test_listeners_that_share_an_endpoint_are_told_apart(sockets: Sockets) -> None:
+    if sys.platform != "linux":
+        pytest.skip("queues are told on Linux only")
     first = sockets.fresh()
     first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     first.bind((sockets.host, 0))

@@ -95,7 +95,7 @@ async with trio.open_nursery() as mine:
 display(snapshot, tree.draw(snapshot))"""
     new_cell = nbformat.v4.new_code_cell
     cells = [new_cell(one) for one in ("%autoawait trio", code)]  # type: ignore[no-untyped-call]
-    notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
+    notebook = nbformat.v4.new_notebook(cells=cells)
     nbclient.NotebookClient(notebook, timeout=30).execute()
     text, picture = (output["data"] for output in notebook.cells[1].outputs)
     assert "nursery mine\n    └── the child ── sleep_forever" in text["text/html"]
