@@ -1,0 +1,77 @@
+"""Record the captures that the notebooks show where packets cannot be captured.
+
+    python notebooks/record.py
+
+It needs Linux and CAP_NET_RAW, and it listens on the lecture's port, 9000.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trio
+
+from trio_echo import SocketCallError, connect, serve
+from trio_echo.addresses import DEFAULT_PORT
+from trio_echo.errors import ungrouped
+from trio_echo.observe import packets
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+RECORDINGS = Path(__file__).parent / "recordings"
+
+
+async def echo(host: str) -> None:
+    """Send one message, receive its echo, close."""
+    async with await connect(host, DEFAULT_PORT) as client:
+        await client.echo(b"hello")
+
+
+async def reset(host: str) -> None:
+    """Close before the echo was read: the kernel sends RST instead of FIN."""
+    stream = await trio.open_tcp_stream(host, DEFAULT_PORT)
+    await stream.send_all(b"hello")
+    await trio.lowlevel.wait_readable(stream.socket)
+    await stream.aclose()
+
+
+async def refused(host: str) -> None:
+    """Connect to a port on which nobody listens."""
+    with socket.socket() as holder:
+        holder.bind((host, DEFAULT_PORT))
+        try:
+            await connect(host, DEFAULT_PORT)
+        except SocketCallError:
+            return
+        raise AssertionError(f"somebody listens on {host}:{DEFAULT_PORT}")
+
+
+async def record(folder: Path) -> None:
+    """Write all captures into a folder."""
+
+    async def save(name: str, talk: Callable[[str], Awaitable[None]], host: str) -> None:
+        async with packets.capture(DEFAULT_PORT) as capture:
+            await talk(host)
+            trace = await capture.connection()
+        trace.save(folder / name)
+        sys.stdout.write(f"{name}: {trace.title}\n")
+
+    with ungrouped(SocketCallError):
+        await save("refused.pcap", refused, "127.0.0.1")
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve, DEFAULT_PORT)
+            await save("echo-ipv4.pcap", echo, "127.0.0.1")
+            await save("echo-ipv6.pcap", echo, "::1")
+            await save("reset.pcap", reset, "127.0.0.1")
+            nursery.cancel_scope.cancel()
+
+
+if __name__ == "__main__":
+    try:
+        trio.run(record, RECORDINGS)
+    except SocketCallError as exc:
+        sys.exit(str(exc))

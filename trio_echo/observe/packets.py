@@ -1,0 +1,305 @@
+"""The segments of a TCP connection on loopback, as they happen. It needs Linux and CAP_NET_RAW.
+
+    async with packets.capture(port) as capture:  # the server's port; before the client connects
+        …                                         # connect, talk, close
+        trace = await capture.connection()
+
+No timer decides the end of a capture: a connection has ended when both sides' FINs are
+acknowledged, or at the first RST. What the kernel hands over is packet(7): each frame that arrives
+on `lo`, with its link-layer header. Of a large send that is one segment larger than the MSS:
+loopback leaves the cutting to a network card that is not there (GSO). A `Trace` is shown as a
+table; `ladder` draws it.
+"""
+
+from __future__ import annotations
+
+import array
+import errno
+import socket
+import struct
+import sys
+from collections import deque
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+from ..addresses import Endpoint, check_endpoint
+from ..errors import SocketCallError
+from .pcap import CaptureError, Frame
+from .trace import Segment, Trace
+from .wire import Flags, Header, parse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+__all__ = [
+    "Capture",
+    "CaptureError",
+    "Flags",
+    "Segment",
+    "Trace",
+    "capture",
+    "observe",
+    "why_not",
+]
+
+# Linux's numbers, which Python lacks: asm-generic/socket.h, linux/if_packet.h and if_ether.h.
+_SO_ATTACH_FILTER, _SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 26, 33, 35
+_SOL_PACKET, _PACKET_STATISTICS = 263, 6
+_ETH_P_ALL = 3
+
+_INTERFACE = "lo"
+# Room for what arrives while the event loop is busy; without CAP_NET_ADMIN the kernel gives less.
+_BUFFER = 64 * 1024 * 1024
+# Larger than any frame, and room for a timestamp beside it.
+_LARGEST, _ANCILLARY = 256 * 1024, 64
+
+
+class Capture:
+    """What was seen of a port since the capture began. `capture` makes it.
+
+    The methods wait, each for its own event, and raise:
+
+    - `SocketCallError` of `recvmsg()`, when the capture failed: also when the kernel had to drop
+      packets, since an end among them would be waited for in vain;
+    - `trio.ClosedResourceError`, when the capture was left.
+    """
+
+    def __init__(self, sock: trio.socket.SocketType) -> None:
+        self._socket = sock
+        self._live: dict[frozenset[Endpoint], _Connection] = {}
+        self._newest: _Connection | None = None
+        self._ended: deque[_Connection] = deque()
+        self._waiting = trio.lowlevel.ParkingLot()
+        self._failure: Exception | None = None
+
+    async def connection(self) -> Trace:
+        """Wait until a connection has ended; of several, each call returns the next to end.
+
+        It has ended when both sides' FINs are acknowledged, or with an RST: also the one that
+        refuses a client.
+        """
+        await trio.lowlevel.checkpoint()
+        while not self._ended:
+            await self._change()
+        return self._ended.popleft().trace()
+
+    async def until(self, enough: Callable[[Trace], bool]) -> Trace:
+        """Wait until what was seen of the connection that began last is enough, or all of it."""
+        await trio.lowlevel.checkpoint()
+        while True:
+            if self._newest is not None:
+                trace = self._newest.trace()
+                if self._newest.ended or enough(trace):
+                    return trace
+            await self._change()
+
+    async def handshake(self) -> Trace:
+        """Wait until the connection that began last is established (SYN, SYN+ACK, ACK) or refused.
+
+        What was seen after that is there as well.
+        """
+        return await self.until(
+            lambda trace: any(Flags.SYN not in one.flags for one in trace.segments)
+        )
+
+    async def _change(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        await self._waiting.park()
+
+    def end(self, reason: Exception) -> None:
+        """Let those who wait, now and later, fail with this."""
+        self._failure = self._failure or reason
+        self._waiting.unpark_all()
+
+    async def run(self) -> None:
+        """Read packets until cancelled; `capture` runs it."""
+        if sys.platform != "linux":
+            raise NotImplementedError
+        dropped = 0
+        try:
+            while not dropped:
+                data, ancillary, _, _ = await self._socket.recvmsg(_LARGEST, _ANCILLARY)
+                for _, _, stamp in ancillary:
+                    seconds, nanoseconds = struct.unpack("ll", stamp)
+                    self._take(Frame(seconds * 1_000_000_000 + nanoseconds, data))
+                counts = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+                _, dropped = struct.unpack("II", counts)
+        except OSError as exc:
+            self.end(SocketCallError("recvmsg()", exc, _INTERFACE))
+        else:
+            words = f"the kernel dropped {dropped} packets: there were too many at once"
+            self.end(SocketCallError("recvmsg()", OSError(errno.ENOBUFS, words), _INTERFACE))
+
+    def _take(self, frame: Frame) -> None:
+        header = parse(frame.data)
+        if header is None:
+            return
+        ends = frozenset({header.source, header.destination})
+        if header.opens and ends not in self._live:
+            self._live[ends] = self._newest = _Connection()
+        connection = self._live.get(ends)
+        if connection is None:
+            return  # it began before the capture, or it is the tail of one that has ended
+        connection.add(frame, header)
+        if connection.ended:
+            self._ended.append(self._live.pop(ends))
+        self._waiting.unpark_all()
+
+
+class _Connection:
+    """The frames of one connection, and how far it is from its end."""
+
+    def __init__(self) -> None:
+        self._frames: list[Frame] = []
+        self._after_fin: dict[Endpoint, int] = {}
+        self._finished: set[Endpoint] = set()
+        self.ended = False
+
+    def add(self, frame: Frame, header: Header) -> None:
+        self._frames.append(frame)
+        if Flags.FIN in header.flags:
+            after = header.sequence + len(header.payload) + header.flags.numbers
+            self._after_fin[header.source] = after % 2**32
+        acknowledged = header.acknowledgement == self._after_fin.get(header.destination)
+        if Flags.ACK in header.flags and acknowledged:
+            self._finished.add(header.destination)
+        self.ended = Flags.RST in header.flags or len(self._finished) == 2
+
+    def trace(self) -> Trace:
+        return Trace(self._frames)
+
+
+@asynccontextmanager
+async def capture(port: int) -> AsyncIterator[Capture]:
+    """Capture the TCP segments on loopback, to and from a port, until the block is left.
+
+    A connection is seen whole if its client connects within the block. Everything is kept in
+    memory.
+
+    Args:
+        port: of the server.
+
+    Raises:
+        AddressError: this is no port number.
+        SocketCallError: of `socket()`: it is not permitted, or this is not Linux.
+    """
+    check_endpoint(_INTERFACE, port)
+    error: Exception | None = None
+    with trio.socket.from_stdlib_socket(_open(port)) as sock:
+        seen = Capture(sock)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(seen.run)
+            try:
+                yield seen
+            except Exception as exc:  # noqa: BLE001  raised below; in here it becomes a group
+                error = exc
+            seen.end(trio.ClosedResourceError("the capture was left"))
+            nursery.cancel_scope.cancel()
+    if error is not None:
+        raise error
+
+
+async def observe(
+    port: int, talk: Callable[[], Awaitable[object]], *, recording: str | Path
+) -> Trace:
+    """Let two programs talk, and return the segments: live if that is permitted, else recorded.
+
+    Args:
+        port: of the server.
+        talk: connects to it, and ends the connection; it runs in either case.
+        recording: a capture file, to load where nothing can be captured.
+
+    Raises:
+        CaptureError: the recording is needed and is no capture.
+        OSError: the recording is needed and cannot be read.
+        SocketCallError: of `recvmsg()`: the capture failed.
+    """
+    if why_not() is not None:
+        await talk()
+        return Trace.load(recording)
+    async with capture(port) as seen:
+        await talk()
+        return await seen.connection()
+
+
+def why_not() -> str | None:
+    """Tell in words why packets cannot be captured here; `None` if they can."""
+    try:
+        _open(0).close()
+    except SocketCallError as exc:
+        return str(exc)
+    return None
+
+
+def _open(port: int) -> socket.socket:
+    """Open a packet socket that gets only what arrives on loopback, from or to this port."""
+    if sys.platform != "linux":
+        words = "packets can be captured on Linux only"
+        raise SocketCallError("socket()", OSError(errno.EAFNOSUPPORT, words))
+    try:
+        # With protocol 0 nothing arrives before bind(), so that nothing passes by the filter.
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    except PermissionError as exc:
+        words = "capturing packets needs root or CAP_NET_RAW"
+        raise SocketCallError("socket()", OSError(exc.errno, words)) from exc
+    except OSError as exc:
+        raise SocketCallError("socket()", exc) from exc
+    try:
+        program = array.array("B", _filter(port))
+        address, size = program.buffer_info()
+        fprog = struct.pack("HP", size // struct.calcsize(_INSTRUCTION), address)
+        sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
+        except PermissionError:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        sock.bind((_INTERFACE, _ETH_P_ALL))
+    except OSError as exc:
+        sock.close()
+        raise SocketCallError("bind()", exc, _INTERFACE) from exc
+    return sock
+
+
+_INSTRUCTION = "HBBI"
+
+
+def _filter(port: int) -> bytes:
+    """Write the filter as classic BPF (the kernel's Documentation/networking/filter.rst)."""
+    load_byte, load_half, load_half_indexed, header_length = 0x30, 0x28, 0x48, 0xB1
+    jump_if_equal, answer = 0x15, 0x06
+    packet_type = 0xFFFFF004  # SKF_AD_OFF + SKF_AD_PKTTYPE
+    outgoing = 4  # PACKET_OUTGOING: on loopback each frame leaves, and then arrives
+    ipv4, ipv6, keep, drop = 10, 4, 18, 19  # the lines below
+    program = [  # code, operand; for a jump also where to if they are equal, and if not
+        (load_byte, packet_type),
+        (jump_if_equal, outgoing, drop, 2),
+        (load_half, 12),
+        (jump_if_equal, 0x86DD, ipv6, ipv4),
+        (load_byte, 20),
+        (jump_if_equal, socket.IPPROTO_TCP, 6, drop),
+        (load_half, 54),
+        (jump_if_equal, port, keep, 8),
+        (load_half, 56),
+        (jump_if_equal, port, keep, drop),
+        (jump_if_equal, 0x0800, 11, drop),
+        (load_byte, 23),
+        (jump_if_equal, socket.IPPROTO_TCP, 13, drop),
+        (header_length, 14),
+        (load_half_indexed, 14),
+        (jump_if_equal, port, keep, 16),
+        (load_half_indexed, 16),
+        (jump_if_equal, port, keep, drop),
+        (answer, _LARGEST),
+        (answer, 0),
+    ]
+    return b"".join(
+        struct.pack(_INSTRUCTION, code, *(line - index - 1 for line in jumps), operand)
+        if jumps
+        else struct.pack(_INSTRUCTION, code, 0, 0, operand)
+        for index, (code, operand, *jumps) in enumerate(program)
+    )
