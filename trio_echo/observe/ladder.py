@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..text import decoded
-from .canvas import BLACK, BLUE, GREEN, GREY, PURPLE, VERMILION, Picture
+from .canvas import BLACK, BLUE, GREEN, GREY, PAPER, PURPLE, VERMILION, Picture
 from .states import initial, moments
 from .wire import Flags
 
@@ -137,13 +137,23 @@ def _arrow(axes: Axes, trace: Trace, segment: Segment, leaves: float, arrives: f
     )
     milliseconds = f"{segment.time / 1e6:.3f} ms"
     _write(axes, _TIME, leaves, milliseconds, horizontalalignment="right", color=GREY)
-    # Near its beginning, where arrows that cross are apart.
-    share = 0.5 if arrives - leaves < 1.5 * _SLANT else 0.27
+    if arrives - leaves > 1.5 * _SLANT:
+        # It crosses others: the words stand level at its beginning, and their lines pass behind.
+        _write(
+            axes,
+            start + (_BETWEEN if to_server else -_BETWEEN),
+            leaves - 0.05,
+            _words(segment),
+            horizontalalignment="left" if to_server else "right",
+            verticalalignment="bottom",
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},
+        )
+        return
     angle = math.degrees(math.atan2(arrives - leaves, _SERVER - _CLIENT))
     _write(
         axes,
-        start + share * (end - start),
-        leaves + share * (arrives - leaves) - 0.04,
+        (start + end) / 2,
+        (leaves + arrives) / 2 - 0.04,
         _words(segment),
         verticalalignment="bottom",
         rotation=-angle if to_server else angle,
@@ -175,8 +185,7 @@ def _words(segment: Segment) -> str:
         # Not every font has more than ASCII.
         text = decoded(segment.payload[:_SHOWN], "ascii")
         whole = len(text) <= _SHOWN and len(segment.payload) <= _SHOWN
-        words.append(f"{len(segment.payload)} bytes")
-        words.append(text if whole else f"{text[:_SHOWN]}...")
+        words.append(f"{len(segment.payload)} bytes: {text if whole else text[:_SHOWN] + '...'}")
     return "  ".join(words)
 
 

@@ -197,8 +197,9 @@ async def capture(port: int) -> AsyncIterator[Capture]:
                 yield seen
             except Exception as exc:  # noqa: BLE001  raised below; in here it becomes a group
                 error = exc
-            seen.end(trio.ClosedResourceError("the capture was left"))
-            nursery.cancel_scope.cancel()
+            finally:
+                seen.end(trio.ClosedResourceError("the capture was left"))
+                nursery.cancel_scope.cancel()
     if error is not None:
         raise error
 
