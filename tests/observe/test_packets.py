@@ -96,7 +96,9 @@ async def test_a_refused_connection_has_ended(host: str) -> None:
             with pytest.raises(SocketCallError, match="refused"):
                 await connect(host, port)
             trace = await capture.connection()
-            assert await capture.handshake()  # it will not come any more: no waiting for it
+            assert (
+                await capture.handshake()
+            ).segments == trace.segments  # it will not come any more: no waiting for it
     assert said(trace) == ["> SYN", "< RST+ACK"]
     refusal = trace.segments[1]
     assert (refusal.sequence, refusal.acknowledgement) == (0, 1)
@@ -147,12 +149,16 @@ async def test_a_large_transfer_is_seen_whole(server: Endpoint) -> None:
                 await client.echo(message)
             trace = await capture.connection()
     for end in (trace.client, trace.server):
-        received = b""
-        for one in trace.segments:
-            if one.source == end and one.payload:
-                assert one.sequence == 1 + len(received)
-                received += one.payload
-        assert received == message
+        # The kernel may send a segment twice, and two processors may swap two of them.
+        sent = bytearray(len(message))
+        held = 0
+        for start, payload in sorted(
+            {(one.sequence - 1, one.payload) for one in trace.segments if one.source == end}
+        ):
+            assert start <= held or not payload
+            sent[start : start + len(payload)] = payload
+            held = max(held, start + len(payload))
+        assert bytes(sent) == message
 
 
 @live

@@ -7,8 +7,9 @@
 No timer decides the end of a capture: a connection has ended when both sides' FINs are
 acknowledged, or at the first RST. What the kernel hands over is packet(7): each frame that arrives
 on `lo`, with its link-layer header. Of a large send that is one segment larger than the MSS:
-loopback leaves the cutting to a network card that is not there (GSO). A `Trace` is shown as a
-table; `ladder` draws it.
+loopback leaves the cutting to a network card that is not there (GSO). On several processors two
+segments of a large transfer may arrive swapped, and one may be sent twice: they are kept as they
+came. A `Trace` is shown as a table; `ladder` draws it.
 """
 
 from __future__ import annotations
