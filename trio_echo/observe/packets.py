@@ -27,6 +27,7 @@ import trio
 
 from ..addresses import Endpoint, check_endpoint
 from ..errors import SocketCallError
+from .bpf import INSTRUCTION_SIZE, port_filter
 from .pcap import CaptureError, Frame
 from .trace import Segment, Trace
 from .wire import Flags, Header, parse
@@ -251,9 +252,9 @@ def _open(port: int) -> socket.socket:
     except OSError as exc:
         raise SocketCallError("socket()", exc) from exc
     try:
-        program = array.array("B", _filter(port))
+        program = array.array("B", port_filter(port, _LARGEST))
         address, size = program.buffer_info()
-        fprog = struct.pack("HP", size // struct.calcsize(_INSTRUCTION), address)
+        fprog = struct.pack("HP", size // INSTRUCTION_SIZE, address)
         sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         try:
@@ -265,43 +266,3 @@ def _open(port: int) -> socket.socket:
         sock.close()
         raise SocketCallError("bind()", exc, _INTERFACE) from exc
     return sock
-
-
-_INSTRUCTION = "HBBI"
-
-
-def _filter(port: int) -> bytes:
-    """Write the filter as classic BPF (the kernel's Documentation/networking/filter.rst)."""
-    load_byte, load_half, load_half_indexed, header_length = 0x30, 0x28, 0x48, 0xB1
-    jump_if_equal, answer = 0x15, 0x06
-    packet_type = 0xFFFFF004  # SKF_AD_OFF + SKF_AD_PKTTYPE
-    outgoing = 4  # PACKET_OUTGOING: on loopback each frame leaves, and then arrives
-    ipv4, ipv6, keep, drop = 10, 4, 18, 19  # the lines below
-    program = [  # code, operand; for a jump also where to if they are equal, and if not
-        (load_byte, packet_type),
-        (jump_if_equal, outgoing, drop, 2),
-        (load_half, 12),
-        (jump_if_equal, 0x86DD, ipv6, ipv4),
-        (load_byte, 20),
-        (jump_if_equal, socket.IPPROTO_TCP, 6, drop),
-        (load_half, 54),
-        (jump_if_equal, port, keep, 8),
-        (load_half, 56),
-        (jump_if_equal, port, keep, drop),
-        (jump_if_equal, 0x0800, 11, drop),
-        (load_byte, 23),
-        (jump_if_equal, socket.IPPROTO_TCP, 13, drop),
-        (header_length, 14),
-        (load_half_indexed, 14),
-        (jump_if_equal, port, keep, 16),
-        (load_half_indexed, 16),
-        (jump_if_equal, port, keep, drop),
-        (answer, _LARGEST),
-        (answer, 0),
-    ]
-    return b"".join(
-        struct.pack(_INSTRUCTION, code, *(line - index - 1 for line in jumps), operand)
-        if jumps
-        else struct.pack(_INSTRUCTION, code, 0, 0, operand)
-        for index, (code, operand, *jumps) in enumerate(program)
-    )
