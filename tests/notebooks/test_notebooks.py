@@ -92,13 +92,6 @@ def test_it_asks_for_a_prediction_and_hides_the_answer(notebook: NotebookNode) -
     assert text.count("<details>") == text.count("</details>")
 
 
-def test_it_has_an_exercise_with_a_check(notebook: NotebookNode) -> None:
-    assert re.search(r"exercise", prose(notebook), re.IGNORECASE)
-    checks = [cell for cell in code_cells(notebook) if "check" in cell.metadata.get("tags", [])]
-    assert checks
-    assert all("assert" in cell.source or "check(" in cell.source for cell in checks)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_executing_it_again_gives_outputs_of_the_same_kinds(path: Path, tmp_path: Path) -> None:

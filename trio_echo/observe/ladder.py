@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..text import decoded
+from trio_echo.text import decoded
+
 from .canvas import BLACK, BLUE, GREEN, GREY, PAPER, PURPLE, VERMILION, Picture
 from .states import initial, moments
 from .wire import Flags

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ..addresses import Endpoint, check_endpoint
-from ..errors import SocketCallError
+from trio_echo.addresses import Endpoint, check_endpoint
+from trio_echo.errors import SocketCallError
+
 from .bpf import INSTRUCTION_SIZE, port_filter
 from .pcap import CaptureError, Frame
 from .trace import Segment, Trace

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ..text import safe
+from trio_echo.text import safe
+
 from .tasks import first_and_main_task, short_name
 
 if TYPE_CHECKING:

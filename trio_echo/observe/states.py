@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..addresses import Endpoint
+from trio_echo.addresses import Endpoint
+
 from .wire import Flags
 
 if TYPE_CHECKING:

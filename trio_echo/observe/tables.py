@@ -8,33 +8,49 @@ from typing import TYPE_CHECKING
 from trio_echo.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
-_CELL = "text-align:left;padding:2px 12px 2px 0;white-space:nowrap"
+_CELL = "padding:2px 12px 2px 0;white-space:nowrap;text-align:"
 
 
-def text_table(heads: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> str:
-    """Write columns as wide as their widest cell; the last one is not padded.
+def text_table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    note: str = "",
+    numbers: Collection[str] = (),
+) -> str:
+    """Write columns as wide as their widest cell.
 
     Args:
         heads: one text a column.
         rows: as many texts a row. Control characters in them are shown escaped.
         note: a line below the table.
+        numbers: the heads of columns that stand to the right.
     """
     table = [heads, *([safe(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    ]
+
+    def aligned(head: str, cell: str, width: int) -> str:
+        return cell.rjust(width) if head in numbers else cell.ljust(width)
+
+    lines = ["  ".join(map(aligned, heads, row, widths)).rstrip() for row in table]
     return "\n".join([*lines, note] if note else lines)
 
 
-def html_table(heads: Sequence[str], rows: Iterable[Sequence[str]], note: str = "") -> str:
+def html_table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    note: str = "",
+    numbers: Collection[str] = (),
+) -> str:
     """Write the same table for a notebook."""
 
     def line(tag: str, cells: Sequence[str]) -> str:
-        written = (f'<{tag} style="{_CELL}">{escape(safe(cell))}</{tag}>' for cell in cells)
+        written = (
+            f'<{tag} style="{_CELL}{"right" if head in numbers else "left"}">'
+            f"{escape(safe(cell))}</{tag}>"
+            for head, cell in zip(heads, cells, strict=True)
+        )
         return f"<tr>{''.join(written)}</tr>"
 
     body = "\n".join(line("td", row) for row in rows)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ..text import safe
+from trio_echo.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

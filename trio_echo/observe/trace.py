@@ -6,15 +6,17 @@ first byte of data 1.
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..addresses import Endpoint
-from ..text import decoded, safe
+from trio_echo.addresses import Endpoint
+from trio_echo.text import decoded, safe
+
 from . import pcap
 from .pcap import CaptureError, Frame
+from .tables import html_table, text_table
 from .wire import Flags, Header, parse
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ _NUMBERS = 1 << 32
 # So many characters of the data stand in a table.
 _SHOWN = 32
 _COLUMNS = ("time (ms)", "", "flags", "seq", "ack", "window", "MSS", "bytes", "data")
-_WORDS = {"", "flags", "data"}
+_NUMERIC = {"time (ms)", "seq", "ack", "window", "MSS", "bytes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,33 +133,12 @@ class Trace:
         Path(path).write_bytes(pcap.pack(self.frames))
 
     def __repr__(self) -> str:
-        return f"<trace: {self.title}>"
-
-    def __str__(self) -> str:
-        rows = [_COLUMNS, *map(self._row, self.segments)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if name in _WORDS else cell.rjust(width)
-                for name, cell, width in zip(_COLUMNS, row, widths, strict=True)
-            ).rstrip()
-            for row in rows
-        ]
-        return "\n".join([self.title, *lines])
+        rows = map(self._row, self.segments)
+        return f"{self.title}\n{text_table(_COLUMNS, rows, numbers=_NUMERIC)}"
 
     def _repr_html_(self) -> str:
-        rows = ["".join(f"<th>{name}</th>" for name in _COLUMNS)]
-        for segment in self.segments:
-            cells = zip(_COLUMNS, self._row(segment), strict=True)
-            rows.append(
-                "".join(
-                    f'<td style="text-align: {"left" if name in _WORDS else "right"}">'
-                    f"{html.escape(cell)}</td>"
-                    for name, cell in cells
-                )
-            )
-        body = "".join(f"<tr>{row}</tr>" for row in rows)
-        return f"<table><caption>{html.escape(self.title)}</caption>{body}</table>"
+        rows = map(self._row, self.segments)
+        return f"<p>{escape(self.title)}</p>{html_table(_COLUMNS, rows, numbers=_NUMERIC)}"
 
     @property
     def title(self) -> str:

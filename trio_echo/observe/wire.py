@@ -7,7 +7,7 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 
-from ..addresses import Endpoint
+from trio_echo.addresses import Endpoint
 
 _IPV4, _IPV6, _TCP = 0x0800, 0x86DD, 6
 _OPTION_END, _OPTION_NOP, _OPTION_MSS, _OPTION_SCALE = range(4)

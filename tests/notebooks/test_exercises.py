@@ -1,0 +1,75 @@
+"""The notebooks' exercises: unsolved as they come, and the hidden solutions are right."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import execute
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PATHS = [pytest.param(path, id=path.stem) for path in execute.committed()]
+SOLUTION = re.compile(
+    r"<details><summary>Solution</summary>.*?```python\n(.*?)```.*?</details>", re.DOTALL
+)
+
+
+@dataclass
+class Exercise:
+    answer: NotebookNode
+    check: NotebookNode
+    solution: str
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    return list(cell.metadata.get("tags", []))
+
+
+def exercises(notebook: NotebookNode) -> list[Exercise]:
+    cells = notebook.cells
+    found = []
+    for index, cell in enumerate(cells):
+        if "exercise" in tags(cell):
+            check, prose = cells[index + 1 : index + 3]
+            assert "check" in tags(check)
+            solution = SOLUTION.search(prose.source)
+            assert solution is not None, f"no solution below:\n{check.source}"
+            found.append(Exercise(cell, check, solution[1]))
+    return found
+
+
+def verdict(cell: NotebookNode) -> str:
+    (output,) = cell.outputs
+    return str(output.data["text/plain"])
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_it_comes_with_exercises_that_are_not_solved(path: Path) -> None:
+    notebook = execute.read(path)
+    found = exercises(notebook)
+    assert found
+    assert len(found) == sum("check" in tags(cell) for cell in notebook.cells)
+    for one in found:
+        assert "..." in one.answer.source
+        assert verdict(one.check).startswith("No answer yet.")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("path", PATHS)
+def test_its_solutions_are_right(path: Path, tmp_path: Path) -> None:
+    shutil.copytree(path.parent, tmp_path / "notebooks")
+    notebook = execute.read(path)
+    for one in exercises(notebook):
+        one.answer.source = one.solution
+    solved = tmp_path / "notebooks" / path.name
+    nbformat.write(notebook, solved)
+    for one in exercises(execute.execute(solved)):
+        assert verdict(one.check).startswith("Right."), one.solution
