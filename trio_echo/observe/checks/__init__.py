@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -33,3 +37,21 @@ class Verdict:
 
 NO_ANSWER = Verdict(None, "Replace the … above, run that cell, then this one again.")
 """For an answer that is still `...`, as the notebook came."""
+
+
+def compare(answer: object, right: object, why: str, hints: Mapping[Any, str]) -> Verdict:
+    """Check a plain value.
+
+    Args:
+        answer: what the notebook has, `...` if there is no answer yet.
+        right: what it should be.
+        why: what to say if it is.
+        hints: wrong answers that people give, and what helps them on.
+    """
+    if answer is ...:
+        return NO_ANSWER
+    if answer == right:
+        return Verdict(True, why)
+    # Not `get`: an answer may be of a type that has no hash.
+    hint = next((text for wrong, text in hints.items() if wrong == answer), None)
+    return Verdict(False, hint or f"{answer!r} it is not.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from . import NO_ANSWER, Verdict
+from . import NO_ANSWER, Verdict, compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,17 +18,13 @@ if TYPE_CHECKING:
 
 def count(answer: object) -> Verdict:
     """How many sockets a server has: 8 clients with one connection, 2 with three."""
-    if answer is ...:
-        return NO_ANSWER
-    if answer == 15:
-        return Verdict(True, "14 connections, and the socket that listens.")
-    hints: dict[object, str] = {
+    hints = {
         10: "Count connections, not clients; and one socket has no client at all.",
         11: "A client with three connections has three sockets at the server.",
         14: "One socket has no client at all.",
         29: "Those are all sockets, on both sides. How many are at the server?",
     }
-    return Verdict(False, hints.get(answer, f"{answer!r} it is not: draw the sockets, and count."))
+    return compare(answer, 15, "14 connections, and the socket that listens.", hints)
 
 
 async def facts(answer: Callable[[SocketType], object]) -> Verdict:
