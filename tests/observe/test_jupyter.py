@@ -116,6 +116,11 @@ def test_cells_run_in_trio_with_and_without_await(kernel: Kernel) -> None:
     assert kernel.run("await trio.sleep(0)\ntrio.lowlevel.in_trio_run()").text == "True"
 
 
+def test_a_cell_is_called_so_among_the_tasks(kernel: Kernel) -> None:
+    for wait in ("", "await trio.sleep(0)\n"):
+        assert kernel.run(f"{wait}trio.lowlevel.current_task().name").text == "'cell'"
+
+
 def test_sockets_live_from_cell_to_cell(kernel: Kernel) -> None:
     for cell, text in [
         ("listener = trio.socket.socket()", ""),

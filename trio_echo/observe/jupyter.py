@@ -46,6 +46,7 @@ class CellRunner:
             return _run_without_loop(cell)
 
         async def main() -> T:
+            trio.lowlevel.current_task().name = "cell"  # for pictures of the task tree
             return await cell
 
         return trio.run(main)
