@@ -1,0 +1,220 @@
+"""Checks for notebook 06, a nursery for each client.
+
+Answers run in a Trio run of their own, whose clock jumps over every wait (`MockClock`): a time
+limit of minutes takes no time, and is exact on the slowest machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+import trio
+from trio.testing import MockClock
+
+from . import NO_ANSWER, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Function: TypeAlias = Callable[[], Awaitable[object]]
+Race: TypeAlias = Callable[..., Awaitable[object]]
+Handler: TypeAlias = Callable[[trio.abc.Stream, float], Awaitable[object]]
+
+# Seconds on the clock of the answers.
+_IDLE = 10.0
+_ENDLESS = 1000.0
+# Seconds on the wall: only an answer that never waits, and so cannot be cancelled, takes them.
+_PATIENCE = 10.0
+
+_NEVER = object()
+"""What came of a function that did not come back."""
+
+
+def count(answer: object) -> Verdict:
+    """How many tasks a server has: 12 accepted, 3 closed, 1 reset, 2 not accepted."""
+    if answer is ...:
+        return NO_ANSWER
+    if answer == 9:
+        return Verdict(True, "A task for each of the eight that are left, and one that accepts.")
+    hints: dict[object, str] = {
+        8: "Those are the clients' tasks. Who accepts the next client?",
+        10: "What becomes of the task of a client that resets its connection?",
+        11: "Who has not been accepted is known to the kernel; is it to the program?",
+        13: "A task ends when its client has closed, or reset, its connection.",
+    }
+    return Verdict(False, hints.get(answer, f"{answer!r} it is not: draw the tree, and count."))
+
+
+async def race(answer: Race) -> Verdict:
+    """A function that runs several others, returns the first result, and cancels the rest."""
+    for order in ((1, 2, 3), (3, 1, 2), (5,), (2, 4, 4, 1)):
+        verdict = await _with_own_clock(partial(_race, answer, order))
+        if verdict is not None:
+            return verdict
+    return Verdict(True, "The first one wins, wherever it stands, and the others are cancelled.")
+
+
+async def handler(answer: Handler) -> Verdict:
+    """A handler with an echo, a limit for silence, and a boundary that lets cancellation pass."""
+    for case in (_echoes, _minds_silence, _keeps_failures, _can_be_cancelled):
+        verdict = await _with_own_clock(partial(case, answer))
+        if verdict is not None:
+            return verdict
+    return Verdict(True, "It echoes, minds silence, keeps failures to itself and can be cancelled.")
+
+
+async def _with_own_clock(case: Callable[[], Awaitable[Verdict | None]]) -> Verdict | None:
+    with trio.move_on_after(_PATIENCE):
+        return await trio.to_thread.run_sync(
+            partial(trio.run, case, clock=MockClock(autojump_threshold=0)), abandon_on_cancel=True
+        )
+    return Verdict(False, "It can be neither waited for nor cancelled. Does it catch too much?")
+
+
+async def _attempt(function: Function) -> object:
+    """Call an answer; returns what it returned, or raised, or `_NEVER`."""
+    try:
+        with trio.move_on_after(_ENDLESS):
+            return await function()
+    except Exception as exc:  # noqa: BLE001  whatever a learner's function does
+        return exc
+    return _NEVER
+
+
+def _said(got: object) -> str:
+    if got is _NEVER:
+        return "it never came back"
+    return f"it raised {got!r}" if isinstance(got, Exception) else f"it returned {got!r}"
+
+
+async def _race(answer: Race, order: Sequence[int]) -> Verdict | None:
+    case = f"With functions that take {', '.join(map(str, order))} seconds"
+    begun: list[int] = []
+    done: list[int] = []
+
+    async def run(seconds: int) -> str:
+        begun.append(seconds)
+        await trio.sleep(seconds)
+        done.append(seconds)
+        return f"the one of {seconds} seconds"
+
+    started = trio.current_time()
+    got = await _attempt(lambda: answer(*(partial(run, seconds) for seconds in order)))
+    took = trio.current_time() - started
+    if got is None and not begun:
+        return NO_ANSWER
+    if got != (wanted := f"the one of {min(order)} seconds"):
+        return Verdict(False, f"{case}, it should have returned {wanted!r}; {_said(got)}.")
+    if len(done) > 1:
+        return Verdict(False, f"{case}, {len(done)} ran to their end: cancel all but the first.")
+    if took > min(order):
+        return Verdict(False, f"{case}, it took {took:g}: does it wait for more than the first?")
+    return None
+
+
+class _Client(trio.abc.Stream):
+    """A handler's stream: a client that says its words, each after so many seconds.
+
+    Args:
+        words: what it sends.
+        every: seconds before each word, and before it ends.
+        end: how it ends after the last word: `b""` closes, an error breaks the connection off,
+            `None` is silence.
+        breaks: what sending to it raises.
+    """
+
+    def __init__(
+        self,
+        *words: bytes,
+        every: float = 0.0,
+        end: bytes | Exception | None = b"",
+        breaks: Exception | None = None,
+    ) -> None:
+        self.asked = False
+        self.echoed = b""
+        self._words = list(words)
+        self._every = every
+        self._end = end
+        self._breaks = breaks
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        self.asked = True
+        await trio.sleep(self._every)
+        if self._words:
+            word = self._words.pop(0)
+            if word[:max_bytes] != word:
+                self._words.insert(0, word[max_bytes:])
+            return word[:max_bytes]
+        # One who asks again after the end would otherwise do so for ever.
+        end, self._end = self._end, None
+        if end is None:
+            await trio.sleep_forever()
+        if isinstance(end, Exception):
+            raise end
+        return b""
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await trio.lowlevel.checkpoint()
+        if self._breaks is not None:
+            raise self._breaks
+        self.echoed += data
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+async def _echoes(answer: Handler) -> Verdict | None:
+    client = _Client(b"one", b"two", every=1)
+    got = await _attempt(lambda: answer(client, 2 * _ENDLESS))
+    if got is None and not client.asked:
+        return NO_ANSWER
+    if got is _NEVER or trio.current_time() >= _ENDLESS:
+        return Verdict(False, "A client closed its connection, and your handler did not end.")
+    if isinstance(got, Exception):
+        return Verdict(False, f"A client said two words and closed; {_said(got)}.")
+    if client.echoed != b"onetwo":
+        return Verdict(False, f"A client sent b'one' and b'two'; it received {client.echoed!r}.")
+    return None
+
+
+async def _minds_silence(answer: Handler) -> Verdict | None:
+    limit = f"With a patience of {_IDLE:g} seconds"
+    slow = _Client(b"a", b"b", b"c", every=0.9 * _IDLE)
+    await _attempt(lambda: answer(slow, _IDLE))
+    if slow.echoed != b"abc":
+        case = f"{limit}, a client that said a, b, c, {0.9 * _IDLE:g} seconds apart, received"
+        return Verdict(False, f"{case} {slow.echoed!r}. Is your limit one for silence?")
+    started = trio.current_time()
+    got = await _attempt(lambda: answer(_Client(end=None), _IDLE))
+    took = trio.current_time() - started
+    if isinstance(got, Exception):
+        return Verdict(False, f"{limit}, a client was silent: {_said(got)}, into the server.")
+    if took > 2 * _IDLE:
+        return Verdict(False, f"{limit}, a client was silent for ever, and so was your handler.")
+    return None
+
+
+async def _keeps_failures(answer: Handler) -> Verdict | None:
+    reset = trio.BrokenResourceError("Connection reset by peer")
+    for client, what in (
+        (_Client(b"one", end=reset), "A client reset its connection"),
+        (_Client(b"one", end=None, breaks=reset), "A client went away before its echo"),
+        (_Client(b"one", end=ZeroDivisionError("a bug")), "A client hit a bug"),
+    ):
+        got = await _attempt(partial(answer, client, _IDLE))
+        if isinstance(got, Exception):
+            return Verdict(False, f"{what}: {_said(got)}, into the server.")
+    return None
+
+
+async def _can_be_cancelled(answer: Handler) -> Verdict | None:
+    with trio.move_on_after(_IDLE / 2) as scope:
+        await _attempt(lambda: answer(_Client(end=None), _IDLE))
+    if scope.cancelled_caught:
+        return None
+    return Verdict(False, "Its server was cancelled, and your handler kept trio.Cancelled.")
