@@ -160,7 +160,7 @@ async def test_a_notebook_shows_names_as_text_and_not_as_html() -> None:
         shown = tasks.tree(nursery)._repr_html_()
         nursery.cancel_scope.cancel()
     assert "&lt;script&gt;&amp; ── about to start" in shown
-    assert shown.startswith("<pre>")
+    assert shown.startswith("<pre ")
 
 
 async def test_a_thousand_tasks_are_all_there() -> None:

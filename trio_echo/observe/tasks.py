@@ -90,7 +90,7 @@ class TaskTree:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return f'<pre style="font-family:monospace">{html.escape(str(self))}</pre>'
 
     def walk(self) -> Iterator[TaskNode | NurseryNode]:
         """Visit every node, each before its children."""
