@@ -176,6 +176,18 @@ async def overlooks_the_end(stream: trio.abc.Stream, _patience: float) -> None:
         await stream.send_all(await stream.receive_some())
 
 
+async def sends_outside_of_its_boundary(stream: trio.abc.Stream, patience: float) -> None:
+    while True:
+        try:
+            with trio.fail_after(patience):
+                data = await stream.receive_some()
+        except Exception:  # noqa: BLE001  a boundary in the wrong place
+            break
+        if not data:
+            break
+        await stream.send_all(data)
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
@@ -185,6 +197,7 @@ async def overlooks_the_end(stream: trio.abc.Stream, _patience: float) -> None:
             bounded((trio.TooSlowError, trio.BrokenResourceError)),  # type: ignore[arg-type]
             "A client hit a bug: it raised ZeroDivisionError",
         ),
+        (sends_outside_of_its_boundary, "A client went away before its echo: it raised Broken"),
         (bounded(BaseException), "your handler kept trio.Cancelled"),
         (bounded(Exception, one_limit_for_all), "received b'a'. Is your limit one for silence?"),
         (bounded(Exception, no_limit), "a client was silent for ever"),
