@@ -42,3 +42,15 @@ def test_a_slider_draws_the_picture_anew(draw: str, extension: str) -> None:
         client.execute_cell(cells[3], 3)
     _, shown = cells[2].outputs
     assert shown.data["text/plain"] == "<picture: the size is 7>"
+
+
+def test_a_list_gives_the_values_that_its_names_stand_for() -> None:
+    sources = [
+        SETUP,
+        "play(picture, size={'small': 1, 'large': 100})",
+        "[one] = [w for w in Widget.widgets.values() if type(w).__name__ == 'Dropdown']\n"
+        "one.label = 'large'",
+    ]
+    cells = [nbformat.v4.new_code_cell(one) for one in sources]
+    NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=30).execute()
+    assert cells[1].outputs[1].data["text/plain"] == "<picture: the size is 100>"

@@ -1,47 +1,54 @@
-"""Sliders for a function that draws: each move draws the picture anew."""
+"""Sliders and lists for a function that draws: each choice draws the picture anew."""
 
 from __future__ import annotations
 
 import inspect
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import ipywidgets
 import trio
 from IPython.display import display
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
 
-def play(draw: Callable[..., object], **ranges: tuple[int, int, int]) -> None:
-    """Show a slider for each argument of a function, and below them what it returns.
+def play(
+    draw: Callable[..., object], **choices: tuple[int, int, int] | Mapping[str, object]
+) -> None:
+    """Show a slider or a list for each argument of a function, and below them what it returns.
 
     The picture is an output of the cell, and not of a widget: a notebook file keeps it, also for
     those who only read.
 
     Args:
-        draw: called with the sliders' values; it may be async. It runs in a thread of its own, an
+        draw: called with the values chosen; it may be async. It runs in a thread of its own, an
             async one in a `trio.run` of its own: a slider moves outside of any cell.
-        ranges: for each argument the smallest and the largest value, and the one to begin with.
+        choices: for each argument the smallest and the largest value, and the one to begin with;
+            or values by their names, the first of which is the one to begin with.
     """
-    sliders = {
-        name: ipywidgets.IntSlider(
-            value=value, min=smallest, max=largest, description=name, continuous_update=False
-        )
-        for name, (smallest, largest, value) in ranges.items()
-    }
+    widgets = {name: _widget(name, choice) for name, choice in choices.items()}
 
     def drawn() -> object:
-        values = {name: slider.value for name, slider in sliders.items()}
+        values = {name: widget.value for name, widget in widgets.items()}
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(_call, partial(draw, **values)).result()
 
-    display(*sliders.values())
+    display(*widgets.values())
     shown = display(drawn(), display_id=True)
-    for slider in sliders.values():
-        slider.observe(lambda _: shown.update(drawn()), "value")
+    for widget in widgets.values():
+        widget.observe(lambda _: shown.update(drawn()), "value")
+
+
+def _widget(name: str, choice: tuple[int, int, int] | Mapping[str, object]) -> Any:
+    if not isinstance(choice, tuple):
+        return ipywidgets.Dropdown(options=choice, description=name)
+    smallest, largest, value = choice
+    return ipywidgets.IntSlider(
+        value=value, min=smallest, max=largest, description=name, continuous_update=False
+    )
 
 
 def _call(draw: partial[object]) -> object:
