@@ -9,6 +9,7 @@ of cells are kept as they are.
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 import tempfile
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FOLDER = Path(__file__).parent
+PICTURES = FOLDER / "pictures"
 TIMEOUT = 60
 """Seconds that a cell may take."""
 
@@ -126,6 +128,21 @@ def kinds(notebook: nbformat.NotebookNode) -> list[list[str]]:
     ]
 
 
+def save_pictures(notebook: nbformat.NotebookNode) -> None:
+    """Save what the cells with a tag like `picture:handshake` show; the README has these.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    for cell in notebook.cells:
+        for tag in cell.metadata.get("tags", []):
+            kind, _, name = tag.partition(":")
+            if kind == "picture":
+                (data,) = [one.data["image/png"] for one in cell.outputs if "data" in one]
+                PICTURES.mkdir(exist_ok=True)
+                (PICTURES / f"{name}.png").write_bytes(base64.b64decode(data))
+
+
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Write a notebook file, as a whole or not at all.
 
@@ -144,7 +161,9 @@ def main(files: tuple[Path, ...]) -> None:
     for path in files or committed():
         click.echo(path)
         try:
-            write(execute(path), path)
+            executed = execute(path)
+            write(executed, path)
+            save_pictures(executed)
         except (CellExecutionError, CellTimeoutError, DeadKernelError, OSError, ValueError) as exc:
             click.echo(f"{path}: {exc}", err=True)
             sys.exit(1)

@@ -76,6 +76,13 @@ def test_it_names_no_path_of_one_machine(path: Path, notebook: NotebookNode) -> 
     assert not [found[0] for text in words for found in MACHINE.finditer(text)]
 
 
+def test_its_links_lead_somewhere(path: Path, notebook: NotebookNode) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", prose(notebook))
+    pages = [link for link in links if not link.startswith("https://")]
+    assert pages, "it leads to no other notebook"
+    assert [page for page in pages if not (path.parent / page).is_file()] == []
+
+
 def test_no_picture_in_it_is_blank(notebook: NotebookNode) -> None:
     for output in execute.outputs(notebook):
         if data := output.get("data", {}).get("image/png"):

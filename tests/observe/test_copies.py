@@ -44,7 +44,13 @@ def target(tmp_path: Path, source: Path) -> Path:
 
 
 def test_everything_is_copied_but_scripts_and_hidden_files(source: Path, tmp_path: Path) -> None:
-    for name in ("execute.py", ".hidden", ".ipynb_checkpoints/a.ipynb", "__pycache__/execute.pyc"):
+    for name in (
+        "execute.py",
+        "pictures/kernel.png",
+        ".hidden",
+        ".ipynb_checkpoints/a.ipynb",
+        "__pycache__/execute.pyc",
+    ):
         (source / name).parent.mkdir(exist_ok=True)
         (source / name).write_text("", "utf-8")
     copies.update(source, tmp_path / "target")

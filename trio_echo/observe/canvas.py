@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,8 @@ ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
 _DPI = 96
 # Screens with two dots a point show the letters sharp; pages show the picture at its own size.
 _SHARPNESS = 2
+# Notebooks are kept with their pictures; with so many colours these are a third of the size.
+_COLOURS = 64
 
 
 class Picture:
@@ -62,8 +65,10 @@ class Picture:
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         """Show it in a notebook, at its own size."""
-        file = io.BytesIO()
-        # Without the version of matplotlib, the same picture is the same file.
-        self.figure.savefig(file, format="png", dpi=_DPI * _SHARPNESS, metadata={"Software": None})
+        drawn, small = io.BytesIO(), io.BytesIO()
+        self.figure.savefig(drawn, format="png", dpi=_DPI * _SHARPNESS)
+        with Image.open(drawn) as image:
+            few_colours = image.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+            few_colours.save(small, "png", optimize=True)
         width, height = self.figure.get_size_inches() * _DPI
-        return file.getvalue(), {"width": round(width), "height": round(height)}
+        return small.getvalue(), {"width": round(width), "height": round(height)}

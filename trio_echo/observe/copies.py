@@ -16,6 +16,9 @@ INSTALLED = _PACKAGE / "notebooks"
 CLONED = _PACKAGE.with_name("notebooks")
 """Where they are in a clone of the repository, which `pip install -e` uses as it is."""
 
+# What a student needs; scripts and the README's pictures are for who works on the notebooks.
+_SUFFIXES = {".ipynb", ".pcap"}
+
 # Remembers what was copied, so that a later version can tell what was changed since.
 _RECORD = ".trio_echo.json"
 
@@ -24,7 +27,8 @@ def update(source: Path, target: Path) -> list[Path]:
     """Bring a folder of notebooks up to date, and never overwrite what a person changed.
 
     A file that is missing, or that is still as it was copied, becomes the one of `source`; so a
-    file that was deleted or renamed is there again, as new. Scripts and hidden files stay behind.
+    file that was deleted or renamed is there again, as new. Only notebooks and recorded captures
+    are copied.
 
     Args:
         source: `INSTALLED` or `CLONED`.
@@ -67,7 +71,7 @@ def _files(source: Path) -> Iterator[Path]:
     for file in sorted(source.rglob("*")):
         name = file.relative_to(source)
         hidden = any(part.startswith((".", "__")) for part in name.parts)
-        if file.is_file() and file.suffix != ".py" and not hidden:
+        if file.is_file() and file.suffix in _SUFFIXES and not hidden:
             yield name
 
 

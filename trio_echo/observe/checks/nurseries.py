@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import trio
 from trio.testing import MockClock
 
-from . import NO_ANSWER, Verdict
+from . import NO_ANSWER, Verdict, compare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,17 +34,14 @@ _NEVER = object()
 
 def count(answer: object) -> Verdict:
     """How many tasks a server has: 12 accepted, 3 closed, 1 reset, 2 not accepted."""
-    if answer is ...:
-        return NO_ANSWER
-    if answer == 9:
-        return Verdict(True, "A task for each of the eight that are left, and one that accepts.")
-    hints: dict[object, str] = {
+    hints = {
         8: "Those are the clients' tasks. Who accepts the next client?",
         10: "What becomes of the task of a client that resets its connection?",
         11: "Who has not been accepted is known to the kernel; is it to the program?",
         13: "A task ends when its client has closed, or reset, its connection.",
     }
-    return Verdict(False, hints.get(answer, f"{answer!r} it is not: draw the tree, and count."))
+    why = "A task for each of the eight that are left, and one that accepts."
+    return compare(answer, 9, why, hints)
 
 
 async def race(answer: Race) -> Verdict:
