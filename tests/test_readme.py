@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
-from support import Process, has_ipv6, reset
+from support import Process, end, exchange, has_ipv6, reset
 
 import trio_echo
 from trio_echo.cli import cli
@@ -41,6 +41,29 @@ def test_the_python_code_runs(code: str, tmp_path: Path) -> None:
     file.write_text(code.replace("9000", free))
     command = ["-m", "pytest", "-q", "-p", "no:trio"] if "pytest" in code else []
     subprocess.run([sys.executable, *command, str(file)], check=True, cwd=tmp_path)
+
+
+def test_the_table_of_sockets_is_real() -> None:
+    with trio_echo.BackgroundServer() as server:
+        address = server.addresses[0]
+        exchange(address, b"hello")
+        with (
+            socket.create_connection(address) as sock,
+            Process("sockets", "--port", str(address.port)) as shown,
+        ):
+            assert shown.wait() == 0
+            ends = {*map(str, server.addresses), str(end(sock)), "-"}
+    heads, *rows = transcript("python -m trio_echo sockets --port 9000").splitlines()
+    real_heads, *real_rows = shown.out.text.splitlines()
+    assert real_heads.split() == heads.split()
+
+    def told(row: str) -> tuple[str, ...]:
+        protocol, _, _, state, *rest = row.split()
+        return protocol, state, re.sub("[0-9]+", "N", " ".join(rest))
+
+    real = [told(row) for row in real_rows if set(row.split()[1:3]) <= ends]
+    assert real == [told(row) for row in rows if "TIME_WAIT" not in row]
+    assert [told(row) for row in rows if "TIME_WAIT" in row] == [("TCP/IPv4", "TIME_WAIT", "")]
 
 
 @pytest.mark.parametrize(
