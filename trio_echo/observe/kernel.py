@@ -182,7 +182,8 @@ def _with_queues(rows: Iterable[SocketRow]) -> Iterator[SocketRow]:
     for row in rows:
         # Several listeners may share one endpoint (SO_REUSEPORT); their files tell them apart.
         one = by_inode.get(_inode(row)) or by_ends.get((row.local, row.remote))
-        if one is None:
+        # A socket that has no peer any more may have the endpoint of one that listens.
+        if one is None or (one.remote is None) != (row.state == "LISTEN"):
             yield row
             continue
         owned = row.owned or bool(one.inode)

@@ -1,0 +1,91 @@
+"""Checks for notebook 02, the server's calls."""
+
+from __future__ import annotations
+
+import socket
+from inspect import isawaitable
+from typing import TYPE_CHECKING
+
+import trio
+
+from trio_echo.observe import kernel
+
+from . import NO_ANSWER, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Nothing that is right takes this long.
+_PATIENCE = 5.0
+_BACKLOG = 7
+
+
+def outside(answer: object) -> Verdict:
+    """How many stay in SYN_SENT: nine clients, `listen(3)`, two accepted."""
+    if answer is ...:
+        return NO_ANSWER
+    if answer == 3:
+        return Verdict(True, "Two are accepted, four fit into the queue.")
+    hints: dict[object, str] = {
+        4: "That is what a queue of three would leave. Does Linux take the number literally?",
+        5: "Each accept() makes room in the queue, and the next SYN finds it.",
+        6: "Each accept() makes room in the queue; and how many does Linux let in?",
+        7: "Some wait in the queue: they are connected, though nobody has accepted them.",
+    }
+    return Verdict(False, hints.get(answer, f"{answer!r} it is not: try it with the sliders."))
+
+
+async def opens(answer: Callable[[str, int], object]) -> Verdict:
+    """A function that returns a socket which listens, at a host and with a backlog."""
+    hosts = ["127.0.0.1"]
+    if _has_ipv6():
+        hosts.append("::1")
+    for host in hosts:
+        verdict = await _opens(answer, host)
+        if verdict is not None:
+            return verdict
+    return Verdict(True, f"Clients get in at {' and at '.join(hosts)}.")
+
+
+async def _opens(answer: Callable[[str, int], object], host: str) -> Verdict | None:
+    """Try it at one host; returns what is wrong."""
+    call = f"open_door({host!r}, {_BACKLOG})"
+    try:
+        with trio.move_on_after(_PATIENCE) as limit:
+            made = answer(host, _BACKLOG)
+            if not isawaitable(made):
+                return Verdict(False, "Your function must be an async def: bind() is awaited.")
+            made = await made
+    except Exception as exc:  # noqa: BLE001  whatever a learner's function does
+        return Verdict(False, f"{call} raised {exc!r}.")
+    if limit.cancelled_caught:
+        return Verdict(False, f"{call} had not returned after {_PATIENCE:.0f} seconds.")
+    if made is None:
+        return NO_ANSWER
+    if not isinstance(made, trio.socket.SocketType):
+        return Verdict(False, f"{call} returned {made!r}, and that is no Trio socket.")
+    with made:
+        return _listens(made, host)
+
+
+def _listens(made: trio.socket.SocketType, host: str) -> Verdict | None:
+    if made.fileno() == -1:
+        return Verdict(False, "The socket that your function returned is closed.")
+    row = kernel.snapshot(made=made)["made"]
+    if row.state != "LISTEN":
+        return Verdict(False, "The socket that your function returned does not listen.")
+    bound_to = made.getsockname()[0]
+    if bound_to != host:
+        return Verdict(False, f"Asked for {host}, it listens at {bound_to}.")
+    if row.backlog not in (None, _BACKLOG):
+        return Verdict(False, f"Asked for a backlog of {_BACKLOG}, its backlog is {row.backlog}.")
+    return None
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
