@@ -373,3 +373,18 @@ def test_json_holds_all_of_it(sockets: Sockets) -> None:
     assert {"local": {"host": sockets.host, "port": end(client).port}}.items() <= next(
         row for row in rows if row["descriptor"] == client.fileno()
     ).items()
+
+
+@on_linux
+async def test_a_socket_without_a_peer_any_more_is_not_taken_for_the_listener_of_its_port() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=5) as listener:
+        sock = socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
+        with sock, accepted:
+            sock.shutdown(socket.SHUT_WR)
+            accepted.shutdown(socket.SHUT_WR)
+            with trio.fail_after(PATIENCE):
+                now = await kernel.until(
+                    lambda now: now["accepted"].state == "CLOSE", accepted=accepted
+                )
+            assert now["accepted"].waiting == ""

@@ -1,4 +1,4 @@
-"""Try a socket call, and tell in one line what it returned or raised."""
+"""Try a socket call, and tell what it returned or raised."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Outcome:
-    """What came of a call. `str()`, and a notebook, show it as one line.
+    """What came of a call, in one line; an error's cause stands on a second one.
 
     Attributes:
         call: the name of what was called.
@@ -29,7 +29,10 @@ class Outcome:
 
     def __str__(self) -> str:
         if self.error is not None:
-            return safe(f"{self.call}() raised {_told(self.error)}")
+            lines = [f"{self.call}() raised {_told(self.error)}"]
+            if self.error.__cause__ is not None:
+                lines.append(f"    because of {_told(self.error.__cause__)}")
+            return "\n".join(map(safe, lines))
         if self.result is None:
             return f"{self.call}() worked"
         return safe(f"{self.call}() returned {self.result!r}")
@@ -55,11 +58,10 @@ async def attempt(call: Callable[..., object], *args: object) -> Outcome:
 
 
 def _told(error: BaseException) -> str:
-    """Say an error's type, its name in C if it has one, its text, and what it came from."""
-    code = error.errno if isinstance(error, OSError) else None
-    symbol = errno.errorcode.get(code, "") if code is not None else ""
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    words = f"{type(error).__name__}{f' ({symbol})' if symbol else ''}: {text}"
-    if error.__cause__ is not None:
-        words += f" — because of {_told(error.__cause__)}"
-    return words
+    """Say an error's type, its name in C if it has one, and its text."""
+    name, text = type(error).__name__, str(error)
+    if isinstance(error, OSError):
+        text = error.strerror or text
+        symbol = errno.errorcode.get(error.errno or 0)
+        name += f" ({symbol})" if symbol else ""
+    return f"{name}: {text}"

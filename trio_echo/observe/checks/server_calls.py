@@ -26,13 +26,14 @@ def outside(answer: object) -> Verdict:
         return NO_ANSWER
     if answer == 3:
         return Verdict(True, "Two are accepted, four fit into the queue.")
-    hints: dict[object, str] = {
+    hints = {
         4: "That is what a queue of three would leave. Does Linux take the number literally?",
         5: "Each accept() makes room in the queue, and the next SYN finds it.",
         6: "Each accept() makes room in the queue; and how many does Linux let in?",
         7: "Some wait in the queue: they are connected, though nobody has accepted them.",
     }
-    return Verdict(False, hints.get(answer, f"{answer!r} it is not: try it with the sliders."))
+    hint = hints.get(answer) if isinstance(answer, int) else None
+    return Verdict(False, hint or f"{answer!r} it is not: try it with the sliders.")
 
 
 async def opens(answer: Callable[[str, int], object]) -> Verdict:

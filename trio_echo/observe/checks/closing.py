@@ -1,0 +1,152 @@
+"""Checks for notebook 05, closing."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from inspect import isawaitable
+from typing import TYPE_CHECKING
+
+import trio
+
+from trio_echo.observe import kernel
+
+from . import NO_ANSWER, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Nothing that is right takes this long.
+_PATIENCE = 5.0
+# More than one receive returns, less than the buffers of two sockets hold.
+_QUESTION = bytes(range(256)) * 1024
+
+
+def states(*answers: object) -> Verdict:
+    """Three pairs of states: after a half-close, after the server closed first, after a reset."""
+    right = {
+        "a": ("FIN_WAIT2", "CLOSE_WAIT"),
+        "b": ("CLOSED", "TIME_WAIT"),
+        "c": ("CLOSED", "CLOSED"),
+    }
+    hints = {
+        "a": "The client has sent its FIN, and waits for the server's; the server has not closed.",
+        "b": "Who closed first remembers; the other end has nothing to wait for.",
+        "c": "Closing with unread data is no normal closing: what is sent then?",
+    }
+    if ... in answers:
+        return NO_ANSWER
+    for (name, pair), answer in zip(right.items(), answers, strict=True):
+        if answer == pair[::-1] != pair:
+            return Verdict(False, f"{name}: the states are right, but the client's comes first.")
+        if answer != pair:
+            return Verdict(False, f"{name} is not {answer!r}. {hints[name]}")
+    return Verdict(True, "You know who waits for whom.")
+
+
+async def asks(answer: Callable[[trio.SocketStream, bytes], object]) -> Verdict:
+    """A function that sends all, says that it was all, and receives the whole answer."""
+    with ExitStack() as made:
+        listener = made.enter_context(trio.socket.socket())
+        await listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        sock = made.enter_context(trio.socket.socket())
+        await sock.connect(listener.getsockname())
+        accepted = made.enter_context((await listener.accept())[0])
+        server = _Answerer(trio.SocketStream(accepted))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.run)
+            verdict, got = await _call("ask", answer, trio.SocketStream(sock), _QUESTION)
+            nursery.cancel_scope.cancel()
+    if verdict is not None:
+        if server.heard == len(_QUESTION) and not server.knew_the_end:
+            why = "The server has heard everything, but does not know that this was all."
+            return Verdict(False, f"{verdict.why} {why}")
+        return verdict
+    if got is None and server.heard == 0:
+        return NO_ANSWER
+    right = _QUESTION[::-1]
+    if got == right:
+        return Verdict(True, f"All {len(right)} bytes of the answer came back.")
+    if isinstance(got, bytes | bytearray) and right.startswith(got):
+        return Verdict(
+            False, f"You returned the first {len(got)} bytes of an answer of {len(right)}."
+        )
+    text = repr(got)
+    return Verdict(
+        False, f"You returned {text[:60]}{'…' * (len(text) > 60)}, and that is not the answer."
+    )
+
+
+class _Answerer:
+    """A server that answers a question at its end: with the same bytes, last one first."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self.heard = 0
+        self.knew_the_end = False
+
+    async def run(self) -> None:
+        question = b""
+        try:
+            async for chunk in self._stream:
+                question += chunk
+                self.heard = len(question)
+            self.knew_the_end = True
+            await self._stream.send_all(question[::-1])
+            await self._stream.aclose()
+        except trio.BrokenResourceError:
+            pass  # the learner's function has closed: its own result tells
+
+
+async def restarts(answer: Callable[[int], object]) -> Verdict:
+    """A function that listens on a port, also when that port's last server closed first."""
+    port = 0
+    for attempt in ("the first time", "again, with a connection of the last server in TIME_WAIT"):
+        verdict, listener = await _call("listen_again", answer, port)
+        if verdict is not None:
+            return Verdict(False, f"Called {attempt}: {verdict.why}")
+        if listener is None:
+            return NO_ANSWER
+        if not isinstance(listener, trio.socket.SocketType):
+            return Verdict(False, f"It returned {listener!r}, and that is no Trio socket.")
+        with listener:
+            if listener.fileno() == -1:
+                return Verdict(False, "The socket that it returned is closed.")
+            row = kernel.snapshot(listener=listener)["listener"]
+            if row.state != "LISTEN" or row.local is None:
+                return Verdict(False, "The socket that it returned does not listen.")
+            if row.local.host != "127.0.0.1" or port not in (0, row.local.port):
+                where = f"127.0.0.1, port {port}"
+                return Verdict(False, f"It listens at {row.local}, not at {where}.")
+            port = row.local.port
+            await _serve_one(listener)
+        await kernel.until(_remembers, port)
+    return Verdict(True, "It started again while the kernel still remembered a connection.")
+
+
+def _remembers(now: kernel.Snapshot) -> bool:
+    return any(row.state == "TIME_WAIT" for row in now.rows)
+
+
+async def _serve_one(listener: trio.socket.SocketType) -> None:
+    """Let one client come, and close its connection first."""
+    with trio.socket.socket() as sock:
+        await sock.connect(listener.getsockname())
+        accepted, _ = await listener.accept()
+        accepted.close()
+        await sock.recv(1)
+
+
+async def _call(
+    name: str, answer: Callable[..., object], *args: object
+) -> tuple[Verdict | None, object]:
+    """Call a learner's function; returns what is wrong with the call, and what it returned."""
+    try:
+        with trio.move_on_after(_PATIENCE):
+            result = answer(*args)
+            if not isawaitable(result):
+                return Verdict(False, f"{name} must be an async def."), None
+            return None, await result
+    except Exception as exc:  # noqa: BLE001  whatever a learner's function does
+        return Verdict(False, f"{name} raised {exc!r}."), None
+    return Verdict(False, f"{name} still waited after {_PATIENCE:.0f} seconds."), None
