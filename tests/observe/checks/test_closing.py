@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import sys
 from typing import TYPE_CHECKING
 
@@ -174,6 +175,20 @@ async def raises(port: int) -> object:
     raise ValueError("no")
 
 
+async def resets(port: int) -> object:
+    listener = await again(port)
+    linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    return listener
+
+
+async def elsewhere(port: int) -> object:
+    listener = trio.socket.socket()
+    await listener.bind(("0.0.0.0", port))  # noqa: S104  it is the wrong answer
+    listener.listen()
+    return listener
+
+
 async def number(port: int) -> object:
     return port
 
@@ -186,6 +201,7 @@ def plain_server(port: int) -> object:
     ("answer", "why"),
     [
         (any_port, "not at 127.0.0.1, port"),
+        (elsewhere, "not at 127.0.0.1."),
         (closed, "is closed"),
         (bound, "does not listen"),
         (raises, "raised ValueError('no')"),
@@ -197,3 +213,11 @@ async def test_what_is_no_server(answer: Callable[[int], object], why: str) -> N
     verdict = await closing.restarts(answer)
     assert verdict.right is False
     assert why in verdict.why
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there an accepted socket inherits it")
+async def test_a_server_that_resets_its_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closing, "_PATIENCE", 0.5)
+    verdict = await closing.restarts(resets)
+    assert verdict.right is False
+    assert "was it reset?" in verdict.why

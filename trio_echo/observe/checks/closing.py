@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING
 
@@ -116,16 +117,22 @@ async def restarts(answer: Callable[[int], object]) -> Verdict:
             if row.state != "LISTEN" or row.local is None:
                 return Verdict(False, "The socket that it returned does not listen.")
             if row.local.host != "127.0.0.1" or port not in (0, row.local.port):
-                where = f"127.0.0.1, port {port}"
+                where = f"127.0.0.1, port {port}" if port else "127.0.0.1"
                 return Verdict(False, f"It listens at {row.local}, not at {where}.")
             port = row.local.port
             await _serve_one(listener)
-        await kernel.until(_remembers, port)
+        with trio.move_on_after(_PATIENCE) as limit:
+            await kernel.until(partial(_remembers, port), port)
+        if limit.cancelled_caught:
+            return Verdict(False, "Its client's connection left no TIME_WAIT: was it reset?")
     return Verdict(True, "It started again while the kernel still remembered a connection.")
 
 
-def _remembers(now: kernel.Snapshot) -> bool:
-    return any(row.state == "TIME_WAIT" for row in now.rows)
+def _remembers(port: int, now: kernel.Snapshot) -> bool:
+    """Tell whether a connection of the server's port is in TIME_WAIT on the server's side."""
+    return any(
+        row.state == "TIME_WAIT" and row.local and row.local.port == port for row in now.rows
+    )
 
 
 async def _serve_one(listener: trio.socket.SocketType) -> None:
@@ -134,7 +141,8 @@ async def _serve_one(listener: trio.socket.SocketType) -> None:
         await sock.connect(listener.getsockname())
         accepted, _ = await listener.accept()
         accepted.close()
-        await sock.recv(1)
+        with suppress(ConnectionResetError):  # then there is no TIME_WAIT, and that is told
+            await sock.recv(1)
 
 
 async def _call(
