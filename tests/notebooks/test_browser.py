@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
@@ -171,7 +172,7 @@ def test_a_notebook_runs_draws_and_answers_its_widgets(address: str, page: Page,
         page.wait_for_function(IDLE)
         panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
         check(panel)
-        move_sliders(panel)
+        move_widgets(panel)
     finally:
         screenshot(page, name)
 
@@ -196,17 +197,25 @@ def check_images(panel: Locator) -> None:
         assert image.evaluate(COLOURS) > 4
 
 
-def move_sliders(panel: Locator) -> None:
-    """A slider that is moved changes a picture, for one that is painted too."""
-    images = panel.locator(IMAGES)
+def move_widgets(panel: Locator) -> None:
+    """A slider that is moved, or another choice of a list, changes a picture."""
     for handle in panel.locator(".widget-slider .noUi-handle").all():
-        before = images.evaluate_all(SOURCES)
-        value = handle.get_attribute("aria-valuenow")
-        handle.press("ArrowRight")
-        if handle.get_attribute("aria-valuenow") == value:  # it was at its end
-            handle.press("ArrowLeft")
-        panel.page.wait_for_function(CHANGED, arg=[panel.element_handle(), before])
-        check_images(panel)
+        with changes_a_picture(panel):
+            value = handle.get_attribute("aria-valuenow")
+            handle.press("ArrowRight")
+            if handle.get_attribute("aria-valuenow") == value:  # it was at its end
+                handle.press("ArrowLeft")
+    for choices in panel.locator(".widget-dropdown select").all():
+        with changes_a_picture(panel):
+            choices.press("ArrowDown")
+
+
+@contextmanager
+def changes_a_picture(panel: Locator) -> Iterator[None]:
+    before = panel.locator(IMAGES).evaluate_all(SOURCES)
+    yield
+    panel.page.wait_for_function(CHANGED, arg=[panel.element_handle(), before])
+    check_images(panel)
 
 
 def screenshot(page: Page, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import TYPE_CHECKING
@@ -60,8 +61,8 @@ async def attempt(call: Callable[..., object], *args: object) -> Outcome:
 def _told(error: BaseException) -> str:
     """Say an error's type, its name in C if it has one, and its text."""
     name, text = type(error).__name__, str(error)
-    if isinstance(error, OSError):
-        text = error.strerror or text
-        symbol = errno.errorcode.get(error.errno or 0)
-        name += f" ({symbol})" if symbol else ""
-    return f"{name}: {text}"
+    number: int = getattr(error, "errno", None) or 0
+    if number in errno.errorcode:
+        # Not its own text: Trio's says what it was doing as well.
+        return f"{name} ({errno.errorcode[number]}): {os.strerror(number)}"
+    return f"{name}: {getattr(error, 'strerror', None) or text}"

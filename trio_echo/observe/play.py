@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import ipywidgets
 import trio
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
 
-def play(
-    draw: Callable[..., object], **choices: tuple[int, int, int] | Mapping[str, object]
-) -> None:
+Choice: TypeAlias = "tuple[int, int, int] | list[str] | Mapping[str, object]"
+
+
+def play(draw: Callable[..., object], **choices: Choice) -> None:
     """Show a slider or a list for each argument of a function, and below them what it returns.
 
     The picture is an output of the cell, and not of a widget: a notebook file keeps it, also for
@@ -27,7 +28,7 @@ def play(
         draw: called with the values chosen; it may be async. It runs in a thread of its own, an
             async one in a `trio.run` of its own: a slider moves outside of any cell.
         choices: for each argument the smallest and the largest value, and the one to begin with;
-            or values by their names, the first of which is the one to begin with.
+            or a list of texts, or values by their names: the first is the one to begin with.
     """
     widgets = {name: _widget(name, choice) for name, choice in choices.items()}
 
@@ -42,7 +43,7 @@ def play(
         widget.observe(lambda _: shown.update(drawn()), "value")
 
 
-def _widget(name: str, choice: tuple[int, int, int] | Mapping[str, object]) -> Any:
+def _widget(name: str, choice: Choice) -> Any:
     if not isinstance(choice, tuple):
         return ipywidgets.Dropdown(options=choice, description=name)
     smallest, largest, value = choice
