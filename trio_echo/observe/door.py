@@ -67,8 +67,7 @@ def door(snapshot: Snapshot, clients: Sequence[str]) -> Picture:
     )
     told = "; ".join(f"{title} ({', '.join(names) or 'nobody'})" for title, names, *_ in groups)
     picture = Picture(_WIDTH, height, f"the door of {listener.local}: {told}")
-    axes = picture.figure.add_axes((0, 0, 1, 1), xlim=(0, _WIDTH), ylim=(height, 0))
-    axes.set_axis_off()
+    axes = picture.sheet()
     y = _MARGIN
     for title, names, free, fill, edge in groups:
         _group(axes, y, title, names, free, fill, edge)

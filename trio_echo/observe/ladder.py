@@ -14,7 +14,8 @@ from .wire import Flags
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..addresses import Endpoint
+    from trio_echo.addresses import Endpoint
+
     from .states import Moment
     from .trace import Segment, Trace
 
@@ -56,10 +57,7 @@ def ladder(trace: Trace) -> Picture:
     shown = [one for one in moments(trace) if one.segment not in gap]
     heights, bottom = _heights(shown, gap)
     picture = Picture(_WIDTH, bottom + _BOTTOM, f"ladder diagram of {trace.title}")
-    axes = picture.figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    axes.set_xlim(0, _WIDTH)
-    axes.set_ylim(bottom + _BOTTOM, 0)
+    axes = picture.sheet()
     _frame(axes, trace, bottom)
     states = initial(trace)
     for end, state in states.items():

@@ -13,12 +13,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import FancyArrowPatch
 
 from trio_echo.addresses import Endpoint
 from trio_echo.text import safe
 
-from .canvas import BLACK, BLUE, GREEN, GREY, PAPER, PURPLE, VERMILION, Picture
+from .badge import WIDTH, badge
+from .canvas import BLACK, BLUE, GREEN, GREY, PAPER, VERMILION, Picture
 from .kernel import snapshot
 
 if TYPE_CHECKING:
@@ -43,9 +44,6 @@ _INTERVAL = 0.001
 # Inches.
 _WIDTH, _ROW, _HEAD, _MARGIN = 8.2, 0.72, 0.95, 0.15
 _LINES = {"client": 2.75, "server": 5.45}
-_BADGE_WIDTH, _BADGE_HEIGHT = 1.15, 0.26
-_COLOURS = {"ESTABLISHED": GREEN, "TIME_WAIT": PURPLE, GONE: GREY}
-_CLOSING = VERMILION
 _ARROWS = {"data": GREEN, "FIN": BLUE, "RST": VERMILION}
 
 
@@ -153,13 +151,12 @@ def _draw(steps: list[Step]) -> Picture:
         for one in steps
     )
     picture = Picture(_WIDTH, height, f"how a connection ended: {told or 'it did not'}")
-    axes = picture.figure.add_axes((0, 0, 1, 1), xlim=(0, _WIDTH), ylim=(height, 0))
-    axes.set_axis_off()
+    axes = picture.sheet()
     before = Step("client", "", "", "ESTABLISHED", "ESTABLISHED")
     for side, x in _LINES.items():
         axes.text(x, 0.28, side, ha="center", va="center", size=13, weight="bold")
         axes.plot([x, x], [0.45, height - _MARGIN], color=GREY, linewidth=1, zorder=0)
-        _badge(axes, x, 0.62, "ESTABLISHED")
+        badge(axes, x, 0.62, "ESTABLISHED")
     for index, step in enumerate(steps):
         y = _HEAD + index * _ROW
         _row(axes, y, step, before)
@@ -175,7 +172,7 @@ def _row(axes: Axes, y: float, step: Step, before: Step) -> None:
     axes.plot([x], [y + 0.1], "o", color=BLACK, markersize=4)
     for text, down, colour in ((step.call, 0.1, BLACK), (step.outcome, 0.29, GREY)):
         axes.text(
-            x + away * (_BADGE_WIDTH / 2 + 0.12),
+            x + away * (WIDTH / 2 + 0.12),
             y + down,
             text,
             ha="right" if is_client else "left",
@@ -193,7 +190,7 @@ def _row(axes: Axes, y: float, step: Step, before: Step) -> None:
         (step.server, before.server, _LINES["server"]),
     ):
         if state != old:
-            _badge(axes, line, y + 0.5, state)
+            badge(axes, line, y + 0.5, state)
 
 
 def _arrows(before: Step, after: Step) -> list[tuple[str, Side]]:
@@ -234,29 +231,4 @@ def _arrow(axes: Axes, y: float, slant: float, what: str, side: Side) -> None:
         size=9.5,
         weight="bold",
         bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.5},
-    )
-
-
-def _badge(axes: Axes, x: float, y: float, state: str) -> None:
-    axes.add_patch(
-        FancyBboxPatch(
-            (x - _BADGE_WIDTH / 2, y - _BADGE_HEIGHT / 2),
-            _BADGE_WIDTH,
-            _BADGE_HEIGHT,
-            boxstyle="round,pad=0,rounding_size=0.06",
-            facecolor=_COLOURS.get(state, _CLOSING),
-            edgecolor=PAPER,
-            zorder=3,
-        )
-    )
-    axes.text(
-        x,
-        y + 0.01,
-        state,
-        ha="center",
-        va="center",
-        size=8.5,
-        weight="bold",
-        color=PAPER,
-        zorder=4,
     )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
-from .canvas import BLACK, BLUE, GREEN, GREY, ORANGE, PAPER, PURPLE, SKY, VERMILION, Picture
+from .badge import WIDTH, badge, colour_of
+from .canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,16 +33,6 @@ _SLOT = 0.16
 _SLOTS = 14
 _SLOTS_A_LINE = 7
 _MOST_ROWS = 8
-
-_COLOURS = {
-    "CLOSE": GREY,
-    "LISTEN": BLUE,
-    "SYN_SENT": ORANGE,
-    "SYN_RECV": ORANGE,
-    "ESTABLISHED": GREEN,
-    "TIME_WAIT": PURPLE,
-}
-_CLOSING = VERMILION
 
 
 def sides(snapshot: Snapshot, *, port: int | None = None, server: Collection[str] = ()) -> Picture:
@@ -64,8 +55,7 @@ def sides(snapshot: Snapshot, *, port: int | None = None, server: Collection[str
     shown = pairs[:_MOST_ROWS]
     height = _HEAD + max(len(shown), 1) * _ROW + 2 * _MARGIN + (0.3 if pairs[_MOST_ROWS:] else 0)
     picture = Picture(_WIDTH, height, _description(left, right))
-    axes = picture.figure.add_axes((0, 0, 1, 1), xlim=(0, _WIDTH), ylim=(height, 0))
-    axes.set_axis_off()
+    axes = picture.sheet()
     x_right = _WIDTH - _MARGIN - _CARD_WIDTH
     for x, title in ((_MARGIN, "server"), (x_right, "client")):
         axes.text(
@@ -119,7 +109,7 @@ def _may_face(ours: SocketRow, theirs: SocketRow) -> bool:
 
 
 def _card(axes: Axes, x: float, y: float, row: SocketRow) -> None:
-    colour = _COLOURS.get(row.state, _CLOSING)
+    colour = colour_of(row.state)
     owned = row.owned is not False
     axes.add_patch(
         FancyBboxPatch(
@@ -133,26 +123,7 @@ def _card(axes: Axes, x: float, y: float, row: SocketRow) -> None:
             linestyle="-" if owned else (0, (4, 2.5)),
         )
     )
-    axes.add_patch(
-        FancyBboxPatch(
-            (x + _CARD_WIDTH - 1.2, y + 0.07),
-            1.13,
-            0.22,
-            boxstyle="round,pad=0,rounding_size=0.06",
-            facecolor=colour,
-            edgecolor="none",
-        )
-    )
-    axes.text(
-        x + _CARD_WIDTH - 0.635,
-        y + 0.185,
-        row.state,
-        ha="center",
-        va="center_baseline",
-        size=8,
-        weight="bold",
-        color=PAPER,
-    )
+    badge(axes, x + _CARD_WIDTH - 0.07 - WIDTH / 2, y + 0.19, row.state)
     unowned = "not accepted yet" if row.accepted is False else "kept by the kernel alone"
     title = row.name or ("a socket" if owned else unowned)
     axes.text(
@@ -202,7 +173,7 @@ def _link(axes: Axes, start: float, end: float, y: float, row: SocketRow) -> Non
             (end - 0.04, y),
             arrowstyle="<->",
             mutation_scale=12,
-            color=_COLOURS.get(row.state, _CLOSING),
+            color=colour_of(row.state),
             linewidth=1.6,
         )
     )

@@ -31,9 +31,7 @@ def pieces(rows: Mapping[str, Sequence[bytes]]) -> Picture:
     """
     most = max((sum(map(len, row)) for row in rows.values()), default=0)
     picture = Picture(_WIDTH, _ROW * max(len(rows), 1) + _MARGIN, _description(rows))
-    height = picture.figure.get_figheight()
-    axes = picture.figure.add_axes((0, 0, 1, 1), xlim=(0, _WIDTH), ylim=(height, 0))
-    axes.set_axis_off()
+    axes = picture.sheet()
     for index, (label, row) in enumerate(rows.items()):
         y = _MARGIN + index * _ROW
         axes.text(_MARGIN, y + 0.2, label, va="center", size=10, weight="bold")

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from .canvas import Picture
-
 # Inches.
 MARGIN = 0.15
 GAP = 0.3
@@ -28,15 +26,6 @@ _POINTS_PER_INCH = 72
 _LONGEST = 60
 # More siblings of a kind than this are cut down to a few, and the others counted.
 _MOST, _FEW = 12, 10
-
-
-def paper(picture: Picture) -> Axes:
-    """Make the whole picture one sheet, measured in inches from its upper left corner."""
-    width, height = picture.figure.get_size_inches()
-    axes = picture.figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    axes.axis("off")
-    return axes
 
 
 def write(

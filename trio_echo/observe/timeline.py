@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from matplotlib.patches import Rectangle
 
 from .canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
-from .sheet import GAP, INDENT, MARGIN, ROW, SIZE, cut, left_out, paper, text_width, write
+from .sheet import GAP, INDENT, MARGIN, ROW, SIZE, cut, left_out, text_width, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ def draw(recorder: Recorder) -> Picture:
             _words(line, how, seconds, scale) for line, how in zip(lines, ends, strict=True)
         ),
     )
-    sheet = paper(picture)
+    sheet = picture.sheet()
     top = MARGIN + ROW
     axes = picture.figure.add_axes(
         (left / width, _AXIS / height, _BARS / width, ROW * len(lines) / height)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from matplotlib.patches import FancyBboxPatch
 
 from .canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
-from .sheet import GAP, INDENT, MARGIN, ROW, cut, left_out, paper, text_width, write
+from .sheet import GAP, INDENT, MARGIN, ROW, cut, left_out, text_width, write
 from .tasks import NurseryNode, TaskNode, TaskTree, children
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def draw(tree: TaskTree) -> Picture:
     picture = Picture(
         width, bottom + ROW + MARGIN, f"task tree, {count} task{'s' * (count != 1)}:\n{tree}"
     )
-    axes = paper(picture)
+    axes = picture.sheet()
     write(axes, waits_at, MARGIN + ROW / 2, _WAITS, GREY)
     for row in rows:
         middle = row.top + ROW / 2
