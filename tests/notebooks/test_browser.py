@@ -207,7 +207,8 @@ def move_widgets(panel: Locator) -> None:
                 handle.press("ArrowLeft")
     for choices in panel.locator(".widget-dropdown select").all():
         with changes_a_picture(panel):
-            choices.press("ArrowDown")
+            count, chosen = choices.evaluate("one => [one.options.length, one.selectedIndex]")
+            choices.select_option(index=(chosen + 1) % count)
 
 
 @contextmanager
