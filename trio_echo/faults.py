@@ -7,6 +7,8 @@ it that at home.
 from __future__ import annotations
 
 import errno
+import operator
+import os
 import socket
 import struct
 import sys
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 # Seconds between two fragments: enough for a receiver on this machine to wake and take the one
 # before the next one comes.
 _PAUSE = 0.001
+
+# Seconds between two looks at whether the peer is still there, during a longer pause.
+_LOOK = 0.1
 
 # `struct linger`, on for 0 seconds: closing then drops what is unsent and resets, instead of
 # ending the stream (socket(7)).
@@ -42,6 +47,7 @@ class Faults:
             the first. `None` for never.
 
     Raises:
+        TypeError: a number of bytes that is no integer.
         ValueError: a fault that cannot be made.
     """
 
@@ -50,11 +56,11 @@ class Faults:
     reset_after: int | None = None
 
     def __post_init__(self) -> None:
-        if self.fragment is not None and self.fragment < 1:
+        if self.fragment is not None and operator.index(self.fragment) < 1:
             raise ValueError(f"fragment must be at least 1 byte, not {self.fragment}")
         if self.delay is not None and not self.delay >= 0:
             raise ValueError(f"delay must be 0 seconds or more, not {self.delay}")
-        if self.reset_after is not None and self.reset_after < 0:
+        if self.reset_after is not None and operator.index(self.reset_after) < 0:
             raise ValueError(f"reset_after must be 0 bytes or more, not {self.reset_after}")
 
     def __bool__(self) -> bool:
@@ -115,18 +121,19 @@ class FaultyStream(trio.abc.HalfCloseableStream):
             trio.BusyResourceError: another task is sending.
             trio.ClosedResourceError: this stream was closed, be it during a pause.
         """
-        with self._alone():
-            rest = memoryview(data)
+        with self._alone(), memoryview(data) as rest:
             if not rest:
                 await self._stream.send_all(rest)
                 return
-            while rest and self.sent != self._faults.reset_after:
+            start = 0
+            while start < len(rest) and self.sent != self._faults.reset_after:
                 if self._faults.pause > 0:
                     await self._wait(self._faults.pause)
-                size = self._piece_size(len(rest))
-                await self._stream.send_all(rest[:size])
+                size = self._piece_size(len(rest) - start)
+                with rest[start : start + size] as piece:
+                    await self._stream.send_all(piece)
                 self.sent += size
-                rest = rest[size:]
+                start += size
                 if self._moved is not None:
                     self._moved()
             if self.sent == self._faults.reset_after:
@@ -186,15 +193,25 @@ class FaultyStream(trio.abc.HalfCloseableStream):
             raise trio.BrokenResourceError(reason.strerror) from reason
 
     async def _wait(self, seconds: float) -> None:
+        """Wait, but not for a peer that has reset the connection: nobody else would notice."""
         with trio.move_on_after(seconds):
-            await self._closed.wait()
+            while not self._closed.is_set():
+                with trio.move_on_after(_LOOK):
+                    await self._closed.wait()
+                self._check_peer()
         self._check()
+
+    def _check_peer(self) -> None:
+        if isinstance(self._stream, trio.SocketStream) and _was_reset(self._stream.socket):
+            reason = ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+            raise trio.BrokenResourceError(reason.strerror) from reason
 
     async def _reset(self) -> None:
         stream = self._stream
         if isinstance(stream, trio.SocketStream):
             while _holds_unacknowledged(stream.socket):
                 await self._wait(_PAUSE)
+            self._check_peer()
             with suppress(OSError):  # the peer has reset it meanwhile; macOS then refuses
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.was_reset = True
@@ -207,16 +224,28 @@ if sys.platform == "linux":
 
     _TCP_CLOSE = 7  # in the kernel's net/tcp_states.h; the first byte of TCP_INFO is the state
 
+    def _state(sock: trio.socket.SocketType) -> int | None:
+        try:
+            return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        except OSError:
+            return None  # not TCP, or closed by somebody else
+
+    def _was_reset(sock: trio.socket.SocketType) -> bool:
+        """Tell whether the peer has reset a connection that this side has not closed (tcp(7))."""
+        return _state(sock) == _TCP_CLOSE
+
     def _holds_unacknowledged(sock: trio.socket.SocketType) -> bool:
         """Tell whether the kernel holds bytes that the peer's has yet to acknowledge (tcp(7))."""
-        try:
-            state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-        except OSError:
-            return False  # not TCP, or closed by somebody else
+        if _state(sock) in (None, _TCP_CLOSE):
+            return False
         (count,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
-        return state != _TCP_CLOSE and count > 0
+        return count > 0  # type: ignore[no-any-return]
 
 else:
+
+    def _was_reset(_sock: trio.socket.SocketType) -> bool:
+        """There is no portable way to ask."""
+        return False
 
     def _holds_unacknowledged(_sock: trio.socket.SocketType) -> bool:
         """There is no portable way to ask."""

@@ -80,6 +80,11 @@ def decoded(data: bytes, encoding: str) -> str:
     return safe(data.decode(encoding, "backslashreplace"))
 
 
+def cells(text: str) -> int:
+    """Count the columns that a text takes on a terminal: a Korean character takes two."""
+    return sum(2 if unicodedata.east_asian_width(one) in _WIDE else 1 for one in text)
+
+
 class PeerText:
     """What one peer sends, as the lines of a screen.
 
@@ -156,10 +161,10 @@ class PeerText:
             self._cell = 0
         room = max(self._columns() - len(self._prefix), _LEAST_ROOM)
         for character in text:
-            cells = 2 if unicodedata.east_asian_width(character) in _WIDE else 1
-            if self._cell + cells > room:
+            width = cells(character)
+            if self._cell + width > room:
                 out.append(self._continued)
                 self._cell = 0
             out.append(character)
-            self._cell += cells
+            self._cell += width
         return "".join(out)

@@ -33,15 +33,18 @@ def changes(before: Snapshot, after: Snapshot) -> Changes:
         before: an earlier snapshot.
         after: a later one of the same ports and sockets.
     """
-    gone = list(before.rows)
+    gone = dict.fromkeys(before.rows)
     known: dict[SocketRow, SocketRow] = {}
     # By name first: what a name's socket leaves behind has its endpoints too.
-    for is_same in (_has_its_name, _has_its_place):
+    for key in (_name, _place):
+        old = {key(row): row for row in gone if key(row)}
         for row in after.rows:
-            old = next((one for one in gone if row not in known and is_same(one, row)), None)
-            if old is not None:
-                known[row] = old
-                gone.remove(old)
+            match = old.get(key(row))
+            # A local address is for life: with another one, it is another socket of that name.
+            if row in known or match not in gone or match.local not in (None, row.local):
+                continue
+            known[row] = match
+            del gone[match]
     sentences: list[str] = []
     for row in after.rows:
         sentences += _differences(known[row], row) if row in known else [_appeared(row)]
@@ -49,18 +52,14 @@ def changes(before: Snapshot, after: Snapshot) -> Changes:
     return Changes(map(safe, sentences))
 
 
-def _has_its_name(old: SocketRow, new: SocketRow) -> bool:
-    # A local address is for life: with another one, it is another socket of that name.
-    return new.name is not None and old.name == new.name and old.local in (None, new.local)
+def _name(row: SocketRow) -> str | None:
+    return row.name
 
 
-def _has_its_place(old: SocketRow, new: SocketRow) -> bool:
+def _place(row: SocketRow) -> tuple[object, ...] | None:
     # Listeners may share an endpoint; their files tell them apart.
-    return new.local is not None and _place(old) == _place(new)
-
-
-def _place(row: SocketRow) -> tuple[object, ...]:
-    return row.local, row.remote, row.descriptor if row.remote is None else None
+    descriptor = row.descriptor if row.remote is None else None
+    return None if row.local is None else (row.local, row.remote, descriptor)
 
 
 def _who(row: SocketRow) -> str:

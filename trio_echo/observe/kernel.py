@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 import psutil
 import trio
 
-from trio_echo.addresses import Endpoint, Sockaddr
-from trio_echo.client import EchoClient
+from trio_echo.addresses import Endpoint, Sockaddr, check_endpoint
 
 from . import sockdiag
 from .differences import Changes, changes
@@ -27,7 +26,11 @@ from .sockets import Snapshot, SocketRow
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from trio_echo.client import EchoClient
+
 __all__ = ["Changes", "Snapshot", "SocketLike", "SocketRow", "changes", "snapshot", "until"]
+
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 # How often to look while waiting for a state: no system tells when a table of its changes.
 _INTERVAL = 0.001
@@ -42,6 +45,8 @@ class _Descriptor(Protocol):
     def getsockopt(self, level: int, option: int, size: int, /) -> bytes: ...
     @property
     def family(self) -> int: ...
+    @property
+    def type(self) -> int: ...
 
 
 SocketLike: TypeAlias = "_Descriptor | trio.SocketStream | trio.SocketListener | EchoClient"
@@ -56,29 +61,32 @@ def snapshot(*ports: int, **sockets: SocketLike) -> Snapshot:
         sockets: sockets of this process, under the names that they are to be shown by. Each is
             shown whatever its state, and so are all the sockets on its local port and the port
             of its peer. One that was closed is no socket any more, and is left out.
+
+    Raises:
+        AddressError: this is no port number.
+        TypeError: this is no TCP socket.
     """
-    named = {name: _unwrap(one) for name, one in sockets.items()}
-    open_ = {name: one for name, one in named.items() if one.fileno() != -1}
-    own = {name: _row(name, one) for name, one in open_.items()}
     wanted = set(ports)
+    for port in ports:
+        check_endpoint("", port)
+    named = {name: _unwrap(name, one) for name, one in sockets.items()}
+    own = {name: _row(name, one) for name, one in named.items() if one.fileno() != -1}
     for row in own.values():
-        wanted |= {end.port for end in (row.local, row.remote) if end is not None}
-    found, note = _listed()
+        wanted |= _ports(row)
+    listed, note = _listed()
     rows = []
-    for row in found:
-        ends = {end.port for end in (row.local, row.remote) if end is not None}
-        if ends & wanted or not (ports or sockets):
-            name = next((name for name, one in own.items() if _is_same(one, row)), None)
-            if name is not None:
-                del own[name]
-            rows.append(_with_owner(replace(row, name=name)))
+    for row in listed:
+        if _ports(row) & wanted or not (ports or sockets):
+            names = [name for name, one in own.items() if _is_same(one, row)]
+            # What others share with this process is shown as this process's.
+            rows += [_as_listed(own.pop(name), row) for name in names] or [_with_owner(row)]
     rows = list(_with_queues([*rows, *own.values()]))
     rows.sort(key=_order)
     return Snapshot(tuple(rows), note)
 
 
 async def until(
-    condition: Callable[[Snapshot], object], *ports: int, **sockets: SocketLike
+    condition: Callable[[Snapshot], object], /, *ports: int, **sockets: SocketLike
 ) -> Snapshot:
     """Take snapshots until one meets a condition; returns that one.
 
@@ -98,9 +106,17 @@ def _order(row: SocketRow) -> tuple[bool, bool, int, Endpoint, Endpoint]:
     return row.state != "LISTEN", row.local is None, row.family, *ends
 
 
-def _unwrap(one: SocketLike) -> _Descriptor:
-    inner: object = one.stream if isinstance(one, EchoClient) else one
-    return cast("_Descriptor", getattr(inner, "socket", inner))
+def _ports(row: SocketRow) -> set[int]:
+    return {end.port for end in (row.local, row.remote) if end is not None}
+
+
+def _unwrap(name: str, one: SocketLike) -> _Descriptor:
+    inner: Any = one
+    for attribute in ("stream", "transport_stream", "socket"):  # ours, TLS's, Trio's
+        inner = getattr(inner, attribute, inner)
+    if getattr(inner, "family", None) not in _FAMILIES or inner.type != socket.SOCK_STREAM:
+        raise TypeError(f"{name} is no TCP socket: {one!r}")
+    return cast("_Descriptor", inner)
 
 
 def _row(name: str, sock: _Descriptor) -> SocketRow:
@@ -123,14 +139,20 @@ def _row(name: str, sock: _Descriptor) -> SocketRow:
     )
 
 
+def _as_listed(own: SocketRow, listed: SocketRow) -> SocketRow:
+    return replace(own, state=listed.state, local=listed.local, remote=listed.remote)
+
+
 def _endpoint(sockaddr: object) -> Endpoint | None:
     return Endpoint.from_sockaddr(cast("Sockaddr", sockaddr)) if sockaddr else None
 
 
 def _is_same(own: SocketRow, listed: SocketRow) -> bool:
-    if listed.process_id != own.process_id:
-        return False
-    if listed.descriptor is not None:
+    # Several sockets may have one endpoint, and several processes one socket: its file tells.
+    own_inode, inode = _inode(own), _inode(listed)
+    if own_inode and inode:
+        return inode == own_inode
+    if listed.process_id == own.process_id and listed.descriptor is not None:
         return listed.descriptor == own.descriptor
     return (listed.local, listed.remote) == (own.local, own.remote)
 
@@ -169,9 +191,10 @@ def _with_owner(row: SocketRow) -> SocketRow:
 
 def _process_name(pid: int) -> str | None:
     try:
-        return psutil.Process(pid).name()
-    except psutil.Error:
+        name = psutil.Process(pid).name()
+    except psutil.Error:  # it has ended
         return None
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _with_queues(rows: Iterable[SocketRow]) -> Iterator[SocketRow]:

@@ -16,15 +16,15 @@ class SocketRow:
 
     Attributes:
         family: `AF_INET` or `AF_INET6`.
-        state: as RFC 9293, section 3.3.2 names it, with underscores: `LISTEN`, `TIME_WAIT`, …;
-            `CLOSE` for a socket that takes no part in TCP (yet, or any more).
+        state: one of those of RFC 9293, section 3.3.2, by its name in Linux's tables: `LISTEN`,
+            `FIN_WAIT2`, `TIME_WAIT`, …; `CLOSE` takes no part in TCP (yet, or any more).
         local: its own endpoint, `None` as long as it has none.
         remote: its peer's endpoint, `None` as long as it has none.
         name: what the snapshot was told to call it.
         owned: whether a process owns it. `False`: only the kernel keeps it, such as a connection
             that was not accepted yet, or one in TIME_WAIT. `None`: this system does not tell.
-        process_id: which process; `None` if none does, or if the system keeps it to itself, as it
-            does with other users' processes.
+        process_id: which process, or one of those that share it; `None` if none does, or if the
+            system keeps it to itself, as it does with other users' processes.
         process_name: of that process.
         descriptor: its file descriptor in that process.
         receive_queue: bytes that have arrived and were not received; `None` where unknown.

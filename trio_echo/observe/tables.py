@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from trio_echo.text import safe
+from trio_echo.text import cells, safe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -27,11 +27,12 @@ def text_table(
         note: a line below the table.
         numbers: the heads of columns that stand to the right.
     """
-    table = [heads, *([safe(cell) for cell in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    table = [[safe(cell) for cell in row] for row in (heads, *rows)]
+    widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
 
     def aligned(head: str, cell: str, width: int) -> str:
-        return cell.rjust(width) if head in numbers else cell.ljust(width)
+        padding = " " * (width - cells(cell))
+        return padding + cell if head in numbers else cell + padding
 
     lines = ["  ".join(map(aligned, heads, row, widths)).rstrip() for row in table]
     return "\n".join([*lines, note] if note else lines)

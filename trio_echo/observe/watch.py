@@ -40,12 +40,12 @@ class Watch:
         sockets: likewise.
     """
 
-    def __init__(self, *ports: int, **sockets: SocketLike) -> None:
+    def __init__(self, /, *ports: int, **sockets: SocketLike) -> None:
         self._ports = set(ports)
         self._sockets = sockets
         self._last = self._snapshot() if ports or sockets else Snapshot(())
 
-    def look(self, **sockets: SocketLike) -> Look:
+    def look(self, /, **sockets: SocketLike) -> Look:
         """Take a snapshot, and say what has changed since the last one.
 
         Args:
