@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from queue import Queue
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,12 +118,26 @@ def test_what_fails_in_its_thread_is_raised_where_the_block_ends(host: str) -> N
             raise RuntimeError("bug")
 
     server = BackgroundServer(hosts=[host], observer=observe)
-    with (
-        pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match="bug"), flatten_subgroups=True),
-        server,
-    ):
+    server.start()
+    socket.create_connection(server.addresses[0]).close()
+    assert failed.wait(30)
+    with pytest.raises(RuntimeError, match="bug"):
+        server.stop()
+
+
+def test_an_observer_cannot_stop_its_own_server(host: str) -> None:
+    refused: Queue[Exception] = Queue()
+
+    def observe(event: ServerEvent) -> None:
+        if isinstance(event, ClientClosed):
+            try:
+                server.stop()
+            except RuntimeError as exc:
+                refused.put(exc)
+
+    with BackgroundServer(hosts=[host], observer=observe) as server:
         socket.create_connection(server.addresses[0]).close()
-        assert failed.wait(30)
+        assert "its own server" in str(refused.get(timeout=30))
 
 
 def test_it_is_started_once_only(host: str) -> None:

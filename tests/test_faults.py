@@ -223,6 +223,18 @@ async def test_the_peer_gets_every_byte_up_to_the_reset_and_then_rst(host: str) 
                 peer.recv(1)
 
 
+def test_a_buffer_that_was_sent_in_part_can_be_changed_again() -> None:
+    data = bytearray(b"hello")
+
+    async def send() -> None:
+        with pytest.raises(trio.BrokenResourceError) as caught:
+            await FaultyStream(Recorder(), Faults(reset_after=3)).send_all(data)
+        assert caught.value is not None
+        data.clear()
+
+    trio.run(send)
+
+
 async def test_a_reset_after_no_byte_comes_with_the_first_send(host: str) -> None:
     ours, peer = connected(host)
     with peer:
@@ -266,6 +278,20 @@ async def test_the_reset_waits_for_a_peer_that_is_slow(host: str) -> None:
         with pytest.raises(trio.BrokenResourceError):
             await receiver.receive_some()
     assert stream.was_reset
+
+
+@linux
+@pytest.mark.parametrize(
+    "faults", [Faults(delay=math.inf), Faults(delay=math.inf, reset_after=3)], ids=repr
+)
+async def test_a_peer_that_resets_during_a_pause_is_noticed(host: str, faults: Faults) -> None:
+    ours, peer = connected(host)
+    async with FaultyStream(stream_of(ours), faults) as faulty:
+        reset(peer)
+        with trio.fail_after(30), pytest.raises(trio.BrokenResourceError) as caught:
+            await faulty.send_all(b"hello")
+    assert isinstance(caught.value.__cause__, ConnectionResetError)
+    assert not faulty.was_reset
 
 
 @linux

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Self
 import trio
 
 from .addresses import Endpoint
-from .errors import SocketCallError, ungrouped
 from .events import ignore
 from .faults import Faults
 from .server import LOOPBACK, Limits, serve
@@ -97,7 +96,10 @@ class BackgroundServer:
 
         Raises:
             BaseException: what the server failed with, such as an observer's error.
+            RuntimeError: called in the server's thread, by an observer.
         """
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("an observer cannot wait for the end of its own server")
         if self._addresses:
             self._end()
 
@@ -122,6 +124,8 @@ class BackgroundServer:
         try:
             trio.run(self._main, listening)
         except BaseException as exc:  # noqa: BLE001  carried over to the thread that waits for it
+            while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
+                exc = exc.exceptions[0]
             (self._finished if listening.done() else listening).set_exception(exc)
         else:
             self._finished.set_result(None)
@@ -129,19 +133,18 @@ class BackgroundServer:
     async def _main(self, listening: Future[tuple[Endpoint, ...]]) -> None:
         self._stop = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
-        with ungrouped(SocketCallError, TypeError, ValueError):
-            async with trio.open_nursery() as nursery:
-                listeners = await nursery.start(
-                    partial(
-                        serve,
-                        self._port,
-                        hosts=self._hosts,
-                        limits=self._limits,
-                        faults=self._faults,
-                        observer=self._observer,
-                        stop=self._stop,
-                    )
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(
+                partial(
+                    serve,
+                    self._port,
+                    hosts=self._hosts,
+                    limits=self._limits,
+                    faults=self._faults,
+                    observer=self._observer,
+                    stop=self._stop,
                 )
-                listening.set_result(
-                    tuple(Endpoint.from_sockaddr(one.socket.getsockname()) for one in listeners)
-                )
+            )
+            listening.set_result(
+                tuple(Endpoint.from_sockaddr(one.socket.getsockname()) for one in listeners)
+            )

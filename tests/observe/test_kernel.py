@@ -8,14 +8,14 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 import trio
 from support import PATIENCE, among, end, reset
 
-from trio_echo import Endpoint, connect, serve
+from trio_echo import AddressError, Endpoint, connect, serve
 from trio_echo.observe import kernel, sockdiag
 
 if TYPE_CHECKING:
@@ -348,6 +348,48 @@ def test_a_system_that_hides_others_sockets_shows_ones_own(
     taken = kernel.snapshot(end(listener).port)
     assert [row.process_id for row in among([end(listener)], taken)] == [os.getpid()]
     assert "own sockets only" in str(taken)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows shares no descriptors like this")
+def test_a_socket_that_other_processes_share_is_shown_as_ones_own(sockets: Sockets) -> None:
+    client, server = sockets.pair()
+    listener = sockets.listener()
+    files = [client.fileno(), server.fileno(), listener.fileno()]
+    sharing = "import sys; sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", sharing], stdin=subprocess.PIPE, pass_fds=files
+    ) as other:
+        assert other.stdin is not None
+        taken = kernel.snapshot(client=client, server=server, listener=listener)
+        rows = among(map(end, (client, server, listener)), taken)
+    assert [row.name for row in rows if row.name is None] == []
+    assert {taken[name].state for name in ("client", "server")} == {"ESTABLISHED"}
+    assert taken["listener"].state == "LISTEN"
+    assert {row.process_id for row in rows} == {os.getpid()}
+
+
+def test_one_socket_may_have_two_names(sockets: Sockets) -> None:
+    listener = sockets.listener()
+    with listener.dup() as again:
+        taken = kernel.snapshot(listener=listener, again=again)
+    assert (taken["listener"].state, taken["again"].state) == ("LISTEN", "LISTEN")
+
+
+@pytest.mark.parametrize("kind", ["udp", "unix", "no socket"])
+def test_what_is_no_tcp_socket_is_refused(kind: str) -> None:
+    if kind == "unix" and not hasattr(socket, "AF_UNIX"):
+        pytest.skip("this system has no Unix sockets")
+    family = getattr(socket, "AF_UNIX", 0) if kind == "unix" else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM) as sock:
+        thing: Any = None if kind == "no socket" else sock
+        with pytest.raises(TypeError, match="thing is no TCP socket"):
+            kernel.snapshot(thing=thing)
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_what_is_no_port_is_refused(port: int) -> None:
+    with pytest.raises(AddressError, match="is no port number"):
+        kernel.snapshot(port)
 
 
 @on_linux

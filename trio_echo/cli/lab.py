@@ -38,6 +38,8 @@ def lab(*, words: tuple[str, ...], port: int | None, no_browser: bool) -> int:
     """
     folder = None if not words or words[0].startswith("-") else Path(words[0])
     options = words if folder is None else words[1:]
+    if "" in words:
+        raise click.UsageError("a folder's name is empty")
     if options and not options[0].startswith("-"):
         raise click.UsageError(f"one folder only: {options[0]}")
     if any(importlib.util.find_spec(module) is None for module in _NEEDED):
@@ -45,7 +47,8 @@ def lab(*, words: tuple[str, ...], port: int | None, no_browser: bool) -> int:
     try:
         folder = _prepare(folder)
     except OSError as exc:
-        return _fail(f"{exc.strerror}: {exc.filename}")
+        where = "" if exc.filename is None else f": {exc.filename}"
+        return _fail(f"{exc.strerror}{where}")
     if folder is None:
         return _fail("this installation has no notebooks")
     click.echo(f"notebooks: {safe(str(folder))}", err=True)

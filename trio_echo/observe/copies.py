@@ -92,5 +92,9 @@ def _write(file: Path, data: bytes) -> None:
     """Write a file as a whole: half a notebook would count as changed."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.part")
-    part.write_bytes(data)
-    part.replace(file)
+    try:
+        part.write_bytes(data)
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

@@ -24,7 +24,7 @@ from .differences import Changes, changes
 from .sockets import Snapshot, SocketRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from trio_echo.client import EchoClient
 
@@ -53,30 +53,64 @@ SocketLike: TypeAlias = "_Descriptor | trio.SocketStream | trio.SocketListener |
 """Whatever holds a TCP socket: of the standard library, of Trio, or a client of ours."""
 
 
+class Interest:
+    """Which rows are of interest: all of some ports, and the connections among some pairs."""
+
+    def __init__(self, *ports: int) -> None:
+        for port in ports:
+            check_endpoint("", port)
+        self._ports = set(ports)
+        self._pairs: set[frozenset[int]] = set()
+
+    def include(self, row: SocketRow) -> None:
+        """Add a socket: its connection, or if it has none, all of its port.
+
+        Not all of a connection's ports: a client's is used again, for connections of others.
+        """
+        ends = _ports(row)
+        if row.remote is None:
+            self._ports |= ends
+        else:
+            self._pairs.add(frozenset(ends))
+
+    def __contains__(self, row: SocketRow) -> bool:
+        ends = _ports(row)
+        return not ends.isdisjoint(self._ports) or any(ends <= pair for pair in self._pairs)
+
+
 def snapshot(*ports: int, **sockets: SocketLike) -> Snapshot:
     """Look at every TCP socket that has one of these ports, at either end.
 
     Args:
         ports: local or remote ports. Without any, and without sockets, all ports.
         sockets: sockets of this process, under the names that they are to be shown by. Each is
-            shown whatever its state, and so are all the sockets on its local port and the port
-            of its peer. One that was closed is no socket any more, and is left out.
+            shown whatever its state, and so are its peer and the listener; of one without a
+            connection, all the sockets that have its port. One that was closed is no socket any
+            more, and is left out.
 
     Raises:
         AddressError: this is no port number.
         TypeError: this is no TCP socket.
     """
-    wanted = set(ports)
-    for port in ports:
-        check_endpoint("", port)
+    return look(Interest(*ports) if ports or sockets else None, sockets)
+
+
+def look(interest: Interest | None, sockets: Mapping[str, SocketLike]) -> Snapshot:
+    """Take a snapshot of what is of interest, or of everything, and of these sockets.
+
+    Args:
+        interest: the sockets are included in it; `None` for everything.
+        sockets: as for `snapshot`.
+    """
     named = {name: _unwrap(name, one) for name, one in sockets.items()}
     own = {name: _row(name, one) for name, one in named.items() if one.fileno() != -1}
-    for row in own.values():
-        wanted |= _ports(row)
+    if interest is not None:
+        for row in own.values():
+            interest.include(row)
     listed, note = _listed()
     rows = []
     for row in listed:
-        if _ports(row) & wanted or not (ports or sockets):
+        if interest is None or row in interest:
             names = [name for name, one in own.items() if _is_same(one, row)]
             # What others share with this process is shown as this process's.
             rows += [_as_listed(own.pop(name), row) for name in names] or [_with_owner(row)]

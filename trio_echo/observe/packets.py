@@ -170,7 +170,8 @@ class _Connection:
         acknowledged = header.acknowledgement == self._after_fin.get(header.destination)
         if Flags.ACK in header.flags and acknowledged:
             self._finished.add(header.destination)
-        self.ended = Flags.RST in header.flags or len(self._finished) == 2
+        ends = {header.source, header.destination}  # one, if a socket talks to itself
+        self.ended = Flags.RST in header.flags or self._finished == ends
 
     def trace(self) -> Trace:
         return Trace(self._frames)
@@ -191,14 +192,14 @@ async def capture(port: int) -> AsyncIterator[Capture]:
         SocketCallError: of `socket()`: it is not permitted, or this is not Linux.
     """
     check_endpoint(_INTERFACE, port)
-    error: Exception | None = None
+    error: BaseException | None = None
     with trio.socket.from_stdlib_socket(_open(port)) as sock:
         seen = Capture(sock)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(seen.run)
             try:
                 yield seen
-            except Exception as exc:  # noqa: BLE001  raised below; in here it becomes a group
+            except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  in here, it'd be grouped
                 error = exc
             finally:
                 seen.end(trio.ClosedResourceError("the capture was left"))
@@ -214,7 +215,8 @@ async def observe(
 
     Args:
         port: of the server.
-        talk: connects to it, and ends the connection; it runs in either case.
+        talk: connects to it, and ends the connection; it runs in either case. If it leaves one
+            that never ends, such as a `connect` that was cancelled, this waits until cancelled.
         recording: a capture file, to load where nothing can be captured.
 
     Raises:

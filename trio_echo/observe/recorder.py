@@ -34,7 +34,8 @@ class Life:
         began: `None` if the task is older than the recording.
         ended: `None` if the task outlives the recording.
         cancelled: when it first woke to a cancellation from outside: of a nursery that it lives in
-            at any depth, or by a time limit that was around it when it began.
+            at any depth, or by a time limit that was around it when it began. Trio tells no more:
+            a scope between the two that is cancelled by hand is missed.
         steps: how many times it ran, from one wait to the next.
         note: what the task said of itself, with `Recorder.note`.
     """

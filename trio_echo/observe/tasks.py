@@ -167,7 +167,7 @@ def _order(task: TaskNode) -> list[tuple[int, str]]:
     """Sort `worker 9` before `worker 10`: Trio keeps children in no order at all."""
     return [
         (int(part), "") if part.isdecimal() else (-1, part)
-        for part in _DIGITS.split(str(TaskTree(task)))
+        for part in _DIGITS.split(f"{task.name} {task.waits_in} {len(task.nurseries)}")
     ]
 
 

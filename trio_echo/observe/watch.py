@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .kernel import Changes, Snapshot, changes, snapshot
+from .kernel import Changes, Interest, Snapshot, changes, look
 
 if TYPE_CHECKING:
     from .kernel import SocketLike
@@ -31,9 +31,9 @@ class Look:
 
 
 class Watch:
-    """Keeps the names of sockets, their ports, and the snapshot of the last look.
+    """Keeps the names of sockets, what was of interest, and the snapshot of the last look.
 
-    A port that a socket once had stays in sight when the socket is closed.
+    What a closed socket leaves in the kernel's tables stays in sight.
 
     Args:
         ports: as for `snapshot`.
@@ -41,9 +41,9 @@ class Watch:
     """
 
     def __init__(self, /, *ports: int, **sockets: SocketLike) -> None:
-        self._ports = set(ports)
+        self._interest = Interest(*ports)
         self._sockets = sockets
-        self._last = self._snapshot() if ports or sockets else Snapshot(())
+        self._last = look(self._interest, sockets) if ports or sockets else Snapshot(())
 
     def look(self, /, **sockets: SocketLike) -> Look:
         """Take a snapshot, and say what has changed since the last one.
@@ -53,12 +53,5 @@ class Watch:
                 another socket stands for that one from now on.
         """
         self._sockets = {**self._sockets, **sockets}
-        before, self._last = self._last, self._snapshot()
+        before, self._last = self._last, look(self._interest, self._sockets)
         return Look(changes(before, self._last), self._last)
-
-    def _snapshot(self) -> Snapshot:
-        taken = snapshot(*self._ports, **self._sockets)
-        for row in taken.rows:
-            if row.name is not None:
-                self._ports |= {end.port for end in (row.local, row.remote) if end is not None}
-        return taken

@@ -50,6 +50,11 @@ async def leaves_open(host: str, port: int) -> str:
     return "connected"
 
 
+async def forgets_its_socket(host: str, port: int) -> str:
+    await trio.socket.socket().connect((host, port))
+    return "connected"
+
+
 async def lets_errors_out(host: str, port: int) -> str:
     with trio.socket.socket() as sock:
         await sock.connect((host, port))
@@ -71,6 +76,7 @@ async def knows_one_word(*_: object) -> str:
     ("answer", "why"),
     [
         (leaves_open, "Where it says 'connected', it leaves its socket open."),
+        (forgets_its_socket, "Where it says 'connected', it leaves its socket open."),
         (lets_errors_out, "Where it should say 'refused', it raised ConnectionRefusedError"),
         (knows_one_word, "Where it should say 'refused', it returned 'connected'."),
     ],

@@ -13,7 +13,7 @@ import trio
 from trio_echo.observe.checks import NO_ANSWER, closing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 A, B, C = ("FIN_WAIT2", "CLOSE_WAIT"), ("CLOSED", "TIME_WAIT"), ("CLOSED", "CLOSED")
 
@@ -96,14 +96,14 @@ def plain(stream: trio.SocketStream, data: bytes) -> object:
         (without_end, "does not know that this was all"),
         (closes, "ClosedResourceError"),
         (receives_once, "the first 1000 bytes"),
-        (forgets_to_return, "You returned None"),
+        (forgets_to_return, "returned None: is a `return` missing?"),
         (nonsense, "is not the answer"),
         (waits, "still waited"),
         (plain, "async def"),
     ],
 )
 async def test_a_question_without_its_answer(
-    answer: Callable[[trio.SocketStream, bytes], object],
+    answer: Callable[[trio.SocketStream, bytes], Awaitable[object]],
     why: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -149,7 +149,9 @@ async def never(port: int) -> object:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there, TIME_WAIT is in nobody's way")
 @pytest.mark.parametrize("answer", [never, too_late])
-async def test_a_server_that_does_not_start_again(answer: Callable[[int], object]) -> None:
+async def test_a_server_that_does_not_start_again(
+    answer: Callable[[int], Awaitable[object]],
+) -> None:
     verdict = await closing.restarts(answer)
     assert verdict.right is False
     assert "again, with a connection of the last server in TIME_WAIT" in verdict.why
@@ -209,7 +211,7 @@ def plain_server(port: int) -> object:
         (plain_server, "async def"),
     ],
 )
-async def test_what_is_no_server(answer: Callable[[int], object], why: str) -> None:
+async def test_what_is_no_server(answer: Callable[[int], Awaitable[object]], why: str) -> None:
     verdict = await closing.restarts(answer)
     assert verdict.right is False
     assert why in verdict.why

@@ -101,7 +101,10 @@ async def test_a_door_that_does_not_open(answer: object, why: str, autojump_cloc
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of the backlog")
 async def test_a_wrong_backlog() -> None:
-    verdict = await server_calls.opens(lambda host, backlog: right(host, backlog + 1))
+    async def answer(host: str, backlog: int) -> object:
+        return await right(host, backlog + 1)
+
+    verdict = await server_calls.opens(answer)
     assert verdict.right is False
     assert "backlog" in verdict.why
 

@@ -5,6 +5,8 @@ Each notebook has its own module here. A check tries an answer, and says what it
 
 from __future__ import annotations
 
+import dis
+import inspect
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -37,6 +39,30 @@ class Verdict:
 
 NO_ANSWER = Verdict(None, "Replace the … above, run that cell, then this one again.")
 """For an answer that is still `...`, as the notebook came."""
+
+MISSING_RETURN = Verdict(False, "Your function returned None: is a `return` missing?")
+
+_EMPTY_BODY = {"RESUME", "RETURN_GENERATOR", "POP_TOP", "LOAD_CONST", "RETURN_VALUE"}
+_EMPTY_BODY |= {"RETURN_CONST", "NOP"}  # Python 3.12 and newer
+
+
+def unusable(answer: object, *, awaits: bool = True) -> Verdict | None:
+    """Say why a learner's function cannot be tried; `None` if it can.
+
+    Args:
+        answer: what the notebook has.
+        awaits: whether it must be an `async def`.
+    """
+    code = getattr(answer, "__code__", None)
+    if code is None:
+        return Verdict(False, f"{answer!r} is no function.")
+    constants = {None, getattr(answer, "__doc__", None)}
+    is_empty = {one.opname for one in dis.get_instructions(code)} <= _EMPTY_BODY
+    if is_empty and set(code.co_consts) <= constants:
+        return NO_ANSWER
+    if inspect.iscoroutinefunction(answer) != awaits:
+        return Verdict(False, f"Your function must be {'an async def' if awaits else 'a def'}.")
+    return None
 
 
 def compare(answer: object, right: object, why: str, hints: Mapping[Any, str]) -> Verdict:

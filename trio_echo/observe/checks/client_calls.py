@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import psutil
 import trio
 
-from . import NO_ANSWER, Verdict, compare
+from . import MISSING_RETURN, Verdict, compare, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,6 +35,8 @@ def last_ack(answer: object) -> Verdict:
 
 async def doctor(answer: Callable[[str, int], Awaitable[object]]) -> Verdict:
     """A function that tells whether, and why not, a connection comes about."""
+    if (verdict := unusable(answer)) is not None:
+        return verdict
     with ExitStack() as made:
         open_, closed, full, guest = (made.enter_context(trio.socket.socket()) for _ in range(4))
         for sock in (open_, closed, full):
@@ -47,17 +50,19 @@ async def doctor(answer: Callable[[str, int], Awaitable[object]]) -> Verdict:
         for (host, port), right in cases:
             before = _open_sockets()
             try:
-                with trio.fail_after(_PATIENCE):
+                # Python closes what a function forgets, and warns of it.
+                with trio.fail_after(_PATIENCE), warnings.catch_warnings(record=True) as forgotten:
+                    warnings.simplefilter("always", ResourceWarning)
                     got = await answer(host, port)
             except trio.TooSlowError:
                 return Verdict(False, f"Where it should say {right!r}, it never came back.")
             except Exception as exc:  # noqa: BLE001  whatever a learner's function does
                 return Verdict(False, f"Where it should say {right!r}, it raised {exc!r}.")
             if got is None:
-                return NO_ANSWER
+                return MISSING_RETURN
             if got != right:
                 return Verdict(False, f"Where it should say {right!r}, it returned {got!r}.")
-            if _open_sockets() > before:
+            if forgotten or _open_sockets() > before:
                 return Verdict(False, f"Where it says {right!r}, it leaves its socket open.")
     return Verdict(True, "It knows them all, and leaves nothing behind.")
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from functools import partial
-from inspect import isawaitable
 from typing import TYPE_CHECKING
 
 import trio
 
 from trio_echo.observe import kernel
 
-from . import NO_ANSWER, Verdict
+from . import MISSING_RETURN, NO_ANSWER, Verdict, unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 # Nothing that is right takes this long.
 _PATIENCE = 5.0
@@ -36,16 +35,27 @@ def states(*answers: object) -> Verdict:
     }
     if ... in answers:
         return NO_ANSWER
-    for (name, pair), answer in zip(right.items(), answers, strict=True):
+    for (name, pair), given in zip(right.items(), answers, strict=True):
+        answer = _in_linux_names(given)
         if answer == pair[::-1] != pair:
             return Verdict(False, f"{name}: the states are right, but the client's comes first.")
         if answer != pair:
-            return Verdict(False, f"{name} is not {answer!r}. {hints[name]}")
+            return Verdict(False, f"{name} is not {given!r}. {hints[name]}")
     return Verdict(True, "You know who waits for whom.")
 
 
-async def asks(answer: Callable[[trio.SocketStream, bytes], object]) -> Verdict:
+def _in_linux_names(pair: object) -> object:
+    """Take the RFC's names, and the tables' CLOSE, for Linux's; any two texts for a pair."""
+    if not isinstance(pair, list | tuple) or not all(isinstance(one, str) for one in pair):
+        return pair
+    names = (one.upper().replace("-", "_").replace("WAIT_", "WAIT") for one in pair)
+    return tuple("CLOSED" if name == "CLOSE" else name for name in names)
+
+
+async def asks(answer: Callable[[trio.SocketStream, bytes], Awaitable[object]]) -> Verdict:
     """A function that sends all, says that it was all, and receives the whole answer."""
+    if (verdict := unusable(answer)) is not None:
+        return verdict
     with ExitStack() as made:
         listener = made.enter_context(trio.socket.socket())
         await listener.bind(("127.0.0.1", 0))
@@ -63,8 +73,8 @@ async def asks(answer: Callable[[trio.SocketStream, bytes], object]) -> Verdict:
             why = "The server has heard everything, but does not know that this was all."
             return Verdict(False, f"{verdict.why} {why}")
         return verdict
-    if got is None and server.heard == 0:
-        return NO_ANSWER
+    if got is None:
+        return MISSING_RETURN
     right = _QUESTION[::-1]
     if got == right:
         return Verdict(True, f"All {len(right)} bytes of the answer came back.")
@@ -99,15 +109,17 @@ class _Answerer:
             pass  # the learner's function has closed: its own result tells
 
 
-async def restarts(answer: Callable[[int], object]) -> Verdict:
+async def restarts(answer: Callable[[int], Awaitable[object]]) -> Verdict:
     """A function that listens on a port, also when that port's last server closed first."""
+    if (verdict := unusable(answer)) is not None:
+        return verdict
     port = 0
     for attempt in ("the first time", "again, with a connection of the last server in TIME_WAIT"):
         verdict, listener = await _call("listen_again", answer, port)
         if verdict is not None:
             return Verdict(False, f"Called {attempt}: {verdict.why}")
         if listener is None:
-            return NO_ANSWER
+            return MISSING_RETURN
         if not isinstance(listener, trio.socket.SocketType):
             return Verdict(False, f"It returned {listener!r}, and that is no Trio socket.")
         with listener:
@@ -146,15 +158,12 @@ async def _serve_one(listener: trio.socket.SocketType) -> None:
 
 
 async def _call(
-    name: str, answer: Callable[..., object], *args: object
+    name: str, answer: Callable[..., Awaitable[object]], *args: object
 ) -> tuple[Verdict | None, object]:
     """Call a learner's function; returns what is wrong with the call, and what it returned."""
     try:
         with trio.move_on_after(_PATIENCE):
-            result = answer(*args)
-            if not isawaitable(result):
-                return Verdict(False, f"{name} must be an async def."), None
-            return None, await result
+            return None, await answer(*args)
     except Exception as exc:  # noqa: BLE001  whatever a learner's function does
         return Verdict(False, f"{name} raised {exc!r}."), None
     return Verdict(False, f"{name} still waited after {_PATIENCE:.0f} seconds."), None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
-from . import NO_ANSWER, Verdict
+from . import MISSING_RETURN, NO_ANSWER, Verdict, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,6 +31,8 @@ def lengths(in_cp949: object, in_utf_8: object) -> Verdict:
 
 async def line(answer: Line) -> Verdict:
     """A function that receives up to and including the next newline."""
+    if (verdict := unusable(answer)) is not None:
+        return verdict
     sent = b"first\n\nthe third one\nno newline at the end"
     wanted = [b"first\n", b"\n", b"the third one\n", b"no newline at the end", b""]
     for size in (1, 3, 7, len(sent)):
@@ -45,6 +47,8 @@ async def line(answer: Line) -> Verdict:
 
 async def exactly(answer: Exactly) -> Verdict:
     """A function that receives exactly so many bytes."""
+    if (verdict := unusable(answer)) is not None:
+        return verdict
 
     def receive(count: int) -> Line:
         return lambda stream: answer(stream, count)
@@ -92,7 +96,7 @@ async def _attempt(answer: Line, stream: trio.abc.ReceiveStream) -> object:
 
 def _judge(got: object, expected: bytes, case: str) -> Verdict | None:
     if got is None:
-        return NO_ANSWER
+        return MISSING_RETURN
     if isinstance(got, bytes | bytearray) and got == expected:
         return None
     return Verdict(False, f"{case}, it should have returned {expected!r}; {_said(got)}.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from . import NO_ANSWER, Verdict, compare
+from . import MISSING_RETURN, Verdict, compare, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,8 @@ def count(answer: object) -> Verdict:
 
 async def facts(answer: Callable[[SocketType], object]) -> Verdict:
     """A function that returns a socket's family, local address, and remote address or `None`."""
+    if (verdict := unusable(answer, awaits=False)) is not None:
+        return verdict
     with ExitStack() as made:
         new, bound, listener, client = (made.enter_context(trio.socket.socket()) for _ in range(4))
         await bound.bind(("127.0.0.1", 0))
@@ -51,7 +53,7 @@ async def facts(answer: Callable[[SocketType], object]) -> Verdict:
             except Exception as exc:  # noqa: BLE001  whatever a learner's function does
                 return Verdict(False, f"For {name}, your function raised {exc!r}.")
             if got is None:
-                return NO_ANSWER
+                return MISSING_RETURN
             if got != right:
                 return Verdict(False, f"For {name}, your function returned {got!r}.")
     return Verdict(True, "It tells the facts of sockets in five states.")

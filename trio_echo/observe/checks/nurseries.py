@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import trio
 from trio.testing import MockClock
 
-from . import NO_ANSWER, Verdict, compare
+from . import Verdict, compare, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,8 @@ def count(answer: object) -> Verdict:
 
 async def race(answer: Race) -> Verdict:
     """A function that runs several others, returns the first result, and cancels the rest."""
+    if (verdict := unusable(answer)) is not None:
+        return verdict
     for order in ((1, 2, 3), (3, 1, 2), (5,), (2, 4, 4, 1)):
         verdict = await _with_own_clock(partial(_race, answer, order))
         if verdict is not None:
@@ -55,6 +57,8 @@ async def race(answer: Race) -> Verdict:
 
 async def handler(answer: Handler) -> Verdict:
     """A handler with an echo, a limit for silence, and a boundary that lets cancellation pass."""
+    if (verdict := unusable(answer)) is not None:
+        return verdict
     for case in (_echoes, _minds_silence, _keeps_failures, _can_be_cancelled):
         verdict = await _with_own_clock(partial(case, answer))
         if verdict is not None:
@@ -67,7 +71,8 @@ async def _with_own_clock(case: Callable[[], Awaitable[Verdict | None]]) -> Verd
         return await trio.to_thread.run_sync(
             partial(trio.run, case, clock=MockClock(autojump_threshold=0)), abandon_on_cancel=True
         )
-    return Verdict(False, "It can be neither waited for nor cancelled. Does it catch too much?")
+    why = "It can be neither waited for nor cancelled: does it catch too much, or never wait?"
+    return Verdict(False, f"{why} Restart the kernel before you go on.")
 
 
 async def _attempt(function: Function) -> object:
@@ -100,8 +105,6 @@ async def _race(answer: Race, order: Sequence[int]) -> Verdict | None:
     started = trio.current_time()
     got = await _attempt(lambda: answer(*(partial(run, seconds) for seconds in order)))
     took = trio.current_time() - started
-    if got is None and not begun:
-        return NO_ANSWER
     if got != (wanted := f"the one of {min(order)} seconds"):
         return Verdict(False, f"{case}, it should have returned {wanted!r}; {_said(got)}.")
     if len(done) > 1:
@@ -168,8 +171,6 @@ class _Client(trio.abc.Stream):
 async def _echoes(answer: Handler) -> Verdict | None:
     client = _Client(b"one", b"two", every=1)
     got = await _attempt(lambda: answer(client, 2 * _ENDLESS))
-    if got is None and not client.asked:
-        return NO_ANSWER
     if got is _NEVER or trio.current_time() >= _ENDLESS:
         return Verdict(False, "A client closed its connection, and your handler did not end.")
     if isinstance(got, Exception):

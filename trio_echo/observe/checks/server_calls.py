@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import socket
-from inspect import isawaitable
 from typing import TYPE_CHECKING
 
 import trio
 
 from trio_echo.observe import kernel
 
-from . import NO_ANSWER, Verdict
+from . import MISSING_RETURN, Verdict, compare, unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 # Nothing that is right takes this long.
 _PATIENCE = 5.0
@@ -22,22 +21,19 @@ _BACKLOG = 7
 
 def outside(answer: object) -> Verdict:
     """How many stay in SYN_SENT: nine clients, `listen(3)`, two accepted."""
-    if answer is ...:
-        return NO_ANSWER
-    if answer == 3:
-        return Verdict(True, "Two are accepted, four fit into the queue.")
     hints = {
         4: "That is what a queue of three would leave. Does Linux take the number literally?",
         5: "Each accept() makes room in the queue, and the next SYN finds it.",
         6: "Each accept() makes room in the queue; and how many does Linux let in?",
         7: "Some wait in the queue: they are connected, though nobody has accepted them.",
     }
-    hint = hints.get(answer) if isinstance(answer, int) else None
-    return Verdict(False, hint or f"{answer!r} it is not: try it with the sliders.")
+    return compare(answer, 3, "Two are accepted, four fit into the queue.", hints)
 
 
-async def opens(answer: Callable[[str, int], object]) -> Verdict:
+async def opens(answer: Callable[[str, int], Awaitable[object]]) -> Verdict:
     """A function that returns a socket which listens, at a host and with a backlog."""
+    if (verdict := unusable(answer)) is not None:
+        return verdict
     hosts = ["127.0.0.1"]
     if _has_ipv6():
         hosts.append("::1")
@@ -48,21 +44,18 @@ async def opens(answer: Callable[[str, int], object]) -> Verdict:
     return Verdict(True, f"Clients get in at {' and at '.join(hosts)}.")
 
 
-async def _opens(answer: Callable[[str, int], object], host: str) -> Verdict | None:
+async def _opens(answer: Callable[[str, int], Awaitable[object]], host: str) -> Verdict | None:
     """Try it at one host; returns what is wrong."""
     call = f"open_door({host!r}, {_BACKLOG})"
     try:
         with trio.move_on_after(_PATIENCE) as limit:
-            made = answer(host, _BACKLOG)
-            if not isawaitable(made):
-                return Verdict(False, "Your function must be an async def: bind() is awaited.")
-            made = await made
+            made = await answer(host, _BACKLOG)
     except Exception as exc:  # noqa: BLE001  whatever a learner's function does
         return Verdict(False, f"{call} raised {exc!r}.")
     if limit.cancelled_caught:
         return Verdict(False, f"{call} had not returned after {_PATIENCE:.0f} seconds.")
     if made is None:
-        return NO_ANSWER
+        return MISSING_RETURN
     if not isinstance(made, trio.socket.SocketType):
         return Verdict(False, f"{call} returned {made!r}, and that is no Trio socket.")
     with made:
