@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from support import Process, jupyter_settings, lab_address
 
 import trio_echo
+from trio_echo.observe import copies
 from trio_echo.observe.copies import CLONED
 
 STAND_IN = """
@@ -184,3 +186,21 @@ def test_the_real_jupyterlab_serves_its_page_and_ends_with_one_ctrl_c(tmp_path: 
             assert b"JupyterLab" in page.read()
         assert process.stop() == 0
     assert "Traceback" not in process.err.text
+
+
+def test_a_folder_without_a_name_is_refused(env: dict[str, str]) -> None:
+    with Process("lab", "", env=env) as process:
+        assert process.wait() == 2
+    assert "a folder's name is empty" in process.err.text
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_part_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        copies.update(copies.CLONED, tmp_path)
+    assert list(tmp_path.iterdir()) == []
