@@ -23,10 +23,6 @@ _PART = 4 * 1024
 # the direction of what follows, and none is missed.
 _HARMLESS = {"\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
 
-
-# Characters that take two cells of a terminal, or may: a row too short is better than one too
-# long, which would wrap.
-_WIDE = ("W", "F", "A")
 # On a terminal narrower than the prefix, something of the text is shown all the same.
 _LEAST_ROOM = 8
 
@@ -80,9 +76,15 @@ def decoded(data: bytes, encoding: str) -> str:
     return safe(data.decode(encoding, "backslashreplace"))
 
 
-def cells(text: str) -> int:
-    """Count the columns that a text takes on a terminal: a Korean character takes two."""
-    return sum(2 if unicodedata.east_asian_width(one) in _WIDE else 1 for one in text)
+def cells(text: str, *, ambiguous: int = 2) -> int:
+    """Count the columns that a text takes on a terminal: a Korean character takes two.
+
+    Args:
+        text: without control characters.
+        ambiguous: the columns of a character such as an arrow, which is wide on some terminals.
+    """
+    widths = {"W": 2, "F": 2, "A": ambiguous}
+    return sum(widths.get(unicodedata.east_asian_width(one), 1) for one in text)
 
 
 class PeerText:
@@ -161,7 +163,7 @@ class PeerText:
             self._cell = 0
         room = max(self._columns() - len(self._prefix), _LEAST_ROOM)
         for character in text:
-            width = cells(character)
+            width = cells(character)  # two where in doubt: a row too long would wrap
             if self._cell + width > room:
                 out.append(self._continued)
                 self._cell = 0

@@ -332,6 +332,15 @@ def test_the_table_and_the_page_say_the_same_and_forge_nothing() -> None:
     assert page.count("<td") == 6
 
 
+def test_columns_stay_straight_beside_wide_characters() -> None:
+    rows = [
+        kernel.SocketRow(family=socket.AF_INET, state="CLOSE", name=name)
+        for name in ("서버", "sock")
+    ]
+    heads, korean, english = str(kernel.Snapshot(tuple(rows))).splitlines()
+    assert korean.index("TCP") + 2 == english.index("TCP") == heads.index("Proto")
+
+
 def test_a_table_without_rows_says_so() -> None:
     assert str(kernel.Snapshot(())).splitlines()[1:] == ["There is no such socket."]
     assert "There is no such socket." in kernel.Snapshot((), "Not told.")._repr_html_()

@@ -28,14 +28,18 @@ def text_table(
         numbers: the heads of columns that stand to the right.
     """
     table = [[safe(cell) for cell in row] for row in (heads, *rows)]
-    widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
 
     def aligned(head: str, cell: str, width: int) -> str:
-        padding = " " * (width - cells(cell))
+        padding = " " * (width - _width(cell))
         return padding + cell if head in numbers else cell + padding
 
     lines = ["  ".join(map(aligned, heads, row, widths)).rstrip() for row in table]
     return "\n".join([*lines, note] if note else lines)
+
+
+def _width(text: str) -> int:
+    return cells(text, ambiguous=1)
 
 
 def html_table(
