@@ -1,0 +1,1 @@
+"""Measure: a load for echo servers, its results, honest statistics, and plots."""
