@@ -1,0 +1,280 @@
+"""The results of a run: what was asked, where, each round, and what the rounds tell together.
+
+Values only; `files` writes and reads them. What stands in the JSON file, and in which unit, is
+written down in `results.schema.json`, a JSON Schema (draft 2020-12).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING, Literal
+
+from .environment import Environment
+from .records import build
+from .statistics import Comparison, Estimate, compare, estimate
+from .summary import PERCENTILES, Distribution, Summary
+from .workload import Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from .statistics import Quantity
+
+SCHEMA_VERSION = 1
+"""Counts up when a program that reads the file must know about a change."""
+
+
+class ResultsError(ValueError):
+    """A file that holds no results, or not all of them; its message says in one line why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A server that was measured.
+
+    Attributes:
+        name: as the user gave it.
+        address: what that was resolved to: `127.0.0.1:9000`, `[::1]:9000`.
+        family: of that address.
+    """
+
+    name: str
+    address: str
+    family: Literal["IPv4", "IPv6"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One round of one target.
+
+    Attributes:
+        number: from 1: the how manieth with this target and this workload. Rounds of one number
+            ran next to each other, and are compared.
+        target: its index in `Run.targets`.
+        workload: its index in `Run.workloads`.
+        summary: what came of it.
+    """
+
+    number: int
+    target: int
+    workload: int
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """All rounds of one target with one workload.
+
+    Attributes:
+        target: its index in `Run.targets`.
+        workload: its index in `Run.workloads`.
+        messages_per_second: over the rounds; `None` if no time was measured.
+        bytes_per_second: likewise.
+        round_trip_ns: each percentile that all rounds with a message tell. Of those that only the
+            fuller rounds tell, the median would be one of the faster rounds.
+        from_intended_ns: likewise, from the intended start; empty in a closed loop.
+    """
+
+    target: int
+    workload: int
+    messages_per_second: Estimate | None
+    bytes_per_second: Estimate | None
+    round_trip_ns: dict[str, Estimate]
+    from_intended_ns: dict[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """A target against the first one, with one workload.
+
+    Attributes:
+        target: its index in `Run.targets`.
+        baseline: the other one's.
+        workload: its index in `Run.workloads`.
+        comparison: what came of it.
+    """
+
+    target: int
+    baseline: int
+    workload: int
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A whole run; `collect` makes one.
+
+    Attributes:
+        environment: where and when.
+        targets: in the order given.
+        workloads: the cells of the sweep.
+        rounds: in the order in which they ran.
+        cells: medians for each target and workload that has a round.
+        comparisons: of each other target with the first.
+        failures: how many connections failed in all rounds, by kind.
+        partial: whether the run ended before its time.
+
+    Raises:
+        ValueError: a round, a cell or a comparison is of a target or a workload that is not there.
+    """
+
+    environment: Environment
+    targets: tuple[Target, ...]
+    workloads: tuple[Workload, ...]
+    rounds: tuple[Round, ...]
+    cells: tuple[Cell, ...]
+    comparisons: tuple[Compared, ...]
+    failures: dict[str, int]
+    partial: bool
+
+    def __post_init__(self) -> None:
+        targets, workloads = range(len(self.targets)), range(len(self.workloads))
+        every: tuple[Round | Cell | Compared, ...]
+        every = (*self.rounds, *self.cells, *self.comparisons)
+        for one in every:
+            if one.target not in targets or one.workload not in workloads:
+                raise ValueError(f"no target {one.target} with workload {one.workload}")
+        for compared in self.comparisons:
+            if compared.baseline not in targets:
+                raise ValueError(f"no target {compared.baseline}")
+
+
+def collect(
+    environment: Environment,
+    targets: Sequence[Target],
+    workloads: Sequence[Workload],
+    rounds: Sequence[Round],
+    *,
+    partial: bool,
+) -> Run:
+    """Make a run of its rounds: the medians, and the other targets against the first.
+
+    Args:
+        environment: where and when.
+        targets: in the order given; the first is the baseline.
+        workloads: the cells of the sweep.
+        rounds: in the order in which they ran.
+        partial: whether the run ended before its time.
+    """
+    cells: list[Cell] = []
+    comparisons: list[Compared] = []
+    names = labels(targets)
+    for workload, asked in enumerate(workloads):
+        summaries: list[dict[int, Summary]] = [{} for _ in targets]
+        for one in rounds:
+            if one.workload == workload:
+                summaries[one.target][one.number] = one.summary
+        quantities: list[Quantity] = ["messages_per_second", "round_trip_ns"]
+        if asked.rate is not None:
+            quantities.append("from_intended_ns")
+        for target, of_target in enumerate(summaries):
+            if of_target:
+                cells.append(_cell(target, workload, list(of_target.values())))
+            if target > 0:
+                both = [number for number in of_target if number in summaries[0]]
+                pairs = [(of_target[number], summaries[0][number]) for number in both]
+                comparisons += _compared(workload, target, names, pairs, quantities)
+    failures: Counter[str] = Counter()
+    for one in rounds:
+        failures.update(one.summary.failures)
+    return Run(
+        environment=environment,
+        targets=tuple(targets),
+        workloads=tuple(workloads),
+        rounds=tuple(rounds),
+        cells=tuple(cells),
+        comparisons=tuple(comparisons),
+        failures=dict(failures),
+        partial=partial,
+    )
+
+
+def labels(targets: Sequence[Target]) -> list[str]:
+    """Name targets as briefly as tells them apart.
+
+    By their families, if nothing else differs; or as the user did, or by address. One that is
+    given twice is numbered.
+    """
+    ports = {target.address.rpartition(":")[2] for target in targets}
+    families = [target.family for target in targets]
+    names = [target.name for target in targets]
+    addresses = [target.address for target in targets]
+    for choice in (families if len(ports) == 1 else names, names, addresses):
+        if len(set(choice)) == len(targets):
+            return list(choice)
+    return [f"{name} (target {i})" for i, name in enumerate(names, 1)]
+
+
+def to_json(run: Run) -> str:
+    """Write a run as the text of a JSON file."""
+    return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(run)}, indent=1, allow_nan=False)
+
+
+def from_json(text: str | bytes) -> Run:
+    """Read what `to_json` wrote.
+
+    Raises:
+        ResultsError: it is no JSON, it is cut short, a value is wrong, or a newer version wrote it.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise ResultsError(f"no whole JSON file: {exc}") from None
+    if not isinstance(value, dict) or "schema_version" not in value:
+        raise ResultsError("no results: it has no schema_version")
+    found = value.pop("schema_version")
+    if type(found) is int and found > SCHEMA_VERSION:
+        raise ResultsError(f"schema version {found}; this version reads {SCHEMA_VERSION}")
+    if type(found) is not int or found != SCHEMA_VERSION:
+        raise ResultsError("no results: its schema_version is none")
+    try:
+        return build(Run, value)
+    except ValueError as exc:
+        raise ResultsError(f"wrong results: {exc}") from None
+
+
+def _cell(target: int, workload: int, summaries: Sequence[Summary]) -> Cell:
+    def over(value: Callable[[Summary], float | None]) -> Estimate | None:
+        return estimate([one for one in map(value, summaries) if one is not None])
+
+    return Cell(
+        target=target,
+        workload=workload,
+        messages_per_second=over(attrgetter("messages_per_second")),
+        bytes_per_second=over(attrgetter("bytes_per_second")),
+        round_trip_ns=_percentiles([one.round_trip_ns for one in summaries]),
+        from_intended_ns=_percentiles([one.from_intended_ns for one in summaries]),
+    )
+
+
+def _percentiles(rounds: Sequence[Distribution | None]) -> dict[str, Estimate]:
+    told = [one.percentiles for one in rounds if one is not None]
+    estimates = {
+        name: estimate([one[name] for one in told if name in one])
+        for name in PERCENTILES
+        if all(name in one for one in told)
+    }
+    return {name: one for name, one in estimates.items() if one is not None}
+
+
+def _compared(
+    workload: int,
+    target: int,
+    names: Sequence[str],
+    pairs: Sequence[tuple[Summary, Summary]],
+    quantities: Sequence[Quantity],
+) -> Iterator[Compared]:
+    for quantity in quantities:
+        values = [(_value(one, quantity), _value(other, quantity)) for one, other in pairs]
+        comparison = compare(names[target], names[0], quantity, values)
+        yield Compared(target=target, baseline=0, workload=workload, comparison=comparison)
+
+
+def _value(summary: Summary, quantity: Quantity) -> float | None:
+    if quantity == "messages_per_second":
+        return summary.messages_per_second
+    times = summary.round_trip_ns if quantity == "round_trip_ns" else summary.from_intended_ns
+    return None if times is None else times.percentiles.get("p50")

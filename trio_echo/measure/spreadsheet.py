@@ -1,0 +1,62 @@
+"""The rounds of a run as CSV (RFC 4180), for a spreadsheet. No I/O."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, TypeAlias
+
+from .summary import PERCENTILES
+
+if TYPE_CHECKING:
+    from .results import Round, Run
+    from .summary import Distribution
+
+_Row: TypeAlias = dict[str, object]
+
+
+def to_csv(run: Run) -> str:
+    """Write a row for each round, in the order in which they ran; units stand in the column names.
+
+    What a round does not tell is empty.
+    """
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    rows = [_row(run, one) for one in run.rounds]
+    if rows:
+        writer.writerow(rows[0])
+    writer.writerows(row.values() for row in rows)
+    return file.getvalue()
+
+
+def _row(run: Run, one: Round) -> _Row:
+    target, workload, summary = run.targets[one.target], run.workloads[one.workload], one.summary
+    return {
+        "round": one.number,
+        "target": target.name,
+        "address": target.address,
+        "family": target.family,
+        "connections": workload.connections,
+        "message_bytes": workload.size,
+        "pipeline": workload.pipeline,
+        "intended_messages_per_second": workload.rate,
+        "processes": workload.processes,
+        "verify": workload.verify,
+        "warm_up_seconds": workload.warm_up,
+        "seconds": summary.seconds,
+        "messages": summary.messages,
+        "unanswered_messages": summary.unanswered,
+        "failed_connections": sum(summary.failures.values()),
+        "messages_per_second": summary.messages_per_second,
+        "bytes_per_second": summary.bytes_per_second,
+        **_times("round_trip", summary.round_trip_ns),
+        **_times("from_intended", summary.from_intended_ns),
+    }
+
+
+def _times(name: str, times: Distribution | None) -> _Row:
+    columns = (*(f"{name}_{one}_ns" for one in ("min", "mean", "max", *PERCENTILES)),)
+    if times is None:
+        return dict.fromkeys(columns)
+    told = (times.percentiles.get(one) for one in PERCENTILES)
+    return dict(zip(columns, (times.min, times.mean, times.max, *told), strict=True))
