@@ -2,14 +2,15 @@
 
 `RESULTS.json` is described by `results.schema.json`. `RESULTS.samples.zip` holds the time stamps of
 each round, in the order of the rounds in the results: the nth (from 0) as `n/sent`, `n/received`
-and, where it differs from `n/sent`, in an open loop, `n/intended`. Each is an array of 64-bit
+and, in an open loop, `n/intended`; in a closed loop, that is `n/sent`. Each is an array of 64-bit
 little-endian integers, the first time stamp in nanoseconds and then the difference of each to the
 one before. numpy reads one like this:
 
     with zipfile.ZipFile("RESULTS.samples.zip") as file:
         sent = numpy.cumsum(numpy.frombuffer(file.read("0/sent"), "<i8"))
 
-What else a round brought back stands in `rounds.json`: `began`, `ended`, `failures`, `unanswered`.
+What else a round brought back stands in `rounds.json`: `began`, `ended`, `failures`,
+`unanswered`, and whether there is `intended`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import zipfile
 import zlib
 from array import array
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import accumulate, chain
 from operator import sub
 from pathlib import Path
@@ -43,10 +44,14 @@ _LEVEL = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Round:
-    """What `rounds.json` holds of a round, with the names and meanings of `Samples`."""
+    """What `rounds.json` holds of a round, with the names and meanings of `Samples`.
+
+    But for `intended`, which says whether that array is in the file.
+    """
 
     began: int
     ended: int
+    intended: bool
     failures: dict[str, int]
     unanswered: int
 
@@ -138,32 +143,31 @@ def read_samples(path: str | os.PathLike[str]) -> list[Samples]:
 
 def _write_samples(path: Path, samples: Sequence[Samples]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as file:
-        rounds = [
-            {
-                "began": one.began,
-                "ended": one.ended,
-                "failures": one.failures,
-                "unanswered": one.unanswered,
-            }
+        rounds = tuple(
+            _Round(
+                began=one.began,
+                ended=one.ended,
+                intended=one.intended != one.sent,
+                failures=one.failures,
+                unanswered=one.unanswered,
+            )
             for one in samples
-        ]
-        file.writestr(_ROUNDS, json.dumps({"rounds": rounds}))
-        for number, one in enumerate(samples):
+        )
+        file.writestr(_ROUNDS, json.dumps(asdict(_Rounds(rounds=rounds))))
+        for number, (one, kept) in enumerate(zip(samples, rounds, strict=True)):
             file.writestr(f"{number}/sent", _packed(one.sent))
             file.writestr(f"{number}/received", _packed(one.received))
-            if one.intended != one.sent:
+            if kept.intended:
                 file.writestr(f"{number}/intended", _packed(one.intended))
 
 
 def _read_round(file: zipfile.ZipFile, number: int, one: _Round) -> Samples:
-    names = set(file.namelist())
     sent = _unpacked(file.read(f"{number}/sent"))
     received = _unpacked(file.read(f"{number}/received"))
-    intended = f"{number}/intended"
     samples = Samples(
         began=one.began,
         ended=one.ended,
-        intended=_unpacked(file.read(intended)) if intended in names else sent[:],
+        intended=_unpacked(file.read(f"{number}/intended")) if one.intended else sent[:],
         sent=sent,
         received=received,
         failures=one.failures,

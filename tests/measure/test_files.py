@@ -1,0 +1,208 @@
+"""The files of a run: read back the same, whole or not there, and readable by others."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import zipfile
+from array import array
+from pathlib import Path
+
+import numpy as np
+import pytest
+import runs
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trio_echo.measure import files
+from trio_echo.measure.results import ResultsError
+from trio_echo.measure.workload import Samples
+
+RUN, SAMPLES = runs.run()
+
+times = st.lists(st.tuples(*[st.integers(0, 2**63 - 1)] * 3), max_size=20)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Results that have been written."""
+    path = tmp_path / "results.json"
+    files.write(path, RUN, SAMPLES)
+    return path
+
+
+def test_results_and_samples_are_read_back_as_they_were(path: Path) -> None:
+    assert files.read(path) == RUN
+    assert files.read_samples(path) == SAMPLES
+    assert files.read_samples(files.samples_path(path)) == SAMPLES
+
+
+def test_nothing_else_is_left_beside_them(path: Path) -> None:
+    names = sorted(one.name for one in path.parent.iterdir())
+    assert names == ["results.json", "results.samples.zip"]
+
+
+@given(times, st.dictionaries(st.text(), st.integers(1, 9)))
+def test_any_time_stamps_are_read_back(
+    tmp_path_factory: pytest.TempPathFactory,
+    stamps: list[tuple[int, int, int]],
+    failures: dict[str, int],
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.samples.zip"
+    intended, sent, received = (array("q", [one[i] for one in stamps]) for i in range(3))
+    one = Samples(
+        began=1,
+        ended=2,
+        intended=intended,
+        sent=sent,
+        received=received,
+        failures=failures,
+        unanswered=3,
+    )
+    files._write_samples(path, [one, one])
+    assert files.read_samples(path) == [one, one]
+
+
+def test_numpy_reads_the_samples_in_two_lines(path: Path) -> None:
+    with zipfile.ZipFile(files.samples_path(path)) as file:
+        for number, one in enumerate(SAMPLES):
+            for name in ("sent", "received"):
+                read = np.cumsum(np.frombuffer(file.read(f"{number}/{name}"), "<i8"))
+                assert read.tolist() == list(getattr(one, name))
+
+
+def test_the_other_byte_order_writes_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = array("q", [1, 2**40])
+    swapped = files._packed(times)
+    monkeypatch.setattr(sys, "byteorder", "big" if sys.byteorder == "little" else "little")
+    other = array("q")
+    other.frombytes(files._packed(times))
+    other.byteswap()
+    assert other.tobytes() == swapped
+
+
+def test_the_intended_start_takes_no_room_where_it_is_the_send(path: Path) -> None:
+    with zipfile.ZipFile(files.samples_path(path)) as file:
+        names = set(file.namelist())
+    for number, one in enumerate(RUN.rounds):
+        open_loop = RUN.workloads[one.workload].rate is not None
+        assert (f"{number}/intended" in names) == open_loop
+
+
+def test_writing_again_replaces(path: Path) -> None:
+    run, samples = runs.run(1)
+    files.write(path, run, samples)
+    assert files.read(path) == run
+    assert files.read_samples(path) == samples
+
+
+def test_a_failure_in_the_middle_leaves_the_old_files(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, samples = runs.run(1)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "_packed", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write(path, run, samples)
+    test_nothing_else_is_left_beside_them(path)
+    monkeypatch.undo()
+    assert files.read(path) == RUN
+    assert files.read_samples(path) == SAMPLES
+
+
+def test_a_place_that_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    for place in (tmp_path, Path(), Path(os.devnull)):
+        with pytest.raises(OSError, match="no regular file"):
+            files.write(place, RUN, SAMPLES)
+        with pytest.raises(OSError, match="no regular file"):
+            files.write_csv(place, RUN)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_is_written_through(tmp_path: Path) -> None:
+    target = tmp_path / "target.json"
+    link = tmp_path / "link.json"
+    link.symlink_to(target)
+    files.write(link, RUN, SAMPLES)
+    assert link.is_symlink()
+    assert files.read(target) == RUN
+
+
+def test_samples_of_other_rounds_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="1 samples of 24 rounds"):
+        files.write(tmp_path / "results.json", RUN, SAMPLES[:1])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_wrong_results_file_is_named(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ResultsError, match=r"results\.json: no whole JSON file"):
+        files.read(path)
+
+
+def test_a_missing_file_is_the_systems_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        files.read(tmp_path / "results.json")
+    with pytest.raises(FileNotFoundError):
+        files.read_samples(tmp_path / "results.json")
+
+
+def rewritten(path: Path, members: dict[str, bytes | None]) -> None:
+    """Change members of the archive; `None` takes one away."""
+    with zipfile.ZipFile(path) as file:
+        old = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in (old | members).items():
+            if data is not None:
+                file.writestr(name, data)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"rounds.json": None},
+        {"rounds.json": b"{"},
+        {"rounds.json": b"[" * 100_000},
+        {"rounds.json": b"\xff"},
+        {"rounds.json": b"{}"},
+        {"rounds.json": json.dumps({"rounds": [{"began": "then"}]}).encode()},
+        {"0/sent": None},
+        {"0/received": None},
+        {"0/sent": b"123"},
+        {"0/received": bytes(8)},
+        {"0/received": (b"\xff" * 7 + b"\x7f") * 100},
+    ],
+)
+def test_wrong_samples_are_said_in_one_line(path: Path, members: dict[str, bytes | None]) -> None:
+    archive = files.samples_path(path)
+    rewritten(archive, members)
+    with pytest.raises(ResultsError, match=r"results\.samples\.zip: no whole file of") as caught:
+        files.read_samples(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_samples_cut_short_or_damaged_anywhere_are_said_in_one_line(path: Path) -> None:
+    archive = files.samples_path(path)
+    whole = archive.read_bytes()
+    for length in range(0, len(whole), len(whole) // 20):
+        archive.write_bytes(whole[:length])
+        with pytest.raises(ResultsError):
+            files.read_samples(path)
+    for at in range(0, len(whole), len(whole) // 200):
+        archive.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        try:
+            read = files.read_samples(path)
+        except ResultsError as exc:
+            assert "\n" not in str(exc)  # noqa: PT017  some bytes, such as dates, do not matter
+        else:
+            assert read == SAMPLES
+
+
+def test_the_table_is_written_as_a_file(tmp_path: Path) -> None:
+    files.write_csv(tmp_path / "rounds.csv", RUN)
+    assert (tmp_path / "rounds.csv").read_bytes().count(b"\r\n") == len(RUN.rounds) + 1

@@ -1,0 +1,253 @@
+"""A run as values and as JSON: what it tells, its schema, and what is no results file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import jsonschema
+import pytest
+import runs
+
+import trio_echo.measure
+from trio_echo.measure import environment
+from trio_echo.measure.results import (
+    SCHEMA_VERSION,
+    ResultsError,
+    Round,
+    Run,
+    Target,
+    collect,
+    from_json,
+    labels,
+    to_json,
+)
+from trio_echo.measure.statistics import MINIMUM_ROUNDS
+from trio_echo.measure.summary import PERCENTILES, summarize
+from trio_echo.measure.workload import Samples, Workload
+
+SCHEMA = json.loads(
+    Path(trio_echo.measure.__file__).with_name("results.schema.json").read_text("utf-8")
+)
+RUN, _ = runs.run()
+TEXT = to_json(RUN)
+
+V4 = Target(name="127.0.0.1:9000", address="127.0.0.1:9000", family="IPv4")
+V6 = Target(name="[::1]:9000", address="[::1]:9000", family="IPv6")
+
+
+def validate(run: Run) -> None:
+    validator = jsonschema.Draft202012Validator(
+        SCHEMA, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+    )
+    validator.validate(json.loads(to_json(run)))
+
+
+def empty(rounds: list[Round], **options: Any) -> Run:
+    where = environment.look()
+    return collect(where, [V4, V6], [Workload(duration=1.0)], rounds, partial=True, **options)
+
+
+def failed_round(target: int, *, ended: int) -> Round:
+    brought = Samples(began=0, ended=ended, failures={"connect(): Connection refused": 2})
+    summary = summarize(brought, Workload())
+    return Round(number=1, target=target, workload=0, summary=summary)
+
+
+RUNS = {
+    "whole": RUN,
+    "few rounds": runs.run(2)[0],
+    "few messages": runs.run(messages=5)[0],
+    "one round": empty([failed_round(1, ended=0)]),
+    "no messages": empty([failed_round(0, ended=10), failed_round(1, ended=10)]),
+    "no rounds": empty([]),
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS.keys())
+def test_a_run_is_read_back_as_it_was_and_keeps_to_the_schema(run: Run) -> None:
+    validate(run)
+    assert from_json(to_json(run)) == run
+    assert from_json(to_json(run).encode()) == run
+
+
+def test_the_schema_describes_every_field_and_no_other() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    found = {"Run": set(SCHEMA["properties"]) - {"schema_version"}}
+    found |= {name: set(one["properties"]) for name, one in SCHEMA["$defs"].items()}
+    fields: dict[str, set[str]] = {}
+
+    def visit(kind: Any) -> None:
+        if dataclasses.is_dataclass(kind):
+            name = "Run" if kind is Run else kind.__name__.lower()  # type: ignore[union-attr]
+            hints = get_type_hints(kind)
+            fields[name] = set(hints)
+            for hint in hints.values():
+                visit(hint)
+        for argument in get_args(kind):
+            visit(argument)
+
+    visit(Run)
+    assert found == fields
+
+
+def test_the_schema_says_the_numbers_of_the_code() -> None:
+    definitions = SCHEMA["$defs"]
+    percentiles = definitions["distribution"]["properties"]["percentiles"]
+    assert percentiles["propertyNames"]["enum"] == list(PERCENTILES)
+    assert SCHEMA["properties"]["schema_version"]["const"] == SCHEMA_VERSION
+    interval = definitions["estimate"]["properties"]["interval"]["description"]
+    assert f"fewer than {MINIMUM_ROUNDS} rounds" in interval
+
+
+def test_the_schema_refuses_what_is_wrong() -> None:
+    value = json.loads(TEXT)
+    value["rounds"][0]["summary"]["messages"] = "many"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(value, SCHEMA)
+
+
+def test_a_run_is_told_by_medians_over_its_rounds_and_by_pairs() -> None:
+    assert [(one.target, one.workload) for one in RUN.cells] == [(0, 0), (1, 0), (0, 1), (1, 1)]
+    closed, *_, opened = RUN.cells
+    assert closed.messages_per_second is not None
+    assert closed.messages_per_second.median == 100
+    assert closed.bytes_per_second is not None
+    assert closed.bytes_per_second.median == 6_400
+    assert set(closed.round_trip_ns) == {"p50", "p90"}
+    assert closed.from_intended_ns == {}
+    late = opened.from_intended_ns["p50"].median - opened.round_trip_ns["p50"].median
+    assert late == 1_000
+    assert [
+        (one.target, one.baseline, one.workload, one.comparison.quantity) for one in RUN.comparisons
+    ] == [
+        (1, 0, 0, "messages_per_second"),
+        (1, 0, 0, "round_trip_ns"),
+        (1, 0, 1, "messages_per_second"),
+        (1, 0, 1, "round_trip_ns"),
+        (1, 0, 1, "from_intended_ns"),
+    ]
+    sentence = RUN.comparisons[0].comparison.sentence()
+    assert sentence == "IPv6 is 1.00 of IPv4 (1.00 to 1.00): no difference seen"
+
+
+def test_rounds_are_paired_by_number_and_a_lone_one_is_in_no_pair() -> None:
+    workload = Workload(messages=100)
+    rounds = [
+        Round(number=number, target=target, workload=0, summary=summarize(brought, workload))
+        for number, target, brought in [
+            (1, 0, runs.samples(100)),
+            (1, 1, runs.samples(50)),
+            (2, 1, runs.samples(100)),
+            (2, 0, runs.samples(200)),
+            (3, 1, runs.samples(900)),
+        ]
+    ]
+    run = collect(environment.look(), [V4, V6], [workload], rounds, partial=True)
+    ratio = run.comparisons[0].comparison.ratio
+    assert ratio is not None
+    assert ratio.rounds == 2
+    assert ratio.median == pytest.approx(0.5)
+
+
+def test_a_percentile_that_not_every_round_tells_is_not_told() -> None:
+    workload = Workload(duration=1.0)
+    counts = [100, 20, 0]  # p50 and p90; p50; nothing
+    rounds = [
+        Round(number=i, target=0, workload=0, summary=summarize(runs.samples(count), workload))
+        for i, count in enumerate(counts, 1)
+    ]
+    (cell,) = collect(environment.look(), [V4], [workload], rounds, partial=False).cells
+    assert set(cell.round_trip_ns) == {"p50"}
+    assert cell.round_trip_ns["p50"].rounds == 2
+    assert cell.messages_per_second is not None
+    assert cell.messages_per_second.rounds == 3
+
+
+def test_failures_of_all_rounds_are_counted_by_kind() -> None:
+    assert RUNS["no messages"].failures == {"connect(): Connection refused": 4}
+    assert RUN.failures == {}
+
+
+def test_targets_are_named_as_briefly_as_tells_them_apart() -> None:
+    other_port = Target(name="[::1]:9001", address="[::1]:9001", family="IPv6")
+    by_name = Target(name="localhost:9000", address="127.0.0.1:9000", family="IPv4")
+    by_name_too = Target(name="localhost:9000", address="[::1]:9000", family="IPv6")
+    assert labels([V4, V6]) == ["IPv4", "IPv6"]
+    assert labels([by_name, by_name_too]) == ["IPv4", "IPv6"]
+    assert labels([V4, other_port]) == ["127.0.0.1:9000", "[::1]:9001"]
+    assert labels([by_name, by_name_too, V4]) == [
+        "localhost:9000 (target 1)",
+        "localhost:9000 (target 2)",
+        "127.0.0.1:9000 (target 3)",
+    ]
+    assert labels([V4, V4]) == ["127.0.0.1:9000 (target 1)", "127.0.0.1:9000 (target 2)"]
+    assert labels([]) == []
+
+
+def test_what_is_no_number_is_never_written() -> None:
+    wrong = dataclasses.replace(
+        RUN, workloads=(dataclasses.replace(RUN.workloads[0], warm_up=float("nan")),) * 2
+    )
+    with pytest.raises(ValueError, match="JSON"):
+        to_json(wrong)
+
+
+def changed(path: str, value: object) -> str:
+    """The text with one value changed, or one more."""
+    whole = json.loads(TEXT)
+    *parents, name = path.split(".")
+    place = whole
+    for parent in parents:
+        place = place[int(parent) if parent.isdigit() else parent]
+    place[name] = value
+    return json.dumps(whole)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no whole JSON file"),
+        (TEXT[:-1], "no whole JSON file"),
+        (TEXT[: len(TEXT) // 2], "no whole JSON file"),
+        ("[" * 100_000, "no whole JSON file"),
+        ("\x00", "no whole JSON file"),
+        ("[]", "no schema_version"),
+        ("{}", "no schema_version"),
+        (changed("schema_version", 2), "schema version 2; this version reads 1"),
+        (changed("schema_version", "1"), "schema_version is none"),
+        (changed("schema_version", True), "schema_version is none"),
+        (changed("schema_version", 0), "schema_version is none"),
+        (changed("surprise", 1), "surprise is unknown"),
+        (TEXT.replace('"targets"', '"aims"'), "aims is unknown|targets is missing"),
+        (changed("partial", 0), "partial is not of type bool: 0"),
+        (changed("targets.0.family", "IPX"), "targets.0..family is not one of 'IPv4', 'IPv6'"),
+        (changed("rounds", {}), "rounds is not a list"),
+        (changed("failures", []), "failures is not an object"),
+        (changed("rounds.1.summary", None), r"rounds\[1\].summary is not an object: None"),
+        (changed("rounds.0.number", 1.5), "number is not of type int: 1.5"),
+        (changed("rounds.0.number", True), "number is not of type int: True"),
+        (changed("rounds.0.target", 7), "no target 7"),
+        (changed("rounds.0.target", -1), "no target -1"),
+        (changed("comparisons.0.baseline", 7), "no target 7"),
+        (changed("environment.kernel", "x" * 99 + "\n").replace('"x', '["x', 1), "no whole JSON"),
+        (changed("environment.kernel", ["x" * 99]), "environment.kernel is not of type str: .*…$"),
+        (changed("rounds.0.summary.seconds", float("nan")), "seconds is not a finite number"),
+        (TEXT.replace('"seconds": 1.0', '"seconds": 1e999', 1), "seconds is not a finite number"),
+        (changed("rounds.0.summary.seconds", 10**400), "seconds is too large"),
+        (TEXT.replace('"seconds": 1.0', f'"seconds": {"9" * 5000}', 1), "no whole JSON file"),
+    ],
+)
+def test_what_is_no_results_file_is_said_in_one_line(text: str, words: str) -> None:
+    with pytest.raises(ResultsError, match=words) as caught:
+        from_json(text)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 200
+    assert caught.value.__cause__ is None
+
+
+def test_bytes_that_are_no_text_are_no_results_file() -> None:
+    with pytest.raises(ResultsError, match="no whole JSON file"):
+        from_json(b"\xff\xff\xff\xff")

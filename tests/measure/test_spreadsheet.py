@@ -1,0 +1,42 @@
+"""The table of rounds: a row each, and nothing where a round does not tell."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import runs
+
+from trio_echo.measure.spreadsheet import to_csv
+
+RUN, _ = runs.run()
+
+
+def table(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+def test_each_round_has_a_row_in_the_order_in_which_they_ran() -> None:
+    rows = table(to_csv(RUN))
+    assert len(rows) == len(RUN.rounds)
+    for row, one in zip(rows, RUN.rounds, strict=True):
+        assert row["round"] == str(one.number)
+        assert row["address"] == RUN.targets[one.target].address
+        assert row["message_bytes"] == str(RUN.workloads[one.workload].size)
+        assert float(row["messages_per_second"]) == one.summary.messages_per_second
+        assert one.summary.round_trip_ns is not None
+        assert row["round_trip_p50_ns"] == str(one.summary.round_trip_ns.percentiles["p50"])
+        assert row["round_trip_p99.9_ns"] == ""
+        open_loop = RUN.workloads[one.workload].rate is not None
+        assert bool(row["from_intended_mean_ns"]) == open_loop
+        assert None not in row  # a cell without a column
+
+
+def test_a_run_without_a_message_has_empty_cells() -> None:
+    for row in table(to_csv(runs.run(1, messages=0)[0])):
+        assert row["messages"] == "0"
+        assert row["round_trip_mean_ns"] == row["from_intended_max_ns"] == ""
+
+
+def test_a_run_without_a_round_is_an_empty_table() -> None:
+    assert to_csv(runs.run(0)[0]) == ""

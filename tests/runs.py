@@ -1,0 +1,50 @@
+"""Made-up rounds, and whole runs of them."""
+
+from __future__ import annotations
+
+import random
+from array import array
+
+from trio_echo.measure import environment
+from trio_echo.measure.results import Round, Run, Target, collect
+from trio_echo.measure.summary import summarize
+from trio_echo.measure.workload import Samples, Workload
+
+TARGETS = (
+    Target(name="127.0.0.1:9000", address="127.0.0.1:9000", family="IPv4"),
+    Target(name="[::1]:9000", address="[::1]:9000", family="IPv6"),
+)
+WORKLOADS = (
+    Workload(duration=1.0, warm_up=0.5),
+    Workload(size=1024, messages=100, rate=1000.0, connections=3, verify=True),
+)
+_SECOND = 1_000_000_000
+
+
+def samples(messages: int = 100, *, seed: int = 0, late: bool = False) -> Samples:
+    """A round of one second."""
+    draw = random.Random(seed)
+    began = 5 * _SECOND
+    sent = [began + i * _SECOND // max(messages, 1) for i in range(messages)]
+    return Samples(
+        began=began,
+        ended=began + _SECOND,
+        intended=array("q", [one - 1_000 * late for one in sent]),
+        sent=array("q", sent),
+        received=array("q", [one + draw.randrange(20_000, 90_000) for one in sent]),
+    )
+
+
+def run(rounds: int = 6, *, messages: int = 100) -> tuple[Run, list[Samples]]:
+    """A run of two targets, in a closed and in an open loop."""
+    ran: list[Round] = []
+    brought: list[Samples] = []
+    for number in range(1, rounds + 1):
+        for i, workload in enumerate(WORKLOADS):
+            for target in random.Random(number).sample(range(len(TARGETS)), len(TARGETS)):
+                one = samples(messages, seed=len(ran), late=workload.rate is not None)
+                summary = summarize(one, workload)
+                ran.append(Round(number=number, target=target, workload=i, summary=summary))
+                brought.append(one)
+    made = collect(environment.look(), TARGETS, WORKLOADS, ran, partial=False)
+    return made, brought
