@@ -92,9 +92,12 @@ def test_the_intended_start_takes_no_room_where_it_is_the_send(path: Path) -> No
 
 def test_writing_again_replaces(path: Path) -> None:
     run, samples = runs.run(1)
+    old = path.with_name("old.json")
+    old.hardlink_to(path)
     files.write(path, run, samples)
     assert files.read(path) == run
     assert files.read_samples(path) == samples
+    assert files.read(old) == RUN  # the new one is another file: nobody reads half of it
 
 
 def test_a_failure_in_the_middle_leaves_the_old_files(
