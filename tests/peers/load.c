@@ -1,0 +1,118 @@
+/* A closed-loop TCP load on epoll, one message under way on each connection: the yardstick that
+ * trio_echo's own load generator is held against.
+ *
+ *     cc -O2 -o load load.c && ./load HOST PORT CONNECTIONS SIZE WARM_UP SECONDS
+ *
+ * It prints one line of JSON. It keeps what trio_echo's generator keeps: for each message, when it
+ * was handed to send() and when the last byte of its echo had been received.
+ */
+#define _GNU_SOURCE
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { EVENTS = 256 };
+
+struct connection {
+    int fd;
+    size_t missing; /* bytes of the echo that are still to come */
+    int64_t sent;
+};
+
+static char *message, *buffer;
+static size_t size;
+
+static void die(const char *call) {
+    perror(call);
+    exit(1);
+}
+
+static int64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+static void send_message(struct connection *c) {
+    c->missing = size;
+    c->sent = now();
+    /* A small message always fits: the one before it was acknowledged by its echo. */
+    if (send(c->fd, message, size, MSG_NOSIGNAL) != (ssize_t)size) die("send()");
+}
+
+static int compare(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 7) {
+        fprintf(stderr, "usage: load HOST PORT CONNECTIONS SIZE WARM_UP SECONDS\n");
+        return 2;
+    }
+    int count = atoi(argv[3]), one = 1;
+    size = strtoul(argv[4], NULL, 10);
+    if (count < 1 || size < 1 || size > 65536) {
+        fprintf(stderr, "load: at least 1 connection, 1 to 65536 bytes\n");
+        return 2;
+    }
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST}, *info;
+    if (getaddrinfo(argv[1], argv[2], &hints, &info)) {
+        fprintf(stderr, "%s %s: no numeric address and port\n", argv[1], argv[2]);
+        return 1;
+    }
+    struct connection *connections = calloc(count, sizeof *connections);
+    struct epoll_event events[EVENTS];
+    int poller = epoll_create1(0);
+    for (int i = 0; i < count; i++) {
+        struct connection *c = &connections[i];
+        c->fd = socket(info->ai_family, SOCK_STREAM, 0);
+        if (c->fd < 0) die("socket()");
+        if (connect(c->fd, info->ai_addr, info->ai_addrlen)) die("connect()");
+        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        struct epoll_event interest = {.events = EPOLLIN, .data.ptr = c};
+        if (epoll_ctl(poller, EPOLL_CTL_ADD, c->fd, &interest)) die("epoll_ctl()");
+    }
+    message = malloc(size);
+    buffer = malloc(size);
+    memset(message, 'x', size);
+
+    size_t room = 1 << 20, kept = 0;
+    int64_t *sent = malloc(room * sizeof *sent), *received = malloc(room * sizeof *received);
+    int64_t began = now() + (int64_t)(atof(argv[5]) * 1e9);
+    int64_t ended = began + (int64_t)(atof(argv[6]) * 1e9), time = 0;
+    for (int i = 0; i < count; i++) send_message(&connections[i]);
+    while (time < ended) {
+        int ready = epoll_wait(poller, events, EVENTS, -1);
+        for (int i = 0; i < ready; i++) {
+            struct connection *c = events[i].data.ptr;
+            ssize_t got = recv(c->fd, buffer, c->missing, 0);
+            time = now();
+            if (got <= 0) die("recv()");
+            if (c->missing -= got) continue;
+            if (time >= began && time < ended) {
+                if (kept == room) {
+                    room *= 2;
+                    sent = realloc(sent, room * sizeof *sent);
+                    received = realloc(received, room * sizeof *received);
+                }
+                sent[kept] = c->sent;
+                received[kept++] = time;
+            }
+            send_message(c);
+        }
+    }
+    for (size_t i = 0; i < kept; i++) received[i] -= sent[i];
+    qsort(received, kept, sizeof *received, compare);
+    printf("{\"messages\": %zu, \"seconds\": %.9f, \"p50_ns\": %lld}\n", kept,
+           (ended - began) / 1e9, kept ? (long long)received[kept / 2] : 0);
+    return 0;
+}

@@ -1,0 +1,327 @@
+"""The load itself: one plain loop over ready sockets, on connections that are open.
+
+Nothing is computed in it: it moves bytes, reads the clock and keeps what it read. It is no Trio
+task, because a scheduler between the kernel and the clock would be measured as well.
+
+In a closed loop each echo lets the next message go. In an open loop messages go when they are due,
+and wait in their connection's queue only while the kernel does not take them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from array import array
+from bisect import bisect_left
+from collections import deque
+from itertools import compress
+from typing import TYPE_CHECKING
+
+from .poller import READ, WRITE, open_poller
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator
+
+FOREVER = (1 << 63) - 1
+"""A time that does not come, and more messages than there are."""
+
+_RECEIVE = 256 * 1024
+# Events taken at once: with many more, the last of them are old when their turn comes.
+_EVENTS = 64
+# epoll waits for whole milliseconds, so an open loop spins for the last of them.
+_SPIN = 1_500_000
+# Seconds at most that it waits: longer ones are too long for some systems.
+_WAIT = 3600.0
+# So many late messages go out before echoes have their turn again.
+_BURST = 64
+# Nanoseconds between two reports of how far it is.
+_REPORT = 100_000_000
+# Verified messages are cut out of random bytes, each at another place: with eight bytes or more no
+# two of the latest million are alike. A step that is odd gets to every place.
+_PLACES = 1 << 20
+_STEP = 4099
+
+
+class Connection:
+    """One connection: what is under way on it, and what waits to be sent.
+
+    The queues have the oldest message first; `dues` is used in an open loop only, `places` if
+    echoes are verified.
+    """
+
+    __slots__ = (
+        "blocked", "dues", "missing", "places", "recv_into", "send", "sent", "sock", "unsent",
+        "waiting",
+    )  # fmt: skip
+
+    def __init__(self, sock: socket.socket, size: int) -> None:
+        self.sock = sock
+        self.recv_into = sock.recv_into
+        self.send = sock.send
+        self.missing = size  # bytes of the oldest message's echo
+        self.sent: deque[int] = deque()
+        self.dues: deque[int] = deque()
+        self.places: deque[int] = deque()
+        self.unsent = memoryview(b"")  # the rest of the newest message
+        self.waiting: deque[int] = deque()  # dues of messages that the kernel has no room for yet
+        self.blocked = False  # whether the kernel had no room
+
+    @property
+    def pending(self) -> int:
+        """How many messages it has that are not answered."""
+        return len(self.sent) + len(self.waiting)
+
+
+class Traffic:
+    """The connections of one process, and what they have measured.
+
+    Args:
+        socks: connected, not blocking.
+        wake: a socket that ends the load when something arrives on it.
+        size: bytes of each message.
+        verify: whether echoes are compared.
+
+    Attributes:
+        failures: how many connections failed, by kind.
+        allowance: how many messages may still be sent.
+        stopped: whether `wake` ended it.
+        intended: when each message that came back was due, in an open loop.
+        sent: when its first byte was handed to the kernel.
+        received: when the last byte of its echo was there.
+    """
+
+    def __init__(
+        self, socks: list[socket.socket], wake: socket.socket, *, size: int, verify: bool
+    ) -> None:
+        self._size = size
+        self._verify = verify
+        self._block = random.randbytes(_PLACES + size if verify else size)  # noqa: S311  no secret
+        self._message = memoryview(self._block)
+        self._place = 0
+        self._buffer = memoryview(bytearray(_RECEIVE))
+        self._connections = {sock.fileno(): Connection(sock, size) for sock in socks}
+        self._poller = open_poller()
+        for fd in (wake.fileno(), *self._connections):
+            self._poller.register(fd, READ)
+        self._dues: Iterator[int] = iter(())
+        self._open = False
+        self._next_due = FOREVER
+        self._turns: deque[Connection] = deque()
+        self._lost = 0
+        self.intended, self.sent, self.received = array("q"), array("q"), array("q")
+        self.failures: dict[str, int] = {}
+        self.allowance = FOREVER
+        self.stopped = False
+
+    def start_closed(self, pipeline: int) -> None:
+        """Send the first messages of a closed loop, `pipeline` on each connection."""
+        for _ in range(pipeline):
+            for connection in list(self._connections.values()):
+                self._next(connection)
+
+    def start_open(self, dues: Iterator[int]) -> None:
+        """Send at these times from now on, on the connections in turn."""
+        self._dues, self._open = dues, True
+        self._next_due = next(dues)
+        self._turns.extend(self._connections.values())
+
+    def forget(self, before: int) -> None:
+        """Drop what came back before a time, and what was lost so far: it was the warm-up."""
+        count = bisect_left(self.received, before)
+        for times in (self.intended, self.sent, self.received):
+            del times[:count]
+        self._lost = 0
+
+    def keep_due(self, since: int) -> None:
+        """Of an open loop, keep only what was due at a time or later."""
+        wanted = [due >= since for due in self.intended]
+        for times in (self.intended, self.sent, self.received):
+            times[:] = array("q", compress(times, wanted))
+
+    @property
+    def alive(self) -> bool:
+        """Whether there are connections left."""
+        return bool(self._connections)
+
+    @property
+    def pending(self) -> int:
+        """How many messages have no echo yet."""
+        return sum(one.pending for one in self._connections.values())
+
+    @property
+    def under_way(self) -> int:
+        """How many messages have no echo yet, or never will: their connection failed."""
+        return self._lost + self.pending
+
+    def run(self, until: int, report: Callable[[int], object] = lambda _: None) -> None:
+        """Load the server until a time, or until there is nothing more to do.
+
+        Args:
+            until: on the clock of `time.perf_counter_ns`.
+            report: called now and then with the number of messages that came back.
+        """
+        poll, connections, clock = self._poller.poll, self._connections, time.perf_counter_ns
+        buffer, size, message = self._buffer, self._size, self._block
+        keep_sent, keep_received = self.sent.append, self.received.append
+        plain = not (self._open or self._verify)
+        now = clock()
+        report_at = now + _REPORT
+        while now < until and connections and (self.allowance or self.pending):
+            timeout = self._send_due(now) if self._open else _WAIT
+            for fd, event in poll(min(timeout, (until - now) / 1e9), _EVENTS):
+                try:
+                    connection = connections[fd]
+                except KeyError:
+                    self.stopped = True
+                    return
+                if event & WRITE:
+                    self._flush(connection)
+                    if event == WRITE:
+                        continue
+                try:
+                    count = connection.recv_into(buffer)
+                except BlockingIOError:
+                    continue
+                except OSError as exc:
+                    self._fail(connection, failure("recv()", exc))
+                    continue
+                now = clock()
+                # What _take and _flush do as well, here without the calls: a fifth of the rate.
+                if plain and count == connection.missing and not connection.blocked:
+                    sent = connection.sent
+                    if sent:
+                        keep_sent(sent.popleft())
+                        keep_received(now)
+                        connection.missing = size
+                        if self.allowance:
+                            self.allowance -= 1
+                            now = clock()
+                            try:
+                                done = connection.send(message)
+                            except OSError:  # _flush meets it again, and knows what to do
+                                connection.waiting.append(0)
+                                self._flush(connection)
+                                continue
+                            sent.append(now)
+                            if done < size:
+                                connection.unsent = self._message[done:]
+                                self._flush(connection)
+                        continue
+                self._take(connection, count, now)
+            now = clock()
+            if now >= report_at:
+                report(len(self.received))
+                report_at = now + _REPORT
+
+    def close(self) -> None:
+        """Close the connections."""
+        for connection in self._connections.values():
+            connection.sock.close()
+        self._poller.close()
+
+    def _take(self, connection: Connection, count: int, now: int) -> None:
+        """Account for bytes that were received: parts of echoes, a whole one, or several."""
+        if not count:
+            self._fail(connection, "closed early")
+            return
+        start = completed = 0
+        while start < count:
+            if not connection.sent:
+                self._fail(connection, "more than was sent")
+                return
+            stop = min(count, start + connection.missing)
+            if self._verify:
+                place = connection.places[0] + self._size - connection.missing
+                # Slices of bytes and memoryviews are compared one by one; this is memcmp.
+                if not self._block.startswith(self._buffer[start:stop], place):
+                    self._fail(connection, "echo differs")
+                    return
+            connection.missing -= stop - start
+            start = stop
+            if not connection.missing:
+                connection.missing = self._size
+                completed += 1
+                self.sent.append(connection.sent.popleft())
+                self.received.append(now)
+                if self._open:
+                    self.intended.append(connection.dues.popleft())
+                if self._verify:
+                    connection.places.popleft()
+        if connection.unsent and not connection.sent:
+            self._fail(connection, "more than was sent")
+        elif not self._open:
+            for _ in range(completed):
+                self._next(connection)
+
+    def _send_due(self, now: int) -> float:
+        """Send what is due; returns for how many seconds nothing will be."""
+        for _ in range(_BURST):
+            if not (self.allowance and self._connections):
+                return _WAIT
+            if self._next_due > now:
+                break
+            connection, due = self._turns[0], self._next_due
+            self._turns.rotate(-1)
+            self._next_due = next(self._dues)
+            self._next(connection, due)
+        return max(0, self._next_due - now - _SPIN) / 1e9
+
+    def _next(self, connection: Connection, due: int = 0) -> None:
+        """Let a connection have one message more, if there may be one."""
+        if self.allowance and connection.sock.fileno() >= 0:
+            self.allowance -= 1
+            connection.waiting.append(due)
+            if len(connection.waiting) == 1 and not connection.unsent:
+                self._flush(connection)
+
+    def _flush(self, connection: Connection) -> None:
+        """Send what waits on a connection, until the kernel has no more room."""
+        unsent, waiting = connection.unsent, connection.waiting
+        try:
+            while unsent or waiting:
+                if unsent:
+                    unsent = unsent[connection.send(unsent) :]
+                    continue
+                message = self._message
+                if self._verify:
+                    place = (self._place + _STEP) % _PLACES
+                    message = message[place : place + self._size]
+                now = time.perf_counter_ns()
+                unsent = message[connection.send(message) :]
+                connection.sent.append(now)
+                due = waiting.popleft()
+                if self._open:
+                    connection.dues.append(due)
+                if self._verify:
+                    connection.places.append(place)
+                    self._place = place
+        except BlockingIOError:
+            blocked = True
+        except OSError as exc:
+            self._fail(connection, failure("send()", exc))
+            return
+        else:
+            blocked = False
+        connection.unsent = unsent
+        if blocked != connection.blocked:
+            connection.blocked = blocked
+            events = READ | WRITE if blocked else READ
+            self._poller.modify(connection.sock.fileno(), events)
+
+    def _fail(self, connection: Connection, kind: str) -> None:
+        """End one connection; the others go on."""
+        fd = connection.sock.fileno()
+        self._poller.unregister(fd)
+        connection.sock.close()
+        del self._connections[fd]
+        if self._open:
+            self._turns.remove(connection)
+        self._lost += connection.pending
+        self.failures[kind] = self.failures.get(kind, 0) + 1
+
+
+def failure(call: str, exc: OSError) -> str:
+    """Name what a connection failed with."""
+    return f"{call}: {os.strerror(exc.errno) if exc.errno else exc}"

@@ -1,0 +1,247 @@
+"""One process of a load: `python -m trio_echo.measure.worker`, which `load` starts.
+
+It reads a line of JSON, its `Job`, and connects. It writes `{"ready": …}`, reads the line that says
+when to start, and loads the server. Now and then it writes how many messages came back, and at the
+end a line with the rest of its `Samples`, followed by their arrays. Whatever else arrives on its
+standard input, or its end, ends the load: so none outlives the process that started it.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import json
+import os
+import selectors
+import socket
+import sys
+import threading
+import time
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, cast
+
+from .pace import Pacer, Share
+from .traffic import FOREVER, Traffic, failure
+from .workload import Samples, Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCALARS = ("began", "ended", "failures", "unanswered", "partial")
+"""What of `Samples` stands in the last line."""
+ARRAYS = ("intended", "sent", "received")
+"""What follows it: 64-bit integers in this machine's byte order; the line has their sizes."""
+
+# What connect() says when it will be known later: on Windows the second.
+_UNDER_WAY = {errno.EINPROGRESS, errno.EWOULDBLOCK}
+# So many connections are opened at once: a server's backlog has room for more.
+_CONNECTING = 100
+# Descriptors beside the connections: standard streams, the poller, the pair that wakes it.
+_OTHER_FILES = 32
+# Nanoseconds that a server has for what is under way at the end, so that closing resets nothing.
+_DRAIN = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker is told first.
+
+    Attributes:
+        host: a numeric address, with a zone where it needs one.
+        port: of the server.
+        workload: of the whole round.
+        share: this process's part of it.
+    """
+
+    host: str
+    port: int
+    workload: Workload
+    share: Share
+
+    def to_line(self) -> bytes:
+        """Write it as one line."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Job:
+        """Read what `to_line` wrote."""
+        fields = json.loads(line)
+        workload, share = Workload(**fields.pop("workload")), Share(**fields.pop("share"))
+        return cls(**fields, workload=workload, share=share)
+
+
+def main() -> None:
+    """Do one job."""
+    # Not the buffered one: its lock would be held by the thread below when the process ends.
+    commands = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115  it stays
+    if not (line := commands.readline()):
+        return
+    job = Job.from_line(line)
+    waker, wake = socket.socketpair()
+    commanded = threading.Event()
+    starts: list[int] = []
+
+    def listen() -> None:
+        start = commands.readline()
+        if start.strip():
+            starts.append(int(start))
+            commanded.set()
+            commands.read(1)
+        waker.send(b"x")
+        commanded.set()
+
+    # A thread, because Windows cannot wait for a pipe and for sockets at once. It takes nothing
+    # from the load: it sleeps in read().
+    threading.Thread(target=listen, daemon=True).start()
+    allow_files(len(job.share) + _OTHER_FILES)
+    socks, failures = connect(job, wake)
+    try:
+        _say({"ready": len(socks)})
+        commanded.wait()
+        if starts:
+            samples = measure(job, socks, wake, starts[0])
+            samples.failures = dict(failures + Counter(samples.failures))
+            _write(samples)
+    except BrokenPipeError:
+        os._exit(1)  # nobody reads any more; the interpreter would try to write again at its end
+
+
+def allow_files(count: int) -> None:
+    """Raise the limit of open files (setrlimit(2)) as far as is needed and allowed."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY and soft < count:
+            most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def connect(job: Job, wake: socket.socket) -> tuple[list[socket.socket], Counter[str]]:
+    """Open a worker's connections, many at a time.
+
+    Returns:
+        Those that are connected, and how many are not, by kind. Neither is complete if something
+        arrived on `wake`.
+    """
+    info = socket.getaddrinfo(
+        job.host, job.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+    )
+    family, _, _, _, address = info[0]
+    connected: list[socket.socket] = []
+    failures: Counter[str] = Counter()
+    to_open = len(job.share)
+    with selectors.DefaultSelector() as selector:
+        selector.register(wake, selectors.EVENT_READ)
+        while to_open or len(selector.get_map()) > 1:
+            while to_open and len(selector.get_map()) <= _CONNECTING:
+                to_open -= 1
+                try:
+                    sock = socket.socket(family, socket.SOCK_STREAM)
+                except OSError as exc:
+                    failures[failure("socket()", exc)] += 1
+                    continue
+                sock.setblocking(False)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                error = sock.connect_ex(address)
+                if error in _UNDER_WAY:
+                    selector.register(sock, selectors.EVENT_WRITE)
+                else:
+                    _settle(sock, error, connected, failures)
+            # Without one under way there is only `wake`, which may never come.
+            for key, _ in selector.select(None if len(selector.get_map()) > 1 else 0):
+                one = cast("socket.socket", key.fileobj)
+                if one is wake:
+                    return connected, failures
+                selector.unregister(one)
+                error = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                _settle(one, error, connected, failures)
+    return connected, failures
+
+
+def _settle(
+    sock: socket.socket, error: int, connected: list[socket.socket], failures: Counter[str]
+) -> None:
+    if error:
+        sock.close()
+        failures[failure("connect()", OSError(error, ""))] += 1
+    else:
+        connected.append(sock)
+
+
+def measure(job: Job, socks: list[socket.socket], wake: socket.socket, start: int) -> Samples:
+    """Load the server from a time on, on the clock of `time.perf_counter_ns`; all at that time."""
+    clock, load, share = time.perf_counter_ns, job.workload, job.share
+    began = start + int(load.warm_up * 1e9)
+    end = FOREVER if load.duration is None else began + int(load.duration * 1e9)
+    quota = FOREVER if load.messages is None else share.count(load.messages)
+    traffic = Traffic(socks, wake, size=load.size, verify=load.verify)
+    pacer = None if load.rate is None else Pacer(load.rate)
+    gc.disable()  # the loop makes no cycles
+    time.sleep(max(0, start - clock()) / 1e9)
+    traffic.allowance = quota if began == start else FOREVER
+    if pacer is None:
+        traffic.start_closed(load.pipeline)
+    else:
+        traffic.start_open(_dues(pacer, share, start, began))
+    if began > start:
+        traffic.run(began)
+        traffic.forget(began)
+        settled = 0 if pacer else len(traffic.received) + traffic.pending
+        traffic.allowance = max(0, quota - settled)
+    traffic.run(end, lambda count: _say({"messages": count}))
+    ended = min(clock(), end)
+    complete = not traffic.stopped and traffic.alive
+    traffic.allowance = 0
+    traffic.run(clock() + _DRAIN)
+    traffic.close()
+
+    if pacer:  # what was due in the warm-up may have come back in the round
+        traffic.keep_due(began)
+    if complete and load.messages is not None and traffic.received:
+        ended = traffic.received[:quota][-1]
+    kept = min(quota, bisect_right(traffic.received, ended))
+    if pacer:
+        due = FOREVER if complete and load.duration is None else pacer.due_before(ended - began)
+        unanswered = share.count(min(due, load.messages or FOREVER)) - kept
+    else:
+        # The loop looks at the clock after each batch, so the last one may have sent too late.
+        unanswered = traffic.under_way + sum(sent < ended for sent in traffic.sent[kept:quota])
+    return Samples(
+        began,
+        ended,
+        intended=(traffic.intended if pacer else traffic.sent)[:kept],
+        sent=traffic.sent[:kept],
+        received=traffic.received[:kept],
+        failures=traffic.failures,
+        unanswered=unanswered,
+        partial=traffic.stopped,
+    )
+
+
+def _dues(pacer: Pacer, share: Share, start: int, began: int) -> Iterator[int]:
+    """Give the times at which this process sends, from the warm-up on, without end."""
+    in_warm_up = pacer.due_before(began - start)
+    for number in share.numbers(min(0, 1 - in_warm_up)):
+        yield began + pacer.due(number)
+
+
+def _say(fields: dict[str, object]) -> None:
+    sys.stdout.buffer.write(json.dumps(fields).encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _write(samples: Samples) -> None:
+    fields = {name: getattr(samples, name) for name in SCALARS}
+    for name in ARRAYS:
+        fields[name] = getattr(samples, name).itemsize * len(getattr(samples, name))
+    _say(fields)
+    for name in ARRAYS:
+        sys.stdout.buffer.write(getattr(samples, name))
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
