@@ -10,6 +10,7 @@ import click
 
 from trio_echo.text import safe
 
+from .bench import bench
 from .connect import connect
 from .lab import lab
 from .screen import discard_output
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    commands=[serve, connect, sockets, lab],
+    commands=[serve, connect, sockets, bench, lab],
     no_args_is_help=False,
     invoke_without_command=True,
 )

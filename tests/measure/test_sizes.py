@@ -1,0 +1,31 @@
+"""Message sizes as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from trio_echo.measure.sizes import parse_sizes
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        ("64", [64]),
+        ("1,64,1K", [1, 64, 1024]),
+        ("1k..8K", [1024, 2048, 4096, 8192]),
+        ("1..5", [1, 2, 4, 5]),
+        ("64, 64,32..64", [64, 32]),
+        ("1M", [1 << 20]),
+        ("5..5", [5]),
+    ],
+)
+def test_lists_and_ranges(text: str, sizes: list[int]) -> None:
+    assert parse_sizes(text) == sizes
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1", "1,", "x", "1G", "2..1", "1..", "..2", "1..2..3", "1.5", "1e3", "9999M"]
+)
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no"):
+        parse_sizes(text)

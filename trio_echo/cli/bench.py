@@ -1,0 +1,159 @@
+"""`bench`: a load for TCP echo servers, and what it measured, in words and as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import trio
+
+from trio_echo.addresses import AddressError, Endpoint, parse_endpoint
+from trio_echo.errors import SocketCallError
+from trio_echo.measure.sizes import parse_sizes
+from trio_echo.measure.workload import Workload
+from trio_echo.text import safe
+
+from .options import seconds
+
+
+def _sizes(text: str) -> list[int]:
+    try:
+        return parse_sizes(text)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
+
+
+def _target(text: str) -> Endpoint:
+    try:
+        endpoint = parse_endpoint(text)
+    except AddressError as exc:
+        raise click.BadParameter(str(exc)) from exc
+    if endpoint.port == 0:
+        raise click.BadParameter("nobody can be reached on port 0: give 1 to 65535")
+    return endpoint
+
+
+@click.command
+@click.argument("targets", metavar="TARGET...", nargs=-1, type=_target)
+@click.option(
+    "--serve", is_flag=True, help="Measure a server of this package, on each loopback address."
+)
+@click.option(
+    "--connections",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help="Connections at once.",
+)
+@click.option(
+    "--size",
+    "sizes",
+    metavar="LIST",
+    type=_sizes,
+    default="64",
+    show_default=True,
+    help="Bytes of a message; a list and ranges are a sweep: 1,64,1K..64K",
+)
+@click.option(
+    "--duration",
+    metavar="S",
+    type=seconds,
+    default=None,
+    show_default="1",
+    help="Seconds of a round.",
+)
+@click.option(
+    "--messages", metavar="N", type=click.IntRange(min=1), help="Messages of a round instead."
+)
+@click.option(
+    "--rounds",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Rounds with each target and size; six at least tell an interval.",
+)
+@click.option(
+    "--warm-up",
+    metavar="S",
+    type=seconds,
+    default="0.2",
+    show_default=True,
+    help="Seconds of load before each round that are not measured.",
+)
+@click.option(
+    "--pipeline",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Messages under way on each connection.",
+)
+@click.option(
+    "--rate",
+    metavar="R",
+    type=float,
+    help="Messages a second in all, sent at their times, come echoes or not (an open loop).",
+)
+@click.option(
+    "--processes",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that share the connections.",
+)
+@click.option("--verify", is_flag=True, help="Compare each echo with its message.")
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the results as JSON, and the raw samples beside it.",
+)
+@click.option(
+    "--csv",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write one row a round, for a spreadsheet.",
+)
+def bench(
+    *,
+    targets: tuple[Endpoint, ...],
+    serve: bool,
+    sizes: list[int],
+    duration: float | None,
+    messages: int | None,
+    rounds: int,
+    output: Path | None,
+    csv: Path | None,
+    **load: Any,
+) -> int:
+    """Measure TCP echo servers: HOST:PORT or [IPV6]:PORT, one or several.
+
+    Several are visited by turns, in random order, and compared with the first one. Times are
+    round trips: from the sending of a message to the last byte of its echo.
+    """
+    if serve == bool(targets):
+        raise click.UsageError("give the targets to measure, or --serve")
+    if duration is not None and messages is not None:
+        raise click.UsageError("a round ends by --duration or by --messages: give one of them")
+    if duration is None and messages is None:
+        duration = 1.0
+    try:
+        workloads = [
+            Workload(size=size, duration=duration, messages=messages, **load) for size in sizes
+        ]
+    except ValueError as exc:
+        raise click.UsageError(str(exc)) from exc
+    # Here, for what it needs would make the other commands start more slowly.
+    from .measuring import measure
+
+    try:
+        return trio.run(measure, list(targets), serve, workloads, rounds, output, csv)
+    except SocketCallError as exc:
+        click.echo(safe(str(exc)), err=True)
+    except OSError as exc:
+        click.echo(f"trio-echo bench: {exc.strerror}: {safe(str(exc.filename))}", err=True)
+    return 1

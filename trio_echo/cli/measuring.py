@@ -1,0 +1,215 @@
+"""What `bench` does: it runs the rounds, shows how far they are, and says what came of them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+import trio
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+
+from trio_echo.addresses import Endpoint, resolve
+from trio_echo.measure import environment, files
+from trio_echo.measure.results import Run, Target, collect, labels
+from trio_echo.measure.turns import Plan, Progress, run
+from trio_echo.text import safe
+
+from .signals import receive_stop_signals
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from trio_echo.measure.workload import Workload
+
+# Seconds between two lines of progress where there is no terminal to draw a bar on.
+_INTERVAL = 5.0
+
+
+async def measure(
+    targets: list[Endpoint],
+    serve: bool,
+    workloads: list[Workload],
+    rounds: int,
+    output: Path | None,
+    csv: Path | None,
+) -> int:
+    """Measure, report, and give the exit status.
+
+    Args:
+        targets: servers; with `serve`, none.
+        serve: measure a server of this package.
+        workloads: the cells of the sweep.
+        rounds: how many with each target and workload.
+        output: the file for the results, or `None`.
+        csv: the file for a spreadsheet, or `None`.
+
+    Raises:
+        OSError: a file cannot be written.
+        SocketCallError: of `getaddrinfo()`: there is no such host.
+    """
+    progress = Progress([], [])
+    async with AsyncExitStack() as stack:
+        if serve:
+            targets = await stack.enter_async_context(_served())
+        named = [await _resolved(target) for target in targets]
+        plan = Plan(endpoints=targets, workloads=workloads, rounds=rounds)
+        async with trio.open_nursery() as nursery:
+            measuring = trio.CancelScope()
+            await nursery.start(_cancel_on_signal, measuring)
+            with measuring, _Shown(plan, progress) as shown:
+                await run(plan, progress, shown.update)
+            nursery.cancel_scope.cancel()
+    partial = progress.partial or len(progress.done) < len(plan)
+    result = collect(environment.look(), named, workloads, progress.done, partial=partial)
+    if output is not None:
+        files.write(output, result, progress.samples)
+    if csv is not None:
+        files.write_csv(csv, result)
+    for line in _report(result):
+        click.echo(line)
+    return 1 if result.partial or result.failures else 0
+
+
+async def _cancel_on_signal(
+    measuring: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    with receive_stop_signals() as signals:
+        task_status.started()
+        async for _ in signals:
+            measuring.cancel()
+
+
+async def _resolved(target: Endpoint) -> Target:
+    address = (await resolve(*target))[0]
+    return Target(
+        name=str(target), address=str(address), family="IPv6" if ":" in address.host else "IPv4"
+    )
+
+
+@asynccontextmanager
+async def _served() -> AsyncIterator[list[Endpoint]]:
+    """Run a server of this package in a process of its own; give where it listens."""
+    command = [sys.executable, "-m", "trio_echo", "serve", "--port", "0", "--quiet", "--lang", "en"]
+    apart: dict[str, Any] = {"start_new_session": True}  # a Ctrl-C is for this process
+    if sys.platform == "win32":
+        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, **apart)
+    try:
+        said = b""
+        stdout = cast("trio.abc.ReceiveStream", process.stdout)
+        while said.count(b"\n") < 2:  # a line for each family, or the word that one is missing
+            chunk = await stdout.receive_some()
+            if not chunk:
+                break
+            said += chunk
+        found = re.findall(rb"IP address=(\S+), port=(\d+)", said)
+        yield [Endpoint(host.decode(), int(port)) for host, port in found]
+    finally:
+        process.terminate()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+
+
+class _Shown:
+    """How far a run is, on standard error: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        self._plan = plan
+        self._progress = progress
+        self._rounds = 0
+        self._round_began = self._said_at = time.monotonic()
+        console = Console(stderr=True)
+        self._bar = Bar(
+            TextColumn("round"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            disable=not console.is_terminal,
+            auto_refresh=False,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=len(plan))
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def update(self) -> None:
+        """Show how far it is."""
+        now, done = time.monotonic(), len(self._progress.done)
+        if done != self._rounds:
+            self._rounds, self._round_began = done, now
+        words = []
+        if self._progress.messages and now > self._round_began:
+            words.append(f"{self._progress.messages / (now - self._round_began):,.0f} messages/s")
+        if done and (last := self._progress.done[-1].summary.round_trip_ns) is not None:
+            words += [
+                f"{name} {last.percentiles[name] / 1000:,.0f} µs"
+                for name in ("p50", "p99")
+                if name in last.percentiles
+            ]
+        if self._bar.console.is_terminal:
+            self._bar.update(self._task, completed=done, description=", ".join(words), refresh=True)
+        elif now - self._said_at >= _INTERVAL:
+            self._said_at = now
+            click.echo(", ".join([f"round {done + 1} of {len(self._plan)}", *words]), err=True)
+
+
+def _report(result: Run) -> list[str]:
+    """Say what came of it: a line for each target and size, then the comparisons."""
+    names = labels(result.targets)
+    lines = []
+    for cell in result.cells:
+        asked = result.workloads[cell.workload]
+        words = [f"{safe(names[cell.target])}, {asked.connections} x {asked.size} B:"]
+        rate = cell.messages_per_second
+        words.append(
+            f"{rate.median:,.0f} messages/s" if rate and rate.median else "nothing came back"
+        )
+        if rate and rate.median and rate.interval is not None:
+            words.append(f"({rate.interval.low:,.0f} to {rate.interval.high:,.0f})")
+        for kind, told in (
+            ("round trip", cell.round_trip_ns),
+            ("from the intended start", cell.from_intended_ns),
+        ):
+            if told:
+                times = ", ".join(
+                    f"{name} {one.median / 1000:,.1f} µs" for name, one in told.items()
+                )
+                words.append(f"{kind} {times}")
+        lines.append(" ".join(words))
+    lines += [
+        f"{result.workloads[one.workload].size} B: {safe(one.comparison.sentence())}"
+        for one in result.comparisons
+    ]
+    lines += [f"failed: {count} x {safe(kind)}" for kind, count in result.failures.items()]
+    if result.partial:
+        lines.append("partial: it ended before its time")
+    return lines
