@@ -1,0 +1,470 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+import trio
+from support import PATIENCE, RawServer, receive_count, reset
+
+from trio_echo import BackgroundServer, Endpoint, Faults, SocketCallError, parse_endpoint
+from trio_echo.events import DataReceived
+from trio_echo.measure.load import run_round
+from trio_echo.measure.pace import Pacer
+from trio_echo.measure.workload import Samples, Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from trio_echo.events import ServerEvent
+
+PEERS = Path(__file__).parents[1] / "peers"
+MIB = 1 << 20
+SECOND = 1_000_000_000
+
+
+def workers() -> list[psutil.Process]:
+    """The processes of loads that this one has started, and that still run."""
+    found = []
+    for child in psutil.Process().children():
+        try:
+            if "trio_echo.measure.worker" in child.cmdline():
+                found.append(child)
+        except psutil.Error:  # it has just ended
+            continue
+    return found
+
+
+async def measured(
+    target: Endpoint, load: Workload, *, progress: Callable[[int], object] = lambda _: None
+) -> Samples:
+    """Run a round, and check what holds for every one."""
+    with trio.fail_after(PATIENCE):
+        samples = await run_round(target, load, progress=progress)
+    assert not workers()
+    assert len(samples.intended) == len(samples.sent) == len(samples.received)
+    assert list(samples.received) == sorted(samples.received)
+    times = zip(samples.intended, samples.sent, samples.received, strict=True)
+    for intended, sent, received in times:
+        assert intended <= sent <= received
+        assert samples.began <= received <= samples.ended
+    return samples
+
+
+@contextmanager
+def serving(
+    host: str = "127.0.0.1", faults: Faults = Faults()
+) -> Iterator[tuple[Endpoint, list[ServerEvent]]]:
+    events: list[ServerEvent] = []
+    with BackgroundServer(hosts=[host], faults=faults, observer=events.append) as server:
+        yield server.addresses[0], events
+
+
+def bytes_in(events: list[ServerEvent]) -> int:
+    return sum(len(one.data) for one in events if isinstance(one, DataReceived))
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+@pytest.mark.parametrize("pipeline", [1, 4])
+async def test_a_closed_loop_sends_exactly_its_messages(
+    host: str, processes: int, pipeline: int
+) -> None:
+    load = Workload(
+        connections=5, size=100, messages=1003, processes=processes, pipeline=pipeline, verify=True
+    )
+    with serving(host) as (target, events):
+        samples = await measured(target, load)
+    assert len(samples.received) == 1003
+    assert bytes_in(events) == 100 * 1003
+    assert samples.intended == samples.sent
+    assert samples.ended == samples.received[-1]
+    assert not samples.failures
+    assert samples.unanswered == 0
+    assert not samples.partial
+
+
+async def test_a_closed_loop_lasts_as_long_as_it_should(host: str) -> None:
+    load = Workload(connections=3, duration=0.2, warm_up=0.1, pipeline=2)
+    with serving(host) as (target, events):
+        samples = await measured(target, load)
+    assert samples.ended - samples.began == 0.2 * SECOND
+    assert samples.received
+    # The warm-up's were sent as well.
+    assert bytes_in(events) > 64 * (len(samples.received) + samples.unanswered)
+    assert 0 <= samples.unanswered <= 6
+    assert not samples.failures
+
+
+@pytest.mark.parametrize("rate", [None, 2000.0])
+async def test_the_messages_of_the_warm_up_do_not_count(rate: float | None) -> None:
+    load = Workload(connections=3, messages=200, warm_up=0.1, rate=rate, processes=2)
+    with serving() as (target, events):
+        samples = await measured(target, load)
+    assert len(samples.received) == 200
+    assert bytes_in(events) > 64 * 200
+
+
+@pytest.mark.parametrize("pipeline", [1, 3])
+async def test_an_echo_that_comes_in_pieces_is_right(host: str, pipeline: int) -> None:
+    load = Workload(connections=2, size=50, messages=20, verify=True, pipeline=pipeline)
+    with serving(host, Faults(fragment=7)) as (target, _):
+        samples = await measured(target, load)
+    assert len(samples.received) == 20
+    assert not samples.failures
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 65536])
+async def test_messages_of_every_size_are_verified(size: int) -> None:
+    with serving() as (target, _):
+        samples = await measured(target, Workload(size=size, messages=300, verify=True))
+    assert len(samples.received) == 300
+    assert not samples.failures
+
+
+async def test_large_messages_do_not_deadlock(host: str) -> None:
+    load = Workload(connections=2, size=16 * MIB, messages=6, pipeline=2, verify=True)
+    with serving(host) as (target, _):
+        samples = await measured(target, load)
+    assert len(samples.received) == 6
+    assert not samples.failures
+
+
+async def test_many_connections_are_open_at_once() -> None:
+    with serving() as (target, events):
+        samples = await measured(target, Workload(connections=300, messages=600))
+    assert len(samples.received) == 600
+    assert len({one.connection for one in events if isinstance(one, DataReceived)}) == 300
+
+
+async def test_a_zone_is_kept() -> None:
+    if sys.platform != "linux":
+        pytest.skip("the loopback interface has another name")
+    with serving("::1") as (target, _):
+        samples = await measured(Endpoint("::1%lo", target.port), Workload(messages=3))
+    assert len(samples.received) == 3
+
+
+async def test_a_name_that_nobody_has_is_an_error() -> None:
+    with pytest.raises(SocketCallError, match="getaddrinfo"):
+        await run_round(Endpoint("no such host", 9), Workload(messages=1))
+
+
+# Each of these takes one connection, of which it reads one message of 64 bytes at a time.
+
+
+def close_early(sock: socket.socket) -> None:
+    sock.sendall(receive_count(sock, 64))
+    receive_count(sock, 64)
+
+
+def reset_midway(sock: socket.socket) -> None:
+    sock.sendall(receive_count(sock, 64)[:10])
+    reset(sock)
+
+
+def send_too_much(sock: socket.socket) -> None:
+    sock.sendall(receive_count(sock, 64) + b"x")
+    sock.recv(1)
+
+
+def echo_wrongly(sock: socket.socket) -> None:
+    for wrong in (0, 1, 0):
+        data = bytearray(receive_count(sock, 64))
+        data[-1] ^= wrong
+        sock.sendall(data)
+    sock.recv(1)
+
+
+def echo_the_one_before(sock: socket.socket) -> None:
+    data = receive_count(sock, 64)
+    for _ in range(2):
+        sock.sendall(data)
+        receive_count(sock, 64)
+
+
+def swap(sock: socket.socket) -> None:
+    data = receive_count(sock, 128)
+    sock.sendall(data[64:] + data[:64])
+    sock.recv(1)
+
+
+@pytest.mark.parametrize(
+    ("treat", "kind", "came_back"),
+    [
+        (close_early, "closed early", 1),
+        (reset_midway, f"recv(): {os.strerror(104)}", 0),
+        (echo_wrongly, "echo differs", 1),
+        (echo_the_one_before, "echo differs", 1),
+    ],
+)
+async def test_a_connection_that_fails_is_counted_by_kind(
+    host: str, treat: Callable[[socket.socket], None], kind: str, came_back: int
+) -> None:
+    with RawServer(treat, host) as address:
+        samples = await measured(parse_endpoint(address), Workload(messages=3, verify=True))
+    assert samples.failures == {kind: 1}
+    assert len(samples.received) == came_back
+    assert samples.unanswered == 1
+    assert not samples.partial
+
+
+@pytest.mark.parametrize("verify", [False, True])
+async def test_a_server_that_sends_too_much_fails(verify: bool) -> None:
+    with RawServer(send_too_much) as address:
+        samples = await measured(parse_endpoint(address), Workload(messages=3, verify=verify))
+    assert samples.failures == {"more than was sent": 1}
+
+
+async def test_swapped_echoes_are_found() -> None:
+    with RawServer(swap) as address:
+        load = Workload(messages=2, pipeline=2, verify=True)
+        samples = await measured(parse_endpoint(address), load)
+    assert samples.failures == {"echo differs": 1}
+
+
+async def test_an_echo_is_only_counted_if_it_is_not_to_be_verified() -> None:
+    with RawServer(echo_wrongly) as address:
+        samples = await measured(parse_endpoint(address), Workload(messages=3))
+    assert len(samples.received) == 3
+    assert not samples.failures
+
+
+async def test_a_refused_connection_is_counted(host: str) -> None:
+    with serving(host) as (target, _):
+        pass  # now nobody listens there
+    samples = await measured(target, Workload(connections=4, processes=2, duration=60.0))
+    (kind,) = samples.failures
+    assert kind.startswith("connect(): ")
+    assert samples.failures[kind] == 4
+    assert not samples.received
+    assert not samples.partial
+
+
+@pytest.mark.parametrize("rate", [None, 1000.0])
+async def test_the_other_connections_go_on(rate: float | None) -> None:
+    """Of two clients the first is cut off after a message; the second one is served."""
+
+    def serve(listener: socket.socket) -> None:
+        clients = [listener.accept()[0] for _ in range(2)]
+        receive_count(clients[0], 64)
+        reset(clients[0])
+        with clients[1] as sock:
+            while data := sock.recv(65536):
+                sock.sendall(data)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        target = Endpoint.from_sockaddr(listener.getsockname())
+        samples = await measured(target, Workload(connections=2, messages=100, rate=rate))
+        thread.join(PATIENCE)
+    assert sum(samples.failures.values()) == 1
+    assert samples.unanswered >= 1
+    assert len(samples.received) + samples.unanswered == 100
+
+
+async def test_what_nobody_answered_is_told() -> None:
+    load = Workload(connections=3, pipeline=2, duration=0.1)
+    with serving(faults=Faults(delay=60.0)) as (target, _):
+        samples = await measured(target, load)
+    assert not samples.received
+    assert samples.unanswered == 6
+    assert not samples.failures
+
+
+async def test_an_open_loop_does_not_wait_for_echoes() -> None:
+    load = Workload(connections=3, rate=500.0, duration=0.1, processes=2)
+    with serving(faults=Faults(delay=60.0)) as (target, events):
+        samples = await measured(target, load)
+    assert not samples.received
+    assert samples.unanswered == 50
+    assert bytes_in(events) > 3 * 64
+
+
+@pytest.mark.parametrize("warm_up", [0.0, 0.05])
+async def test_an_open_loop_keeps_its_times(host: str, warm_up: float) -> None:
+    load = Workload(connections=3, rate=3000.0, messages=100, processes=2, warm_up=warm_up)
+    with serving(host) as (target, _):
+        samples = await measured(target, load)
+    pacer = Pacer(3000.0)
+    offsets = sorted(intended - samples.began for intended in samples.intended)
+    assert offsets == [pacer.due(number) for number in range(100)]
+
+
+async def test_what_a_slow_server_has_no_room_for_is_sent_late_but_keeps_its_time() -> None:
+    """Much more is due in a moment than the buffers hold; each further piece takes a pause."""
+    load = Workload(rate=1e6, messages=32, size=MIB, verify=True)
+    with serving(faults=Faults(delay=0.001)) as (target, _):
+        samples = await measured(target, load)
+    assert not samples.failures
+    assert [one - samples.began for one in samples.intended] == [*range(0, 32_000, 1000)]
+    assert list(samples.sent) == sorted(samples.sent)
+    assert samples.sent[-1] - samples.intended[-1] > 10_000_000
+
+
+async def test_progress_counts_up() -> None:
+    counts: list[int] = []
+    with serving() as (target, _):
+        load = Workload(connections=2, processes=2, duration=0.5)
+        samples = await measured(target, load, progress=counts.append)
+    assert counts
+    assert counts == sorted(counts)
+    assert counts[-1] <= len(samples.received)
+
+
+@pytest.mark.parametrize("rate", [None, 1000.0])
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_a_cancelled_round_brings_back_what_it_has(
+    rate: float | None, processes: int
+) -> None:
+    load = Workload(connections=2, duration=3600.0, rate=rate, processes=processes)
+    with serving() as (target, _), trio.CancelScope() as scope:
+        samples = await measured(target, load, progress=lambda _: scope.cancel())
+    assert scope.cancel_called
+    assert samples.partial
+    assert samples.received
+    assert samples.ended - samples.began < 3600 * SECOND
+    assert not samples.failures
+
+
+async def test_a_round_that_is_cancelled_before_it_begins_leaves_nothing() -> None:
+    with serving() as (target, _), trio.CancelScope() as scope:
+        scope.cancel()
+        await run_round(target, Workload(duration=3600.0))
+    assert scope.cancelled_caught
+    assert not workers()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+async def test_a_worker_that_is_killed_is_a_failure_of_its_connections() -> None:
+    def kill(_: int) -> None:
+        for worker in workers()[:1]:
+            worker.kill()
+
+    load = Workload(connections=4, processes=1, duration=3600.0)
+    with serving() as (target, _):
+        samples = await measured(target, load, progress=kill)
+    assert samples.failures == {f"worker: exit status -{int(signal.SIGKILL)}": 4}
+    assert samples.partial
+
+
+LOAD_FOREVER = """
+import psutil, sys, trio
+from trio_echo import Endpoint
+from trio_echo.measure.load import run_round
+from trio_echo.measure.workload import Workload
+
+def tell(_):
+    print(*(child.pid for child in psutil.Process().children()), flush=True)
+
+load = Workload(connections=2, processes=2, duration=3600)
+trio.run(lambda: run_round(Endpoint("127.0.0.1", int(sys.argv[1])), load, progress=tell))
+"""
+
+
+def test_no_worker_outlives_the_process_that_started_it() -> None:
+    with serving() as (target, _):
+        command = [sys.executable, "-c", LOAD_FOREVER, str(target.port)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+            assert parent.stdout is not None
+            started = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+            parent.kill()
+        assert len(started) == 2
+        gone, alive = psutil.wait_procs(started, PATIENCE)
+        assert not alive
+
+
+FEW_FILES = """
+import resource, sys, trio
+from trio_echo import Endpoint
+from trio_echo.measure.load import run_round
+from trio_echo.measure.workload import Workload
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, int(sys.argv[2])))
+load = Workload(connections=150, messages=150)
+target = Endpoint("127.0.0.1", int(sys.argv[1]))
+samples = trio.run(lambda: run_round(target, load))
+print(len(samples.received), samples.failures)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+@pytest.mark.parametrize("hard", [256, 64])
+def test_the_limit_of_open_files_is_raised_as_far_as_it_may(hard: int) -> None:
+    with serving() as (target, _):
+        command = [sys.executable, "-c", FEW_FILES, str(target.port), str(hard)]
+        run = subprocess.run(command, check=True, capture_output=True, text=True)
+    if hard == 256:
+        assert run.stdout == "150 {}\n"
+    else:
+        assert run.stdout.startswith("150 {'socket(): ")
+    assert not run.stderr
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"duration": 1.0, "messages": 1},
+        {"messages": 0},
+        {"duration": 0.0},
+        {"duration": float("nan")},
+        {"duration": float("inf")},
+        {"messages": 1, "connections": 0},
+        {"messages": 1, "size": 0},
+        {"messages": 1, "pipeline": 0},
+        {"messages": 1, "processes": 2},
+        {"messages": 1, "warm_up": -1.0},
+        {"messages": 1, "rate": 0.0},
+        {"messages": 1, "rate": 5.0, "pipeline": 2},
+    ],
+)
+def test_a_load_that_cannot_be_made_is_refused(fields: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        Workload(**fields)  # type: ignore[arg-type]  the numbers are what is wrong
+
+
+@pytest.fixture(scope="module")
+def peers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The C programs, compiled."""
+    compiler = shutil.which("cc")
+    if sys.platform != "linux" or compiler is None:
+        pytest.skip("it takes Linux, for epoll, and a C compiler")
+    folder = tmp_path_factory.mktemp("peers")
+    programs = {name: str(folder / name) for name in ("echo", "load")}
+    for name, program in programs.items():
+        source = str(PEERS / f"{name}.c")
+        flags = ["-O2", "-Wall", "-Wextra", "-Werror"]
+        subprocess.run([compiler, *flags, "-o", program, source], check=True)
+    return programs
+
+
+async def test_the_c_echo_server_echoes(host: str, peers: dict[str, str]) -> None:
+    command = [peers["echo"], host, "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        target = Endpoint(host, int(server.stdout.readline()))
+        samples = await measured(target, Workload(connections=8, messages=500, verify=True))
+        server.kill()
+    assert len(samples.received) == 500
+    assert not samples.failures
+
+
+def test_the_c_load_measures_an_echo_server(host: str, peers: dict[str, str]) -> None:
+    with serving(host) as (target, events):
+        command = [peers["load"], host, str(target.port), "8", "64", "0", "0.1"]
+        run = subprocess.run(command, check=True, capture_output=True)
+    result = json.loads(run.stdout)
+    assert result["seconds"] == 0.1
+    assert result["p50_ns"] > 0
+    assert 0 < result["messages"] * 64 <= bytes_in(events)

@@ -1,0 +1,132 @@
+"""Hold trio_echo's load generator against the C load of this directory, on the same server.
+
+    python tests/peers/compare_load.py [--server c|trio] [--host ::1] [--rounds N] [--seconds S]
+
+Linux only. It compiles both C programs with cc, pins the server to one core and the load to
+another, and lets the two loads take turns, in random order within each pair: a closed loop of 64
+connections with messages of 64 bytes, verified by neither. For each pair it takes the ratio of the
+rates and that of the median round trips. It prints the medians of these ratios, with bootstrap 95 %
+intervals. Other work on these two cores widens them, and moves the rates more than the round trips.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import trio
+
+from trio_echo import Endpoint
+from trio_echo.measure.load import run_round
+from trio_echo.measure.workload import Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PEERS = Path(__file__).parent
+CONNECTIONS, SIZE, WARM_UP = 64, 64, 0.3
+RESAMPLES = 2000
+
+
+def compiled(name: str, folder: str) -> str:
+    """Compile one of the C programs; returns the path of the result."""
+    program = str(Path(folder) / name)
+    compiler = shutil.which("cc") or sys.exit("there is no C compiler (cc)")
+    subprocess.run([compiler, "-O2", "-o", program, str(PEERS / f"{name}.c")], check=True)
+    return program
+
+
+@contextmanager
+def running(command: list[str], core: int) -> Iterator[int]:
+    """Run a server on one core; gives the port, the last number in its first line."""
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        os.sched_setaffinity(server.pid, {core})
+        assert server.stdout is not None
+        found = re.search(r"(\d+)\s*$", server.stdout.readline())
+        assert found, f"{command} does not listen"
+        yield int(found[1])
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def load_in_c(program: str, target: Endpoint, seconds: float) -> tuple[float, float]:
+    """Run a round of the C load; returns messages a second and the median round trip."""
+    numbers = [CONNECTIONS, SIZE, WARM_UP, seconds]
+    words = [program, target.host, str(target.port), *map(str, numbers)]
+    run = subprocess.run(words, check=True, capture_output=True)
+    result = json.loads(run.stdout)
+    return result["messages"] / result["seconds"], result["p50_ns"]
+
+
+def load_in_python(target: Endpoint, seconds: float) -> tuple[float, float]:
+    """Run a round of trio_echo's; returns messages a second and the median round trip."""
+    load = Workload(connections=CONNECTIONS, size=SIZE, warm_up=WARM_UP, duration=seconds)
+    samples = trio.run(partial(run_round, target, load))
+    assert not samples.failures, samples.failures
+    round_trips = [back - sent for sent, back in zip(samples.sent, samples.received, strict=True)]
+    return len(round_trips) * 1e9 / (samples.ended - samples.began), median(round_trips)
+
+
+def told(ratios: list[float]) -> str:
+    """Write the median of ratios, with its interval."""
+    chance = random.Random(0)  # noqa: S311  no secret
+    medians = sorted(median(chance.choices(ratios, k=len(ratios))) for _ in range(RESAMPLES))
+    low, high = medians[RESAMPLES * 25 // 1000], medians[RESAMPLES * 975 // 1000]
+    return f"{median(ratios):.3f} ({low:.3f} to {high:.3f})"
+
+
+def main() -> None:
+    """Compare."""
+    parser = argparse.ArgumentParser(description="trio_echo's load against one in C")
+    parser.add_argument("--server", choices=["c", "trio"], default="c")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    options = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        sys.exit("it takes two cores: one for the server, one for the load")
+    os.sched_setaffinity(0, {cores[0]})
+    with tempfile.TemporaryDirectory() as folder:
+        load = compiled("load", folder)
+        if options.server == "c":
+            command = [compiled("echo", folder), options.host, "0"]
+        else:
+            command = [sys.executable, "-m", "trio_echo", "serve"]
+            command += ["--quiet", "--lang", "en", "--host", options.host, "--port", "0"]
+        with running(command, cores[1]) as port:
+            target = Endpoint(options.host, port)
+            rates, medians = [], []
+            for _ in range(options.rounds):
+                kinds = [
+                    ("C", partial(load_in_c, load)),
+                    ("Python", load_in_python),
+                ]
+                random.shuffle(kinds)
+                results = {name: run(target, options.seconds) for name, run in kinds}
+                rate, p50 = (
+                    ours / c for ours, c in zip(results["Python"], results["C"], strict=True)
+                )
+                rates.append(rate)
+                medians.append(p50)
+                sys.stdout.write(f"rate {rate:.3f}, p50 {p50:.3f} of C's\n")
+                sys.stdout.flush()
+    sys.stdout.write(f"rate: {told(rates)} of C's, p50: {told(medians)} of C's\n")
+
+
+if __name__ == "__main__":
+    main()
