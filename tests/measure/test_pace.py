@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import count, islice, takewhile
+from itertools import chain, count, islice, takewhile
 
 import pytest
 from hypothesis import given
@@ -71,7 +71,7 @@ def test_each_message_belongs_to_one_process(
     parts = [part.numbers(first) for part in shares(*spread)]
     each = [list(takewhile(lambda number: number < first + more, part)) for part in parts]
     assert all(one == sorted(one) for one in each)
-    assert sorted(sum(each, [])) == [*range(first, first + more)]
+    assert sorted(chain.from_iterable(each)) == [*range(first, first + more)]
 
 
 @given(spread=spreads, messages=st.integers(0, 500))

@@ -33,7 +33,7 @@ from trio_echo.measure.load import run_round
 from trio_echo.measure.workload import Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PEERS = Path(__file__).parent
 CONNECTIONS, SIZE, WARM_UP = 64, 64, 0.3
@@ -112,12 +112,10 @@ def main() -> None:
             target = Endpoint(options.host, port)
             rates, medians = [], []
             for _ in range(options.rounds):
-                kinds = [
-                    ("C", partial(load_in_c, load)),
-                    ("Python", load_in_python),
-                ]
-                random.shuffle(kinds)
-                results = {name: run(target, options.seconds) for name, run in kinds}
+                loads: dict[str, Callable[[Endpoint, float], tuple[float, float]]]
+                loads = {"C": partial(load_in_c, load), "Python": load_in_python}
+                order = random.sample(sorted(loads), 2)
+                results = {name: loads[name](target, options.seconds) for name in order}
                 rate, p50 = (
                     ours / c for ours, c in zip(results["Python"], results["C"], strict=True)
                 )

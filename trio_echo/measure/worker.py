@@ -20,14 +20,12 @@ import time
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, cast
+from itertools import takewhile
+from typing import cast
 
 from .pace import Pacer, Share
 from .traffic import FOREVER, Traffic, failure
 from .workload import Samples, Workload
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SCALARS = ("began", "ended", "failures", "unanswered", "partial")
 """What of `Samples` stands in the last line."""
@@ -179,18 +177,22 @@ def measure(job: Job, socks: list[socket.socket], wake: socket.socket, start: in
     quota = FOREVER if load.messages is None else share.count(load.messages)
     traffic = Traffic(socks, wake, size=load.size, verify=load.verify)
     pacer = None if load.rate is None else Pacer(load.rate)
+    if pacer:  # its warm-up has the negative numbers
+        first = min(0, 1 - pacer.due_before(began - start))
+        warm_up = sum(1 for _ in takewhile(lambda number: number < 0, share.numbers(first)))
     gc.disable()  # the loop makes no cycles
     time.sleep(max(0, start - clock()) / 1e9)
-    traffic.allowance = quota if began == start else FOREVER
     if pacer is None:
+        traffic.allowance = quota if began == start else FOREVER
         traffic.start_closed(load.pipeline)
     else:
-        traffic.start_open(_dues(pacer, share, start, began))
+        traffic.allowance = quota + warm_up
+        traffic.start_open(began + pacer.due(number) for number in share.numbers(first))
     if began > start:
         traffic.run(began)
         traffic.forget(began)
-        settled = 0 if pacer else len(traffic.received) + traffic.pending
-        traffic.allowance = max(0, quota - settled)
+        if pacer is None:
+            traffic.allowance = max(0, quota - len(traffic.received) - traffic.pending)
     traffic.run(end, lambda count: _say({"messages": count}))
     ended = min(clock(), end)
     complete = not traffic.stopped and traffic.alive
@@ -219,13 +221,6 @@ def measure(job: Job, socks: list[socket.socket], wake: socket.socket, start: in
         unanswered=unanswered,
         partial=traffic.stopped,
     )
-
-
-def _dues(pacer: Pacer, share: Share, start: int, began: int) -> Iterator[int]:
-    """Give the times at which this process sends, from the warm-up on, without end."""
-    in_warm_up = pacer.due_before(began - start)
-    for number in share.numbers(min(0, 1 - in_warm_up)):
-        yield began + pacer.due(number)
 
 
 def _say(fields: dict[str, object]) -> None:
