@@ -35,6 +35,9 @@ from trio_echo.measure.workload import Workload
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+if sys.platform != "linux":
+    sys.exit("it takes Linux: the C programs use epoll")
+
 PEERS = Path(__file__).parent
 CONNECTIONS, SIZE, WARM_UP = 64, 64, 0.3
 RESAMPLES = 2000
