@@ -52,7 +52,7 @@ def empty(rounds: list[Round], **options: Any) -> Run:
 
 def failed_round(target: int, *, ended: int) -> Round:
     brought = Samples(began=0, ended=ended, failures={"connect(): Connection refused": 2})
-    summary = summarize(brought, Workload())
+    summary = summarize(brought, Workload(duration=1.0))
     return Round(number=1, target=target, workload=0, summary=summary)
 
 
@@ -188,9 +188,9 @@ def test_targets_are_named_as_briefly_as_tells_them_apart() -> None:
 
 
 def test_what_is_no_number_is_never_written() -> None:
-    wrong = dataclasses.replace(
-        RUN, workloads=(dataclasses.replace(RUN.workloads[0], warm_up=float("nan")),) * 2
-    )
+    first = RUN.rounds[0]
+    summary = dataclasses.replace(first.summary, seconds=float("nan"))
+    wrong = dataclasses.replace(RUN, rounds=(dataclasses.replace(first, summary=summary),))
     with pytest.raises(ValueError, match="JSON"):
         to_json(wrong)
 

@@ -64,7 +64,7 @@ def test_a_round_is_told_in_messages_bytes_and_nanoseconds() -> None:
             failures={"closed early": 1},
             unanswered=3,
         ),
-        Workload(size=64, rate=1.0),
+        Workload(size=64, duration=2.0, rate=1.0),
     )
     assert (summary.messages, summary.unanswered, summary.seconds) == (2, 3, 2.0)
     assert (summary.messages_per_second, summary.bytes_per_second) == (1.0, 64.0)
@@ -74,19 +74,19 @@ def test_a_round_is_told_in_messages_bytes_and_nanoseconds() -> None:
 
 
 def test_a_closed_loop_has_no_intended_start() -> None:
-    assert summarize(runs.samples(), Workload()).from_intended_ns is None
+    assert summarize(runs.samples(), Workload(duration=1.0)).from_intended_ns is None
 
 
 @pytest.mark.parametrize("rate", [None, 10.0])
 def test_a_round_without_a_message_is_slow_and_tells_no_round_trip(rate: float | None) -> None:
-    summary = summarize(Samples(began=0, ended=10**9), Workload(rate=rate))
+    summary = summarize(Samples(began=0, ended=10**9), Workload(duration=1.0, rate=rate))
     assert (summary.messages, summary.messages_per_second) == (0, 0.0)
     assert summary.round_trip_ns is None
     assert summary.from_intended_ns is None
 
 
 def test_a_round_without_time_tells_no_rate() -> None:
-    summary = summarize(Samples(began=7, ended=7), Workload())
+    summary = summarize(Samples(began=7, ended=7), Workload(duration=1.0))
     assert summary.messages_per_second is None
     assert summary.bytes_per_second is None
 
@@ -94,12 +94,12 @@ def test_a_round_without_time_tells_no_rate() -> None:
 def test_arrays_of_different_lengths_are_refused() -> None:
     torn = Samples(began=0, ended=1, sent=array("q", [0]))
     with pytest.raises(ValueError, match="shorter"):
-        summarize(torn, Workload())
+        summarize(torn, Workload(duration=1.0))
 
 
 def test_millions_of_samples_are_no_matter() -> None:
     # A run takes a second; anything quadratic would meet the time limit of every test.
-    summary = summarize(runs.samples(2_000_000), Workload())
+    summary = summarize(runs.samples(2_000_000), Workload(duration=1.0))
     assert summary.messages_per_second == 2_000_000
     assert summary.round_trip_ns is not None
     assert set(summary.round_trip_ns.percentiles) == {"p50", "p90", "p99", "p99.9", "p99.99"}

@@ -86,7 +86,7 @@ def load_in_python(target: Endpoint, seconds: float) -> tuple[float, float]:
 
 def told(ratios: list[float]) -> str:
     """Write the median of ratios, with its interval."""
-    chance = random.Random(0)  # noqa: S311  no secret
+    chance = random.Random(0)
     medians = sorted(median(chance.choices(ratios, k=len(ratios))) for _ in range(RESAMPLES))
     low, high = medians[RESAMPLES * 25 // 1000], medians[RESAMPLES * 975 // 1000]
     return f"{median(ratios):.3f} ({low:.3f} to {high:.3f})"
