@@ -9,8 +9,8 @@ rates and that of the median round trips. It prints the medians of these ratios,
 intervals. Other work on these two cores widens them, and moves the rates more than the round trips.
 
 The generators differ in their order of work: C answers each echo at once, trio_echo receives up to
-32 before it sends. At saturation that order moves the median round trip by more than a tenth by itself,
-so its ratio compares the two as they are, and not what a message costs them.
+32 before it sends. At saturation that order by itself moves the median round trip by more than a
+tenth, so its ratio compares the two as they are, and not what a message costs them.
 """
 
 from __future__ import annotations
