@@ -117,6 +117,7 @@ def test_a_host_that_is_none_is_one_line() -> None:
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with BackgroundServer() as server:
         output = str(tmp_path / "missing" / "results.json")
-        status, _, err = run(str(server.addresses[0]), *SHORT, "--output", output)
+        status, out, err = run(str(server.addresses[0]), *SHORT, "--output", output)
     assert status == 1
     assert err.splitlines()[-1].startswith("trio-echo bench: No such file or directory: ")
+    assert "3 x 64 B: " in out  # what was measured is not lost

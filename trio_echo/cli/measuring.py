@@ -77,12 +77,12 @@ async def measure(
             nursery.cancel_scope.cancel()
     partial = progress.partial or len(progress.done) < len(plan)
     result = collect(environment.look(), named, workloads, progress.done, partial=partial)
+    for line in _report(result):  # first, for a file may turn out not to be writable
+        click.echo(line)
     if output is not None:
         files.write(output, result, progress.samples)
     if csv is not None:
         files.write_csv(csv, result)
-    for line in _report(result):
-        click.echo(line)
     return 1 if result.partial or result.failures else 0
 
 
