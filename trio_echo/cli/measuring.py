@@ -132,8 +132,8 @@ class _Shown:
     def __init__(self, plan: Plan, progress: Progress) -> None:
         self._plan = plan
         self._progress = progress
-        self._rounds = 0
-        self._round_began = self._said_at = time.monotonic()
+        self._first: tuple[float, int] | None = None
+        self._said_at = time.monotonic()
         console = Console(stderr=True)
         self._bar = Bar(
             TextColumn("round"),
@@ -164,11 +164,12 @@ class _Shown:
     def update(self) -> None:
         """Show how far it is."""
         now, done = time.monotonic(), len(self._progress.done)
-        if done != self._rounds:
-            self._rounds, self._round_began = done, now
-        words = []
-        if self._progress.messages and now > self._round_began:
-            words.append(f"{self._progress.messages / (now - self._round_began):,.0f} messages/s")
+        messages, words = self._progress.messages, []
+        if messages == 0 or self._first is None:
+            self._first = (now, messages) if messages else None  # the warm-up does not count
+        elif now > self._first[0]:
+            rate = (messages - self._first[1]) / (now - self._first[0])
+            words.append(f"{rate:,.0f} messages/s")
         if done and (last := self._progress.done[-1].summary.round_trip_ns) is not None:
             words += [
                 f"{name} {last.percentiles[name] / 1000:,.0f} µs"
