@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -54,6 +56,16 @@ def test_it_serves_itself() -> None:
     assert status == 0
     for size in (1, 1024):
         assert f"IPv4, 3 x {size} B: " in out
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="only Linux makes network namespaces")
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may")
+def test_a_family_that_is_missing_is_not_waited_for() -> None:
+    # In a new namespace the loopback interface is down: 127.0.0.1 can be bound, ::1 cannot.
+    with Process("bench", "--serve", *SHORT, prefix=("unshare", "-n")) as command:
+        assert command.wait() == 1
+    assert command.out.text.startswith("IPv4, 3 x 64 B: nothing came back\n")
+    assert "IPv6" not in command.out.text
 
 
 def test_a_failure_is_counted_by_kind_and_no_success() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from trio_echo.addresses import Endpoint, resolve
+from trio_echo.errors import SocketCallError
 from trio_echo.measure import environment, files
 from trio_echo.measure.results import Run, Target, collect, labels
 from trio_echo.measure.turns import Plan, Progress, run
@@ -61,7 +63,7 @@ async def measure(
 
     Raises:
         OSError: a file cannot be written.
-        SocketCallError: of `getaddrinfo()`: there is no such host.
+        SocketCallError: of `getaddrinfo()`: there is no such host; of `bind()`: no server started.
     """
     progress = Progress([], [])
     async with AsyncExitStack() as stack:
@@ -109,21 +111,27 @@ async def _served() -> AsyncIterator[list[Endpoint]]:
     apart: dict[str, Any] = {"start_new_session": True}  # a Ctrl-C is for this process
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, **apart)
+    # In one stream, so that a family is told of in any case: by where it listens, or as missing.
+    apart |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    process = await trio.lowlevel.open_process(command, **apart)
+    stdout = cast("trio.abc.ReceiveStream", process.stdout)
     try:
         said = b""
-        stdout = cast("trio.abc.ReceiveStream", process.stdout)
-        while said.count(b"\n") < 2:  # a line for each family, or the word that one is missing
+        while said.count(b"\n") < 2:
             chunk = await stdout.receive_some()
             if not chunk:
                 break
             said += chunk
         found = re.findall(rb"IP address=(\S+), port=(\d+)", said)
+        if not found:
+            reason = OSError(errno.EADDRNOTAVAIL, "the server did not start")
+            raise SocketCallError("bind()", reason)
         yield [Endpoint(host.decode(), int(port)) for host, port in found]
     finally:
         process.terminate()
         with trio.CancelScope(shield=True):
             await process.wait()
+            await stdout.aclose()
 
 
 class _Shown:
