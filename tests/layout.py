@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.text import Text
 
-    from trio_echo.observe.canvas import Picture
+    from trio_echo.canvas import Picture
 
 
 def texts(picture: Picture) -> list[str]:

@@ -39,7 +39,7 @@ SAMPLE_CELLS = (
     import trio
     import trio_echo
     from IPython.display import display
-    from trio_echo.observe.canvas import BLUE, Picture
+    from trio_echo.canvas import BLUE, Picture
 
     def draw(count):
         picture = Picture(4, 2, f"{count} bars")

@@ -15,7 +15,7 @@ from trio_echo.observe import kernel
 from trio_echo.observe.door import door
 
 if TYPE_CHECKING:
-    from trio_echo.observe.canvas import Picture
+    from trio_echo.canvas import Picture
 
 
 def crowd(backlog: int, clients: int, accepts: int) -> Picture:

@@ -18,7 +18,7 @@ from trio_echo.observe.ladder import ladder
 from trio_echo.observe.packets import Trace
 
 if TYPE_CHECKING:
-    from trio_echo.observe.canvas import Picture
+    from trio_echo.canvas import Picture
 
 RECORDINGS = Path(__file__).parents[2] / "notebooks" / "recordings"
 LARGE = b"$\\qx$\xff\n" * 4000  # what looks like a formula

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from trio_echo.observe.pieces import pieces
 
 if TYPE_CHECKING:
-    from trio_echo.observe.canvas import Picture
+    from trio_echo.canvas import Picture
 
 
 def widths(picture: Picture) -> list[float]:

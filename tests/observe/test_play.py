@@ -8,7 +8,7 @@ from nbclient import NotebookClient
 
 SETUP = """
 import trio
-from trio_echo.observe.canvas import Picture
+from trio_echo.canvas import Picture
 from trio_echo.observe.play import play
 from ipywidgets import Widget
 

@@ -15,7 +15,7 @@ from trio_echo.observe import timeline
 from trio_echo.observe.recorder import Recorder
 
 if TYPE_CHECKING:
-    from trio_echo.observe.canvas import Picture
+    from trio_echo.canvas import Picture
 
 
 def recorded(clients: int, *, fails: bool = False, unit: float = 1) -> Recorder:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.patches import FancyBboxPatch
 
-from .canvas import BLUE, GREEN, GREY, ORANGE, PAPER, PURPLE, VERMILION
+from trio_echo.canvas import BLUE, GREEN, GREY, ORANGE, PAPER, PURPLE, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.patches import FancyBboxPatch
 
-from .canvas import BLACK, BLUE, GREEN, GREY, ORANGE, PAPER, SKY, Picture
+from trio_echo.canvas import BLACK, BLUE, GREEN, GREY, ORANGE, PAPER, SKY, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from trio_echo.canvas import BLACK, BLUE, GREEN, GREY, PAPER, PURPLE, VERMILION, Picture
 from trio_echo.text import decoded
 
-from .canvas import BLACK, BLUE, GREEN, GREY, PAPER, PURPLE, VERMILION, Picture
 from .states import initial, moments
 from .wire import Flags
 

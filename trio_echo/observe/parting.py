@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 from matplotlib.patches import FancyArrowPatch
 
 from trio_echo.addresses import Endpoint
+from trio_echo.canvas import BLACK, BLUE, GREEN, GREY, PAPER, VERMILION, Picture
 from trio_echo.text import safe
 
 from .badge import WIDTH, badge
-from .canvas import BLACK, BLUE, GREEN, GREY, PAPER, VERMILION, Picture
 from .kernel import snapshot
 
 if TYPE_CHECKING:

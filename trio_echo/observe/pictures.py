@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
+from trio_echo.canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
+
 from .badge import WIDTH, badge, colour_of
-from .canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Collection

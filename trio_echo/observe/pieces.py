@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.patches import Rectangle
 
-from .canvas import BLACK, BLUE, GREY, PAPER, SKY, Picture
+from trio_echo.canvas import BLACK, BLUE, GREY, PAPER, SKY, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

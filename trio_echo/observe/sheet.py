@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from .canvas import BLACK
+from trio_echo.canvas import BLACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from matplotlib.patches import Rectangle
 
-from .canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
+from trio_echo.canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
+
 from .sheet import GAP, INDENT, MARGIN, ROW, SIZE, cut, left_out, text_width, write
 
 if TYPE_CHECKING:

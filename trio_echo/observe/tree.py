@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from matplotlib.patches import FancyBboxPatch
 
-from .canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
+from trio_echo.canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
+
 from .sheet import GAP, INDENT, MARGIN, ROW, cut, left_out, text_width, write
 from .tasks import NurseryNode, TaskNode, TaskTree, children
 
