@@ -1,7 +1,13 @@
-"""The echo itself: bytes in, the same bytes out."""
+"""The echo itself: bytes in, the same bytes out.
+
+What it does is said once, in `BaseRelay.run`. How bytes come and go has two forms: `Relay` works
+over any Trio stream, anywhere; `reactor.SocketRelay` over a plain socket on Linux, at a quarter of
+the cost.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import trio
@@ -19,7 +25,52 @@ if TYPE_CHECKING:
 _STEP = 16 * 1024
 
 
-class Relay:
+class BaseRelay(ABC):
+    """Sends back what a peer delivers, until its end.
+
+    At most one piece (64 KiB from a socket) is held: a peer that sends without receiving is
+    received from no further than that, and TCP's flow control stops it.
+
+    Args:
+        tap: called with each piece as it arrives, before it is sent back.
+        moved: called whenever bytes have moved, in either direction.
+
+    Attributes:
+        echoed: how many bytes went back so far.
+        tap: as given.
+        moved: as given.
+    """
+
+    __slots__ = ("echoed", "moved", "tap")
+
+    def __init__(
+        self,
+        tap: Callable[[bytes], object] | None = None,
+        moved: Callable[[], object] | None = None,
+    ) -> None:
+        self.echoed = 0
+        self.tap = tap
+        self.moved = moved
+
+    async def run(self) -> None:
+        """Echo until the peer ends its side; everything it sent has been sent back by then.
+
+        Raises:
+            SocketCallError: of `recv()` or `send()`: the connection broke.
+        """
+        while data := await self._receive():
+            await self._send(data)
+
+    @abstractmethod
+    async def _receive(self) -> bytes | bytearray:
+        """Wait for a piece that is to be sent back; it is empty at the end of the stream."""
+
+    @abstractmethod
+    async def _send(self, data: bytes | bytearray) -> None:
+        """Send a piece back, as the peer has room for it."""
+
+
+class Relay(BaseRelay):
     """Sends back what a stream delivers, until its end.
 
     At most one piece (64 KiB from a socket) is held: a peer that sends without receiving is
@@ -34,38 +85,31 @@ class Relay:
         echoed: how many bytes went back so far.
     """
 
+    __slots__ = ("_stream",)
+
     def __init__(
         self,
         stream: Stream,
         tap: Callable[[bytes], object] | None = None,
         moved: Callable[[], object] | None = None,
     ) -> None:
-        self.echoed = 0
+        super().__init__(tap, moved)
         self._stream = stream
-        self._tap = tap
-        self._moved = moved
 
-    async def run(self) -> None:
-        """Echo until the peer ends its side; everything it sent has been sent back by then.
-
-        Raises:
-            SocketCallError: of `recv()` or `send()`: the connection broke.
-        """
-        while True:
-            try:
-                data = await self._stream.receive_some()
-            except (OSError, trio.BrokenResourceError) as exc:
-                raise SocketCallError.wrap("recv()", exc) from exc
-            if not data:
-                return
-            if self._moved is not None:
-                self._moved()
-            if self._tap is not None:
-                self._tap(bytes(data))
-            await self._send(data)
+    async def _receive(self) -> bytes | bytearray:
+        try:
+            data = await self._stream.receive_some()
+        except (OSError, trio.BrokenResourceError) as exc:
+            raise SocketCallError.wrap("recv()", exc) from exc
+        if data:
+            if self.moved is not None:
+                self.moved()
+            if self.tap is not None:
+                self.tap(bytes(data))
+        return data
 
     async def _send(self, data: bytes | bytearray) -> None:
-        size = len(data) if self._moved is None else _STEP
+        size = len(data) if self.moved is None else _STEP
         for start in range(0, len(data), size):
             step = data if len(data) <= size else memoryview(data)[start : start + size]
             try:
@@ -73,5 +117,5 @@ class Relay:
             except (OSError, trio.BrokenResourceError) as exc:
                 raise SocketCallError.wrap("send()", exc) from exc
             self.echoed += len(step)
-            if self._moved is not None:
-                self._moved()
+            if self.moved is not None:
+                self.moved()

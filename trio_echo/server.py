@@ -3,10 +3,11 @@
 The task tree, and who ends whom::
 
     serve()
-    ├── clients: a nursery that outlives the listeners, so that clients can finish
-    │   ├── _serve_client ── _echo ── the client's own nursery: its echo, its time limit
-    │   └── _serve_client ── …
-    └── listeners: a nursery with one trio.serve_tcp for each address
+    ├── reactor: on Linux, echoes for all clients what needs no waiting
+    └── clients: a nursery that outlives the listeners, so that clients can finish
+        ├── _serve_client ── _echo ── the client's own nursery: its echo, its time limit
+        ├── _serve_client ── …
+        └── listeners: a nursery with one trio.serve_tcp for each address
 
 Stopping cancels `listeners` at once and `clients` after the grace period. What goes wrong with a
 client ends in its `_echo` and becomes an event.
@@ -16,6 +17,8 @@ from __future__ import annotations
 
 import errno
 import math
+import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -40,12 +43,15 @@ from .events import (
     ignore,
 )
 from .faults import Faults, FaultyStream
+from .reactor import SocketRelay, accept_waiting, open_queue, open_reactor
 from .relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .events import ServerObserver
+    from .reactor import Reactor
+    from .relay import BaseRelay
 
 LOOPBACK = ("127.0.0.1", "::1")
 """This machine only, on both families."""
@@ -91,6 +97,8 @@ async def serve(
     limits: Limits = Limits(),
     faults: Faults = Faults(),
     observer: ServerObserver = ignore,
+    observe_data: bool = True,
+    portable: bool = False,
     stop: trio.Event | None = None,
     task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -105,6 +113,9 @@ async def serve(
         observer: called with each event. It runs in the event loop and must return at once. What
             it raises while a client is served ends that client, with a `ClientFailed`; what it
             raises elsewhere ends the server, so that it is not lost.
+        observe_data: whether `DataReceived` is among its events. Without it, bytes are echoed
+            without a copy for anybody.
+        portable: echo by way of Trio's streams on every system, also where there is a faster way.
         stop: once set, no more clients are accepted, those connected have `limits.grace` seconds
             to finish, and `serve` returns. Cancelling `serve` ends everything at once instead.
         task_status: `await nursery.start(serve)` returns the listeners, one for each address.
@@ -119,27 +130,45 @@ async def serve(
         raise TypeError(f"hosts must be several names, such as [{hosts!r}]")
     if not hosts:
         raise ValueError("hosts must name at least one address to listen on")
-    server = _Server(limits, faults, observer)
     stop = trio.Event() if stop is None else stop
     endpoints = [one for host in hosts for one in await resolve(host, port)]
-    for attempt in range(_FREE_PORT_ATTEMPTS):
-        try:
-            await server.run(list(dict.fromkeys(endpoints)), stop, task_status)
-        except SocketCallError as exc:
-            taken = port == 0 and exc.errno == errno.EADDRINUSE
-            if not taken or attempt == _FREE_PORT_ATTEMPTS - 1:
-                raise
-        else:
-            return
+    with ungrouped(SocketCallError):
+        async with open_reactor() as reactor:
+            server = _Server(
+                limits,
+                faults,
+                observer,
+                observe_data=observe_data and observer is not ignore,
+                reactor=None if portable or faults else reactor,
+            )
+            for attempt in range(_FREE_PORT_ATTEMPTS):
+                try:
+                    await server.run(list(dict.fromkeys(endpoints)), stop, task_status)
+                except SocketCallError as exc:
+                    taken = port == 0 and exc.errno == errno.EADDRINUSE
+                    if not taken or attempt == _FREE_PORT_ATTEMPTS - 1:
+                        raise
+                else:
+                    return
 
 
 class _Server:
     """One run of `serve`: its counters, and who is connected."""
 
-    def __init__(self, limits: Limits, faults: Faults, observer: ServerObserver) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        faults: Faults,
+        observer: ServerObserver,
+        *,
+        observe_data: bool,
+        reactor: Reactor | None,
+    ) -> None:
         self._limits = limits
         self._faults = faults
         self._report = observer
+        self._observe_data = observe_data
+        self._reactor = reactor
         self._places = trio.CapacityLimiter(limits.max_clients or math.inf)
         self._said_full = False
         self._served = 0
@@ -157,15 +186,16 @@ class _Server:
         try:
             with ungrouped(SocketCallError):
                 async with trio.open_nursery() as clients:
-                    async with trio.open_nursery() as listeners:
-                        opened = await self._listen(endpoints, listeners, clients)
-                        listening = True
-                        for listener in opened:
-                            name = Endpoint.from_sockaddr(listener.socket.getsockname())
-                            self._report(Listening(name))
-                        task_status.started(opened)
-                        await stop.wait()
-                        listeners.cancel_scope.cancel()
+                    with ExitStack() as queues:
+                        async with trio.open_nursery() as listeners:
+                            opened = await self._listen(endpoints, listeners, clients, queues)
+                            listening = True
+                            for listener in opened:
+                                name = Endpoint.from_sockaddr(listener.socket.getsockname())
+                                self._report(Listening(name))
+                            task_status.started(opened)
+                            await stop.wait()
+                            listeners.cancel_scope.cancel()
                     if self._connected:
                         self._report(Draining(self._connected, self._limits.grace))
                     clients.cancel_scope.deadline = trio.current_time() + self._limits.grace
@@ -174,7 +204,11 @@ class _Server:
                 self._report(Stopped(self._served, self._echoed, self._cut_off))
 
     async def _listen(
-        self, endpoints: list[Endpoint], listeners: trio.Nursery, clients: trio.Nursery
+        self,
+        endpoints: list[Endpoint],
+        listeners: trio.Nursery,
+        clients: trio.Nursery,
+        queues: ExitStack,
     ) -> list[trio.SocketListener]:
         """Start a `trio.serve_tcp` for each endpoint whose family this system has."""
         opened: list[trio.SocketListener] = []
@@ -182,43 +216,82 @@ class _Server:
         for host, wanted in endpoints:
             # The first listener settles the port for all: with port 0, the kernel picked it.
             port = opened[0].socket.getsockname()[1] if opened else wanted
-            listen = partial(
-                trio.serve_tcp, self._serve_client, port, host=host, handler_nursery=clients
-            )
+            its_queues: list[socket.socket] = []
+            handler = partial(self._accepted, its_queues, clients)
+            listen = partial(trio.serve_tcp, handler, port, host=host, handler_nursery=clients)
             try:
-                opened += await listeners.start(listen, name=f"trio.serve_tcp, {host}")
+                found = await listeners.start(listen, name=f"trio.serve_tcp, {host}")
             except OSError as exc:
                 error = SocketCallError.opening("bind()", exc, str(Endpoint(host, port)))
                 if not _family_is_missing(error, host):
                     raise error from exc
                 missing.append(error)
+                continue
+            opened += found
+            if self._reactor is not None:
+                its_queues += [queues.enter_context(open_queue(one)) for one in found]
         if not opened:
             raise missing[0]
         for error in missing:
             self._report(FamilyMissing(error))
         return opened
 
-    async def _serve_client(self, stream: trio.SocketStream) -> None:
-        """Give a client its turn; `trio.serve_tcp` closes the stream in the end."""
-        try:
-            local, remote = stream.socket.getsockname(), stream.socket.getpeername()
-        except OSError:
-            return  # reset before it was accepted: like ECONNABORTED, it never was a client
-        peer = Endpoint.from_sockaddr(remote)
-        trio.lowlevel.current_task().name = f"client {peer}"  # for whoever looks at the task tree
-        if self._places.available_tokens >= 1:
-            self._said_full = False
-        elif not self._said_full:
-            self._said_full = True
-            self._report(ClientsWaiting(int(self._places.total_tokens)))
-        async with self._places:
-            self._served += 1
-            self._connected += 1
-            connection = Connection(self._served, Endpoint.from_sockaddr(local), peer)
-            await self._echo(stream, connection)
+    async def _accepted(
+        self, queues: list[socket.socket], clients: trio.Nursery, stream: trio.SocketStream
+    ) -> None:
+        """Serve a client that `trio.serve_tcp` accepted, and with a reactor those behind it too.
 
-    async def _echo(self, stream: trio.SocketStream, connection: Connection) -> None:
-        """Echo within the client's own nursery, and report how that ended.
+        Trio accepts one client in each pass of its scheduler; when they come in crowds, that is
+        a third of what a connection costs.
+        """
+        if self._reactor is None:
+            await self._serve_client(stream)
+            return
+        for queue in queues:
+            for sock in accept_waiting(queue):
+                clients.start_soon(self._serve_client, sock)
+        sock = socket.socket(fileno=stream.socket.detach())
+        sock.setblocking(False)
+        await self._serve_client(sock)
+
+    async def _serve_client(self, client: trio.SocketStream | socket.socket) -> None:
+        """Give a client its turn, and close its socket in the end.
+
+        Args:
+            client: a plain socket if the reactor is to echo.
+        """
+        sock = client if isinstance(client, socket.socket) else client.socket
+        with sock:
+            try:
+                local, remote = sock.getsockname(), sock.getpeername()
+            except OSError:
+                return  # reset before it was accepted: like ECONNABORTED, it never was a client
+            peer = Endpoint.from_sockaddr(remote)
+            trio.lowlevel.current_task().name = f"client {peer}"  # for who looks at the task tree
+            await self._take_place()
+            try:
+                self._served += 1
+                self._connected += 1
+                connection = Connection(self._served, Endpoint.from_sockaddr(local), peer)
+                await self._echo(client, connection)
+            finally:
+                self._places.release()
+
+    async def _take_place(self) -> None:
+        try:
+            self._places.acquire_nowait()
+        except trio.WouldBlock:
+            if not self._said_full:
+                self._said_full = True
+                self._report(ClientsWaiting(int(self._places.total_tokens)))
+            await self._places.acquire()
+        else:
+            self._said_full = False
+
+    async def _echo(
+        self, client: trio.SocketStream | socket.socket, connection: Connection
+    ) -> None:
+        """Echo within the client's own nursery, close its socket, and report how that ended.
 
         Leaving the nursery means that nothing of the client is left; its cancel scope is the
         client's time limit.
@@ -228,34 +301,48 @@ class _Server:
         def postpone() -> None:
             nursery.cancel_scope.deadline = trio.current_time() + idle_timeout
 
-        faulty = FaultyStream(stream, self._faults, moved=postpone) if self._faults else None
-        relay = Relay(
-            faulty or stream,
-            tap=lambda data: self._report(DataReceived(connection, data)),
-            moved=None if idle_timeout == math.inf else postpone,
-        )
+        moved = None if idle_timeout == math.inf else postpone
+        tap = partial(self._show, connection) if self._observe_data else None
+        faulty = None
+        relay: BaseRelay
+        if isinstance(client, socket.socket):
+            assert self._reactor is not None  # noqa: S101  or it would be a stream
+            relay = SocketRelay(client, self._reactor, tap, moved)
+        else:
+            if self._faults:
+                faulty = FaultyStream(client, self._faults, moved=moved)
+            relay = Relay(faulty or client, tap, moved)
+        failure: Exception | None = None
         try:
             self._report(ClientConnected(connection))
-            with ungrouped(SocketCallError):
-                async with faulty or stream, trio.open_nursery() as nursery:
-                    postpone()
+            async with trio.open_nursery() as nursery:
+                if moved is not None:
+                    moved()
+                try:
                     await relay.run()
+                except SocketCallError as exc:
+                    failure = exc  # what networks do every day needs no group around it
             if nursery.cancel_scope.cancelled_caught:
                 self._report(ClientIdle(connection, idle_timeout))
         except Exception as exc:  # noqa: BLE001  the crash boundary: only this client ends
-            if faulty is not None and faulty.was_reset:
-                self._report(ClientReset(connection, faulty.sent))
-            else:
-                self._report(ClientFailed(connection, exc))
+            failure = exc
         except BaseException:
             self._cut_off += 1
             raise
         finally:
+            (client if isinstance(client, socket.socket) else client.socket).close()
             # A faulty echo may end amid what the relay gave it to send.
             echoed = relay.echoed if faulty is None else faulty.sent
             self._connected -= 1
             self._echoed += echoed
+            if faulty is not None and faulty.was_reset:
+                self._report(ClientReset(connection, echoed))
+            elif failure is not None:
+                self._report(ClientFailed(connection, failure))
             self._report(ClientClosed(connection, echoed))
+
+    def _show(self, connection: Connection, data: bytes) -> None:
+        self._report(DataReceived(connection, data))
 
 
 def _family_is_missing(error: SocketCallError, host: str) -> bool:

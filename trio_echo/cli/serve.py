@@ -142,7 +142,7 @@ async def _run(
         await nursery.start(_stop_on_signal, stop, serving)
         with _AcceptErrors(complain).attached(), serving:
             try:
-                await service(observer=observe, stop=stop)
+                await service(observer=observe, observe_data=not quiet, stop=stop)
             except SocketCallError as exc:
                 complain(exc)
                 status = 1

@@ -1,0 +1,240 @@
+"""The relay for all sockets of a server from one task, on Linux: it waits for none of them.
+
+A Trio task that echoes by itself costs, for each message, a `recv` that finds nothing, a change of
+Trio's epoll set, and two passes of the scheduler. Here an epoll set (epoll(7)) of our own holds the
+sockets of all clients. A single task waits for it, receives from each socket that is ready, and
+sends back at once. A client's own task sleeps meanwhile. It is woken for what needs waiting or a
+decision: a full send buffer, the end of the stream, an error.
+
+Why that is safe:
+
+- A descriptor is in the epoll set exactly while its client's task sleeps in `Reactor.echo`, which
+  puts it there. Whoever wakes the task takes it out first, be it the reactor or a cancellation. So
+  only one of the two works with the socket at any time, and its own task closes it, once it is out.
+- From one wait to the next the reactor runs without a checkpoint. No task can close a descriptor or
+  open one meanwhile, so no event is of a number that was given out anew. What a callback cancels
+  amid a batch is out of the set at once, and the rest of the batch passes over it.
+- epoll is level-triggered here: what is not received now is told again. Nothing hangs on how much
+  one `recv` brings.
+- Each ready socket has one `recv` and one `send` in its turn, and after a millisecond Trio's other
+  tasks have theirs, so that a client that floods the server keeps nobody from being served.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import sys
+import time
+from contextlib import asynccontextmanager, closing, suppress
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from .errors import SocketCallError
+from .relay import BaseRelay
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+# As much as Trio's own streams receive at once.
+_BUFFER = 64 * 1024
+# Bytes that a socket may hold unsent before it counts as full, as in `trio.SocketStream`.
+_STEP = 16 * 1024
+# How many sockets one look at the epoll set tells of.
+_EVENTS = 256
+# Seconds until Trio's other tasks have their turn, though there is more to echo.
+_TURN = 0.001
+# So many clients are accepted before others have their turn.
+_ACCEPTED = 64
+
+if sys.platform == "linux":
+    _READABLE = select.EPOLLIN
+
+    def _open_epoll() -> select.epoll:
+        return select.epoll()
+
+else:
+    _READABLE = 0
+
+    def _open_epoll() -> Any:
+        raise NotImplementedError("epoll is Linux's")
+
+
+class SocketRelay(BaseRelay):
+    """Sends back what a socket delivers, until its end, by way of a reactor.
+
+    Args:
+        sock: connected, not blocking. It is not closed here, and nobody may close it or use it
+            while the relay runs.
+        reactor: is running.
+        tap: called with each piece as it arrives, before it is sent back.
+        moved: called whenever bytes have moved.
+    """
+
+    __slots__ = ("_reactor", "failure", "recv_into", "rest", "send", "sock", "task", "watched")
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        reactor: Reactor,
+        tap: Callable[[bytes], object] | None = None,
+        moved: Callable[[], object] | None = None,
+    ) -> None:
+        super().__init__(tap, moved)
+        self._reactor = reactor
+        self.sock = sock
+        self.recv_into = sock.recv_into
+        self.send = sock.send
+        # What the reactor leaves to the task that it wakes.
+        self.task: trio.lowlevel.Task
+        self.rest = b""
+        self.failure: Exception | None = None
+        self.watched = tap is not None or moved is not None
+
+    async def _receive(self) -> bytes:
+        return await self._reactor.echo(self)
+
+    async def _send(self, data: bytes | bytearray) -> None:
+        rest = memoryview(data)
+        while rest:
+            await trio.lowlevel.wait_writable(self.sock)
+            try:
+                sent = self.send(rest)
+            except BlockingIOError:
+                continue
+            except OSError as exc:
+                raise SocketCallError("send()", exc) from exc
+            rest = rest[sent:]
+            self.echoed += sent
+            if self.moved is not None:
+                self.moved()
+
+
+class Reactor:
+    """Echoes on the sockets whose tasks sleep in `echo`; `run` is the task that does it."""
+
+    def __init__(self) -> None:
+        self._epoll = _open_epoll()
+        self._sleeping: dict[int, SocketRelay] = {}
+
+    async def echo(self, relay: SocketRelay) -> bytes:
+        """Sleep while the reactor echoes on a socket.
+
+        Returns:
+            What was received and could not be sent at once; empty at the end of the stream.
+
+        Raises:
+            SocketCallError: of `recv()` or `send()`: the connection broke.
+            Exception: what the relay's `tap` or `moved` raised.
+        """
+        descriptor = relay.sock.fileno()
+        relay.task = trio.lowlevel.current_task()
+        self._epoll.register(descriptor, _READABLE)
+        self._sleeping[descriptor] = relay
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            self._take_out(descriptor)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+        if relay.failure is not None:
+            raise relay.failure
+        return relay.rest
+
+    async def run(self) -> None:
+        """Echo, until cancelled."""
+        sleeping, poll, clock = self._sleeping, self._epoll.poll, time.perf_counter
+        buffer = memoryview(bytearray(_BUFFER))
+        while True:
+            await trio.lowlevel.wait_readable(self._epoll.fileno())
+            turn_ends = clock() + _TURN
+            while (events := poll(0, _EVENTS)) and clock() < turn_ends:
+                for descriptor, _ in events:
+                    relay = sleeping.get(descriptor)
+                    if relay is None:  # taken out amid this batch
+                        continue
+                    try:
+                        count = relay.recv_into(buffer)
+                    except BlockingIOError:
+                        continue
+                    except OSError as exc:
+                        self._wake(descriptor, b"", SocketCallError("recv()", exc))
+                        continue
+                    data = buffer[:count]
+                    if relay.watched and count and not self._tell(descriptor, relay, data):
+                        continue
+                    try:
+                        sent = relay.send(data) if count else 0
+                    except BlockingIOError:
+                        sent = 0
+                    except OSError as exc:
+                        self._wake(descriptor, b"", SocketCallError("send()", exc))
+                        continue
+                    relay.echoed += sent
+                    if sent < count or not count:
+                        self._wake(descriptor, bytes(data[sent:]), None)
+
+    def close(self) -> None:
+        """Close the epoll set, once nobody sleeps in `echo` and `run` has ended."""
+        self._epoll.close()
+
+    def _tell(self, descriptor: int, relay: SocketRelay, data: memoryview) -> bool:
+        """Tell those who watch a relay of a piece; returns whether it is still to be sent."""
+        try:
+            if relay.moved is not None:
+                relay.moved()
+            if relay.tap is not None:
+                relay.tap(bytes(data))
+        except Exception as exc:  # noqa: BLE001  raised in the task that the relay belongs to
+            if descriptor in self._sleeping:
+                self._wake(descriptor, b"", exc)
+        return descriptor in self._sleeping
+
+    def _wake(self, descriptor: int, rest: bytes, failure: Exception | None) -> None:
+        relay = self._take_out(descriptor)
+        relay.rest, relay.failure = rest, failure
+        trio.lowlevel.reschedule(relay.task)
+
+    def _take_out(self, descriptor: int) -> SocketRelay:
+        self._epoll.unregister(descriptor)
+        return self._sleeping.pop(descriptor)
+
+
+@asynccontextmanager
+async def open_reactor() -> AsyncIterator[Reactor | None]:
+    """Run a reactor for the length of a block; `None` where the system has no epoll."""
+    if sys.platform != "linux":
+        yield None
+        return
+    with closing(Reactor()) as reactor:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(reactor.run, name="reactor")
+            yield reactor
+            nursery.cancel_scope.cancel()
+
+
+def open_queue(listener: trio.SocketListener) -> socket.socket:
+    """Open a listener's queue once more, for `accept_waiting`.
+
+    What is accepted from it has the options that `trio.SocketStream` sets: on Linux, sockets have
+    those of their listener.
+    """
+    sock = socket.fromfd(listener.socket.fileno(), listener.socket.family, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    if sys.platform == "linux":
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _STEP)
+    return sock
+
+
+def accept_waiting(listener: socket.socket) -> Iterator[socket.socket]:
+    """Accept what waits in a listener's queue, up to a batch of it.
+
+    Args:
+        listener: not blocking.
+    """
+    with suppress(OSError):  # nobody waits, or `trio.serve_tcp` will meet the same error
+        for _ in range(_ACCEPTED):
+            sock, _ = listener.accept()
+            sock.setblocking(False)
+            yield sock
