@@ -1,4 +1,4 @@
-"""Faults on purpose: a stream that sends in small pieces, late, or until it is reset.
+"""Faults on purpose: a stream that sends in small pieces, late, or until it is reset; its relay.
 
 A client that takes one `recv` for one message works on loopback and fails in the field. This shows
 it that at home.
@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import trio
+
+from .errors import SocketCallError
+from .relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -216,6 +219,43 @@ class FaultyStream(trio.abc.HalfCloseableStream):
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.was_reset = True
         await trio.aclose_forcefully(stream)
+
+
+class FaultyRelay(Relay):
+    """Sends back what a stream delivers, by way of a `FaultyStream`.
+
+    Args:
+        stream: any half-closeable Trio stream. It is not closed here, but a reset closes it.
+        faults: what goes wrong.
+        tap: called with each piece as it arrives, before it is sent back.
+    """
+
+    __slots__ = ("_faulty",)
+
+    def __init__(
+        self,
+        stream: trio.abc.HalfCloseableStream,
+        faults: Faults,
+        tap: Callable[[bytes], object] | None = None,
+    ) -> None:
+        self._faulty = FaultyStream(stream, faults, moved=self._piece_went_out)
+        super().__init__(self._faulty, tap)
+
+    @property
+    def was_reset(self) -> bool:
+        """Whether the connection was reset on purpose."""
+        return self._faulty.was_reset
+
+    async def _send(self, data: bytes | bytearray) -> None:
+        try:
+            await self._faulty.send_all(data)
+        except (OSError, trio.BrokenResourceError) as exc:
+            raise SocketCallError.wrap("send()", exc) from exc
+
+    def _piece_went_out(self) -> None:
+        self.echoed = self._faulty.sent  # an echo may end amid what there was to send
+        if self.moved is not None:
+            self.moved()
 
 
 if sys.platform == "linux":

@@ -8,9 +8,10 @@ decision: a full send buffer, the end of the stream, an error.
 
 Why that is safe:
 
-- A descriptor is in the epoll set exactly while its client's task sleeps in `Reactor.echo`, which
-  puts it there. Whoever wakes the task takes it out first, be it the reactor or a cancellation. So
-  only one of the two works with the socket at any time, and its own task closes it, once it is out.
+- A descriptor is in the epoll set exactly while its client's task sleeps in `SocketRelay.run`,
+  which puts it there. Whoever wakes the task takes it out first, be it the reactor or a
+  cancellation. So only one of the two works with the socket at any time, and its own task closes
+  it, once it is out.
 - From one wait to the next the reactor runs without a checkpoint. No task can close a descriptor or
   open one meanwhile, so no event is of a number that was given out anew. What a callback cancels
   amid a batch is out of the set at once, and the rest of the batch passes over it.
@@ -69,9 +70,15 @@ class SocketRelay(BaseRelay):
         reactor: is running.
         tap: called with each piece as it arrives, before it is sent back.
         moved: called whenever bytes have moved.
+
+    Attributes:
+        sock: as given.
+        task: sleeps while the reactor echoes; the other attributes are what it wakes to.
+        failure: what went wrong.
+        rest: what was received and could not be sent at once; empty at the end of the stream.
     """
 
-    __slots__ = ("_reactor", "failure", "recv_into", "rest", "send", "sock", "task", "watched")
+    __slots__ = ("_reactor", "failure", "rest", "sock", "task")
 
     def __init__(
         self,
@@ -83,23 +90,44 @@ class SocketRelay(BaseRelay):
         super().__init__(tap, moved)
         self._reactor = reactor
         self.sock = sock
-        self.recv_into = sock.recv_into
-        self.send = sock.send
-        # What the reactor leaves to the task that it wakes.
         self.task: trio.lowlevel.Task
-        self.rest = b""
         self.failure: Exception | None = None
-        self.watched = tap is not None or moved is not None
+        self.rest = b""
 
-    async def _receive(self) -> bytes:
-        return await self._reactor.echo(self)
+    async def run(self) -> None:
+        """Echo until the peer ends its side; everything it sent has been sent back by then.
 
-    async def _send(self, data: bytes | bytearray) -> None:
-        rest = memoryview(data)
+        At most one piece of 64 KiB is held: a peer that sends without receiving is received from
+        no further than that, and TCP's flow control stops it.
+
+        Raises:
+            SocketCallError: of `recv()` or `send()`: the connection broke.
+        """
+        self.task = trio.lowlevel.current_task()
+        while True:
+            self._reactor.add(self)
+            await trio.lowlevel.wait_task_rescheduled(self._abort)
+            failure, self.failure = self.failure, None
+            if failure is not None:
+                try:
+                    raise failure
+                finally:
+                    del failure  # its traceback refers to this frame, which would refer to it
+            if not self.rest:
+                return
+            await self._send_rest()
+
+    def _abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        self._reactor.remove(self)
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    async def _send_rest(self) -> None:
+        """Send what the reactor could not, as the peer makes room for it."""
+        rest, self.rest = memoryview(self.rest), b""
         while rest:
             await trio.lowlevel.wait_writable(self.sock)
             try:
-                sent = self.send(rest)
+                sent = self.sock.send(rest)
             except BlockingIOError:
                 continue
             except OSError as exc:
@@ -111,93 +139,83 @@ class SocketRelay(BaseRelay):
 
 
 class Reactor:
-    """Echoes on the sockets whose tasks sleep in `echo`; `run` is the task that does it."""
+    """Echoes on the sockets of the relays that are with it; `run` is the task that does it."""
 
     def __init__(self) -> None:
         self._epoll = _open_epoll()
-        self._sleeping: dict[int, SocketRelay] = {}
+        self._relays: dict[int, SocketRelay] = {}
 
-    async def echo(self, relay: SocketRelay) -> bytes:
-        """Sleep while the reactor echoes on a socket.
-
-        Returns:
-            What was received and could not be sent at once; empty at the end of the stream.
-
-        Raises:
-            SocketCallError: of `recv()` or `send()`: the connection broke.
-            Exception: what the relay's `tap` or `moved` raised.
-        """
+    def add(self, relay: SocketRelay) -> None:
+        """Take over a socket, whose task goes to sleep now."""
         descriptor = relay.sock.fileno()
-        relay.task = trio.lowlevel.current_task()
         self._epoll.register(descriptor, _READABLE)
-        self._sleeping[descriptor] = relay
+        self._relays[descriptor] = relay
 
-        def abort(_: object) -> trio.lowlevel.Abort:
-            self._take_out(descriptor)
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        await trio.lowlevel.wait_task_rescheduled(abort)
-        if relay.failure is not None:
-            raise relay.failure
-        return relay.rest
+    def remove(self, relay: SocketRelay) -> None:
+        """Give a socket back, to a task that was woken."""
+        descriptor = relay.sock.fileno()
+        self._epoll.unregister(descriptor)
+        del self._relays[descriptor]
 
     async def run(self) -> None:
         """Echo, until cancelled."""
-        sleeping, poll, clock = self._sleeping, self._epoll.poll, time.perf_counter
+        relays, poll, clock = self._relays, self._epoll.poll, time.perf_counter
         buffer = memoryview(bytearray(_BUFFER))
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
             turn_ends = clock() + _TURN
             while (events := poll(0, _EVENTS)) and clock() < turn_ends:
                 for descriptor, _ in events:
-                    relay = sleeping.get(descriptor)
-                    if relay is None:  # taken out amid this batch
+                    relay = relays.get(descriptor)
+                    if relay is None:  # removed amid this batch
                         continue
                     try:
-                        count = relay.recv_into(buffer)
+                        count = relay.sock.recv_into(buffer)
                     except BlockingIOError:
                         continue
                     except OSError as exc:
-                        self._wake(descriptor, b"", SocketCallError("recv()", exc))
+                        self._wake(relay, failure=SocketCallError("recv()", exc))
+                        continue
+                    if not count:
+                        self._wake(relay)
                         continue
                     data = buffer[:count]
-                    if relay.watched and count and not self._tell(descriptor, relay, data):
-                        continue
+                    if relay.tap is not None or relay.moved is not None:
+                        self._tell(relay, data)
+                        if descriptor not in relays:
+                            continue
                     try:
-                        sent = relay.send(data) if count else 0
+                        sent = relay.sock.send(data)
                     except BlockingIOError:
                         sent = 0
                     except OSError as exc:
-                        self._wake(descriptor, b"", SocketCallError("send()", exc))
+                        self._wake(relay, failure=SocketCallError("send()", exc))
                         continue
                     relay.echoed += sent
-                    if sent < count or not count:
-                        self._wake(descriptor, bytes(data[sent:]), None)
+                    if sent < count:
+                        self._wake(relay, rest=bytes(data[sent:]))
 
     def close(self) -> None:
-        """Close the epoll set, once nobody sleeps in `echo` and `run` has ended."""
+        """Close the epoll set, once `run` has ended."""
         self._epoll.close()
 
-    def _tell(self, descriptor: int, relay: SocketRelay, data: memoryview) -> bool:
-        """Tell those who watch a relay of a piece; returns whether it is still to be sent."""
+    def _tell(self, relay: SocketRelay, data: memoryview) -> None:
+        """Tell those who watch a relay that a piece came; it may be removed because of that."""
         try:
             if relay.moved is not None:
                 relay.moved()
             if relay.tap is not None:
                 relay.tap(bytes(data))
-        except Exception as exc:  # noqa: BLE001  raised in the task that the relay belongs to
-            if descriptor in self._sleeping:
-                self._wake(descriptor, b"", exc)
-        return descriptor in self._sleeping
+        except Exception as exc:  # noqa: BLE001  raised in the relay's own task
+            if self._relays.get(relay.sock.fileno()) is relay:
+                self._wake(relay, failure=exc)
 
-    def _wake(self, descriptor: int, rest: bytes, failure: Exception | None) -> None:
-        relay = self._take_out(descriptor)
+    def _wake(
+        self, relay: SocketRelay, *, rest: bytes = b"", failure: Exception | None = None
+    ) -> None:
+        self.remove(relay)
         relay.rest, relay.failure = rest, failure
         trio.lowlevel.reschedule(relay.task)
-
-    def _take_out(self, descriptor: int) -> SocketRelay:
-        self._epoll.unregister(descriptor)
-        return self._sleeping.pop(descriptor)
 
 
 @asynccontextmanager

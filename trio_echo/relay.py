@@ -1,8 +1,6 @@
-"""The echo itself: bytes in, the same bytes out.
+"""The echo itself: bytes in, the same bytes out, over any Trio stream.
 
-What it does is said once, in `BaseRelay.run`. How bytes come and go has two forms: `Relay` works
-over any Trio stream, anywhere; `reactor.SocketRelay` over a plain socket on Linux, at a quarter of
-the cost.
+`reactor.SocketRelay` does the same for a plain socket on Linux, at a quarter of the cost.
 """
 
 from __future__ import annotations
@@ -26,19 +24,12 @@ _STEP = 16 * 1024
 
 
 class BaseRelay(ABC):
-    """Sends back what a peer delivers, until its end.
-
-    At most one piece (64 KiB from a socket) is held: a peer that sends without receiving is
-    received from no further than that, and TCP's flow control stops it.
-
-    Args:
-        tap: called with each piece as it arrives, before it is sent back.
-        moved: called whenever bytes have moved, in either direction.
+    """What a relay is, whatever its bytes come from.
 
     Attributes:
         echoed: how many bytes went back so far.
-        tap: as given.
-        moved: as given.
+        tap: called with each piece as it arrives, before it is sent back.
+        moved: called whenever bytes have moved, in either direction.
     """
 
     __slots__ = ("echoed", "moved", "tap")
@@ -52,29 +43,20 @@ class BaseRelay(ABC):
         self.tap = tap
         self.moved = moved
 
+    @abstractmethod
     async def run(self) -> None:
         """Echo until the peer ends its side; everything it sent has been sent back by then.
+
+        At most one piece (64 KiB from a socket) is held: a peer that sends without receiving is
+        received from no further than that, and TCP's flow control stops it.
 
         Raises:
             SocketCallError: of `recv()` or `send()`: the connection broke.
         """
-        while data := await self._receive():
-            await self._send(data)
-
-    @abstractmethod
-    async def _receive(self) -> bytes | bytearray:
-        """Wait for a piece that is to be sent back; it is empty at the end of the stream."""
-
-    @abstractmethod
-    async def _send(self, data: bytes | bytearray) -> None:
-        """Send a piece back, as the peer has room for it."""
 
 
 class Relay(BaseRelay):
     """Sends back what a stream delivers, until its end.
-
-    At most one piece (64 KiB from a socket) is held: a peer that sends without receiving is
-    received from no further than that, and TCP's flow control stops it.
 
     Args:
         stream: any Trio stream. It is not closed here: whoever opened it does that.
@@ -96,17 +78,27 @@ class Relay(BaseRelay):
         super().__init__(tap, moved)
         self._stream = stream
 
-    async def _receive(self) -> bytes | bytearray:
-        try:
-            data = await self._stream.receive_some()
-        except (OSError, trio.BrokenResourceError) as exc:
-            raise SocketCallError.wrap("recv()", exc) from exc
-        if data:
+    async def run(self) -> None:
+        """Echo until the peer ends its side; everything it sent has been sent back by then.
+
+        At most one piece (64 KiB from a socket) is held: a peer that sends without receiving is
+        received from no further than that, and TCP's flow control stops it.
+
+        Raises:
+            SocketCallError: of `recv()` or `send()`: the connection broke.
+        """
+        while True:
+            try:
+                data = await self._stream.receive_some()
+            except (OSError, trio.BrokenResourceError) as exc:
+                raise SocketCallError.wrap("recv()", exc) from exc
+            if not data:
+                return
             if self.moved is not None:
                 self.moved()
             if self.tap is not None:
                 self.tap(bytes(data))
-        return data
+            await self._send(data)
 
     async def _send(self, data: bytes | bytearray) -> None:
         size = len(data) if self.moved is None else _STEP

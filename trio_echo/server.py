@@ -42,7 +42,7 @@ from .events import (
     Stopped,
     ignore,
 )
-from .faults import Faults, FaultyStream
+from .faults import Faults, FaultyRelay
 from .reactor import SocketRelay, accept_waiting, open_queue, open_reactor
 from .relay import Relay
 
@@ -170,6 +170,7 @@ class _Server:
         self._observe_data = observe_data
         self._reactor = reactor
         self._places = trio.CapacityLimiter(limits.max_clients or math.inf)
+        self._own_endpoints: dict[Endpoint, Endpoint] = {}
         self._said_full = False
         self._served = 0
         self._connected = 0
@@ -244,105 +245,115 @@ class _Server:
         Trio accepts one client in each pass of its scheduler; when they come in crowds, that is
         a third of what a connection costs.
         """
+        serve_client = (
+            self._serve_client if self._limits.max_clients is None else self._serve_in_turn
+        )
         if self._reactor is None:
-            await self._serve_client(stream)
+            await serve_client(stream)
             return
         for queue in queues:
             for sock in accept_waiting(queue):
-                clients.start_soon(self._serve_client, sock)
+                clients.start_soon(serve_client, sock)
         sock = socket.socket(fileno=stream.socket.detach())
         sock.setblocking(False)
-        await self._serve_client(sock)
+        await serve_client(sock)
+
+    async def _serve_in_turn(self, client: trio.SocketStream | socket.socket) -> None:
+        """Serve a client once there is a place for it."""
+        if self._places.available_tokens >= 1:
+            self._said_full = False
+        elif not self._said_full:
+            self._said_full = True
+            self._report(ClientsWaiting(int(self._places.total_tokens)))
+        with _socket_of(client):
+            async with self._places:
+                await self._serve_client(client)
 
     async def _serve_client(self, client: trio.SocketStream | socket.socket) -> None:
-        """Give a client its turn, and close its socket in the end.
+        """Echo within the client's own nursery, close its socket, and report how that ended.
+
+        Leaving the nursery means that nothing of the client is left; its cancel scope is the
+        client's time limit. (One coroutine does it all: each frame that sleeps costs a connection
+        some 200 bytes.)
 
         Args:
             client: a plain socket if the reactor is to echo.
         """
-        sock = client if isinstance(client, socket.socket) else client.socket
-        with sock:
-            try:
-                local, remote = sock.getsockname(), sock.getpeername()
-            except OSError:
-                return  # reset before it was accepted: like ECONNABORTED, it never was a client
-            peer = Endpoint.from_sockaddr(remote)
-            trio.lowlevel.current_task().name = f"client {peer}"  # for who looks at the task tree
-            await self._take_place()
-            try:
-                self._served += 1
-                self._connected += 1
-                connection = Connection(self._served, Endpoint.from_sockaddr(local), peer)
-                await self._echo(client, connection)
-            finally:
-                self._places.release()
-
-    async def _take_place(self) -> None:
+        sock = _socket_of(client)
         try:
-            self._places.acquire_nowait()
-        except trio.WouldBlock:
-            if not self._said_full:
-                self._said_full = True
-                self._report(ClientsWaiting(int(self._places.total_tokens)))
-            await self._places.acquire()
-        else:
-            self._said_full = False
-
-    async def _echo(
-        self, client: trio.SocketStream | socket.socket, connection: Connection
-    ) -> None:
-        """Echo within the client's own nursery, close its socket, and report how that ended.
-
-        Leaving the nursery means that nothing of the client is left; its cancel scope is the
-        client's time limit.
-        """
-        idle_timeout = self._limits.idle_timeout
-
-        def postpone() -> None:
-            nursery.cancel_scope.deadline = trio.current_time() + idle_timeout
-
-        moved = None if idle_timeout == math.inf else postpone
-        tap = partial(self._show, connection) if self._observe_data else None
-        faulty = None
-        relay: BaseRelay
-        if isinstance(client, socket.socket):
-            assert self._reactor is not None  # noqa: S101  or it would be a stream
-            relay = SocketRelay(client, self._reactor, tap, moved)
-        else:
-            if self._faults:
-                faulty = FaultyStream(client, self._faults, moved=moved)
-            relay = Relay(faulty or client, tap, moved)
+            connection = self._connection(sock)
+        except OSError:
+            sock.close()
+            return  # reset before it was accepted: like ECONNABORTED, it never was a client
+        relay = self._relay(client, connection)
         failure: Exception | None = None
         try:
             self._report(ClientConnected(connection))
             async with trio.open_nursery() as nursery:
-                if moved is not None:
-                    moved()
+                self._limit_idleness(relay, nursery.cancel_scope)
                 try:
                     await relay.run()
                 except SocketCallError as exc:
                     failure = exc  # what networks do every day needs no group around it
             if nursery.cancel_scope.cancelled_caught:
-                self._report(ClientIdle(connection, idle_timeout))
+                self._report(ClientIdle(connection, self._limits.idle_timeout))
         except Exception as exc:  # noqa: BLE001  the crash boundary: only this client ends
             failure = exc
         except BaseException:
             self._cut_off += 1
             raise
         finally:
-            (client if isinstance(client, socket.socket) else client.socket).close()
-            # A faulty echo may end amid what the relay gave it to send.
-            echoed = relay.echoed if faulty is None else faulty.sent
+            sock.close()
             self._connected -= 1
-            self._echoed += echoed
-            if faulty is not None and faulty.was_reset:
-                self._report(ClientReset(connection, echoed))
+            self._echoed += relay.echoed
+            if isinstance(relay, FaultyRelay) and relay.was_reset:
+                self._report(ClientReset(connection, relay.echoed))
             elif failure is not None:
                 self._report(ClientFailed(connection, failure))
-            self._report(ClientClosed(connection, echoed))
+            del failure  # its traceback refers to this frame, which would refer to it
+            self._report(ClientClosed(connection, relay.echoed))
+
+    def _connection(self, sock: socket.socket | trio.socket.SocketType) -> Connection:
+        """Count a client in.
+
+        Raises:
+            OSError: it is gone.
+        """
+        remote = Endpoint.from_sockaddr(sock.getpeername())
+        local = Endpoint.from_sockaddr(sock.getsockname())
+        local = self._own_endpoints.setdefault(local, local)  # each once, however many clients
+        trio.lowlevel.current_task().name = f"client {remote}"  # for who looks at the task tree
+        self._served += 1
+        self._connected += 1
+        return Connection(self._served, local, remote)
+
+    def _relay(
+        self, client: trio.SocketStream | socket.socket, connection: Connection
+    ) -> BaseRelay:
+        tap = partial(self._show, connection) if self._observe_data else None
+        if isinstance(client, socket.socket):
+            assert self._reactor is not None  # noqa: S101  or it would be a stream
+            return SocketRelay(client, self._reactor, tap)
+        return FaultyRelay(client, self._faults, tap) if self._faults else Relay(client, tap)
+
+    def _limit_idleness(self, relay: BaseRelay, scope: trio.CancelScope) -> None:
+        idle_timeout = self._limits.idle_timeout
+        if idle_timeout < math.inf:
+
+            def postpone() -> None:
+                scope.deadline = trio.current_time() + idle_timeout
+
+            relay.moved = postpone
+            postpone()
 
     def _show(self, connection: Connection, data: bytes) -> None:
         self._report(DataReceived(connection, data))
+
+
+def _socket_of(
+    client: trio.SocketStream | socket.socket,
+) -> socket.socket | trio.socket.SocketType:
+    return client if isinstance(client, socket.socket) else client.socket
 
 
 def _family_is_missing(error: SocketCallError, host: str) -> bool:

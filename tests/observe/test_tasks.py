@@ -191,7 +191,7 @@ def test_the_servers_tree_names_its_clients_and_its_listeners(host: str) -> None
     async def main() -> None:
         events = Events()
         async with trio.open_nursery() as nursery:
-            serve = partial(trio_echo.serve, 0, hosts=[host], observer=events)
+            serve = partial(trio_echo.serve, 0, hosts=[host], observer=events, portable=True)
             (listener,) = await nursery.start(serve)
             port = listener.socket.getsockname()[1]
             async with await trio_echo.connect(host, port) as client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -50,6 +51,9 @@ _BATCH = 64 * 1024
 
 FAREWELL = 1.0
 """Seconds that the last lines may take to reach a screen that has stalled."""
+
+# Seconds of writing lines before the echo has its turn.
+_TURN = 0.001
 
 # As much as a pipe holds, in bytes.
 _WRITE = 64 * 1024
@@ -207,13 +211,15 @@ class Screen:
         output = self._output(self._waiting[0])
         batch: list[str] = []
         length = 0
+        turn_ends = time.perf_counter() + _TURN
         while self._waiting and length < _BATCH and self._output(self._waiting[0]) is output:
             item = self._waiting.popleft()
             self._size -= self._bytes(item)
             self._taken += self._count(item)
             for part in self._parts(item):
-                if length > 0 and isinstance(item, DataReceived):
+                if time.perf_counter() > turn_ends:
                     await trio.lowlevel.checkpoint()  # the echo comes first
+                    turn_ends = time.perf_counter() + _TURN
                 batch.append(part)
                 length += len(part)
         return output, "".join(batch)

@@ -199,13 +199,14 @@ def _variable(value: object, frames: list[FrameType]) -> str | None:
 
 
 def _waits_in(task: trio.lowlevel.Task) -> str:
-    """The function of Trio that was called from outside of Trio."""
+    """The function of Trio that was called from outside of Trio, or one that waits by itself."""
     if _is_running(task):
         return "running"
     if inspect.getcoroutinestate(task.coro) == inspect.CORO_CREATED:
         return "about to start"
     codes: list[CodeType] = []
-    for frame in reversed(_frames(task)):
+    frames = _frames(task)
+    for frame in reversed(frames):
         if frame.f_globals.get("__name__", "").partition(".")[0] != "trio":
             break
         codes.insert(0, frame.f_code)
@@ -213,6 +214,8 @@ def _waits_in(task: trio.lowlevel.Task) -> str:
         return "end of nursery"
     # What `async with`, `async for` and Trio's own helpers call tells more than they do.
     names = [code.co_qualname for code in codes if not code.co_name.startswith("_")]
+    if names == ["wait_task_rescheduled"]:  # all waiting ends there; who called it tells more
+        names = [frame.f_code.co_qualname for frame in frames[-len(codes) - 1 :]]
     return names[0].rpartition("<locals>.")[2].lstrip("_") if names else "something not of Trio"
 
 
