@@ -19,55 +19,29 @@ import argparse
 import json
 import os
 import random
-import re
-import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 import trio
+from rivals import compiled, running
 
 from trio_echo import Endpoint
 from trio_echo.measure.load import run_round
 from trio_echo.measure.workload import Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 if sys.platform != "linux":
     sys.exit("it takes Linux: the C programs use epoll")
 
-PEERS = Path(__file__).parent
 CONNECTIONS, SIZE, WARM_UP = 64, 64, 0.3
 RESAMPLES = 2000
-
-
-def compiled(name: str, folder: str) -> str:
-    """Compile one of the C programs; returns the path of the result."""
-    program = str(Path(folder) / name)
-    compiler = shutil.which("cc") or sys.exit("there is no C compiler (cc)")
-    subprocess.run([compiler, "-O2", "-o", program, str(PEERS / f"{name}.c")], check=True)
-    return program
-
-
-@contextmanager
-def running(command: list[str], core: int) -> Iterator[int]:
-    """Run a server on one core; gives the port, the last number in its first line."""
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        os.sched_setaffinity(server.pid, {core})
-        assert server.stdout is not None
-        found = re.search(r"(\d+)\s*$", server.stdout.readline())
-        assert found, f"{command} does not listen"
-        yield int(found[1])
-    finally:
-        server.kill()
-        server.communicate()
 
 
 def load_in_c(program: str, target: Endpoint, seconds: float) -> tuple[float, float]:
@@ -109,13 +83,14 @@ def main() -> None:
         sys.exit("it takes two cores: one for the server, one for the load")
     os.sched_setaffinity(0, {cores[0]})
     with tempfile.TemporaryDirectory() as folder:
-        load = compiled("load", folder)
+        load = compiled("load", Path(folder))
         if options.server == "c":
-            command = [compiled("echo", folder), options.host, "0"]
+            command = [compiled("echo", Path(folder)), options.host, "0"]
         else:
             command = [sys.executable, "-m", "trio_echo", "serve"]
             command += ["--quiet", "--lang", "en", "--host", options.host, "--port", "0"]
-        with running(command, cores[1]) as port:
+        with running(command, Path(folder, "server.out")) as (port, pid):
+            os.sched_setaffinity(pid, {cores[1]})
             target = Endpoint(options.host, port)
             rates, medians = [], []
             for _ in range(options.rounds):

@@ -153,10 +153,6 @@ def compare(
 ) -> Comparison:
     """Compare two targets by the ratio within each pair of rounds.
 
-    A drift of the machine hits both rounds of a pair and cancels out. The median is taken of the
-    logarithms: it stands firm when a few rounds go wrong, as a geometric mean does not, and A of B
-    is exactly as far from 1 as B of A, as with plain ratios it is not.
-
     Args:
         name: the target.
         baseline: what it is compared with.
@@ -165,23 +161,33 @@ def compare(
             it has none.
     """
     all_pairs = list(pairs)
-    logarithms = [math.log(one / other) for one, other in all_pairs if one and other]
-    logarithm = estimate(logarithms)
-    ratio = None
-    if logarithm is not None:
-        interval = logarithm.interval
-        if interval is not None:
-            interval = Interval(low=math.exp(interval.low), high=math.exp(interval.high))
-        ratio = Estimate(
-            median=math.exp(logarithm.median), interval=interval, rounds=logarithm.rounds
-        )
+    ratio = paired_ratio(all_pairs)
     return Comparison(
         name=name,
         baseline=baseline,
         quantity=quantity,
         ratio=ratio,
-        left_out=len(all_pairs) - len(logarithms),
+        left_out=len(all_pairs) - (0 if ratio is None else ratio.rounds),
     )
+
+
+def paired_ratio(pairs: Iterable[tuple[float | None, float | None]]) -> Estimate | None:
+    """Tell the ratio of the one to the other over pairs of rounds; `None` without a pair.
+
+    A drift of the machine hits both rounds of a pair and cancels out. The median is taken of the
+    logarithms: it stands firm when a few rounds go wrong, as a geometric mean does not, and A of B
+    is exactly as far from 1 as B of A, as with plain ratios it is not.
+
+    Args:
+        pairs: a pair with `None` or 0 is left out.
+    """
+    logarithm = estimate([math.log(one / other) for one, other in pairs if one and other])
+    if logarithm is None:
+        return None
+    interval = logarithm.interval
+    if interval is not None:
+        interval = Interval(low=math.exp(interval.low), high=math.exp(interval.high))
+    return Estimate(median=math.exp(logarithm.median), interval=interval, rounds=logarithm.rounds)
 
 
 @lru_cache(maxsize=64)

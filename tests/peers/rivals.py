@@ -1,0 +1,253 @@
+"""The echo servers that are raced: which can run here, how they start, and what they cost.
+
+All of them run as their projects recommend, each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from trio_echo import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Self
+
+PEERS = Path(__file__).parent
+OURS = ("trio_echo", "trio_echo_display")
+
+# Seconds.
+_PATIENCE = 10.0
+_PAUSE = 0.01
+# A server is at rest when it takes less than this share of a pause.
+_REST = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """An echo server that can be raced.
+
+    Attributes:
+        name: on the command line; that of its file, but for the C program and for ours.
+        title: for people.
+        package: the distribution that it needs and whose version is named; of none, Python's.
+    """
+
+    name: str
+    title: str
+    package: str | None = None
+
+    def missing(self) -> str | None:
+        """Say what keeps it from running here, if anything does."""
+        if self.name == "c_epoll":
+            if sys.platform != "linux":
+                return "it takes Linux"
+            return None if shutil.which("cc") else "there is no C compiler (cc)"
+        try:
+            self.version()
+        except metadata.PackageNotFoundError:
+            return f"{self.package} is not installed"
+        return None
+
+    def version(self) -> str:
+        """Say what it runs on, with its version."""
+        if self.name == "c_epoll":
+            told = subprocess.run(["cc", "--version"], check=True, capture_output=True, text=True)
+            return told.stdout.partition("\n")[0]
+        if self.package is None:
+            return f"Python {platform.python_version()}"
+        return f"{self.package} {metadata.version(self.package)}"
+
+    def command(self, folder: Path) -> list[str]:
+        """Give the command that serves on 127.0.0.1; what is compiled goes into the folder."""
+        if self.name == "c_epoll":
+            return [compiled("echo", folder), "127.0.0.1", "0"]
+        if self.name in OURS:
+            command = [sys.executable, "-m", "trio_echo", "serve", "--host", "127.0.0.1"]
+            command += ["--port", "0", "--lang", "en"]
+            return command if self.name == "trio_echo_display" else [*command, "--quiet"]
+        return [sys.executable, str(PEERS / f"{self.name}.py"), "0"]
+
+
+RIVALS = {
+    one.name: one
+    for one in (
+        Rival("c_epoll", "C, epoll"),
+        Rival("uvloop_protocol", "uvloop `Protocol`", "uvloop"),
+        Rival("asyncio_protocol", "asyncio `Protocol`"),
+        Rival("asyncio_streams", "asyncio streams"),
+        Rival("gevent_server", "gevent", "gevent"),
+        Rival("anyio_streams", "AnyIO on asyncio", "anyio"),
+        Rival("trio_tutorial", "Trio's tutorial", "trio"),
+        Rival("trio_echo", "trio_echo `--quiet`", "trio-echo"),
+        Rival("trio_echo_display", "trio_echo, to a file", "trio-echo"),
+    )
+}
+
+
+class Server:
+    """A rival that runs.
+
+    Attributes:
+        rival: which.
+        endpoint: where it listens.
+        pid: of its process.
+    """
+
+    def __init__(self, rival: Rival, port: int, pid: int) -> None:
+        self.rival = rival
+        self.endpoint = Endpoint("127.0.0.1", port)
+        self.pid = pid
+        if sys.platform == "linux":
+            self._clock = _cpu_clock(pid)
+
+    def cpu_ns(self) -> int:
+        """Tell how much CPU time it has taken, all its threads together, user and system.
+
+        On Linux in nanoseconds indeed; elsewhere psutil tells it more coarsely.
+        """
+        if sys.platform == "linux":
+            return time.clock_gettime_ns(self._clock)
+        times = psutil.Process(self.pid).cpu_times()
+        return int((times.user + times.system) * 1e9)
+
+    def rest(self) -> None:
+        """Wait until it has done what is left to do of its last load. Blocks."""
+        deadline = time.monotonic() + _PATIENCE
+        before = self.cpu_ns()
+        while time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+            before, last = self.cpu_ns(), before
+            if before - last < _REST * _PAUSE * 1e9:
+                return
+
+
+def _cpu_clock(pid: int) -> int:
+    """Give the clock of a process's CPU time (clock_getcpuclockid(3), Linux)."""
+    clock = ctypes.c_int()
+    if error := ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock)):
+        raise OSError(error, os.strerror(error))
+    return clock.value
+
+
+def compiled(name: str, folder: Path) -> str:
+    """Compile one of the C programs of this directory; returns the path of the result."""
+    program = str(folder / name)
+    compiler = shutil.which("cc") or sys.exit("there is no C compiler (cc)")
+    subprocess.run([compiler, "-O2", "-o", program, str(PEERS / f"{name}.c")], check=True)
+    return program
+
+
+@contextmanager
+def running(command: Sequence[str], shown: Path) -> Iterator[tuple[int, int]]:
+    """Run a server; gives its port, the last number in its first line, and its process's id.
+
+    Args:
+        command: that starts it.
+        shown: a new file, which what it shows is appended to: it may be emptied meanwhile.
+
+    Raises:
+        RuntimeError: it does not start.
+    """
+    with shown.open("ab") as out:
+        server = subprocess.Popen(command, stdout=out)
+    try:
+        yield _port(server, shown), server.pid
+    finally:
+        server.kill()
+        server.wait()
+        shown.unlink()
+
+
+def _port(server: subprocess.Popen[bytes], shown: Path) -> int:
+    """Wait for its first line, which ends with the port."""
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline and server.poll() is None:
+        if found := re.match(rb".*?(\d+)\s*\n", shown.read_bytes()):
+            return int(found[1])
+        time.sleep(_PAUSE)
+    raise RuntimeError(f"{server.args!r} does not listen")
+
+
+class Field:
+    """Where a race takes place: a folder for the time being, and two cores if there are two.
+
+    Args:
+        names: of the rivals that are wanted; of none, all.
+        against: the one that the others are compared with.
+
+    Attributes:
+        rivals: those that can run here, the baseline first.
+        conditions: where the servers and where the load run.
+        folder: for what is compiled and shown.
+
+    Raises:
+        SystemExit: the baseline or all others cannot run here.
+    """
+
+    def __init__(self, names: Sequence[str], against: str) -> None:
+        self.rivals = []
+        for name in dict.fromkeys((against, *(names or RIVALS))):
+            reason = RIVALS[name].missing()
+            if reason is None:
+                self.rivals.append(RIVALS[name])
+            else:
+                print(f"left out: {name}: {reason}", file=sys.stderr)
+        if len(self.rivals) < 2 or self.rivals[0].name != against:
+            sys.exit("there is nothing to compare")
+        self.conditions = "servers and load on all cores"
+        self._cores: list[int] = []
+        if sys.platform == "linux":
+            self._cores = sorted(os.sched_getaffinity(0))
+            if len(self._cores) > 1:
+                self.conditions = "one core for the servers, another for the load"
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+        self._pin(0, 0)
+        self._stack.callback(self._unpin)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @contextmanager
+    def started(self, rivals: Sequence[Rival]) -> Iterator[list[Server]]:
+        """Run rivals, all on one core, away from this process."""
+        with ExitStack() as stack:
+            servers = []
+            for one in rivals:
+                shown = self.folder / f"{one.name}.out"
+                port, pid = stack.enter_context(running(one.command(self.folder), shown))
+                self._pin(pid, 1)
+                servers.append(Server(one, port, pid))
+            yield servers
+
+    def forget(self) -> None:
+        """Empty the files of what the servers have shown."""
+        for shown in self.folder.glob("*.out"):
+            os.truncate(shown, 0)
+
+    def _pin(self, pid: int, core: int) -> None:
+        if sys.platform == "linux" and len(self._cores) > 1:
+            os.sched_setaffinity(pid, {self._cores[core]})
+
+    def _unpin(self) -> None:
+        if sys.platform == "linux":
+            os.sched_setaffinity(0, self._cores)

@@ -1,0 +1,144 @@
+"""The servers of tests/peers echo, and the commands that race them write what they should."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import fairness
+import pytest
+import race
+import race_chart
+import set_up
+from layout import texts
+from rivals import RIVALS, Field, Rival, running
+from runs import samples
+from standings import as_table, conditions, standings
+from support import PATIENCE, receive_all, reset
+
+from trio_echo.measure import environment, files
+from trio_echo.measure.results import Round, Run, Target, collect
+from trio_echo.measure.summary import summarize
+from trio_echo.measure.workload import Workload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAIR = ["trio_tutorial", "--against", "asyncio_streams"]
+
+
+@pytest.mark.parametrize("rival", RIVALS.values(), ids=RIVALS)
+def test_a_rival_echoes_every_byte_and_outlives_a_reset(rival: Rival, tmp_path: Path) -> None:
+    if reason := rival.missing():
+        pytest.skip(reason)
+    data = os.urandom(1 << 20)
+    with running(rival.command(tmp_path), tmp_path / "out") as (port, _):
+
+        def send(sock: socket.socket) -> None:
+            sock.sendall(data)
+            sock.shutdown(socket.SHUT_WR)
+
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as rude:
+            rude.sendall(b"x")
+            rude.recv(1)
+            reset(rude)
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
+            sender = threading.Thread(target=send, args=(sock,))
+            sender.start()
+            assert receive_all(sock) == data
+            sender.join()
+
+
+def test_what_is_missing_is_left_out_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(RIVALS, "absent", Rival("absent", "Absent", "no-such-distribution"))
+    field = Field(["absent", "trio_tutorial"], "asyncio_streams")
+    assert [one.name for one in field.rivals] == ["asyncio_streams", "trio_tutorial"]
+    assert capsys.readouterr().err == "left out: absent: no-such-distribution is not installed\n"
+    with pytest.raises(SystemExit):
+        Field(["trio_tutorial"], "absent")
+
+
+def test_a_race_writes_a_table_results_and_a_chart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(race, "WARM_UP", 0.0)
+    output, plot = tmp_path / "race.json", tmp_path / "race.png"
+    load = ["--rounds", "2", "--seconds", "0.05", "--connections", "2", "--size", "8"]
+    assert race.main([*PAIR, *load, "--output", str(output), "--plot", str(plot)]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^\| asyncio streams \| 1 = [\d,]+/s", shown, re.MULTILINE)
+    assert re.search(r"^\| Trio's tutorial \| \d\.\d\d ", shown, re.MULTILINE)
+    result = files.read(output)
+    assert [target.name for target in result.targets] == ["asyncio_streams", "trio_tutorial"]
+    assert len(files.read_samples(output)) == len(result.rounds) == 4
+    beside = json.loads(output.with_suffix(".cpu.json").read_text("utf-8"))
+    assert len(beside["server_cpu_ns"]) == 4
+    assert min(beside["server_cpu_ns"]) > 0
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def made_up(names: list[str], rounds: int = 6) -> tuple[Run, list[int]]:
+    """A race in which each rival is as many times as fast as its place, and none too dear."""
+    workloads = [
+        Workload(connections=n, size=size, duration=1.0) for n, size in ((64, 64), (512, 65536))
+    ]
+    ran: list[Round] = []
+    for number in range(1, rounds + 1):
+        for i, workload in enumerate(workloads):
+            for target in range(len(names)):
+                summary = summarize(samples(100 * (target + 1), seed=len(ran)), workload)
+                ran.append(Round(number=number, target=target, workload=i, summary=summary))
+    targets = [Target(name=name, address="127.0.0.1:9000", family="IPv4") for name in names]
+    result = collect(environment.look(), targets, workloads, ran, partial=False)
+    return result, [500_000_000 * (1 + (one.target == 0)) for one in ran]
+
+
+def test_standings_are_ratios_to_the_first_target() -> None:
+    result, costs = made_up(["asyncio_streams", "trio_tutorial"])
+    first, second = standings(result, costs)[0]
+    assert first.rival.name == "trio_tutorial"
+    assert first.rate is not None
+    assert first.rate.median == pytest.approx(2)
+    assert first.cpu is not None
+    assert first.cpu.median == pytest.approx(0.25)
+    assert first.held_back
+    assert not second.held_back
+    table = as_table(result, standings(result, costs)).splitlines()
+    assert table[2].startswith("| Trio's tutorial | 2.00 (2.00 to 2.00) † | 0.25 (0.25 to 0.25) |")
+    assert table[3].startswith("| asyncio streams | 1 = 100/s | 1 = 10000.0 µs |")
+
+
+def test_every_text_of_the_chart_can_be_read() -> None:
+    names = [one.name for one in RIVALS.values() if not one.missing()]
+    result, costs = made_up(names)
+    ranks = standings(result, costs)
+    told = conditions(result, ranks, "one core for the servers, another for the load")
+    shown = texts(race_chart.draw(result, ranks, told))
+    assert set(told) <= set(shown)
+    for name in names:
+        assert shown.count(RIVALS[name].title.replace("`", "")) == 2  # workloads
+
+
+def test_the_cost_of_connections_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert set_up.main([*PAIR, "--rounds", "1", "--connections", "32"]) == 0
+    assert set_up.main([*PAIR, "--memory", "--connections", "10,20"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(
+        r"^\| asyncio streams \| [\d.]+ µs \| 1 \| [\d.]+ µs \| 1 \|$", shown, re.MULTILINE
+    )
+    assert re.search(
+        r"^\| Trio's tutorial \| -?[\d.]+ KiB \| -?[\d.]+ KiB \|$", shown, re.MULTILINE
+    )
+
+
+@pytest.mark.slow
+def test_what_a_flood_does_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fairness.main([*PAIR, "--rounds", "1", "--seconds", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^\| Trio's tutorial( \| [\d,]+ µs){4} \|$", shown, re.MULTILINE)
