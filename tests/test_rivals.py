@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -15,11 +17,12 @@ import race
 import race_chart
 import set_up
 from layout import texts
-from rivals import RIVALS, Field, Rival, running
+from rivals import RIVALS, Field, Rival, compiled, running
 from runs import samples
 from standings import as_table, conditions, standings
 from support import PATIENCE, receive_all, reset
 
+from trio_echo import BackgroundServer
 from trio_echo.measure import environment, files
 from trio_echo.measure.results import Round, Run, Target, collect
 from trio_echo.measure.summary import summarize
@@ -81,6 +84,37 @@ def test_a_race_writes_a_table_results_and_a_chart(
     assert len(beside["server_cpu_ns"]) == 4
     assert min(beside["server_cpu_ns"]) > 0
     assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_race_in_which_a_server_fails_has_no_winner(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closes = (
+        "import socket; listener = socket.create_server(('127.0.0.1', 0))\n"
+        "print(listener.getsockname()[1], flush=True)\n"
+        "while True: listener.accept()[0].close()"
+    )
+    monkeypatch.setattr(Rival, "command", lambda _, __: [sys.executable, "-c", closes])
+    assert race.main([*PAIR, "--rounds", "1", "--seconds", "0.05", "--size", "8"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert re.search(r"^(asyncio_streams|trio_tutorial): \{'", shown.err)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C load takes Linux")
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler (cc)")
+async def test_the_load_in_c_brings_what_a_round_brings(tmp_path: Path) -> None:
+    program = compiled("load", tmp_path)
+    load = Workload(connections=3, size=8, duration=0.05, warm_up=0.01)
+    with BackgroundServer(hosts=["127.0.0.1"]) as server:
+        brought = await race.round_in_c(program, server.addresses[0], load)
+    summary = summarize(brought, load)
+    assert summary.messages > 0
+    assert summary.seconds == pytest.approx(0.05)
+    assert all(a <= b for a, b in zip(brought.sent, brought.received, strict=True))
+    assert brought.began <= brought.received[0] <= brought.received[-1] <= brought.ended
+    failed = await race.round_in_c(program, server.addresses[0], load)
+    assert failed.failures == {"load: exit status 1": 3}
 
 
 def made_up(names: list[str], rounds: int = 6) -> tuple[Run, list[int]]:

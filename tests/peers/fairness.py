@@ -73,6 +73,9 @@ def main(arguments: list[str] | None = None) -> int:
             for server, flooded in random.sample(visits, len(visits)):
                 summary = trio.run(echoes, server, options.seconds, flooded)
                 brought[server.rival.name, flooded].append(summary)
+                if summary.failures:
+                    print(f"{server.rival.name}: {summary.failures}", file=sys.stderr)
+                    return 1
                 field.forget()
             print(f"{number + 1} of {options.rounds}", file=sys.stderr)
     rows = []

@@ -1,9 +1,10 @@
 /* A closed-loop TCP load on epoll, one message under way on each connection: the yardstick that
  * trio_echo's own load generator is held against.
  *
- *     cc -O2 -o load load.c && ./load HOST PORT CONNECTIONS SIZE WARM_UP SECONDS
+ *     cc -O2 -o load load.c && ./load HOST PORT CONNECTIONS SIZE WARM_UP SECONDS [raw]
  *
- * It prints one line of JSON. It keeps what trio_echo's generator keeps: for each message, when it
+ * It prints one line of JSON, or raw numbers, of 64 bits each: when it began and ended to measure,
+ * the number of messages, when each was sent, when each echo was there. It keeps what trio_echo's generator keeps: for each message, when it
  * was handed to send() and when the last byte of its echo had been received.
  */
 #define _GNU_SOURCE
@@ -54,8 +55,8 @@ static int compare(const void *a, const void *b) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 7) {
-        fprintf(stderr, "usage: load HOST PORT CONNECTIONS SIZE WARM_UP SECONDS\n");
+    if (argc != 7 && argc != 8) {
+        fprintf(stderr, "usage: load HOST PORT CONNECTIONS SIZE WARM_UP SECONDS [raw]\n");
         return 2;
     }
     int count = atoi(argv[3]), one = 1;
@@ -109,6 +110,13 @@ int main(int argc, char **argv) {
             }
             send_message(c);
         }
+    }
+    if (argc == 8) {
+        int64_t head[] = {began, ended, kept};
+        fwrite(head, sizeof *head, 3, stdout);
+        fwrite(sent, sizeof *sent, kept, stdout);
+        fwrite(received, sizeof *received, kept, stdout);
+        return 0;
     }
     for (size_t i = 0; i < kept; i++) received[i] -= sent[i];
     qsort(received, kept, sizeof *received, compare);
