@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 CELLS = ((64, 64), (512, 64), (64, 65536))
 WARM_UP = 0.3
+PICTURES = (".png", ".svg", ".pdf")
 # Seconds between two looks at the CPU clocks.
 INTERVAL = 0.01
 
@@ -144,6 +145,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plot", metavar="FILE", type=Path)
     parser.add_argument("--output", metavar="FILE", type=Path)
     options = parser.parse_args(arguments)
+    if options.load == "c" and sys.platform != "linux":
+        parser.error("the load in C takes Linux")
+    for path in (options.plot, options.output):
+        if path and not path.parent.is_dir():  # better said now than after the race
+            parser.error(f"there is no directory {path.parent}")
+    if options.plot and options.plot.suffix not in PICTURES:
+        parser.error(f"a picture's name ends with one of {', '.join(PICTURES)}")
     cells = list(CELLS)
     if options.connections or options.size:
         cells = [(n, s) for n in options.connections or [64] for s in options.size or [64]]
@@ -164,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ranks = standings(result, costs)
     of_load = {"bench": "the load of bench", "c": "a load in C"}[options.load]
     told = conditions(result, ranks, f"{field.conditions}; {of_load}")
-    print(as_table(result, ranks), *told, sep="\n")
+    print(as_table(result, ranks), *(f"{line}." for line in told), sep="\n")
     if options.output:
         files.write(options.output, result, samples)
         beside = {"conditions": told, "server_cpu_ns": costs}

@@ -33,7 +33,7 @@ OURS = ("trio_echo", "trio_echo_display")
 
 # Seconds.
 _PATIENCE = 10.0
-_PAUSE = 0.01
+_PAUSE = 0.03
 # A server is at rest when it takes less than this share of a pause.
 _REST = 0.1
 

@@ -70,7 +70,7 @@ def standings(run: Run, cpu_ns: Sequence[int]) -> list[list[Standing]]:
             _standing(RIVALS[target.name], of_target, of_targets[0])
             for target, of_target in zip(run.targets, of_targets, strict=True)
         ]
-        return sorted(ranks, key=lambda one: -one.messages_per_second)
+        return sorted(ranks, key=lambda one: -(one.rate.median if one.rate else 0))
 
     return [ranked(workload) for workload in range(len(run.workloads))]
 
