@@ -19,7 +19,7 @@ import socket
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 from support import Events, linked, receive_all, reset
@@ -41,6 +41,8 @@ from trio_echo.reactor import Reactor, SocketRelay, accept_waiting, open_queue, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from trio_echo.events import ServerEvent
 
 
 class Ends:
@@ -113,8 +115,8 @@ async def test_a_tap_that_cancels_another_client_of_its_batch_leaves_that_ones_b
 async def test_a_server_cancelled_from_within_a_tap_touches_no_further_client(host: str) -> None:
     events = Events()
 
-    def observe(event: object) -> None:
-        events(event)  # type: ignore[arg-type]
+    def observe(event: ServerEvent) -> None:
+        events(event)
         if isinstance(event, DataReceived):
             scope.cancel()
 
@@ -256,11 +258,11 @@ class Stubborn(socket.socket):
 
     refusals = 0
 
-    def send(self, data: object, flags: int = 0) -> int:  # type: ignore[override]
+    def send(self, data: Any, flags: int = 0) -> int:
         if self.refusals < 2:
             self.refusals += 1
             raise BlockingIOError
-        return super().send(data, flags)  # type: ignore[arg-type, unused-ignore]
+        return super().send(data, flags)
 
 
 async def test_room_that_is_gone_again_is_waited_for() -> None:
@@ -390,8 +392,8 @@ async def test_a_flood_leaves_other_tasks_their_turns(monkeypatch: pytest.Monkey
 class FailingEpoll:
     """Stands in for an epoll set of a system that watches no more sockets."""
 
-    def __init__(self, epoll: select.epoll) -> None:
-        self._epoll = epoll
+    def __init__(self) -> None:
+        self._epoll: Any = trio_echo.reactor._open_epoll()
         self.full = False
 
     def register(self, fd: int, mask: int) -> None:
@@ -406,7 +408,7 @@ class FailingEpoll:
 async def test_a_system_that_watches_no_more_sockets_is_one_clients_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    epoll = FailingEpoll(select.epoll())
+    epoll = FailingEpoll()
     monkeypatch.setattr(trio_echo.reactor, "_open_epoll", lambda: epoll)
     async with open_reactor() as reactor, trio.open_nursery() as nursery:
         assert reactor is not None
@@ -425,7 +427,7 @@ async def test_a_system_that_watches_no_more_sockets_is_one_clients_error(
 
 
 async def test_no_epoll_set_to_be_had_is_one_typed_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> select.epoll:
+    def fail() -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(trio_echo.reactor, "_open_epoll", fail)
@@ -510,8 +512,8 @@ async def test_a_failed_accept_ends_the_batch_and_is_left_to_trio(failure: int) 
     listener, clients = await waiting_clients("127.0.0.1", 3)
     async with listener:
         with open_queue(listener) as queue:
-            failing = FailingListener(queue, failure)
-            accepted = list(accept_waiting(failing))  # type: ignore[arg-type]
+            failing: Any = FailingListener(queue, failure)
+            accepted = list(accept_waiting(failing))
             assert len(accepted) == 1
             assert failing.calls == 2
             for sock in accepted + clients:

@@ -16,7 +16,7 @@ from support import PATIENCE, linked, reset
 from trio.testing import wait_all_tasks_blocked
 
 from trio_echo import Relay, SocketCallError, receive_exactly
-from trio_echo.reactor import SocketRelay, open_reactor
+from trio_echo.reactor import _OPTIONS, SocketRelay, open_reactor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -60,8 +60,9 @@ async def relays(way: str) -> AsyncIterator[Relaying]:
         def fast(
             sock: socket.socket, tap: Tap | None = None, moved: Moved | None = None
         ) -> BaseRelay:
-            # As `accept_waiting` sets it, and `trio.SocketStream` for the other kind.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 16 * 1024)
+            # As `accept_waiting` sets them, and `trio.SocketStream` for the other kind.
+            for option, value in _OPTIONS:
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
             sock.setblocking(False)
             return SocketRelay(sock, reactor, tap, moved)
 
@@ -370,10 +371,8 @@ async def test_16_mib_come_back_to_a_slow_reader(way: str, host: str, observed: 
     moves: list[None] = []
     size, draw = 16 * 1024 * 1024, random.Random(0)
     data = draw.randbytes(1024 * 1024) * 16
-    hooks: tuple[Tap | None, Moved | None] = (
-        (lambda _: None, lambda: moves.append(None)) if observed else (None, None)
-    )
-    async with running(way, host, *hooks) as ends, trio.open_nursery() as nursery:
+    moved = (lambda: moves.append(None)) if observed else None
+    async with running(way, host, moved=moved) as ends, trio.open_nursery() as nursery:
 
         async def send() -> None:
             await ends.far.send_all(data)

@@ -53,17 +53,20 @@ _TURN = 0.001
 # So many clients are accepted before others have their turn.
 _ACCEPTED = 64
 
-if sys.platform == "linux":
-    _READABLE = select.EPOLLIN
-
-    def _open_epoll() -> select.epoll:
-        return select.epoll()
-
-else:
+if sys.platform != "linux":
     _READABLE = 0
+    _OPTIONS: tuple[tuple[int, int], ...] = ()
 
     def _open_epoll() -> Any:
         raise NotImplementedError("epoll is Linux's")
+
+else:
+    _READABLE = select.EPOLLIN
+    # Those that `trio.SocketStream` sets.
+    _OPTIONS = ((socket.TCP_NODELAY, 1), (socket.TCP_NOTSENT_LOWAT, _STEP))
+
+    def _open_epoll() -> select.epoll:
+        return select.epoll()
 
 
 class SocketRelay(BaseRelay):
@@ -284,7 +287,6 @@ def accept_waiting(listener: socket.socket) -> Iterator[socket.socket]:
         for _ in range(_ACCEPTED):
             sock, _ = listener.accept()
             sock.setblocking(False)
-            if sys.platform == "linux":
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _STEP)
+            for option, value in _OPTIONS:
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
             yield sock
