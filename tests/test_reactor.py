@@ -469,27 +469,29 @@ async def test_what_waits_is_accepted_up_to_a_batch(
                 sock.close()
 
 
+def options(sock: socket.socket | trio.socket.SocketType) -> list[int]:
+    names = (socket.TCP_NODELAY, socket.TCP_NOTSENT_LOWAT)
+    return [sock.getsockopt(socket.IPPROTO_TCP, name) for name in names]
+
+
 async def test_accepted_sockets_do_not_block_and_have_the_options_of_trios_streams(
     host: str,
 ) -> None:
     listener, clients = await waiting_clients(host, 1)  # before its queue is opened once more
     async with listener:
         with open_queue(listener) as queue:
-            clients.append(socket.create_connection(listener.socket.getsockname()[:2]))
+            model = await trio.open_tcp_stream(*listener.socket.getsockname()[:2])
             accepted = list(accept_waiting(queue))
             assert len(accepted) == 2
             for sock in accepted:
-                with trio.SocketStream(trio.socket.from_stdlib_socket(sock.dup())).socket as model:
-                    for option in (socket.TCP_NODELAY, socket.TCP_NOTSENT_LOWAT):
-                        its = sock.getsockopt(socket.IPPROTO_TCP, option)
-                        assert its == model.getsockopt(socket.IPPROTO_TCP, option)
-                        assert its != 0
+                assert options(sock) == options(model.socket)
+                assert 0 not in options(sock)
                 assert sock.gettimeout() == 0
                 with pytest.raises(BlockingIOError):
                     sock.recv(1)
                 sock.close()
-            for sock in clients:
-                sock.close()
+            await model.aclose()
+            clients[0].close()
 
 
 class FailingListener:

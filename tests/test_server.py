@@ -391,7 +391,9 @@ async def test_a_client_that_outstays_the_grace_period_is_cut_off(
 
 async def test_without_clients_it_stops_at_once(host: str, mock_clock: MockClock) -> None:
     async with serving(host, Limits(grace=5)) as server:
-        assert await server.drained() == Stopped(clients=0, echoed=0, cut_off=0)
+        plain_socket(host, server.port).close()
+        await server.events.wait(ClientClosed)
+        assert await server.drained() == Stopped(clients=1, echoed=0, cut_off=0)
         assert not any(isinstance(event, Draining) for event in server.events.seen)
 
 
