@@ -110,8 +110,8 @@ def test_the_language_follows_the_locale(env: dict[str, str], line: str) -> None
 
 
 def epoll_sets(pid: int) -> int:
-    links = (os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir())
-    return sum("eventpoll" in link for link in links)
+    links = (entry.readlink() for entry in Path(f"/proc/{pid}/fd").iterdir())
+    return sum("eventpoll" in str(link) for link in links)
 
 
 @pytest.mark.parametrize("option", [(), ("--portable",)], ids=["default", "portable"])
