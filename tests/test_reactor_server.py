@@ -203,7 +203,8 @@ def no_cycles() -> Iterator[None]:
 
 @pytest.mark.parametrize("end", ["half-close", "reset", "reset amid an echo", "idle"])
 @pytest.mark.parametrize("many", [1, 10], ids=["one", "a crowd"])
-async def test_a_connection_leaves_no_cycles_behind(end: str, many: int) -> None:
+@pytest.mark.parametrize("portable", [False, True], ids=["reactor", "portable"])
+async def test_a_connection_leaves_no_cycles_behind(end: str, many: int, portable: bool) -> None:
     closed = 0
 
     def observe(event: object) -> None:
@@ -213,7 +214,9 @@ async def test_a_connection_leaves_no_cycles_behind(end: str, many: int) -> None
 
     limits = Limits(idle_timeout=0.02) if end == "idle" else Limits()
     async with trio.open_nursery() as nursery:
-        start = partial(serve, 0, hosts=["127.0.0.1"], observer=observe, limits=limits)
+        start = partial(
+            serve, 0, hosts=["127.0.0.1"], observer=observe, limits=limits, portable=portable
+        )
         listeners = await nursery.start(start)
         address = listeners[0].socket.getsockname()
         for before in (0, many):
