@@ -19,8 +19,8 @@ Why that is safe:
   one `recv` brings.
 - Each ready socket has one `recv` and one `send` in its turn, and after a millisecond Trio's other
   tasks have theirs, so that a client that floods the server keeps nobody from being served. Every
-  event of a batch is dealt with: epoll(7) puts what it told of at the end of its queue, so what is
-  told and dropped could be passed over for ever.
+  event of a batch is dealt with: epoll_wait(2) goes round those that are ready, so what is told and
+  dropped could be passed over for ever.
 - What a tap raises ends its relay, unless it is no `Exception`. That, and a KeyboardInterrupt that
   comes at any point, ends the reactor and so the whole server; `remove` takes back what was half
   done then.
