@@ -18,7 +18,7 @@ from __future__ import annotations
 import errno
 import math
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -133,13 +133,13 @@ async def serve(
     stop = trio.Event() if stop is None else stop
     endpoints = [one for host in hosts for one in await resolve(host, port)]
     with ungrouped(SocketCallError):
-        async with open_reactor() as reactor:
+        async with nullcontext() if portable or faults else open_reactor() as reactor:
             server = _Server(
                 limits,
                 faults,
                 observer,
                 observe_data=observe_data and observer is not ignore,
-                reactor=None if portable or faults else reactor,
+                reactor=reactor,
             )
             for attempt in range(_FREE_PORT_ATTEMPTS):
                 try:
