@@ -195,16 +195,20 @@ def collect(
 def labels(targets: Sequence[Target]) -> list[str]:
     """Name targets as briefly as tells them apart.
 
-    By their families, if nothing else differs; or as the user did, or by address. One that is
-    given twice is numbered.
+    By their families, if nothing else differs; or as the user did, or by address. Those that are
+    given twice are numbered.
     """
     ports = {target.address.rpartition(":")[2] for target in targets}
-    families = [target.family for target in targets]
+    families: list[str] = [target.family for target in targets]
     names = [target.name for target in targets]
     addresses = [target.address for target in targets]
+    different = len(set(zip(names, addresses, strict=True)))
     for choice in (families if len(ports) == 1 else names, names, addresses):
-        if len(set(choice)) == len(targets):
-            return list(choice)
+        if len(set(choice)) == different:
+            return [
+                name if choice.count(name) == 1 else f"{name} (target {i})"
+                for i, name in enumerate(choice, 1)
+            ]
     return [f"{name} (target {i})" for i, name in enumerate(names, 1)]
 
 
