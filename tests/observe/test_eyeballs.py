@@ -132,5 +132,6 @@ def test_it_is_drawn() -> None:
     )
 
 
-def test_a_race_without_an_attempt_is_drawn_as_well() -> None:
-    texts(draw(Race((), 0.25)))
+def test_a_race_without_an_attempt_cannot_be_drawn() -> None:
+    with pytest.raises(ValueError, match="nothing was tried"):
+        draw(Race((), 0.25))

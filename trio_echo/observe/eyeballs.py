@@ -106,8 +106,14 @@ async def race(*endpoints: tuple[str, int], delay: float = 0.25) -> Race:
 
 
 def draw(race: Race) -> Picture:
-    """Draw each attempt as a bar over time; what came of it stands beside."""
+    """Draw each attempt as a bar over time; what came of it stands beside.
+
+    Raises:
+        ValueError: there was none.
+    """
     count = len(race.attempts)
+    if count == 0:
+        raise ValueError("nothing was tried")
     words = "; ".join(
         f"{one.endpoint} {one.began * 1e3:.0f} to {one.ended * 1e3:.0f} ms, {one.outcome}"
         for one in race.attempts
@@ -116,7 +122,7 @@ def draw(race: Race) -> Picture:
     told = f"delay {delay:.0f} ms: {words}"
     picture = Picture(_WIDTH, _AROUND + _ROW * count, told)
     axes = picture.figure.add_subplot(xlabel="time since the call (ms)")
-    end = max([one.ended * 1e3 for one in race.attempts] + [delay])
+    end = max(*(one.ended * 1e3 for one in race.attempts), delay)
     axes.axvline(delay, color=BLACK, linestyle=(0, (1, 2)), linewidth=1.2)
     for row, one in enumerate(race.attempts):
         began, ended = one.began * 1e3, one.ended * 1e3
