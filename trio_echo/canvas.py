@@ -78,7 +78,10 @@ class Picture:
         drawn, small = io.BytesIO(), io.BytesIO()
         self.figure.savefig(drawn, format="png", dpi=_DPI * _SHARPNESS)
         with Image.open(drawn) as image:
-            few_colours = image.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+            # By octree: the default, by median cut, spends the colours on the greys around letters.
+            few_colours = image.convert("RGB").quantize(
+                _COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+            )
             few_colours.save(small, "png", optimize=True)
         width, height = self.figure.get_size_inches() * _DPI
         return small.getvalue(), {"width": round(width), "height": round(height)}
