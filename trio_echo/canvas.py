@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
@@ -31,6 +32,11 @@ _DPI = 96
 _SHARPNESS = 2
 # Notebooks are kept with their pictures; with so many colours these are a third of the size.
 _COLOURS = 64
+_ROUNDING = 2
+_OWN = [
+    list(bytes.fromhex(one[1:]))
+    for one in (BLACK, GREY, PAPER, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE)
+]
 
 
 class Picture:
@@ -82,6 +88,17 @@ class Picture:
             few_colours = image.convert("RGB").quantize(
                 _COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
             )
+            few_colours.putpalette(_exact(few_colours.getpalette() or []))
             few_colours.save(small, "png", optimize=True)
         width, height = self.figure.get_size_inches() * _DPI
         return small.getvalue(), {"width": round(width), "height": round(height)}
+
+
+def _exact(palette: Sequence[int]) -> list[int]:
+    """Undo the octree's rounding, so that white is white and a colour what it is elsewhere."""
+    colours = [palette[at : at + 3] for at in range(0, len(palette), 3)]
+    for number, colour in enumerate(colours):
+        for one in _OWN:
+            if all(abs(a - b) <= _ROUNDING for a, b in zip(colour, one, strict=True)):
+                colours[number] = one
+    return [value for colour in colours for value in colour]
