@@ -10,7 +10,6 @@ from trio_echo.canvas import (
     BLACK,
     BLUE,
     GREEN,
-    GREY,
     ORANGE,
     PAPER,
     PURPLE,
@@ -19,7 +18,7 @@ from trio_echo.canvas import (
     Picture,
 )
 
-COLOURS = (PAPER, BLACK, GREY, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION)
+COLOURS = (PAPER, BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION)
 
 
 def test_a_few_coloured_dots_among_much_text_keep_their_colours_in_a_notebook() -> None:
