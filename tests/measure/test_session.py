@@ -68,7 +68,7 @@ async def test_a_server_echoes_in_a_process_of_its_own_and_is_gone_afterwards() 
 async def test_a_server_takes_the_options_of_serve() -> None:
     async with served("--reset-after", "4") as targets:
         run = await measure(targets[:1], rounds=1, seconds=5, warm_up=0, sizes=[4])
-    assert run.failures == {"recv(): Connection reset by peer": 1}
+    assert sum(run.failures.values()) == 1  # a receive or a send meets the reset
 
 
 async def test_a_server_that_does_not_start_is_an_error() -> None:

@@ -33,7 +33,7 @@ async def measure(
     *,
     rounds: int,
     seconds: float = 1.0,
-    warm_up: float = 0.05,
+    warm_up: float = 0.02,
     connections: Sequence[int] = (1,),
     sizes: Sequence[int] = (64,),
     pipelines: Sequence[int] = (1,),
