@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours, which people with any colour vision tell apart.
 BLACK, GREY, PAPER = "#000000", "#6b6b6b", "#ffffff"
-ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
+ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#e69f00",
     "#56b4e9",
     "#009e73",
+    "#f0e442",
     "#0072b2",
     "#d55e00",
     "#cc79a7",
@@ -36,7 +37,7 @@ class Picture:
     """A matplotlib figure with its description in words.
 
     A notebook shows it as the last value of a cell, without pyplot's global state. Its background
-    is white, whatever the colour of the page it stands on.
+    is its own, whatever the colour of the page it stands on: white, unless the figure's is changed.
 
     Args:
         width: inches.

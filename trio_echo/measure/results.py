@@ -208,6 +208,23 @@ def labels(targets: Sequence[Target]) -> list[str]:
     return [f"{name} (target {i})" for i, name in enumerate(names, 1)]
 
 
+def pairs_of(run: Run, compared: Compared) -> list[tuple[float | None, float | None]]:
+    """Give the values behind a comparison, in the order of the rounds.
+
+    Each is of the target and of the baseline in one pair of rounds; `None` where a round does not
+    tell the quantity.
+    """
+    mine, others = (
+        {
+            one.number: _value(one.summary, compared.comparison.quantity)
+            for one in run.rounds
+            if (one.target, one.workload) == (target, compared.workload)
+        }
+        for target in (compared.target, compared.baseline)
+    )
+    return [(value, others[number]) for number, value in mine.items() if number in others]
+
+
 def to_json(run: Run) -> str:
     """Write a run as the text of a JSON file."""
     return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(run)}, indent=1, allow_nan=False)
