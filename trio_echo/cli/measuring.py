@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import re
-import subprocess
-import sys
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 import click
 import trio
@@ -22,21 +18,20 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from trio_echo.addresses import Endpoint, resolve
-from trio_echo.errors import SocketCallError
 from trio_echo.measure import environment, files
-from trio_echo.measure.results import Run, Target, collect, labels
+from trio_echo.measure.results import Run, collect, labels
+from trio_echo.measure.session import named, served
 from trio_echo.measure.turns import Plan, Progress, run
 from trio_echo.text import safe
 
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
+    from trio_echo.addresses import Endpoint
     from trio_echo.measure.workload import Workload
 
 # Seconds between two lines of progress where there is no terminal to draw a bar on.
@@ -68,8 +63,8 @@ async def measure(
     progress = Progress([], [])
     async with AsyncExitStack() as stack:
         if serve:
-            targets = await stack.enter_async_context(_served())
-        named = [await _resolved(target) for target in targets]
+            targets = await stack.enter_async_context(served())
+        known = [await named(target) for target in targets]
         plan = Plan(endpoints=targets, workloads=workloads, rounds=rounds)
         async with trio.open_nursery() as nursery:
             measuring = trio.CancelScope()
@@ -78,7 +73,7 @@ async def measure(
                 await run(plan, progress, shown.update)
             nursery.cancel_scope.cancel()
     partial = progress.partial or len(progress.done) < len(plan)
-    result = collect(environment.look(), named, workloads, progress.done, partial=partial)
+    result = collect(environment.look(), known, workloads, progress.done, partial=partial)
     for line in _report(result):  # first, for a file may turn out not to be writable
         click.echo(line)
     if output is not None:
@@ -95,43 +90,6 @@ async def _cancel_on_signal(
         task_status.started()
         async for _ in signals:
             measuring.cancel()
-
-
-async def _resolved(target: Endpoint) -> Target:
-    address = (await resolve(*target))[0]
-    return Target(
-        name=str(target), address=str(address), family="IPv6" if ":" in address.host else "IPv4"
-    )
-
-
-@asynccontextmanager
-async def _served() -> AsyncIterator[list[Endpoint]]:
-    """Run a server of this package in a process of its own; give where it listens."""
-    command = [sys.executable, "-m", "trio_echo", "serve", "--port", "0", "--quiet", "--lang", "en"]
-    apart: dict[str, Any] = {"start_new_session": True}  # a Ctrl-C is for this process
-    if sys.platform == "win32":
-        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    # In one stream, so that a family is told of in any case: by where it listens, or as missing.
-    apart |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    process = await trio.lowlevel.open_process(command, **apart)
-    stdout = cast("trio.abc.ReceiveStream", process.stdout)
-    try:
-        said = b""
-        while said.count(b"\n") < 2:
-            chunk = await stdout.receive_some()
-            if not chunk:
-                break
-            said += chunk
-        found = re.findall(rb"IP address=(\S+), port=(\d+)", said)
-        if not found:
-            reason = OSError(errno.EADDRNOTAVAIL, "the server did not start")
-            raise SocketCallError("bind()", reason)
-        yield [Endpoint(host.decode(), int(port)) for host, port in found]
-    finally:
-        process.terminate()
-        with trio.CancelScope(shield=True):
-            await process.wait()
-            await stdout.aclose()
 
 
 class _Shown:
