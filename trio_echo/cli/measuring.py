@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from trio_echo.addresses import parse_endpoint
+from trio_echo.errors import ungrouped
 from trio_echo.measure import environment, files
 from trio_echo.measure.results import Run, Target, collect, labels
 from trio_echo.measure.session import named, served
@@ -29,6 +30,7 @@ from .plot import draw
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -81,20 +83,17 @@ async def measure(asked: Asked, kept: Files) -> int:
     """
     progress = Progress([], [])
     known: list[Target] = []
-    planned, error = 0, None
-    # From the first moment on, so that a signal ends what was started by then.
-    async with trio.open_nursery() as nursery:
-        measuring = trio.CancelScope()
-        await nursery.start(_cancel_on_signal, measuring)
-        try:
+    planned = 0
+    # Signals from the first moment on, so that one of them ends what was started by then.
+    with ungrouped(OSError):
+        async with trio.open_nursery() as nursery:
+            measuring = trio.CancelScope()
+            await nursery.start(_cancel_on_signal, measuring)
             with measuring:
-                async with AsyncExitStack() as stack:
-                    targets = asked.targets
-                    if asked.serve:
-                        targets = await stack.enter_async_context(served())
-                    known += [await named(target) for target in targets]
+                async with _targets(asked) as (endpoints, told):
+                    known = told
                     plan = Plan(
-                        endpoints=[parse_endpoint(one.address) for one in known],
+                        endpoints=endpoints,
                         workloads=asked.workloads,
                         rounds=asked.rounds,
                         timeout=asked.timeout,
@@ -102,11 +101,7 @@ async def measure(asked: Asked, kept: Files) -> int:
                     planned = len(plan)
                     with _Shown(plan, progress) as shown:
                         await run(plan, progress, shown.update)
-        except OSError as exc:
-            error = exc  # a nursery would put it into a group
-        nursery.cancel_scope.cancel()
-    if error is not None:
-        raise error
+            nursery.cancel_scope.cancel()
     if not progress.done:
         click.echo("partial: it ended before its first round did")
         return 1
@@ -121,6 +116,17 @@ async def measure(asked: Asked, kept: Files) -> int:
     if kept.plot is not None:
         draw(kept.plot, result, progress.samples)
     return 1 if result.partial or result.failures else 0
+
+
+@asynccontextmanager
+async def _targets(asked: Asked) -> AsyncIterator[tuple[list[Endpoint], list[Target]]]:
+    """Give the addresses to measure, and what is known of them; start the server if asked."""
+    async with AsyncExitStack() as stack:
+        targets = asked.targets
+        if asked.serve:
+            targets = await stack.enter_async_context(served())
+        known = [await named(target) for target in targets]
+        yield [parse_endpoint(one.address) for one in known], known
 
 
 async def _cancel_on_signal(
