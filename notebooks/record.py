@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import socket
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
 
-from trio_echo import SocketCallError, connect, receive_exactly, serve
+from trio_echo import (
+    IncompleteReceiveError,
+    SocketCallError,
+    connect,
+    receive_exactly,
+    serve,
+)
 from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.errors import ungrouped
 from trio_echo.observe import packets
@@ -56,9 +63,10 @@ async def wait_for_ack(host: str) -> None:
     header, body = b"length: 5;", b"hello"
 
     async def answer(stream: trio.SocketStream) -> None:
-        for _ in range(3):
-            await receive_exactly(stream, len(header + body))
-            await stream.send_all(b"thanks")
+        with suppress(IncompleteReceiveError):  # the client closes
+            while True:
+                await receive_exactly(stream, len(header + body))
+                await stream.send_all(b"thanks")
 
     async with trio.open_nursery() as nursery:
         await nursery.start(partial(trio.serve_tcp, answer, DEFAULT_PORT, host=host))

@@ -10,13 +10,13 @@ import errno
 import re
 import subprocess
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
-from trio_echo.addresses import Endpoint, resolve
+from trio_echo.addresses import Endpoint, parse_endpoint, resolve
 from trio_echo.errors import SocketCallError
 
 from . import environment
@@ -26,6 +26,9 @@ from .workload import Samples, Workload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+
+# Seconds for one of several addresses to take a connection.
+_PATIENCE = 2.0
 
 
 async def measure(
@@ -73,22 +76,38 @@ async def measure(
     known = [await named(target) for target in targets]
     progress = Progress([], [] if samples is None else samples)
     before = len(progress.samples)
-    await run(Plan(endpoints=targets, workloads=workloads, rounds=rounds), progress, lambda: None)
+    endpoints = [parse_endpoint(one.address) for one in known]
+    await run(Plan(endpoints=endpoints, workloads=workloads, rounds=rounds), progress, lambda: None)
     partial = any(one.partial for one in progress.samples[before:])
     return collect(where, known, workloads, progress.done, partial=partial)
 
 
 async def named(target: Endpoint) -> Target:
-    """Describe a target: what its name is resolved to.
+    """Describe a target: which address of its name is measured.
+
+    Of several, that is the first one that takes a connection: many a name has an IPv6 address that
+    its server does not listen on. If none does, it is the first one, which the rounds will tell.
 
     Raises:
         AddressError: host or port is none.
         SocketCallError: of `getaddrinfo()`: there is no such host.
     """
-    address = (await resolve(*target))[0]
+    addresses = await resolve(*target)
+    address = addresses[0]
+    for one in addresses if len(addresses) > 1 else []:
+        if await _takes_a_connection(one):
+            address = one
+            break
     return Target(
         name=str(target), address=str(address), family="IPv6" if ":" in address.host else "IPv4"
     )
+
+
+async def _takes_a_connection(address: Endpoint) -> bool:
+    with trio.move_on_after(_PATIENCE), suppress(OSError):
+        async with await trio.open_tcp_stream(*address):
+            return True
+    return False
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.workload import Workload
 
 _FIELDS = ("connections", "size", "pipeline", "rate", "processes", "verify")
+_COUNTED = ("connections", "processes")
 _MOST = 6
 
 
@@ -71,15 +72,20 @@ def troubles(run: Run) -> list[str]:
 
 
 def _listed(run: Run, name: str) -> str:
+    """Say what was asked in all workloads: `1, 4 or 16 connections`."""
     values = list(dict.fromkeys(getattr(one, name) for one in run.workloads))
-    return _few([text for text in (_one(name, value) for value in values) if text])
+    texts = [_one(name, value) for value in values]
+    words = {text.partition(" ")[2].removesuffix("s") for text in texts}
+    if len(values) > 1 and name in _COUNTED and len(words) == 1:
+        texts = [text.partition(" ")[0] for text in texts[:-1]] + texts[-1:]
+    return _few([text for text in texts if text])
 
 
 def _few(texts: Sequence[str]) -> str:
     """List texts; of many, the first and the last."""
     if len(texts) > _MOST:
         return f"{texts[0]} to {texts[-1]} ({len(texts)} values)"
-    return " or ".join(texts)
+    return " or ".join([", ".join(texts[:-1]), *texts[-1:]] if len(texts) > 2 else texts)
 
 
 def _one(name: str, value: float | None) -> str:

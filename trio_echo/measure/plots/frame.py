@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib as mpl
+from matplotlib.legend import Legend
 
 from trio_echo.canvas import Picture
 from trio_echo.measure.results import labels
@@ -175,15 +176,18 @@ def _lines(keys: Sequence[Line2D], columns: int) -> int:
 
 
 def _legend(sheet: Axes, keys: Sequence[Line2D], columns: int, x: float, y: float) -> None:
-    sheet.add_artist(
-        sheet.legend(
-            handles=list(keys),
-            loc="upper left",
-            bbox_to_anchor=(x, y),
-            bbox_transform=sheet.transData,
-            ncols=columns,
-            handlelength=3,
-            columnspacing=1.2,
-            labelspacing=0.35,
-        )
+    legend = Legend(
+        sheet,
+        keys,
+        ["?"] * len(keys),
+        loc="upper left",
+        bbox_to_anchor=(x, y),
+        bbox_transform=sheet.transData,
+        ncols=columns,
+        handlelength=3,
+        columnspacing=1.2,
+        labelspacing=0.35,
     )
+    for text, one in zip(legend.get_texts(), keys, strict=True):
+        text.set_text(str(one.get_label()))  # a legend passes over labels that begin with _
+    sheet.add_artist(legend)

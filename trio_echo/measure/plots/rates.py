@@ -31,8 +31,8 @@ Quantity: TypeAlias = Literal["messages_per_second", "bytes_per_second"]
 
 _AXES: dict[Against, tuple[str, Callable[[float], str]]] = {
     "size": ("size of a message", scales.size),
-    "connections": ("connections", scales.count),
-    "pipeline": ("messages under way on each connection", scales.count),
+    "connections": ("connections", scales.whole),
+    "pipeline": ("messages under way on each connection", scales.whole),
 }
 _QUANTITIES: dict[Quantity, tuple[str, Callable[[float], str]]] = {
     "messages_per_second": ("messages per second", scales.count),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from trio_echo.measure.results import pairs_of
@@ -9,7 +10,7 @@ from trio_echo.measure.results import pairs_of
 from . import scales
 from .conditions import varied, workload_words
 from .frame import Panel, room
-from .look import SIZE, drawable, wrap
+from .look import SIZE, shown, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,7 @@ class _Row(NamedTuple):
 def panels(run: Run, theme: Theme) -> list[Panel]:
     """Make a panel for each quantity by which targets were compared; none for a single target."""
     quantities = list(dict.fromkeys(one.comparison.quantity for one in run.comparisons))
-    inches = room(min(len(quantities), 2))
+    inches = room(2 if len(quantities) > 1 else 1)
     return [_panel(run, quantity, inches, theme) for quantity in quantities]
 
 
@@ -78,10 +79,12 @@ def _panel(run: Run, quantity: Quantity, inches: float, theme: Theme) -> Panel:
 
 def _row(run: Run, compared: Compared, inches: float) -> _Row:
     told = [one / other for one, other in pairs_of(run, compared) if one and other]
-    sentence = compared.comparison.sentence()
+    one = compared.comparison
+    brief = replace(one, name=shown(one.name), baseline=shown(one.baseline))
+    sentence = brief.sentence()
     if which := workload_words(run.workloads[compared.workload], varied(run)):
         sentence = f"{which}: {sentence}"
-    return _Row(compared, told, wrap(drawable(sentence), inches))
+    return _Row(compared, told, wrap(sentence, inches))
 
 
 def _draw(axes: Axes, row: _Row, y: float, theme: Theme) -> None:

@@ -43,6 +43,11 @@ def count(number: float) -> str:
     return f"{number:.4g}"
 
 
+def whole(number: float) -> str:
+    """Write a whole number: `1,024`."""
+    return f"{round(number):,}"
+
+
 def volume(number: float) -> str:
     """Write bytes of a second: `10 MB`, with M for a million."""
     text = count(number)

@@ -96,11 +96,8 @@ def spectrum(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Pa
         last = max(max(places) for _, places, _ in curves)
         end = max(last * 1.03, 0.4)
         axes.set_xlim(0, end)
-        named = [name for name, share in PERCENTILES.items() if _place(float(share)) <= end]
-        axes.set_xticks(
-            [_place(float(PERCENTILES[name])) for name in named],
-            [f"{name[1:]} %" for name in named],
-        )
+        ticks = _nines(end)
+        axes.set_xticks(list(ticks), list(ticks.values()))
         ends = [time for _, _, times in curves for time in times if time > 0]
         ends += [
             end
@@ -174,6 +171,13 @@ def times_of(samples: Samples, intended: bool) -> Times:
 def _place(share: float) -> float:
     """Tell where a percentile stands on an axis of nines: 90 % at 1, 99 % at 2."""
     return -math.log10(1 - share)
+
+
+def _nines(end: float) -> dict[float, str]:
+    """Name the percentiles up to a place: 50 %, 90 %, 99 %, 99.9 % and so on."""
+    ticks = {_place(0.5): "50 %", 1.0: "90 %"}
+    ticks |= {float(k): f"99{'.' * (k > 2)}{'9' * (k - 2)} %" for k in range(2, 12)}
+    return {place: name for place, name in ticks.items() if place <= end}
 
 
 def _marks(number: int, lines: int) -> NDArray[np.float64]:
