@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import psutil
 import pytest
+from support import has_ipv6
 
 from trio_echo import BackgroundServer, Endpoint, SocketCallError, connect
-from trio_echo.measure.session import measure, served
+from trio_echo.measure.session import measure, named, served
 from trio_echo.measure.workload import Samples
 
 
@@ -68,7 +69,7 @@ async def test_a_server_echoes_in_a_process_of_its_own_and_is_gone_afterwards() 
 async def test_a_server_takes_the_options_of_serve() -> None:
     async with served("--reset-after", "4") as targets:
         run = await measure(targets[:1], rounds=1, seconds=5, warm_up=0, sizes=[4])
-    assert sum(run.failures.values()) == 1  # a receive or a send meets the reset
+    assert list(run.failures.values()) == [1]  # recv() or send() meets the reset first
 
 
 async def test_a_server_that_does_not_start_is_an_error() -> None:
@@ -77,3 +78,25 @@ async def test_a_server_that_does_not_start_is_an_error() -> None:
         async with served("--no-such-option"):
             pytest.fail("it started")
     assert children() == before
+
+
+async def test_of_several_addresses_the_first_that_takes_a_connection_is_measured() -> None:
+    if not has_ipv6():
+        pytest.skip("this system has no IPv6 loopback")
+    with BackgroundServer(hosts=["::1"]) as server:
+        port = server.addresses[0].port
+        # A moment ago that port was free on both families; now 127.0.0.1 refuses.
+        target = await named(Endpoint("localhost", port))
+        run = await measure([Endpoint("localhost", port)], rounds=1, seconds=0.05)
+    assert target.address == f"[::1]:{port}"
+    assert (target.name, target.family) == (f"localhost:{port}", "IPv6")
+    assert run.targets == (target,)
+    assert run.rounds[0].summary.messages
+    assert not run.failures
+
+
+async def test_a_name_that_nobody_answers_for_is_its_first_address() -> None:
+    with BackgroundServer() as server:
+        port = server.addresses[0].port
+    target = await named(Endpoint("localhost", port))
+    assert target.address == f"127.0.0.1:{port}"

@@ -119,10 +119,10 @@ def framed(
     return picture
 
 
-def empty(axes: Axes) -> None:
+def empty(axes: Axes, why: str = "nothing came back") -> None:
     """Say that there is nothing to be drawn."""
     axes.set(xticks=[], yticks=[])
-    axes.text(0.5, 0.5, "nothing came back", ha="center", va="center", transform=axes.transAxes)
+    axes.text(0.5, 0.5, why, ha="center", va="center", transform=axes.transAxes)
 
 
 def _row(row: Sequence[Panel], each: float) -> tuple[float, float]:

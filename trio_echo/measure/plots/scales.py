@@ -100,7 +100,7 @@ def logarithmic(
     def room(value: float) -> float:
         return width(text(value)) if name == "x" else 0.15
 
-    ticks = _round_ticks(low, high, place, room) if at is None else _spaced(at, place, room)
+    ticks = _round_ticks(low, high, place, room) if at is None else spaced(at, place, room)
     axis = axes.xaxis if name == "x" else axes.yaxis
     axis.set_major_locator(FixedLocator(list(ticks)))
     axis.set_major_formatter(FixedFormatter([text(one) for one in ticks]))
@@ -118,15 +118,21 @@ def _round_ticks(
     best: list[float] = []
     for ticks in tried:
         inside = [one for one in ticks if low <= one <= high and one > 0]
-        if len(inside) > len(best) and len(_spaced(inside, place, room)) == len(inside):
+        if len(inside) > len(best) and len(spaced(inside, place, room)) == len(inside):
             best = inside
     return best
 
 
-def _spaced(
+def spaced(
     values: Sequence[float], place: Callable[[float], float], room: Callable[[float], float]
 ) -> list[float]:
-    """Leave out those that have no room beside the one before."""
+    """Leave out ticks that have no room beside the one before.
+
+    Args:
+        values: where they would be.
+        place: tells where on the axis a value is, in inches.
+        room: tells what its text takes.
+    """
     kept: list[float] = []
     for value in sorted(values):
         half = room(value) / 2

@@ -17,7 +17,7 @@ from trio_echo.measure.summary import MINIMUM_BEYOND, PERCENTILES
 from . import scales
 from .conditions import workload_words
 from .frame import Panel, empty
-from .look import Style, key, shown
+from .look import Style, key, shown, width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,13 +91,17 @@ def spectrum(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Pa
     def draw(axes: Axes, wide: float, tall: float) -> None:
         axes.set(xlabel="percentile", ylabel="round trip")
         if not curves:
-            empty(axes)
+            some = any(line.times is not None and len(line.times) for line in found)
+            empty(axes, "too few messages to tell") if some else empty(axes)
             return
         last = max(max(places) for _, places, _ in curves)
         end = max(last * 1.03, 0.4)
         axes.set_xlim(0, end)
-        ticks = _nines(end)
-        axes.set_xticks(list(ticks), list(ticks.values()))
+        names = _nines(end)
+        ticks = scales.spaced(
+            list(names), lambda place: place / end * wide, lambda place: width(names[place])
+        )
+        axes.set_xticks(ticks, [names[place] for place in ticks])
         ends = [time for _, _, times in curves for time in times if time > 0]
         ends += [
             end
@@ -146,13 +150,14 @@ def ecdf(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Panel:
         for number, (line, times) in enumerate(curves):
             colour, marker, dash = _style(line, found, theme)
             ranks = np.unique(np.linspace(1, len(times), _POINTS).round().astype(np.int64))
+            at = times[ranks - 1]
+            within = np.searchsorted(times, at, "right") / len(times) * 100
             axes.plot(
-                np.maximum(times[ranks - 1], 1), ranks / len(times) * 100,
-                color=colour, linestyle=dash, drawstyle="steps-post",
-            )  # fmt: skip
+                np.maximum(at, 1), within, color=colour, linestyle=dash, drawstyle="steps-post"
+            )
             shares = _marks(number, len(curves))
-            at = [_nearest(times, share) for share in shares]
-            axes.plot(at, shares * 100, color=colour, marker=marker, linestyle="none")
+            marked = [_nearest(times, share) for share in shares]
+            axes.plot(marked, shares * 100, color=colour, marker=marker, linestyle="none")
 
     return Panel(
         title=f"{which(run, workload)}: share of round trips within a time",
