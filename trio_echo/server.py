@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -44,6 +45,7 @@ from .relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from .events import ServerObserver
 
@@ -54,7 +56,8 @@ ANY = ("0.0.0.0", "::")  # noqa: S104  it is what the lecture's INADDR_ANY means
 
 # With port 0 the kernel picks a port that is free on the first address; on another address
 # somebody may have it. More than a few such collisions in a row are no accident.
-_FREE_PORT_ATTEMPTS = 16
+FREE_PORT_ATTEMPTS = 16
+"""How often a free port is looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,7 @@ async def serve(
     faults: Faults = Faults(),
     observer: ServerObserver = ignore,
     stop: trio.Event | None = None,
+    places: AbstractAsyncContextManager[object] | None = None,
     task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Echo what TCP clients send, until cancelled or stopped.
@@ -107,6 +111,8 @@ async def serve(
             raises elsewhere ends the server, so that it is not lost.
         stop: once set, no more clients are accepted, those connected have `limits.grace` seconds
             to finish, and `serve` returns. Cancelling `serve` ends everything at once instead.
+        places: what each client's turn is entered by, beside `limits.max_clients`: it may wait
+            there. A `trio.CapacityLimiter` that several servers are given limits them together.
         task_status: `await nursery.start(serve)` returns the listeners, one for each address.
 
     Raises:
@@ -115,31 +121,43 @@ async def serve(
         TypeError: `hosts` is a single name.
         ValueError: no hosts at all.
     """
-    if isinstance(hosts, str):
-        raise TypeError(f"hosts must be several names, such as [{hosts!r}]")
-    if not hosts:
-        raise ValueError("hosts must name at least one address to listen on")
-    server = _Server(limits, faults, observer)
+    endpoints = await endpoints_of(hosts, port)
+    server = _Server(limits, faults, observer, nullcontext() if places is None else places)
     stop = trio.Event() if stop is None else stop
-    endpoints = [one for host in hosts for one in await resolve(host, port)]
-    for attempt in range(_FREE_PORT_ATTEMPTS):
+    for attempt in range(FREE_PORT_ATTEMPTS):
         try:
-            await server.run(list(dict.fromkeys(endpoints)), stop, task_status)
+            await server.run(endpoints, stop, task_status)
         except SocketCallError as exc:
             taken = port == 0 and exc.errno == errno.EADDRINUSE
-            if not taken or attempt == _FREE_PORT_ATTEMPTS - 1:
+            if not taken or attempt == FREE_PORT_ATTEMPTS - 1:
                 raise
         else:
             return
 
 
+async def endpoints_of(hosts: Sequence[str], port: int) -> list[Endpoint]:
+    """List what `serve` listens on; it raises what `serve` raises for hosts and port."""
+    if isinstance(hosts, str):
+        raise TypeError(f"hosts must be several names, such as [{hosts!r}]")
+    if not hosts:
+        raise ValueError("hosts must name at least one address to listen on")
+    return list(dict.fromkeys([one for host in hosts for one in await resolve(host, port)]))
+
+
 class _Server:
     """One run of `serve`: its counters, and who is connected."""
 
-    def __init__(self, limits: Limits, faults: Faults, observer: ServerObserver) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        faults: Faults,
+        observer: ServerObserver,
+        shared_places: AbstractAsyncContextManager[object],
+    ) -> None:
         self._limits = limits
         self._faults = faults
         self._report = observer
+        self._shared_places = shared_places
         self._places = trio.CapacityLimiter(limits.max_clients or math.inf)
         self._said_full = False
         self._served = 0
@@ -189,7 +207,7 @@ class _Server:
                 opened += await listeners.start(listen, name=f"trio.serve_tcp, {host}")
             except OSError as exc:
                 error = SocketCallError.opening("bind()", exc, str(Endpoint(host, port)))
-                if not _family_is_missing(error, host):
+                if not family_is_missing(error, host):
                     raise error from exc
                 missing.append(error)
         if not opened:
@@ -211,7 +229,7 @@ class _Server:
         elif not self._said_full:
             self._said_full = True
             self._report(ClientsWaiting(int(self._places.total_tokens)))
-        async with self._places:
+        async with self._places, self._shared_places:
             self._served += 1
             self._connected += 1
             connection = Connection(self._served, Endpoint.from_sockaddr(local), peer)
@@ -258,7 +276,7 @@ class _Server:
             self._report(ClientClosed(connection, echoed))
 
 
-def _family_is_missing(error: SocketCallError, host: str) -> bool:
+def family_is_missing(error: SocketCallError, host: str) -> bool:
     """Tell a system without IPv4 or IPv6 from an address that is not this machine's."""
     if error.errno in (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):
         return True
