@@ -56,6 +56,7 @@ class Notice(Enum):
     """What a worker says, beside the events, the newest `Stopped` and a `SocketCallError`."""
 
     LISTENING = auto()
+    STOPPING = auto()
     PLACE_WANTED = auto()
     PLACE_LEFT = auto()
 

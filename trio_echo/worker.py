@@ -98,6 +98,7 @@ class _Worker:
             for command in commands:
                 if command is Command.STOP:
                     self._stop.set()
+                    self._link.post(Notice.STOPPING)
                 else:
                     self._places.granted()
             commands = await self._link.receive()

@@ -138,6 +138,7 @@ class _Supervisor:
         self._job = job
         self._report = observer
         self._stop = stop
+        self._stopping: set[_Worker] = set()
         self._places = Places(job.limits.max_clients or 0, observer)
 
     async def run(self, task_status: trio.TaskStatus[list[Endpoint]]) -> None:
@@ -154,19 +155,14 @@ class _Supervisor:
                         self._report(Listening(endpoint))
                     task_status.started(self._job.endpoints)
                     await self._stop.wait()
-                    self._drain(nursery.cancel_scope)
+                    for worker in self._workers:
+                        worker.tell(Command.STOP)
+                    # They keep to the time themselves; this is for one that hangs.
+                    grace = self._job.limits.grace
+                    nursery.cancel_scope.deadline = trio.current_time() + grace + _FAREWELL
         finally:
             if listening:
                 self._report(_sum([worker.past for worker in self._workers]))
-
-    def _drain(self, workers: trio.CancelScope) -> None:
-        grace = self._job.limits.grace
-        for worker in self._workers:
-            worker.tell(Command.STOP)
-        if connected := sum(worker.present.cut_off for worker in self._workers):
-            self._report(Draining(connected, grace))
-        # They keep to the time themselves; this is for one that hangs.
-        workers.deadline = trio.current_time() + grace + _FAREWELL
 
     async def _keep(self, worker: _Worker) -> None:
         """Have a process be this worker, and another one when it dies, until stopped."""
@@ -178,19 +174,26 @@ class _Supervisor:
             finally:
                 clients = worker.lost()
             if not worker.listening.is_set():
-                if isinstance(cause, SocketCallError):
-                    raise cause
-                raise WorkerError(worker.number, cause)
+                raise cause if isinstance(cause, Exception) else WorkerError(worker.number, cause)
             if self._stop.is_set():
                 if cause != 0:
                     self._report(WorkerDied(worker.number, cause, clients, pause=None))
-                return
+                break
             if trio.current_time() - born >= _MOST_PAUSE:
                 pause = _FIRST_PAUSE
             self._report(WorkerDied(worker.number, cause, clients, pause))
             with trio.move_on_after(pause):
                 await self._stop.wait()
             pause = min(2 * pause, _MOST_PAUSE)
+        self._stops(worker)
+
+    def _stops(self, worker: _Worker) -> None:
+        """Note that a worker accepts no more; with the last one, say how many clients are left."""
+        if worker not in self._stopping:
+            self._stopping.add(worker)
+            connected = sum(one.present.cut_off for one in self._workers)
+            if connected and len(self._stopping) == len(self._workers):
+                self._report(Draining(connected, self._job.limits.grace))
 
     async def _live(self, worker: _Worker) -> int | SocketCallError:
         """Start a process and listen to it; returns why it ended, and nothing of it is left."""
@@ -240,6 +243,8 @@ class _Supervisor:
                     self._places.want(worker)
                 case Notice.PLACE_LEFT:
                     self._places.free(worker)
+                case Notice.STOPPING:
+                    self._stops(worker)
                 case Notice.LISTENING if worker.listening.is_set():
                     self._report(WorkerReplaced(worker.number))
                 case Notice.LISTENING:
