@@ -34,7 +34,6 @@ _DROPPABLE = (
     ClientIdle,
     ClientReset,
     ClientClosed,
-    LinesMissing,
 )
 _WAITING_BYTES = 16 * 1024 * 1024
 _EVENT_BYTES = 512
@@ -58,16 +57,15 @@ class Backlog(Generic[ItemT]):
 
     def put(self, item: ItemT) -> None:
         """Add an item at the end, or count its lines there."""
-        size = _bytes(item)
-        if isinstance(item, _DROPPABLE) and self._size + size > _WAITING_BYTES:
-            lines = lines_of(item)
-            if isinstance(last := self._items[-1], LinesMissing):
-                lines += last.lines
-                self._items.pop()
-            self._items.append(LinesMissing(lines))
-            return
-        self._items.append(item)
-        self._size += size
+        kept: ItemT | LinesMissing = item
+        if isinstance(item, _DROPPABLE) and self._size + _bytes(item) > _WAITING_BYTES:
+            kept = LinesMissing(lines_of(item))
+        last = self._items[-1] if self._items else None
+        if isinstance(kept, LinesMissing) and isinstance(last, LinesMissing):
+            kept = LinesMissing(last.lines + kept.lines)
+            self._items.pop()
+        self._items.append(kept)
+        self._size += _bytes(kept)
 
     def first(self) -> ItemT | LinesMissing:
         """Look at the item that is next."""

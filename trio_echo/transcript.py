@@ -100,10 +100,6 @@ class Transcript:
         self._ = translations.gettext
         self._ngettext = translations.ngettext
 
-    def forget(self) -> None:
-        """Start afresh with every client, after events were left out."""
-        self._texts.clear()
-
     def lines(self, event: ServerEvent | ClientEvent) -> Iterator[str]:
         r"""Write an event: parts of text that together are whole lines, ending in `\n`."""
         _ = self._
@@ -118,13 +114,13 @@ class Transcript:
             case AcceptFailed(error):
                 yield self.describe(error) + "\n"
             case WorkerDied():
-                self.forget()  # nothing ends its clients' texts
+                self._texts.clear()  # nothing ends those of its clients
                 yield self._worker_died(event)
             case WorkerReplaced(number):
                 yield _("[TCP server] worker {number} serves again").format(number=number) + "\n"
             case LinesMissing(count):
                 # What comes next from a client may begin amid a character.
-                self.forget()
+                self._texts.clear()
                 yield self.dropped(count)
             case ClientsWaiting(max_clients):
                 text = self._ngettext(
