@@ -103,7 +103,7 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
         (
             AcceptFailed(SocketCallError("accept()", OSError(errno.EMFILE, "too many"))),
             "[accept()] Too many open files\n",
-            "[accept()] 열린 파일이 너무 많습니다.\n",
+            "[accept()] 열린 파일이 너무 많습니다\n",
         ),
         (
             WorkerDied(2, cause=-15, clients=1, pause=0.1),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import trio
 
-from .accept_errors import AcceptErrors
+from .accepting import AcceptErrors
 from .errors import SocketCallError, ungrouped
 from .events import (
     ClientClosed,

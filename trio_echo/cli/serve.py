@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import trio
 
-from trio_echo.accept_errors import AcceptErrors
+from trio_echo.accepting import AcceptErrors
 from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.errors import SocketCallError, WorkerError
 from trio_echo.events import ServerEvent, is_essential
