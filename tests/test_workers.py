@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 from collections import defaultdict
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ from trio_echo import (
     workers,
 )
 from trio_echo.errors import WorkerError
-from trio_echo.events import Listening, WorkerDied, WorkerReplaced
+from trio_echo.events import Listening, ServerEvent, WorkerDied, WorkerReplaced
 from trio_echo.workers import supervise
 
 if sys.platform != "linux":
@@ -51,8 +51,12 @@ FALSE = shutil.which("false") or "false"
 
 def worker_processes() -> dict[int, psutil.Process]:
     """The workers of this process that are alive, by their ids."""
-    children = psutil.Process().children()
-    return {one.pid: one for one in children if "trio_echo.worker" in one.cmdline()}
+    found: dict[int, psutil.Process] = {}
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # killed, and not waited for yet
+            if "trio_echo.worker" in child.cmdline():
+                found[child.pid] = child
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -106,12 +110,13 @@ class Server:
 
     def _owners(self) -> dict[int, int]:
         """The ports of the clients that are accepted, and by which process."""
-        return {
-            one.raddr[1]: pid
-            for pid, process in worker_processes().items()
-            for one in process.net_connections("tcp")
-            if one.status != psutil.CONN_LISTEN
-        }
+        owners: dict[int, int] = {}
+        for pid, process in worker_processes().items():
+            with suppress(psutil.NoSuchProcess):
+                for one in process.net_connections("tcp"):
+                    if one.status != psutil.CONN_LISTEN:
+                        owners[one.raddr[1]] = pid
+        return owners
 
 
 @asynccontextmanager
@@ -435,6 +440,27 @@ async def test_stopping_does_not_wait_for_a_worker_that_is_not_there(
         await server.events.wait(WorkerDied)
         server.stop.set()
         await server.events.wait(Stopped)
+
+
+async def test_a_server_that_is_stopped_before_it_starts_has_listened_all_the_same() -> None:
+    events, stop = Events(), trio.Event()
+    stop.set()
+    with trio.fail_after(PATIENCE):
+        await supervise(2, 0, hosts=["127.0.0.1"], observer=events, stop=stop)
+    assert [type(event) for event in events.seen] == [Listening, Stopped]
+
+
+async def test_what_an_observer_raises_ends_the_server_and_is_not_lost() -> None:
+    def observe(event: ServerEvent) -> None:
+        if isinstance(event, ClientConnected):
+            raise KeyError("a bug of mine")
+
+    with trio.fail_after(PATIENCE), pytest.RaisesGroup(KeyError, flatten_subgroups=True):
+        async with trio.open_nursery() as nursery:
+            start = partial(supervise, 2, 0, hosts=["127.0.0.1"], observer=observe)
+            (endpoint,) = await nursery.start(start)
+            async with await connect(*endpoint):
+                await trio.sleep_forever()
 
 
 @pytest.mark.parametrize("cancel", [False, True])

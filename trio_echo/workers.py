@@ -167,7 +167,7 @@ class _Supervisor:
     async def _keep(self, worker: _Worker) -> None:
         """Have a process be this worker, and another one when it dies, until stopped."""
         pause = _FIRST_PAUSE
-        while not self._stop.is_set():
+        while True:
             born = trio.current_time()
             try:
                 cause = await self._live(worker)
@@ -184,6 +184,7 @@ class _Supervisor:
             self._report(WorkerDied(worker.number, cause, clients, pause))
             with trio.move_on_after(pause):
                 await self._stop.wait()
+                break
             pause = min(2 * pause, _MOST_PAUSE)
         self._stops(worker)
 
