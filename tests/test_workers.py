@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import signal
+import socket
 import sys
 from collections import defaultdict
 from contextlib import asynccontextmanager, suppress
@@ -26,6 +27,7 @@ from trio_echo import (
     Draining,
     EchoClient,
     Endpoint,
+    FamilyMissing,
     Faults,
     IncompleteReceiveError,
     Limits,
@@ -428,6 +430,38 @@ async def test_a_worker_that_dies_again_and_again_is_started_ever_less_often(
         monkeypatch.setattr(sys, "executable", python)
         await server.events.wait(WorkerReplaced)
         assert len(await server.connected(2)) == 2
+
+
+async def test_a_worker_that_has_lived_for_a_while_is_replaced_as_soon_as_the_first_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workers, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(workers, "_MOST_PAUSE", 0.01)  # no process starts and ends in that time
+    async with supervised("127.0.0.1", count=1) as server:
+        for _ in range(3):
+            (pid,) = worker_processes()
+            os.kill(pid, signal.SIGKILL)
+            assert (await server.events.wait(WorkerDied)).pause == 0.001
+            await server.events.wait(WorkerReplaced)
+
+
+async def test_where_a_family_is_missing_the_workers_serve_the_other_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original = socket.socket.bind
+
+    def bind(sock: socket.socket, address: tuple[str, int]) -> None:
+        if sock.family == socket.AF_INET6:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        original(sock, address)
+
+    monkeypatch.setattr(socket.socket, "bind", bind)
+    events = Events()
+    async with trio.open_nursery() as nursery:
+        endpoints = await nursery.start(partial(supervise, 2, 0, observer=events))
+        assert [endpoint.host for endpoint in endpoints] == ["127.0.0.1"]
+        assert [type(event) for event in events.seen] == [FamilyMissing, Listening]
+        nursery.cancel_scope.cancel()
 
 
 async def test_stopping_does_not_wait_for_a_worker_that_is_not_there(

@@ -211,12 +211,12 @@ class _Supervisor:
                 nursery.start_soon(link.write)
                 await self._listen_to(worker, link)
                 nursery.cancel_scope.cancel()
-            with trio.move_on_after(_FAREWELL):
-                await process.wait()
         finally:
             worker.link = None
-            process.kill()
             with trio.CancelScope(shield=True):
+                with trio.move_on_after(_FAREWELL):  # its link has ended, so it ends by itself
+                    await process.wait()
+                process.kill()
                 status = await process.wait()
             self._places.free_all(worker)
         return status if worker.error is None else worker.error
