@@ -282,3 +282,12 @@ def lab_address(lab: Process) -> str:
             assert time.monotonic() < deadline, lab.err.text
         else:
             return address[0]
+
+
+def linked(host: str) -> tuple[socket.socket, socket.socket]:
+    """Connect two sockets over loopback: the accepted one, and the one that connected."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as listener:
+        far = socket.create_connection(listener.getsockname()[:2])
+        near, _ = listener.accept()
+    return near, far

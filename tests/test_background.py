@@ -11,13 +11,23 @@ from queue import Queue
 from typing import TYPE_CHECKING
 
 import pytest
-from support import PATIENCE, has_ipv6, receive_all
+from support import PATIENCE, exchange, has_ipv6, receive_all
 
-from trio_echo import BackgroundServer, ClientClosed, Faults, Limits, SocketCallError, Stopped
+from trio_echo import (
+    BackgroundServer,
+    ClientClosed,
+    DataReceived,
+    Faults,
+    Limits,
+    SocketCallError,
+    Stopped,
+)
 from trio_echo.events import Listening, ServerEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+pytestmark = pytest.mark.usefixtures("way")
 
 
 def test_plain_sockets_are_served_on_every_address() -> None:
@@ -76,6 +86,18 @@ def test_with_a_grace_period_the_end_of_the_block_waits_for_clients(host: str) -
         thread.start()
     thread.join()
     assert finished == [b"later"]
+
+
+@pytest.mark.parametrize("observe_data", [True, False])
+def test_it_serves_the_portable_way_and_without_data_where_that_is_asked_for(
+    host: str, observe_data: bool
+) -> None:
+    events: list[ServerEvent] = []
+    with BackgroundServer(
+        hosts=[host], observer=events.append, observe_data=observe_data, portable=True
+    ) as server:
+        exchange(server.addresses[0], b"hello")
+    assert any(isinstance(event, DataReceived) for event in events) is observe_data
 
 
 def test_a_client_that_takes_one_receive_for_one_message_is_found_out(host: str) -> None:

@@ -178,11 +178,12 @@ def peak_memory(pid: int) -> int | None:
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
+@pytest.mark.parametrize("way", [(), ("--portable",)], ids=["default", "portable"])
 @pytest.mark.parametrize("name", PEERS)
-def test_a_foreign_peer_gets_back_what_it_sent(name: str) -> None:
+def test_a_foreign_peer_gets_back_what_it_sent(name: str, way: tuple[str, ...]) -> None:
     if name != "blocking sockets" and shutil.which(name) is None:
         pytest.skip(f"{name} is not installed")
-    with Process("serve", "--port", "0", "--quiet") as server:
+    with Process("serve", "--port", "0", "--quiet", *way) as server:
         expected = digest(pieces(16))
         for address in server.endpoints():
             assert PEERS[name](address, 16) == expected
@@ -193,6 +194,7 @@ def test_a_foreign_peer_gets_back_what_it_sent(name: str) -> None:
     [
         pytest.param(("--quiet",), 16, id="quiet"),
         pytest.param((), 16, id="with the display"),
+        pytest.param(("--quiet", "--portable"), 16, id="portable"),
         pytest.param(
             ("--quiet",), 1024, id="1 GiB", marks=[pytest.mark.slow, pytest.mark.timeout(600)]
         ),

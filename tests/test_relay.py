@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import lockstep_stream_pair, memory_stream_pair, wait_all_tasks_blocked
 
-from trio_echo import Relay, SocketCallError
+from trio_echo import Faults, Relay, SocketCallError
+from trio_echo.faults import FaultyRelay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +96,25 @@ async def test_a_step_that_fails_names_send_and_the_steps_before_it_count() -> N
         await relay.run()
     assert failure.value.call == "send()"
     assert relay.echoed == 16 * 1024
+
+
+async def test_a_faulty_relay_tells_of_the_same_steps_and_counts_them_once() -> None:
+    near, far = memory_stream_pair()
+    sizes: list[int] = []
+
+    async def note(data: bytes | bytearray | memoryview) -> None:
+        sizes.append(len(data))
+        await send(data)
+
+    send, near.send_all = near.send_all, note  # type: ignore[method-assign]
+    relay = FaultyRelay(near, Faults(reset_after=1_000_000))
+    moves: list[int] = []
+    relay.moved = lambda: moves.append(relay.echoed)
+    await far.send_all(bytes(40_000))
+    await far.send_eof()
+    await relay.run()
+    assert sizes == [16_384, 16_384, 7_232]
+    assert moves == [0, 16_384, 32_768, 40_000]
 
 
 @settings(deadline=None)

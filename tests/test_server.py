@@ -40,6 +40,8 @@ from trio_echo import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+pytestmark = pytest.mark.usefixtures("way")
+
 
 class Server:
     """A running `serve`, with what a test needs to know of it."""
@@ -216,6 +218,32 @@ async def test_an_observer_that_fails_on_a_client_ends_only_that_client(host: st
     assert failure.error.subgroup(RuntimeError) is not None
 
 
+async def test_without_data_an_observer_is_told_of_everything_else(host: str) -> None:
+    events = Events()
+    async with trio.open_nursery() as nursery:
+        start = partial(serve, 0, hosts=[host], observer=events, observe_data=False)
+        listeners = await nursery.start(start)
+        async with await connect(host, listeners[0].socket.getsockname()[1]) as client:
+            assert await client.echo(b"hello") == b"hello"
+        closed = await events.wait(ClientClosed)
+        assert closed.echoed == 5
+        kinds = [type(event) for event in events.seen]
+        assert kinds == [Listening, ClientConnected, ClientClosed]
+        nursery.cancel_scope.cancel()
+
+
+async def test_the_portable_way_serves_the_same(host: str) -> None:
+    events = Events()
+    async with trio.open_nursery() as nursery:
+        start = partial(serve, 0, hosts=[host], observer=events, portable=True)
+        listeners = await nursery.start(start)
+        async with await connect(host, listeners[0].socket.getsockname()[1]) as client:
+            assert await client.echo(b"hello") == b"hello"
+        closed = await events.wait(ClientClosed)
+        assert DataReceived(closed.connection, b"hello") in events.seen
+        nursery.cancel_scope.cancel()
+
+
 async def test_what_an_observer_raises_elsewhere_is_not_lost() -> None:
     def observe(event: object) -> None:
         if isinstance(event, Listening):
@@ -242,6 +270,46 @@ async def test_an_excess_client_waits_for_its_turn_and_that_is_said_once(host: s
             async with client:
                 assert await client.echo(b"my turn") == b"my turn"
         assert await server.drained() == Stopped(clients=3, echoed=18, cut_off=0)
+
+
+async def test_a_crowd_is_served_by_turns_and_never_more_at_once_than_there_are_places(
+    host: str,
+) -> None:
+    async with serving(host, Limits(max_clients=3)) as server:
+        crowd = [plain_socket(host, server.port) for _ in range(100)]
+        for number, sock in enumerate(crowd):
+            sock.sendall(bytes([number]))
+            sock.shutdown(socket.SHUT_WR)
+        for _ in crowd:
+            await server.events.wait(ClientClosed)
+        for number, sock in enumerate(crowd):
+            with sock:
+                assert sock.recv(2) == bytes([number])
+        at_once = most = 0
+        for event in server.events.seen:
+            at_once += isinstance(event, ClientConnected) - isinstance(event, ClientClosed)
+            most = max(most, at_once)
+        assert (at_once, most) == (0, 3)
+        assert await server.drained() == Stopped(clients=100, echoed=100, cut_off=0)
+
+
+async def test_a_crowd_of_which_some_reset_is_served_all_the_same(host: str) -> None:
+    async with serving(host) as server:
+        crowd = [plain_socket(host, server.port) for _ in range(100)]
+        for number, sock in enumerate(crowd):
+            if number % 3:
+                sock.sendall(b"hello")
+                sock.shutdown(socket.SHUT_WR)
+            else:
+                reset(sock)
+        for number in range(100):
+            if number % 3:
+                await server.events.wait(ClientClosed)
+        for number, sock in enumerate(crowd):
+            if number % 3:
+                with sock:
+                    assert sock.recv(10) == b"hello"
+        assert await server.drained() == Stopped(clients=66, echoed=330, cut_off=0)
 
 
 async def test_places_that_fill_up_again_are_said_again(host: str) -> None:
@@ -291,6 +359,26 @@ async def test_an_idle_client_is_closed_and_an_active_one_is_not(
         assert await client.receive_unasked() == b""
 
 
+async def test_a_client_that_floods_and_never_receives_is_idle_once_nothing_moves(
+    host: str, mock_clock: MockClock
+) -> None:
+    async with serving(host, Limits(idle_timeout=10)) as server:
+        greedy = await trio.open_tcp_stream(host, server.port)
+
+        async def flood() -> None:
+            with pytest.raises(trio.BrokenResourceError):
+                await greedy.send_all(bytes(100_000_000))
+
+        async with greedy, trio.open_nursery() as nursery:
+            nursery.start_soon(flood)
+            await wait_all_tasks_blocked(cushion=0.1)
+            mock_clock.jump(9)
+            await wait_all_tasks_blocked()
+            assert not any(isinstance(event, ClientIdle) for event in server.events.seen)
+            mock_clock.jump(11)
+            await server.events.wait(ClientIdle)
+
+
 async def test_stopping_accepts_no_more_and_lets_clients_finish(
     host: str, mock_clock: MockClock
 ) -> None:
@@ -322,7 +410,9 @@ async def test_a_client_that_outstays_the_grace_period_is_cut_off(
 
 async def test_without_clients_it_stops_at_once(host: str, mock_clock: MockClock) -> None:
     async with serving(host, Limits(grace=5)) as server:
-        assert await server.drained() == Stopped(clients=0, echoed=0, cut_off=0)
+        plain_socket(host, server.port).close()
+        await server.events.wait(ClientClosed)
+        assert await server.drained() == Stopped(clients=1, echoed=0, cut_off=0)
         assert not any(isinstance(event, Draining) for event in server.events.seen)
 
 

@@ -35,6 +35,8 @@ class BackgroundServer:
             off at once.
         faults: as for `serve`.
         observer: as for `serve`. It is called in the server's thread; `list.append` will do.
+        observe_data: as for `serve`.
+        portable: as for `serve`.
     """
 
     def __init__(
@@ -45,12 +47,16 @@ class BackgroundServer:
         limits: Limits = Limits(grace=0),
         faults: Faults = Faults(),
         observer: ServerObserver = ignore,
+        observe_data: bool = True,
+        portable: bool = False,
     ) -> None:
         self._port = port
         self._hosts = hosts
         self._limits = limits
         self._faults = faults
         self._observer = observer
+        self._observe_data = observe_data
+        self._portable = portable
         self._addresses: tuple[Endpoint, ...] = ()
         self._thread: threading.Thread | None = None
         self._finished: Future[None] = Future()
@@ -142,6 +148,8 @@ class BackgroundServer:
                     limits=self._limits,
                     faults=self._faults,
                     observer=self._observer,
+                    observe_data=self._observe_data,
+                    portable=self._portable,
                     stop=self._stop,
                 )
             )

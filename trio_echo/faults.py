@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .errors import SocketCallError
 from .relay import Relay
 
 if TYPE_CHECKING:
@@ -246,16 +245,11 @@ class FaultyRelay(Relay):
         """Whether the connection was reset on purpose."""
         return self._faulty.was_reset
 
-    async def _send(self, data: bytes | bytearray) -> None:
-        try:
-            await self._faulty.send_all(data)
-        except (OSError, trio.BrokenResourceError) as exc:
-            raise SocketCallError.wrap("send()", exc) from exc
+    def _went_back(self, count: int) -> None:
+        """The stream has told of each piece: an echo may end amid what there was to send."""
 
     def _piece_went_out(self) -> None:
-        self.echoed = self._faulty.sent  # an echo may end amid what there was to send
-        if self.moved is not None:
-            self.moved()
+        super()._went_back(self._faulty.sent - self.echoed)
 
 
 if sys.platform == "linux":

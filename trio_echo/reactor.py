@@ -18,7 +18,12 @@ Why that is safe:
 - epoll is level-triggered here: what is not received now is told again. Nothing hangs on how much
   one `recv` brings.
 - Each ready socket has one `recv` and one `send` in its turn, and after a millisecond Trio's other
-  tasks have theirs, so that a client that floods the server keeps nobody from being served.
+  tasks have theirs, so that a client that floods the server keeps nobody from being served. Every
+  event of a batch is dealt with: epoll(7) puts what it told of at the end of its queue, so what is
+  told and dropped could be passed over for ever.
+- What a tap raises ends its relay, unless it is no `Exception`. That, and a KeyboardInterrupt that
+  comes at any point, ends the reactor and so the whole server; `remove` takes back what was half
+  done then.
 """
 
 from __future__ import annotations
@@ -48,17 +53,20 @@ _TURN = 0.001
 # So many clients are accepted before others have their turn.
 _ACCEPTED = 64
 
-if sys.platform == "linux":
-    _READABLE = select.EPOLLIN
-
-    def _open_epoll() -> select.epoll:
-        return select.epoll()
-
-else:
+if sys.platform != "linux":
     _READABLE = 0
+    _OPTIONS: tuple[tuple[int, int], ...] = ()
 
     def _open_epoll() -> Any:
         raise NotImplementedError("epoll is Linux's")
+
+else:
+    _READABLE = select.EPOLLIN
+    # Those that `trio.SocketStream` sets.
+    _OPTIONS = ((socket.TCP_NODELAY, 1), (socket.TCP_NOTSENT_LOWAT, _STEP))
+
+    def _open_epoll() -> select.epoll:
+        return select.epoll()
 
 
 class SocketRelay(BaseRelay):
@@ -69,16 +77,18 @@ class SocketRelay(BaseRelay):
             while the relay runs.
         reactor: is running.
         tap: called with each piece as it arrives, before it is sent back.
-        moved: called whenever bytes have moved.
+        moved: called for each piece as it arrives, and whenever some of one that had to wait for
+            room goes back.
 
     Attributes:
         sock: as given.
+        descriptor: its number.
         task: sleeps while the reactor echoes; the other attributes are what it wakes to.
         failure: what went wrong.
         rest: what was received and could not be sent at once; empty at the end of the stream.
     """
 
-    __slots__ = ("_reactor", "failure", "rest", "sock", "task")
+    __slots__ = ("_reactor", "descriptor", "failure", "rest", "sock", "task")
 
     def __init__(
         self,
@@ -90,6 +100,7 @@ class SocketRelay(BaseRelay):
         super().__init__(tap, moved)
         self._reactor = reactor
         self.sock = sock
+        self.descriptor = sock.fileno()
         self.task: trio.lowlevel.Task
         self.failure: Exception | None = None
         self.rest = b""
@@ -101,21 +112,27 @@ class SocketRelay(BaseRelay):
         no further than that, and TCP's flow control stops it.
 
         Raises:
-            SocketCallError: of `recv()` or `send()`: the connection broke.
+            SocketCallError: of `recv()` or `send()`: the connection broke. Of `epoll_ctl()`: the
+                system watches no more sockets.
         """
         self.task = trio.lowlevel.current_task()
         while True:
             self._reactor.add(self)
-            await trio.lowlevel.wait_task_rescheduled(self._abort)
-            failure, self.failure = self.failure, None
-            if failure is not None:
-                try:
-                    raise failure
-                finally:
-                    del failure  # its traceback refers to this frame, which would refer to it
+            try:
+                await trio.lowlevel.wait_task_rescheduled(self._abort)
+            finally:  # a tap may cancel this task, and fail as well
+                self._raise_failure()
             if not self.rest:
                 return
             await self._send_rest()
+
+    def _raise_failure(self) -> None:
+        failure, self.failure = self.failure, None
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # its traceback refers to this frame, which would refer to it
 
     def _abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         self._reactor.remove(self)
@@ -146,16 +163,23 @@ class Reactor:
         self._relays: dict[int, SocketRelay] = {}
 
     def add(self, relay: SocketRelay) -> None:
-        """Take over a socket, whose task goes to sleep now."""
-        descriptor = relay.sock.fileno()
-        self._epoll.register(descriptor, _READABLE)
-        self._relays[descriptor] = relay
+        """Take over a socket, whose task goes to sleep now.
+
+        Raises:
+            SocketCallError: of `epoll_ctl()`.
+        """
+        try:
+            self._epoll.register(relay.descriptor, _READABLE)
+        except OSError as exc:  # such as the limit `max_user_watches`, see epoll(7)
+            raise SocketCallError("epoll_ctl()", exc) from exc
+        self._relays[relay.descriptor] = relay
 
     def remove(self, relay: SocketRelay) -> None:
-        """Give a socket back, to a task that was woken."""
-        descriptor = relay.sock.fileno()
-        self._epoll.unregister(descriptor)
-        del self._relays[descriptor]
+        """Give a socket back, to a task that was woken; nothing is done if it is not here."""
+        if self._relays.get(relay.descriptor) is relay:
+            del self._relays[relay.descriptor]
+            with suppress(OSError):  # somebody closed the socket, and so took it out
+                self._epoll.unregister(relay.descriptor)
 
     async def run(self) -> None:
         """Echo, until cancelled."""
@@ -164,7 +188,7 @@ class Reactor:
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
             turn_ends = clock() + _TURN
-            while (events := poll(0, _EVENTS)) and clock() < turn_ends:
+            while events := poll(0, _EVENTS):
                 for descriptor, _ in events:
                     relay = relays.get(descriptor)
                     if relay is None:  # removed amid this batch
@@ -194,6 +218,8 @@ class Reactor:
                     relay.echoed += sent
                     if sent < count:
                         self._wake(relay, rest=bytes(data[sent:]))
+                if clock() > turn_ends:
+                    break
 
     def close(self) -> None:
         """Close the epoll set, once `run` has ended."""
@@ -207,8 +233,10 @@ class Reactor:
             if relay.tap is not None:
                 relay.tap(bytes(data))
         except Exception as exc:  # noqa: BLE001  raised in the relay's own task
-            if self._relays.get(relay.sock.fileno()) is relay:
+            if self._relays.get(relay.descriptor) is relay:
                 self._wake(relay, failure=exc)
+            else:
+                relay.failure = exc
 
     def _wake(
         self, relay: SocketRelay, *, rest: bytes = b"", failure: Exception | None = None
@@ -220,11 +248,19 @@ class Reactor:
 
 @asynccontextmanager
 async def open_reactor() -> AsyncIterator[Reactor | None]:
-    """Run a reactor for the length of a block; `None` where the system has no epoll."""
+    """Run a reactor for the length of a block; `None` where the system has no epoll.
+
+    Raises:
+        SocketCallError: of `epoll_create()`.
+    """
     if sys.platform != "linux":
         yield None
         return
-    with closing(Reactor()) as reactor:
+    try:
+        reactor = Reactor()
+    except OSError as exc:
+        raise SocketCallError("epoll_create()", exc) from exc
+    with closing(reactor):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(reactor.run, name="reactor")
             yield reactor
@@ -232,21 +268,17 @@ async def open_reactor() -> AsyncIterator[Reactor | None]:
 
 
 def open_queue(listener: trio.SocketListener) -> socket.socket:
-    """Open a listener's queue once more, for `accept_waiting`.
-
-    What is accepted from it has the options that `trio.SocketStream` sets: on Linux, sockets have
-    those of their listener.
-    """
+    """Open a listener's queue once more, for `accept_waiting`."""
     sock = socket.fromfd(listener.socket.fileno(), listener.socket.family, socket.SOCK_STREAM)
     sock.setblocking(False)
-    if sys.platform == "linux":
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _STEP)
     return sock
 
 
 def accept_waiting(listener: socket.socket) -> Iterator[socket.socket]:
     """Accept what waits in a listener's queue, up to a batch of it.
+
+    The sockets have the options that `trio.SocketStream` sets. They could have them of their
+    listener, but for those that connected before it had got them.
 
     Args:
         listener: not blocking.
@@ -255,4 +287,6 @@ def accept_waiting(listener: socket.socket) -> Iterator[socket.socket]:
         for _ in range(_ACCEPTED):
             sock, _ = listener.accept()
             sock.setblocking(False)
+            for option, value in _OPTIONS:
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
             yield sock

@@ -108,6 +108,9 @@ class Relay(BaseRelay):
                 await self._stream.send_all(step)
             except (OSError, trio.BrokenResourceError) as exc:
                 raise SocketCallError.wrap("send()", exc) from exc
-            self.echoed += len(step)
-            if self.moved is not None:
-                self.moved()
+            self._went_back(len(step))
+
+    def _went_back(self, count: int) -> None:
+        self.echoed += count
+        if self.moved is not None:
+            self.moved()

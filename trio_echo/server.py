@@ -243,6 +243,8 @@ class _Server:
             listen = partial(trio.serve_tcp, handler, port, host=host, handler_nursery=clients)
             try:
                 found = await listeners.start(listen, name=f"trio.serve_tcp, {host}")
+                if self._reactor is not None:
+                    its_queues += [queues.enter_context(open_queue(one)) for one in found]
             except OSError as exc:
                 error = SocketCallError.opening("bind()", exc, str(Endpoint(host, port)))
                 if not family_is_missing(error, host):
@@ -250,8 +252,6 @@ class _Server:
                 missing.append(error)
                 continue
             opened += found
-            if self._reactor is not None:
-                its_queues += [queues.enter_context(open_queue(one)) for one in found]
         if not opened:
             raise missing[0]
         for error in missing:

@@ -109,6 +109,25 @@ def test_the_language_follows_the_locale(env: dict[str, str], line: str) -> None
         assert server.out.seen[0].startswith(line)
 
 
+def epoll_sets(pid: int) -> int:
+    links = (entry.readlink() for entry in Path(f"/proc/{pid}/fd").iterdir())
+    return sum("eventpoll" in str(link) for link in links)
+
+
+@pytest.mark.parametrize("option", [(), ("--portable",)], ids=["default", "portable"])
+def test_the_portable_way_shows_and_echoes_the_same(option: tuple[str, ...]) -> None:
+    with Process("serve", "--port", "0", *option) as server:
+        for address in server.endpoints():
+            exchange(address, b"hello\n")
+            server.out.expect(r"\] hello$")
+            server.out.expect("client closed")
+        if sys.platform == "linux":  # Trio's own, and the one that echoes
+            assert epoll_sets(server.popen.pid) == (1 if option else 2)
+        assert server.stop() == 0
+        assert server.out.seen[-1] == "[TCP server] stopped: 2 clients served, 12 bytes echoed\n"
+        assert server.err.text == ""
+
+
 def test_quiet_shows_the_listening_lines_only() -> None:
     with Process("serve", "--port", "0", "--quiet") as server:
         for address in server.endpoints():

@@ -1,0 +1,384 @@
+"""What only the reactor has: many sockets in one task's hands."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+if sys.platform != "linux":
+    pytest.skip("epoll is Linux's", allow_module_level=True)
+
+import errno
+import os
+import resource
+import socket
+from contextlib import contextmanager
+from functools import partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import trio
+from support import linked, reset
+from trio.testing import wait_all_tasks_blocked
+
+import trio_echo.reactor
+from trio_echo import SocketCallError
+from trio_echo.reactor import Reactor, SocketRelay, open_reactor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Ends:
+    """A relay with both ends of its connection; `far` is a plain socket that does not block."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        tap: Callable[[bytes], object] | None = None,
+        pair: tuple[socket.socket, socket.socket] | None = None,
+    ) -> None:
+        self.near, self.far = linked("127.0.0.1") if pair is None else pair
+        self.near.setblocking(False)
+        self.far.setblocking(False)
+        self.relay = SocketRelay(self.near, reactor, tap)
+        self.scope = trio.CancelScope()
+
+    async def run(self) -> None:
+        with self.scope, self.near:
+            await self.relay.run()
+
+    def echo(self) -> bytes:
+        """Receive what has come back so far."""
+        try:
+            return self.far.recv(100_000)
+        except BlockingIOError:
+            return b""
+
+
+@contextmanager
+def closing_far(*all_ends: Ends) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for ends in all_ends:
+            ends.far.close()
+
+
+async def test_a_tap_that_cancels_another_client_of_its_batch_leaves_that_ones_bytes_alone() -> (
+    None
+):
+    tapped: list[Ends] = []
+
+    def tap(mine: int, _: bytes) -> None:
+        tapped.append(both[mine])
+        both[1 - mine].scope.cancel()
+
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        both = [Ends(reactor, partial(tap, number)) for number in (0, 1)]
+        with closing_far(*both):
+            for ends in both:
+                ends.far.send(b"hello")
+            for ends in both:
+                nursery.start_soon(ends.run)
+            await wait_all_tasks_blocked(0.01)
+            (first,) = tapped  # whichever it was
+            (other,) = (ends for ends in both if ends is not first)
+            assert first.echo() == b"hello"
+            assert other.relay.echoed == 0
+            assert other.scope.cancelled_caught
+            with pytest.raises(ConnectionResetError):  # closed with bytes that nobody received
+                other.far.recv(100)
+            first.far.send(b"again")
+            await wait_all_tasks_blocked(0.01)
+            assert first.echo() == b"again"
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_descriptor_that_is_given_out_anew_belongs_to_the_new_client() -> None:
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        numbers = set()
+        for turn in range(20):
+            ends = Ends(reactor)
+            numbers.add(ends.near.fileno())
+            with closing_far(ends):
+                ends.far.send(b"%d" % turn)
+                if turn % 3 == 0:
+                    ends.far.shutdown(socket.SHUT_WR)
+                    await ends.run()
+                elif turn % 3 == 1:
+                    nursery.start_soon(ends.run)
+                    await wait_all_tasks_blocked(0.01)
+                    ends.scope.cancel()
+                    await wait_all_tasks_blocked()
+                else:
+                    reset(ends.far)
+                    with pytest.raises(SocketCallError):
+                        await ends.run()
+                    continue
+                assert ends.echo() == b"%d" % turn
+        assert len(numbers) < 5
+
+
+async def test_cancelled_with_all_its_relays_it_is_closed_after_them() -> None:
+    with trio.CancelScope() as scope:
+        async with open_reactor() as reactor, trio.open_nursery() as nursery:
+            assert reactor is not None
+            many = [Ends(reactor) for _ in range(5)]
+            for ends in many:
+                nursery.start_soon(ends.run)
+            await wait_all_tasks_blocked()
+            scope.cancel()
+    assert scope.cancelled_caught
+    for ends in many:
+        assert ends.scope.cancelled_caught is False  # it was the one around them all
+        assert ends.near.fileno() == -1
+        ends.far.close()
+    assert reactor is not None
+    with pytest.raises(ValueError, match="closed epoll"):
+        reactor._epoll.fileno()
+
+
+def moved_to(number: int, sock: socket.socket) -> socket.socket:
+    """Give a socket that number, which is free or its own."""
+    if sock.fileno() == number:
+        return sock
+    with sock:
+        os.dup2(sock.fileno(), number, inheritable=False)
+    return socket.socket(fileno=number)
+
+
+async def test_a_socket_closed_by_somebody_else_harms_no_other_client() -> None:
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        lost = Ends(reactor)
+        nursery.start_soon(lost.run)
+        await wait_all_tasks_blocked()
+        number = lost.near.fileno()
+        lost.near.close()
+        near, far = linked("127.0.0.1")
+        if far.fileno() == number:
+            near, far = far, near
+        heir = Ends(reactor, pair=(moved_to(number, near), far))
+        with closing_far(lost, heir):
+            nursery.start_soon(heir.run)
+            await wait_all_tasks_blocked()
+            lost.scope.cancel()
+            await wait_all_tasks_blocked()
+            far.send(b"hello")
+            await wait_all_tasks_blocked(0.01)
+            assert heir.echo() == b"hello"
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_socket_closed_by_somebody_else_does_not_keep_its_task_from_ending() -> None:
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        lost = Ends(reactor)
+        with closing_far(lost):
+            nursery.start_soon(lost.run)
+            await wait_all_tasks_blocked()
+            lost.near.close()
+            nursery.cancel_scope.cancel()
+
+
+async def test_bytes_that_somebody_else_has_received_are_waited_for_no_more() -> None:
+    received: list[bytes] = []
+
+    def tap(mine: int, data: bytes) -> None:
+        received.append(data)
+        if len(received) == 1:
+            received.append(both[1 - mine].near.recv(100))
+
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        both = [Ends(reactor, partial(tap, number)) for number in (0, 1)]
+        with closing_far(*both):
+            for ends in both:
+                ends.far.send(b"hello")
+            for ends in both:
+                nursery.start_soon(ends.run)
+            await wait_all_tasks_blocked(0.01)
+            assert received == [b"hello", b"hello"]
+            assert sorted(ends.relay.echoed for ends in both) == [0, 5]
+            for ends in both:
+                ends.far.send(b"again")
+            await wait_all_tasks_blocked(0.01)
+            assert sorted(ends.echo() for ends in both) == [b"again", b"helloagain"]
+            nursery.cancel_scope.cancel()
+
+
+class Stubborn(socket.socket):
+    """Has no room where it was said to have some, once."""
+
+    refusals = 0
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        if self.refusals < 2:
+            self.refusals += 1
+            raise BlockingIOError
+        return super().send(data, flags)
+
+
+async def test_room_that_is_gone_again_is_waited_for() -> None:
+    near, far = linked("127.0.0.1")
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        sock = Stubborn(fileno=near.detach())
+        ends = Ends(reactor, pair=(sock, far))
+        with closing_far(ends):
+            nursery.start_soon(ends.run)
+            far.send(b"hello")
+            await wait_all_tasks_blocked(0.01)
+            assert sock.refusals == 2
+            assert ends.echo() == b"hello"
+            nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def descriptors(count: int) -> Iterator[None]:
+    """Allow this process so many open files."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = before
+    if hard != resource.RLIM_INFINITY and hard < count:
+        pytest.skip(f"only {hard} open files are allowed here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_each_of_500_quiet_clients_is_served_before_a_flood_has_three_turns() -> None:
+    served: list[int] = []
+
+    def tap(number: int, _: bytes) -> None:
+        served.append(number)
+        if number == 250:  # the one that floods always has something more
+            many[number].far.send(bytes(1000))
+
+    with descriptors(2000):
+        async with open_reactor() as reactor, trio.open_nursery() as nursery:
+            assert reactor is not None
+            many = [Ends(reactor, partial(tap, number)) for number in range(501)]
+            with closing_far(*many):
+                for ends in many:
+                    ends.far.send(b"x")
+                    nursery.start_soon(ends.run)
+                await wait_for(lambda: set(served) == set(range(501)))
+                first = {number: served.index(number) for number in range(501)}
+                last = max(first.values())
+                assert served[: last + 1].count(250) <= 3
+                nursery.cancel_scope.cancel()
+
+
+async def wait_for(condition: Callable[[], bool]) -> None:
+    with trio.fail_after(30):
+        while not condition():
+            await trio.lowlevel.checkpoint()
+
+
+def ticking(seconds: float) -> SimpleNamespace:
+    """A `time` module whose clock advances whenever it is asked."""
+    now = 0.0
+
+    def perf_counter() -> float:
+        nonlocal now
+        now += seconds
+        return now
+
+    return SimpleNamespace(perf_counter=perf_counter)
+
+
+@pytest.mark.parametrize("clients", [2, 3, 4, 6])
+async def test_clients_that_all_flood_have_their_turns_in_order(
+    monkeypatch: pytest.MonkeyPatch, clients: int
+) -> None:
+    """A batch that was told of and dropped would be the same one each time."""
+    monkeypatch.setattr(trio_echo.reactor, "_EVENTS", 1)
+    monkeypatch.setattr(trio_echo.reactor, "time", ticking(trio_echo.reactor._TURN * 0.6))
+    served: list[int] = []
+
+    def tap(number: int, _: bytes) -> None:
+        served.append(number)
+        many[number].far.send(b"x")
+
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        many = [Ends(reactor, partial(tap, number)) for number in range(clients)]
+        with closing_far(*many):
+            for ends in many:
+                ends.far.send(b"x")
+                nursery.start_soon(ends.run)
+            await wait_for(lambda: len(served) >= 10 * clients)
+            nursery.cancel_scope.cancel()
+    counts = [served[: 10 * clients].count(number) for number in range(clients)]
+    assert min(counts) >= 9
+
+
+async def test_a_flood_leaves_other_tasks_their_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trio_echo.reactor, "time", ticking(trio_echo.reactor._TURN * 0.4))
+    pieces = turns = 0
+    most = 0
+
+    def tap(_: bytes) -> None:
+        nonlocal pieces, most
+        pieces += 1
+        most = max(most, pieces)
+        if turns < 20:
+            ends.far.send(b"x")
+
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        ends = Ends(reactor, tap)
+        with closing_far(ends):
+            ends.far.send(b"x")
+            nursery.start_soon(ends.run)
+            await wait_for(lambda: pieces > 0)
+            while turns < 20:
+                turns += 1
+                pieces = 0
+                await trio.lowlevel.checkpoint()
+            await wait_all_tasks_blocked(0.01)
+            nursery.cancel_scope.cancel()
+    assert 1 <= most <= 6  # three to a turn, and two turns where Trio shuffles its tasks
+
+
+class FailingEpoll:
+    """Stands in for an epoll set of a system that watches no more sockets."""
+
+    def __init__(self) -> None:
+        self._epoll: Any = trio_echo.reactor._open_epoll()
+        self.full = False
+
+    def register(self, fd: int, mask: int) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self._epoll.register(fd, mask)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._epoll, name)
+
+
+async def test_a_system_that_watches_no_more_sockets_is_one_clients_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    epoll = FailingEpoll()
+    monkeypatch.setattr(trio_echo.reactor, "_open_epoll", lambda: epoll)
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        first, second = Ends(reactor), Ends(reactor)
+        with closing_far(first, second):
+            nursery.start_soon(first.run)
+            await wait_all_tasks_blocked()
+            epoll.full = True
+            with pytest.raises(SocketCallError) as failure:
+                await second.run()
+            assert str(failure.value) == "[epoll_ctl()] No space left on device"
+            first.far.send(b"hello")
+            await wait_all_tasks_blocked(0.01)
+            assert first.echo() == b"hello"
+            nursery.cancel_scope.cancel()
