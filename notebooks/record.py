@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import socket
 import sys
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
 
-from trio_echo import SocketCallError, connect, serve
+from trio_echo import (
+    IncompleteReceiveError,
+    SocketCallError,
+    connect,
+    receive_exactly,
+    serve,
+)
 from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.errors import ungrouped
 from trio_echo.observe import packets
@@ -50,6 +58,27 @@ async def refused(host: str) -> None:
         raise AssertionError(f"somebody listens on {host}:{DEFAULT_PORT}")
 
 
+async def wait_for_ack(host: str) -> None:
+    """Send requests in two pieces, of which the second one waits for the first one's ACK."""
+    header, body = b"length: 5;", b"hello"
+
+    async def answer(stream: trio.SocketStream) -> None:
+        with suppress(IncompleteReceiveError):  # the client closes
+            while True:
+                await receive_exactly(stream, len(header + body))
+                await stream.send_all(b"thanks")
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(trio.serve_tcp, answer, DEFAULT_PORT, host=host))
+        async with await trio.open_tcp_stream(host, DEFAULT_PORT) as stream:
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+            for _ in range(3):
+                await stream.send_all(header)
+                await stream.send_all(body)
+                await stream.receive_some()
+        nursery.cancel_scope.cancel()
+
+
 async def record(folder: Path) -> None:
     """Write all captures into a folder."""
 
@@ -62,6 +91,7 @@ async def record(folder: Path) -> None:
 
     with ungrouped(SocketCallError):
         await save("refused.pcap", refused, "127.0.0.1")
+        await save("nagle.pcap", wait_for_ack, "127.0.0.1")
         async with trio.open_nursery() as nursery:
             await nursery.start(serve, DEFAULT_PORT)
             await save("echo-ipv4.pcap", echo, "127.0.0.1")

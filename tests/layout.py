@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from matplotlib.legend import Legend
+
 if TYPE_CHECKING:
     from matplotlib.text import Text
 
@@ -29,9 +31,15 @@ def _text_artists(picture: Picture) -> list[Text]:
     artists: list[Text] = []
     for axes in picture.figure.axes:
         artists += axes.texts
+        for legend in axes.findobj(Legend):
+            artists += legend.get_texts()
         if axes.axison:
-            low, high = sorted(axes.get_xlim())
-            ticks = axes.xaxis.get_major_ticks()
-            artists += [tick.label1 for tick in ticks if low <= tick.get_loc() <= high]
-            artists.append(axes.xaxis.label)
+            for axis, (start, end) in (
+                (axes.xaxis, axes.get_xlim()),
+                (axes.yaxis, axes.get_ylim()),
+            ):
+                low, high = sorted((start, end))
+                ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+                artists += [tick.label1 for tick in ticks if low <= tick.get_loc() <= high]
+                artists.append(axis.label)
     return artists

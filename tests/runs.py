@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import random
 from array import array
+from typing import TYPE_CHECKING
 
 from trio_echo.measure import environment
 from trio_echo.measure.results import Round, Run, Target, collect
 from trio_echo.measure.summary import summarize
 from trio_echo.measure.workload import Samples, Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TARGETS = (
     Target(name="127.0.0.1:9000", address="127.0.0.1:9000", family="IPv4"),
@@ -21,10 +25,12 @@ WORKLOADS = (
 _SECOND = 1_000_000_000
 
 
-def samples(messages: int = 100, *, seed: int = 0, late: bool = False) -> Samples:
+def samples(
+    messages: int = 100, *, seed: int = 0, late: bool = False, start: float = 5.0
+) -> Samples:
     """A round of one second."""
     draw = random.Random(seed)
-    began = 5 * _SECOND
+    began = int(start * _SECOND)
     sent = [began + i * _SECOND // max(messages, 1) for i in range(messages)]
     return Samples(
         began=began,
@@ -35,16 +41,24 @@ def samples(messages: int = 100, *, seed: int = 0, late: bool = False) -> Sample
     )
 
 
-def run(rounds: int = 6, *, messages: int = 100) -> tuple[Run, list[Samples]]:
-    """A run of two targets, in a closed and in an open loop."""
+def run(
+    rounds: int = 6,
+    *,
+    messages: int = 100,
+    targets: Sequence[Target] = TARGETS,
+    workloads: Sequence[Workload] = WORKLOADS,
+    partial: bool = False,
+) -> tuple[Run, list[Samples]]:
+    """A run; of two targets, in a closed and in an open loop, unless others are given."""
     ran: list[Round] = []
     brought: list[Samples] = []
     for number in range(1, rounds + 1):
-        for i, workload in enumerate(WORKLOADS):
-            for target in random.Random(number).sample(range(len(TARGETS)), len(TARGETS)):
-                one = samples(messages, seed=len(ran), late=workload.rate is not None)
+        for i, workload in enumerate(workloads):
+            for target in random.Random(number).sample(range(len(targets)), len(targets)):
+                late, start = workload.rate is not None, 5 + 1.25 * len(ran)
+                one = samples(messages, seed=len(ran), late=late, start=start)
                 summary = summarize(one, workload)
                 ran.append(Round(number=number, target=target, workload=i, summary=summary))
                 brought.append(one)
-    made = collect(environment.look(), TARGETS, WORKLOADS, ran, partial=False)
+    made = collect(environment.look(), targets, workloads, ran, partial=partial)
     return made, brought

@@ -257,6 +257,12 @@ class RawServer:
         self._listener.close()
 
 
+def without_module(name: str, folder: Path) -> dict[str, str]:
+    """An environment in which a module is not to be had."""
+    (folder / "sitecustomize.py").write_text(f"import sys; sys.modules[{name!r}] = None")
+    return {"PYTHONPATH": str(folder)}
+
+
 def jupyter_settings(folder: Path) -> dict[str, str]:
     """An environment in which Jupyter and IPython know of nobody's settings."""
     names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")

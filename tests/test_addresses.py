@@ -159,6 +159,7 @@ def test_an_ipv6_address_is_written_in_brackets(endpoint: tuple[str, int], text:
         (("fe80::1", 9000, 0, 7), "fe80::1%eth7"),
         (("fe80::1%eth7", 9000, 0, 7), "fe80::1%eth7"),
         (("fe80::1", 9000, 0, 8), "fe80::1%8"),
+        (("::1", 9000, 0, 7), "::1%7"),
     ],
 )
 def test_a_scope_is_written_as_its_interface_or_else_as_its_number(

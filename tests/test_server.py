@@ -325,6 +325,25 @@ async def test_places_that_fill_up_again_are_said_again(host: str) -> None:
             await server.events.wait(ClientClosed)
 
 
+async def test_servers_that_are_given_the_same_places_share_them(host: str) -> None:
+    places, events = trio.CapacityLimiter(1), [Events(), Events()]
+    async with trio.open_nursery() as nursery:
+        ports = []
+        for observer in events:
+            (listener,) = await nursery.start(
+                partial(serve, 0, hosts=[host], observer=observer, places=places)
+            )
+            ports.append(listener.socket.getsockname()[1])
+        first, second = [await connect(host, port) for port in ports]
+        async with second:
+            async with first:
+                assert await first.echo(b"mine") == b"mine"
+                await wait_all_tasks_blocked()
+                assert ClientConnected not in map(type, events[1].seen)
+            assert await second.echo(b"my turn") == b"my turn"
+        nursery.cancel_scope.cancel()
+
+
 async def test_an_idle_client_is_closed_and_an_active_one_is_not(
     host: str, mock_clock: MockClock
 ) -> None:

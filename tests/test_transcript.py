@@ -29,6 +29,8 @@ from trio_echo import (
     SocketCallError,
     Stopped,
 )
+from trio_echo.errors import WorkerError
+from trio_echo.events import AcceptFailed, LinesMissing, WorkerDied, WorkerReplaced
 from trio_echo.language import translations
 from trio_echo.transcript import Transcript
 
@@ -47,6 +49,7 @@ CLIENTS = [
 ]
 PREFIX = "[TCP/127.0.0.1:51188] "
 CONTINUED = PREFIX.rstrip() + "+"
+NO_MEMORY = OSError(errno.ENOMEM, "no memory")
 NO_ADDRESS = OSError(errno.EADDRNOTAVAIL, "no such address")
 RESET = SocketCallError("recv()", ConnectionResetError(errno.ECONNRESET, "reset"))
 CLOSED = "[TCP server] client closed: IP address=127.0.0.1, port=51188\n"
@@ -96,6 +99,39 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             "(left out; the other addresses are served)\n",
             "[bind()] 요청한 주소를 할당할 수 없습니다: 127.0.0.1:9000 "
             "(제외하고 다른 주소로 서비스합니다)\n",
+        ),
+        (
+            AcceptFailed(SocketCallError("accept()", OSError(errno.EMFILE, "too many"))),
+            "[accept()] Too many open files\n",
+            "[accept()] 열린 파일이 너무 많습니다\n",
+        ),
+        (
+            WorkerDied(2, cause=-15, clients=1, pause=0.1),
+            "[TCP server] worker 2 died: SIGTERM; 1 client cut off; another one starts in 0.1 s\n",
+            "[TCP 서버] 작업 프로세스 2번 비정상 종료: SIGTERM, 클라이언트 1개 강제 종료, "
+            "0.1초 뒤에 다시 시작합니다.\n",
+        ),
+        (
+            WorkerDied(1, cause=3, clients=0, pause=None),
+            "[TCP server] worker 1 died: exit status 3; 0 clients cut off\n",
+            "[TCP 서버] 작업 프로세스 1번 비정상 종료: 종료 상태 3, 클라이언트 0개 강제 종료\n",
+        ),
+        (
+            WorkerDied(1, SocketCallError("fork()", NO_MEMORY, "worker 1"), clients=0, pause=10),
+            "[TCP server] worker 1 died: [fork()] no memory: worker 1; 0 clients cut off; "
+            "another one starts in 10 s\n",
+            "[TCP 서버] 작업 프로세스 1번 비정상 종료: [fork()] no memory: worker 1, "
+            "클라이언트 0개 강제 종료, 10초 뒤에 다시 시작합니다.\n",
+        ),
+        (
+            WorkerReplaced(2),
+            "[TCP server] worker 2 serves again\n",
+            "[TCP 서버] 작업 프로세스 2번이 다시 서비스합니다.\n",
+        ),
+        (
+            LinesMissing(2),
+            "[TCP server] 2 lines not shown\n",
+            "[TCP 서버] 2줄을 표시하지 못했습니다.\n",
         ),
         (
             ClientsWaiting(1),
@@ -291,12 +327,26 @@ def test_the_character_that_an_encoding_lacks_is_named(
             "[recv()] 18바이트 중 3바이트를 받고 연결이 종료되었습니다.",
         ),
         (
+            WorkerError(2, -15),
+            "[TCP server] worker 2 did not start: SIGTERM",
+            "[TCP 서버] 작업 프로세스 2번을 시작하지 못했습니다: SIGTERM",
+        ),
+        (
             KeyError("a\u202eb"),
             r"internal error: KeyError('a\u202eb')",
             r"내부 오류: KeyError('a\u202eb')",
         ),
     ],
-    ids=["socket call", "unknown number", "no words", "look-up", "number", "short", "bug"],
+    ids=[
+        "socket call",
+        "unknown number",
+        "no words",
+        "look-up",
+        "number",
+        "short",
+        "worker",
+        "bug",
+    ],
 )
 def test_an_error_is_described_in_one_line(error: Exception, english: str, korean: str) -> None:
     assert make("en").describe(error) == english
@@ -384,10 +434,12 @@ def test_an_unfinished_line_is_not_ended_twice() -> None:
     assert show(make(), *received(b"one"), ClientClosed(CLIENT, 3)) == f"{PREFIX}one\n{CLOSED}"
 
 
-def test_after_events_were_left_out_every_client_starts_afresh() -> None:
+@pytest.mark.parametrize(
+    "event", [LinesMissing(1), WorkerDied(1, cause=-15, clients=1, pause=None)]
+)
+def test_after_events_were_left_out_every_client_starts_afresh(event: ServerEvent) -> None:
     transcript = make()
-    show(transcript, *received(b"one\xea"))
-    transcript.forget()
+    show(transcript, *received(b"one\xea"), event)
     assert show(transcript, *received(b"\ntwo\n")) == f"{PREFIX}\n{PREFIX}two\n"
 
 

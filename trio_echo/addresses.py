@@ -9,6 +9,7 @@ import ipaddress
 import operator
 import re
 import socket
+from contextlib import suppress
 from typing import NamedTuple, TypeAlias, cast
 
 import trio
@@ -53,10 +54,12 @@ class Endpoint(NamedTuple):
         the interface: `fe80::1%eth0`.
         """
         if len(sockaddr) == 4 and sockaddr[3] and "%" not in sockaddr[0]:
-            try:
-                zone = socket.if_indextoname(sockaddr[3])
-            except OSError:  # the interface is gone: its number still says which it was
-                zone = str(sockaddr[3])
+            zone = str(sockaddr[3])
+            # Of other addresses, getaddrinfo() reads numbers alone. An interface that is gone has
+            # no name, but its number still says which it was.
+            if ipaddress.IPv6Address(sockaddr[0]).is_link_local:
+                with suppress(OSError):
+                    zone = socket.if_indextoname(sockaddr[3])
             return cls(f"{sockaddr[0]}%{zone}", sockaddr[1])
         return cls(sockaddr[0], sockaddr[1])
 

@@ -10,16 +10,18 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
 
 # Okabe and Ito's colours, which people with any colour vision tell apart.
 BLACK, GREY, PAPER = "#000000", "#6b6b6b", "#ffffff"
-ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
+ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#e69f00",
     "#56b4e9",
     "#009e73",
+    "#f0e442",
     "#0072b2",
     "#d55e00",
     "#cc79a7",
@@ -30,13 +32,18 @@ _DPI = 96
 _SHARPNESS = 2
 # Notebooks are kept with their pictures; with so many colours these are a third of the size.
 _COLOURS = 64
+_ROUNDING = 2
+_OWN = [
+    list(bytes.fromhex(one[1:]))
+    for one in (BLACK, GREY, PAPER, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE)
+]
 
 
 class Picture:
     """A matplotlib figure with its description in words.
 
     A notebook shows it as the last value of a cell, without pyplot's global state. Its background
-    is white, whatever the colour of the page it stands on.
+    is its own, whatever the colour of the page it stands on: white, unless the figure's is changed.
 
     Args:
         width: inches.
@@ -77,7 +84,21 @@ class Picture:
         drawn, small = io.BytesIO(), io.BytesIO()
         self.figure.savefig(drawn, format="png", dpi=_DPI * _SHARPNESS)
         with Image.open(drawn) as image:
-            few_colours = image.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+            # By octree: the default, by median cut, spends the colours on the greys around letters.
+            few_colours = image.convert("RGB").quantize(
+                _COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+            )
+            few_colours.putpalette(_exact(few_colours.getpalette() or []))
             few_colours.save(small, "png", optimize=True)
         width, height = self.figure.get_size_inches() * _DPI
         return small.getvalue(), {"width": round(width), "height": round(height)}
+
+
+def _exact(palette: Sequence[int]) -> list[int]:
+    """Undo the octree's rounding, so that white is white and a colour what it is elsewhere."""
+    colours = [palette[at : at + 3] for at in range(0, len(palette), 3)]
+    for number, colour in enumerate(colours):
+        for one in _OWN:
+            if all(abs(a - b) <= _ROUNDING for a, b in zip(colour, one, strict=True)):
+                colours[number] = one
+    return [value for colour in colours for value in colour]

@@ -64,6 +64,20 @@ class SocketCallError(OSError):
         return cls("socket()" if exc.errno in _SOCKET_ERRNOS else call, exc, where)
 
 
+class WorkerError(Exception):
+    """A process of `workers.supervise` ended before it listened.
+
+    Attributes:
+        number: which of the workers, from 1.
+        status: its exit status, negative for a signal.
+    """
+
+    def __init__(self, number: int, status: int) -> None:
+        super().__init__(f"worker {number} did not start: exit status {status}")
+        self.number = number
+        self.status = status
+
+
 @contextmanager
 def ungrouped(*kinds: type[Exception]) -> Iterator[None]:
     """Let an exception of these kinds leave the nurseries inside as itself, not in a group.

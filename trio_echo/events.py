@@ -16,6 +16,7 @@ class Connection:
 
     Attributes:
         number: counts the connections of one server from 1; an endpoint may come back, it does not.
+            Where several processes serve, each counts its own.
         local: the server's end.
         remote: the client's end.
     """
@@ -37,6 +38,45 @@ class FamilyMissing:
     """This system lacks the address family of an endpoint; the server listens on the others."""
 
     error: SocketCallError
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptFailed:
+    """No client can be accepted for now, for lack of descriptors, say; it is tried again."""
+
+    error: SocketCallError
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDied:
+    """A process of `workers.supervise` has ended that should not have, and its clients with it.
+
+    Attributes:
+        number: which of the workers, from 1.
+        cause: its exit status, negative for a signal; or why it could not be started again.
+        clients: how many clients lost their connection.
+        pause: seconds until another process takes its place; `None` where none does, because the
+            server stops.
+    """
+
+    number: int
+    cause: int | SocketCallError
+    clients: int
+    pause: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReplaced:
+    """Another process has taken the place of a worker that died, and listens."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinesMissing:
+    """Events were left out that would have been so many lines: there were too many to show."""
+
+    lines: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +178,10 @@ class EchoReceived:
 ServerEvent: TypeAlias = (
     Listening
     | FamilyMissing
+    | AcceptFailed
+    | WorkerDied
+    | WorkerReplaced
+    | LinesMissing
     | ClientsWaiting
     | ClientConnected
     | DataReceived
@@ -153,6 +197,13 @@ ServerObserver: TypeAlias = Callable[[ServerEvent], object]
 """Called with each event of a server, within its event loop: it must return at once."""
 ClientObserver: TypeAlias = Callable[[ClientEvent], object]
 """Called with each event of a client, within its event loop: it must return at once."""
+
+
+def is_essential(event: ServerEvent) -> bool:
+    """Tell where a server listens, and what is wrong with itself, from what its clients do."""
+    if isinstance(event, ClientFailed):
+        return not isinstance(event.error, SocketCallError)  # a bug
+    return isinstance(event, Listening | FamilyMissing | AcceptFailed | WorkerDied)
 
 
 def ignore(_event: object) -> None:

@@ -48,6 +48,7 @@ from .relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from .events import ServerObserver
     from .reactor import Reactor
@@ -60,7 +61,15 @@ ANY = ("0.0.0.0", "::")  # noqa: S104  it is what the lecture's INADDR_ANY means
 
 # With port 0 the kernel picks a port that is free on the first address; on another address
 # somebody may have it. More than a few such collisions in a row are no accident.
-_FREE_PORT_ATTEMPTS = 16
+FREE_PORT_ATTEMPTS = 16
+"""How often a free port is looked for."""
+
+GC_THRESHOLD = 10_000
+"""For the `gc.set_threshold` of a process that does nothing but serve.
+
+A client is some hundred objects, which leave no cycles behind. To look for cycles after every 700
+of them, as Python does by default, is a tenth of what a connection costs.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +109,7 @@ async def serve(
     observe_data: bool = True,
     portable: bool = False,
     stop: trio.Event | None = None,
+    places: AbstractAsyncContextManager[object] | None = None,
     task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Echo what TCP clients send, until cancelled or stopped.
@@ -118,6 +128,8 @@ async def serve(
         portable: echo by way of Trio's streams on every system, also where there is a faster way.
         stop: once set, no more clients are accepted, those connected have `limits.grace` seconds
             to finish, and `serve` returns. Cancelling `serve` ends everything at once instead.
+        places: what each client's turn is entered by, beside `limits.max_clients`: it may wait
+            there. A `trio.CapacityLimiter` that several servers are given limits them together.
         task_status: `await nursery.start(serve)` returns the listeners, one for each address.
 
     Raises:
@@ -126,12 +138,8 @@ async def serve(
         TypeError: `hosts` is a single name.
         ValueError: no hosts at all.
     """
-    if isinstance(hosts, str):
-        raise TypeError(f"hosts must be several names, such as [{hosts!r}]")
-    if not hosts:
-        raise ValueError("hosts must name at least one address to listen on")
+    endpoints = await endpoints_of(hosts, port)
     stop = trio.Event() if stop is None else stop
-    endpoints = [one for host in hosts for one in await resolve(host, port)]
     with ungrouped(SocketCallError):
         async with nullcontext() if portable or faults else open_reactor() as reactor:
             server = _Server(
@@ -139,17 +147,27 @@ async def serve(
                 faults,
                 observer,
                 observe_data=observe_data and observer is not ignore,
+                places=places,
                 reactor=reactor,
             )
-            for attempt in range(_FREE_PORT_ATTEMPTS):
+            for attempt in range(FREE_PORT_ATTEMPTS):
                 try:
-                    await server.run(list(dict.fromkeys(endpoints)), stop, task_status)
+                    await server.run(endpoints, stop, task_status)
                 except SocketCallError as exc:
                     taken = port == 0 and exc.errno == errno.EADDRINUSE
-                    if not taken or attempt == _FREE_PORT_ATTEMPTS - 1:
+                    if not taken or attempt == FREE_PORT_ATTEMPTS - 1:
                         raise
                 else:
                     return
+
+
+async def endpoints_of(hosts: Sequence[str], port: int) -> list[Endpoint]:
+    """List what `serve` listens on; it raises what `serve` raises for hosts and port."""
+    if isinstance(hosts, str):
+        raise TypeError(f"hosts must be several names, such as [{hosts!r}]")
+    if not hosts:
+        raise ValueError("hosts must name at least one address to listen on")
+    return list(dict.fromkeys([one for host in hosts for one in await resolve(host, port)]))
 
 
 class _Server:
@@ -162,6 +180,7 @@ class _Server:
         observer: ServerObserver,
         *,
         observe_data: bool,
+        places: AbstractAsyncContextManager[object] | None,
         reactor: Reactor | None,
     ) -> None:
         self._limits = limits
@@ -169,6 +188,8 @@ class _Server:
         self._report = observer
         self._observe_data = observe_data
         self._reactor = reactor
+        self._limited = limits.max_clients is not None or places is not None
+        self._shared_places = nullcontext() if places is None else places
         self._places = trio.CapacityLimiter(limits.max_clients or math.inf)
         self._own_endpoints: dict[Endpoint, Endpoint] = {}
         self._said_full = False
@@ -226,7 +247,7 @@ class _Server:
                     its_queues += [queues.enter_context(open_queue(one)) for one in found]
             except OSError as exc:
                 error = SocketCallError.opening("bind()", exc, str(Endpoint(host, port)))
-                if not _family_is_missing(error, host):
+                if not family_is_missing(error, host):
                     raise error from exc
                 missing.append(error)
                 continue
@@ -245,9 +266,7 @@ class _Server:
         Trio accepts one client in each pass of its scheduler; when they come in crowds, that is
         a third of what a connection costs.
         """
-        serve_client = (
-            self._serve_client if self._limits.max_clients is None else self._serve_in_turn
-        )
+        serve_client = self._serve_in_turn if self._limited else self._serve_client
         if self._reactor is None:
             await serve_client(stream)
             return
@@ -266,7 +285,7 @@ class _Server:
             self._said_full = True
             self._report(ClientsWaiting(int(self._places.total_tokens)))
         with _socket_of(client):
-            async with self._places:
+            async with self._places, self._shared_places:
                 await self._serve_client(client)
 
     async def _serve_client(self, client: trio.SocketStream | socket.socket) -> None:
@@ -356,7 +375,7 @@ def _socket_of(
     return client if isinstance(client, socket.socket) else client.socket
 
 
-def _family_is_missing(error: SocketCallError, host: str) -> bool:
+def family_is_missing(error: SocketCallError, host: str) -> bool:
     """Tell a system without IPv4 or IPv6 from an address that is not this machine's."""
     if error.errno in (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):
         return True

@@ -6,11 +6,13 @@ Whatever comes from a peer goes through `text`, which makes it safe for a termin
 from __future__ import annotations
 
 import errno
+import signal
 import socket
 from typing import TYPE_CHECKING
 
-from .errors import SocketCallError
+from .errors import SocketCallError, WorkerError
 from .events import (
+    AcceptFailed,
     ClientClosed,
     ClientConnected,
     ClientEvent,
@@ -24,9 +26,12 @@ from .events import (
     Draining,
     EchoReceived,
     FamilyMissing,
+    LinesMissing,
     Listening,
     ServerEvent,
     Stopped,
+    WorkerDied,
+    WorkerReplaced,
 )
 from .exact import IncompleteReceiveError
 from .text import PeerText, decoded, safe
@@ -91,13 +96,9 @@ class Transcript:
     ) -> None:
         self._encoding = encoding
         self._columns = columns
-        self._texts: dict[int, PeerText] = {}
+        self._texts: dict[Connection, PeerText] = {}
         self._ = translations.gettext
         self._ngettext = translations.ngettext
-
-    def forget(self) -> None:
-        """Start afresh with every client, after events were left out."""
-        self._texts.clear()
 
     def lines(self, event: ServerEvent | ClientEvent) -> Iterator[str]:
         r"""Write an event: parts of text that together are whole lines, ending in `\n`."""
@@ -110,6 +111,17 @@ class Transcript:
             case FamilyMissing(error):
                 text = _("{error} (left out; the other addresses are served)")
                 yield text.format(error=self.describe(error)) + "\n"
+            case AcceptFailed(error):
+                yield self.describe(error) + "\n"
+            case WorkerDied():
+                self._texts.clear()  # nothing ends those of its clients
+                yield self._worker_died(event)
+            case WorkerReplaced(number):
+                yield _("[TCP server] worker {number} serves again").format(number=number) + "\n"
+            case LinesMissing(count):
+                # What comes next from a client may begin amid a character.
+                self._texts.clear()
+                yield self.dropped(count)
             case ClientsWaiting(max_clients):
                 text = self._ngettext(
                     "[TCP server] {count} client is served; the next ones wait for their turn",
@@ -222,6 +234,9 @@ class Transcript:
         if isinstance(error, SocketCallError):
             place = "" if error.where is None else f": {safe(error.where)}"
             return f"[{error.call}] {self._reason(error)}{place}"
+        if isinstance(error, WorkerError):
+            text = self._("[TCP server] worker {number} did not start: {cause}")
+            return text.format(number=error.number, cause=self._cause(error.status))
         # The network is never the cause of these: it is a bug, to be reported with its name.
         return self._("internal error: {error}").format(error=safe(repr(error)))
 
@@ -248,6 +263,25 @@ class Transcript:
             parts.append(text.format(count=cut_off))
         return ", ".join(parts) + "\n"
 
+    def _worker_died(self, event: WorkerDied) -> str:
+        text = self._ngettext(
+            "[TCP server] worker {number} died: {cause}; {count} client cut off",
+            "[TCP server] worker {number} died: {cause}; {count} clients cut off",
+            event.clients,
+        )
+        line = text.format(number=event.number, cause=self._cause(event.cause), count=event.clients)
+        if event.pause is not None:
+            line += self._("; another one starts in {seconds:g} s").format(seconds=event.pause)
+        return line + "\n"
+
+    def _cause(self, cause: int | SocketCallError) -> str:
+        if isinstance(cause, SocketCallError):
+            return self.describe(cause)
+        try:
+            return signal.Signals(-cause).name
+        except ValueError:  # it ended by itself, or of a signal without a name
+            return self._("exit status {status}").format(status=cause)
+
     def _echo(self, data: bytes) -> Iterator[str]:
         text = self._ngettext(
             "[TCP client] {count} byte received.", "[TCP client] {count} bytes received.", len(data)
@@ -257,13 +291,14 @@ class Transcript:
         yield self._("[received data] {text}").format(text=shown) + "\n"
 
     def _text(self, connection: Connection) -> PeerText:
-        if connection.number not in self._texts:
+        # By the whole of it: of several processes, each counts its own connections.
+        if connection not in self._texts:
             prefix = safe(f"[TCP/{connection.remote}]")
-            self._texts[connection.number] = PeerText(prefix, self._encoding, self._columns)
-        return self._texts[connection.number]
+            self._texts[connection] = PeerText(prefix, self._encoding, self._columns)
+        return self._texts[connection]
 
     def _end(self, connection: Connection) -> Iterator[str]:
         """Write what is left of a client's text: half a character that never became whole."""
-        text = self._texts.pop(connection.number, None)
+        text = self._texts.pop(connection, None)
         if text is not None:
             yield from text.lines(b"", final=True)

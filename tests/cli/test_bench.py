@@ -8,11 +8,14 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
-from support import Process, has_ipv6
+from support import PATIENCE, Process, RawServer, has_ipv6, receive_all, without_module
 
 from trio_echo import BackgroundServer, Faults
 from trio_echo.measure import files
@@ -21,7 +24,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHORT = ("--rounds", "1", "--messages", "60", "--warm-up", "0", "--connections", "3")
+unshare = pytest.mark.skipif(
+    shutil.which("unshare") is None or not hasattr(os, "geteuid") or os.geteuid() != 0,
+    reason="network namespaces take Linux and root",
+)
 ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+
+
+def receive_all_quietly(sock: socket.socket) -> None:
+    receive_all(sock)
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
@@ -58,8 +69,89 @@ def test_it_serves_itself() -> None:
         assert f"IPv4, 3 x {size} B: " in out
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="only Linux makes network namespaces")
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may")
+def test_a_sweep_names_connections_and_sizes() -> None:
+    with BackgroundServer() as server:
+        targets = [str(server.addresses[0])] * 2
+        load = ("--rounds", "1", "--messages", "20", "--warm-up", "0")
+        status, out, _ = run(*targets, *load, "--connections", "1..2", "--size", "8,16")
+    assert status == 0
+    for which in ("1 x 8 B", "1 x 16 B", "2 x 8 B", "2 x 16 B"):
+        assert f", {which}: " in out
+        assert out.count(f"\n{which}: ") == 2
+
+
+def test_the_page_is_drawn(tmp_path: Path) -> None:
+    picture = tmp_path / "page.svg"
+    status, out, _ = run("--serve", *SHORT, "--plot", str(picture))
+    assert status == 0
+    assert " messages/s" in out
+    assert "<svg" in picture.read_text("utf-8")
+
+
+def test_without_matplotlib_nothing_is_measured(tmp_path: Path) -> None:
+    env = without_module("matplotlib", tmp_path)
+    picture = tmp_path / "page.png"
+    with Process("bench", "localhost:1", "--plot", str(picture), env=env) as command:
+        assert command.wait() == 1
+    assert command.out.text == ""
+    assert command.err.text.startswith("trio-echo bench: plots need matplotlib: ")
+    assert len(command.err.seen) == 1
+
+
+def test_a_server_that_is_silent_does_not_hold_it_up() -> None:
+    with RawServer(receive_all_quietly) as address:
+        load = ("--rounds", "1", "--messages", "5", "--connections", "1", "--timeout", "0.3")
+        status, out, _ = run(address, *load)
+    assert status == 1
+    assert "failed: 1 x no echo for 0.3 s\n" in out
+    assert out.endswith("partial: it ended before its time\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
+def test_ctrl_c_while_its_server_starts_leaves_nothing() -> None:
+    with Process("bench", "--serve") as command:
+        parent = psutil.Process(command.popen.pid)
+        deadline = time.monotonic() + PATIENCE
+        while not (started := parent.children(recursive=True)):
+            assert time.monotonic() < deadline
+        assert command.stop() == 1
+    assert command.out.text == "partial: it ended before its first round did\n"
+    assert command.err.text == ""
+    assert not any(one.is_running() for one in started)
+
+
+ZONE = """
+import fcntl, socket, struct, subprocess, sys
+
+# Of a new network namespace: its loopback interface comes up, with a link-local address.
+index = socket.if_nametoindex("lo")
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    fcntl.ioctl(sock, 0x8914, struct.pack("16sH14x", b"lo", 0x41))  # SIOCSIFFLAGS
+with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+    address = socket.inet_pton(socket.AF_INET6, "fe80::1")
+    fcntl.ioctl(sock, 0x8916, address + struct.pack("Ii", 64, index))  # SIOCSIFADDR
+words = [sys.executable, "-m", "trio_echo"]
+serve = [*words, "serve", "--host", "fe80::1%lo", "--port", "9000", "--quiet"]
+with subprocess.Popen(serve, stdout=subprocess.PIPE) as server:
+    server.stdout.readline()
+    for target in ("[fe80::1%lo]:9000", f"[fe80::1%{index}]:9000"):
+        subprocess.run([*words, "bench", target, *sys.argv[1:]], check=True)
+    server.terminate()
+"""
+
+
+@ipv6
+@unshare
+def test_a_target_may_have_a_zone() -> None:
+    command = ["unshare", "-n", sys.executable, "-c", ZONE, *SHORT]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "SIOCSIFADDR" in ran.stderr:
+        pytest.skip("this kernel gives the loopback interface no link-local address")
+    assert ran.returncode == 0, ran.stderr
+    assert re.fullmatch(r"(IPv6, 3 x 64 B: [\d,]+ messages/s.*\n){2}", ran.stdout)
+
+
+@unshare
 def test_a_family_that_is_missing_is_not_waited_for() -> None:
     # In a new namespace the loopback interface is down: 127.0.0.1 can be bound, ::1 cannot.
     with Process("bench", "--serve", *SHORT, prefix=("unshare", "-n")) as command:
@@ -111,6 +203,10 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
         (("localhost:1", "--duration", "1", "--messages", "1"), "give one of them"),
         (("localhost:1", "--rate", "-1"), "rate must be more than 0"),
         (("localhost:1", "--processes", "99"), "need as many connections"),
+        (("localhost:1", "--connections", "0"), "is no number of connections"),
+        (("localhost:1", "--connections", "4..1"), "is no range"),
+        (("localhost:1", "--timeout", "0"), "must be more than 0"),
+        (("localhost:1", "--plot", "page.gif"), "does not end in .png, .svg, .pdf"),
     ],
 )
 def test_a_wrong_command_line_is_one_line(arguments: tuple[str, ...], words: str) -> None:

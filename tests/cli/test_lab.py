@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from support import Process, jupyter_settings, lab_address
+from support import Process, jupyter_settings, lab_address, without_module
 
 import trio_echo
 from trio_echo.observe import copies
@@ -148,8 +148,7 @@ def test_a_folder_that_cannot_be_is_one_line(
 
 @pytest.mark.parametrize("missing", ["jupyterlab", "matplotlib", "ipywidgets", "ipykernel"])
 def test_without_the_notebooks_extra_it_says_what_to_install(missing: str, tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.modules[{missing!r}] = None")
-    with Process("lab", env={"PYTHONPATH": str(tmp_path)}) as process:
+    with Process("lab", env=without_module(missing, tmp_path)) as process:
         assert process.wait() == 1
     assert process.err.seen == [
         'trio-echo lab: install it with: python -m pip install "trio-echo[notebooks]"\n'

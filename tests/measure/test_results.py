@@ -183,7 +183,12 @@ def test_targets_are_named_as_briefly_as_tells_them_apart() -> None:
         "localhost:9000 (target 2)",
         "127.0.0.1:9000 (target 3)",
     ]
-    assert labels([V4, V4]) == ["127.0.0.1:9000 (target 1)", "127.0.0.1:9000 (target 2)"]
+    assert labels([V4, V4, V6]) == ["IPv4 (target 1)", "IPv4 (target 2)", "IPv6"]
+    assert labels([V4, V4, other_port]) == [
+        "127.0.0.1:9000 (target 1)",
+        "127.0.0.1:9000 (target 2)",
+        "[::1]:9001",
+    ]
     assert labels([]) == []
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
+from support import PATIENCE, RawServer, receive_all, receive_count
 
-from trio_echo import BackgroundServer
+from trio_echo import BackgroundServer, Faults, parse_endpoint
 from trio_echo.measure.turns import Plan, Progress, run
 from trio_echo.measure.workload import Workload
+
+if TYPE_CHECKING:
+    import socket
 
 SHORT = [Workload(connections=2, size=size, messages=20) for size in (8, 16)]
 
@@ -37,6 +42,43 @@ def test_the_order_within_a_turn_is_random() -> None:
     plan = Plan(endpoints=endpoints, workloads=SHORT, rounds=100)
     first = [target for _, _, target in plan.visits()][::2]
     assert 20 < sum(first) < 180
+
+
+@pytest.mark.parametrize("rate", [None, 1000.0])
+@pytest.mark.parametrize("answered", [0, 10])
+async def test_a_round_by_messages_does_not_wait_for_ever(
+    rate: float | None, answered: int
+) -> None:
+    def answer_some(sock: socket.socket) -> None:
+        for _ in range(answered):
+            sock.sendall(receive_count(sock, 8))
+        receive_all(sock)
+
+    with RawServer(answer_some) as address:
+        load = Workload(size=8, messages=20, rate=rate)
+        endpoints = [parse_endpoint(address)]
+        plan = Plan(endpoints=endpoints, workloads=[load], rounds=1, timeout=0.3)
+        progress = Progress([], [])
+        with trio.fail_after(PATIENCE):
+            await run(plan, progress, lambda: None)
+    (only,) = progress.done
+    assert only.summary.messages == answered
+    assert only.summary.failures == {"no echo for 0.3 s": 1}
+    assert progress.partial
+
+
+async def test_a_slow_server_is_waited_for() -> None:
+    with BackgroundServer(faults=Faults(delay=0.2)) as server:
+        plan = Plan(
+            endpoints=server.addresses[:1],
+            workloads=[Workload(size=8, messages=5)],
+            rounds=1,
+            timeout=0.7,  # in all it takes longer
+        )
+        progress = Progress([], [])
+        await run(plan, progress, lambda: None)
+    assert progress.done[0].summary.messages == 5
+    assert not progress.partial
 
 
 async def test_a_run_that_is_cancelled_keeps_what_it_has() -> None:

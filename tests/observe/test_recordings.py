@@ -10,6 +10,7 @@ from trio_echo.observe.packets import Flags, Trace
 
 RECORDINGS = Path(__file__).parents[2] / "notebooks" / "recordings"
 ECHO = ["> SYN", "< SYN+ACK", "> PSH+ACK hello", "< PSH+ACK hello", "> FIN+ACK", "< FIN+ACK"]
+REQUEST = ["> PSH+ACK length: 5;", "> PSH+ACK hello", "< PSH+ACK thanks"]
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,7 @@ ECHO = ["> SYN", "< SYN+ACK", "> PSH+ACK hello", "< PSH+ACK hello", "> FIN+ACK",
         ("echo-ipv6.pcap", "::1", ECHO),
         ("reset.pcap", "127.0.0.1", [*ECHO[:4], "> RST+ACK"]),
         ("refused.pcap", "127.0.0.1", ["> SYN", "< RST+ACK"]),
+        ("nagle.pcap", "127.0.0.1", [*ECHO[:2], *REQUEST * 3, *ECHO[4:]]),
     ],
 )
 def test_a_recording_shows_what_its_name_says(name: str, host: str, segments: list[str]) -> None:
@@ -32,6 +34,23 @@ def test_a_recording_shows_what_its_name_says(name: str, host: str, segments: li
     ] == segments
 
 
+def test_a_small_segment_waits_for_a_late_acknowledgement() -> None:
+    segments = Trace.load(RECORDINGS / "nagle.pcap").segments
+    waits = 0
+    for before, acknowledgement, body in zip(segments, segments[1:], segments[2:], strict=False):
+        if body.payload == b"hello":
+            assert before.payload == b"length: 5;"
+            assert acknowledgement.acknowledgement == before.end
+            waits += acknowledgement.time - before.time > 20_000_000
+    assert waits == 2  # the first request of a connection is acknowledged at once
+
+
 def test_each_recording_is_tested() -> None:
     names = {path.name for path in RECORDINGS.iterdir()}
-    assert names == {"echo-ipv4.pcap", "echo-ipv6.pcap", "reset.pcap", "refused.pcap"}
+    assert names == {
+        "echo-ipv4.pcap",
+        "echo-ipv6.pcap",
+        "nagle.pcap",
+        "refused.pcap",
+        "reset.pcap",
+    }

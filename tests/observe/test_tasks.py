@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -105,7 +106,7 @@ async def test_what_a_task_waits_in_is_called_as_its_user_calls_it() -> None:
         assert {task.name: task.waits_in for task in root.tasks} == {
             "in_loop": "MemoryReceiveChannel.receive",
             "in_context": "CapacityLimiter.acquire",
-            "in_own_trap": "wait_task_rescheduled",
+            "in_own_trap": "in_own_trap",
             "sleep_forever": "sleep_forever",
         }
         nursery.cancel_scope.cancel()
@@ -187,11 +188,15 @@ def test_there_is_no_tree_outside_of_trio() -> None:
         tasks.tree()
 
 
-def test_the_servers_tree_names_its_clients_and_its_listeners(host: str) -> None:
+@pytest.mark.parametrize("portable", [True, False], ids=["portable", "reactor"])
+def test_the_servers_tree_names_its_clients_and_its_listeners(host: str, portable: bool) -> None:
+    if not portable and sys.platform != "linux":
+        pytest.skip("the reactor takes epoll")
+
     async def main() -> None:
         events = Events()
         async with trio.open_nursery() as nursery:
-            serve = partial(trio_echo.serve, 0, hosts=[host], observer=events, portable=True)
+            serve = partial(trio_echo.serve, 0, hosts=[host], observer=events, portable=portable)
             (listener,) = await nursery.start(serve)
             port = listener.socket.getsockname()[1]
             async with await trio_echo.connect(host, port) as client:
@@ -200,11 +205,14 @@ def test_the_servers_tree_names_its_clients_and_its_listeners(host: str) -> None
                 await wait_all_tasks_blocked()
                 shown = str(tasks.tree(nursery))
             nursery.cancel_scope.cancel()
+        waits_in = "SocketStream.receive_some" if portable else "SocketRelay.run"
+        reactor = "    ├── nursery\n    │   └── reactor ── wait_readable\n"
         assert shown == (
             "nursery\n"
             "└── serve ── Event.wait\n"
+            f"{'' if portable else reactor}"
             "    ├── nursery clients\n"
-            f"    │   └── client {peer} ── SocketStream.receive_some\n"
+            f"    │   └── client {peer} ── {waits_in}\n"
             "    │       └── nursery, no children\n"
             "    └── nursery listeners\n"
             f"        └── trio.serve_tcp, {host} ── serve_tcp\n"

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from typing import Self
 
 PEERS = Path(__file__).parent
-OURS = ("trio_echo", "trio_echo_display")
+_OPTIONS = {
+    "trio_echo": ["--quiet"],
+    "trio_echo_display": [],
+    "trio_echo_portable": ["--quiet", "--portable"],
+}
+OURS = tuple(_OPTIONS)
 
 # Seconds.
 _PATIENCE = 10.0
@@ -79,8 +84,7 @@ class Rival:
             return [compiled("echo", folder), "127.0.0.1", "0"]
         if self.name in OURS:
             command = [sys.executable, "-m", "trio_echo", "serve", "--host", "127.0.0.1"]
-            command += ["--port", "0", "--lang", "en"]
-            return command if self.name == "trio_echo_display" else [*command, "--quiet"]
+            return [*command, "--port", "0", "--lang", "en", *_OPTIONS[self.name]]
         return [sys.executable, str(PEERS / f"{self.name}.py"), "0"]
 
 
@@ -96,6 +100,7 @@ RIVALS = {
         Rival("trio_tutorial", "Trio's tutorial", "trio"),
         Rival("trio_echo", "trio_echo `--quiet`", "trio-echo"),
         Rival("trio_echo_display", "trio_echo, to a file", "trio-echo"),
+        Rival("trio_echo_portable", "trio_echo `--portable`", "trio-echo"),
     )
 }
 

@@ -13,6 +13,7 @@ from trio_echo.text import safe
 from .bench import bench
 from .connect import connect
 from .lab import lab
+from .plot import plot
 from .screen import discard_output
 from .serve import serve
 from .signals import end_quietly_until_received
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    commands=[serve, connect, sockets, bench, lab],
+    commands=[serve, connect, sockets, bench, plot, lab],
     no_args_is_help=False,
     invoke_without_command=True,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,24 @@ import trio
 
 from trio_echo.addresses import AddressError, Endpoint, parse_endpoint
 from trio_echo.errors import SocketCallError
-from trio_echo.measure.sizes import parse_sizes
+from trio_echo.measure.lists import parse_connections, parse_sizes
 from trio_echo.measure.workload import Workload
 from trio_echo.text import safe
 
-from .options import seconds
+from .options import positive_seconds, seconds
+from .plot import check_library, picture_path
 
 
 def _sizes(text: str) -> list[int]:
     try:
         return parse_sizes(text)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
+
+
+def _connections(text: str) -> list[int]:
+    try:
+        return parse_connections(text)
     except ValueError as exc:
         raise click.BadParameter(str(exc)) from exc
 
@@ -41,11 +50,12 @@ def _target(text: str) -> Endpoint:
 )
 @click.option(
     "--connections",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=16,
+    "counts",
+    metavar="LIST",
+    type=_connections,
+    default="16",
     show_default=True,
-    help="Connections at once.",
+    help="Connections at once; a list and ranges are a sweep: 1,4,16 or 1..64",
 )
 @click.option(
     "--size",
@@ -73,7 +83,15 @@ def _target(text: str) -> Endpoint:
     type=click.IntRange(min=1),
     default=10,
     show_default=True,
-    help="Rounds with each target and size; six at least tell an interval.",
+    help="Rounds with each target and load; six at least tell an interval.",
+)
+@click.option(
+    "--timeout",
+    metavar="S",
+    type=positive_seconds,
+    default="10",
+    show_default=True,
+    help="With --messages, give up a round when nothing comes back for S seconds.",
 )
 @click.option(
     "--warm-up",
@@ -118,22 +136,32 @@ def _target(text: str) -> Endpoint:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write one row a round, for a spreadsheet.",
 )
+@click.option(
+    "--plot",
+    metavar="FILE",
+    type=picture_path,
+    help="Draw the results as one page: a .png, .svg or .pdf file.",
+)
 def bench(
     *,
     targets: tuple[Endpoint, ...],
     serve: bool,
+    counts: list[int],
     sizes: list[int],
     duration: float | None,
     messages: int | None,
     rounds: int,
+    timeout: float,
     output: Path | None,
     csv: Path | None,
+    plot: Path | None,
     **load: Any,
 ) -> int:
     """Measure TCP echo servers: HOST:PORT or [IPV6]:PORT, one or several.
 
     Several are visited by turns, in random order, and compared with the first one. Times are
-    round trips: from the sending of a message to the last byte of its echo.
+    round trips: from the sending of a message to the last byte of its echo. Of a name with several
+    addresses, the first one that takes a connection is measured.
     """
     if serve == bool(targets):
         raise click.UsageError("give the targets to measure, or --serve")
@@ -143,15 +171,19 @@ def bench(
         duration = 1.0
     try:
         workloads = [
-            Workload(size=size, duration=duration, messages=messages, **load) for size in sizes
+            Workload(connections=count, size=size, duration=duration, messages=messages, **load)
+            for count, size in product(counts, sizes)
         ]
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
+    if plot is not None and not check_library("bench"):
+        return 1
     # Here, for what it needs would make the other commands start more slowly.
-    from .measuring import measure
+    from .measuring import Asked, Files, measure
 
+    asked = Asked(list(targets), serve, workloads, rounds, timeout)
     try:
-        return trio.run(measure, list(targets), serve, workloads, rounds, output, csv)
+        return trio.run(measure, asked, Files(output, csv, plot))
     except SocketCallError as exc:
         click.echo(safe(str(exc)), err=True)
     except OSError as exc:

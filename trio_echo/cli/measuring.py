@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import re
-import subprocess
-import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 import trio
@@ -22,13 +18,15 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from trio_echo.addresses import Endpoint, resolve
-from trio_echo.errors import SocketCallError
+from trio_echo.addresses import parse_endpoint
+from trio_echo.errors import ungrouped
 from trio_echo.measure import environment, files
 from trio_echo.measure.results import Run, Target, collect, labels
+from trio_echo.measure.session import named, served
 from trio_echo.measure.turns import Plan, Progress, run
 from trio_echo.text import safe
 
+from .plot import draw
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
@@ -37,55 +35,98 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from trio_echo.addresses import Endpoint
     from trio_echo.measure.workload import Workload
 
 # Seconds between two lines of progress where there is no terminal to draw a bar on.
 _INTERVAL = 5.0
 
 
-async def measure(
-    targets: list[Endpoint],
-    serve: bool,
-    workloads: list[Workload],
-    rounds: int,
-    output: Path | None,
-    csv: Path | None,
-) -> int:
-    """Measure, report, and give the exit status.
+class Asked(NamedTuple):
+    """What is to be measured.
 
-    Args:
+    Attributes:
         targets: servers; with `serve`, none.
         serve: measure a server of this package.
         workloads: the cells of the sweep.
         rounds: how many with each target and workload.
-        output: the file for the results, or `None`.
-        csv: the file for a spreadsheet, or `None`.
+        timeout: seconds without an echo that end a round.
+    """
+
+    targets: list[Endpoint]
+    serve: bool
+    workloads: list[Workload]
+    rounds: int
+    timeout: float
+
+
+class Files(NamedTuple):
+    """Where the results go, if anywhere.
+
+    Attributes:
+        output: as JSON, with the raw samples beside it.
+        csv: as a table.
+        plot: as a page of pictures.
+    """
+
+    output: Path | None
+    csv: Path | None
+    plot: Path | None
+
+
+async def measure(asked: Asked, kept: Files) -> int:
+    """Measure, report, and give the exit status.
 
     Raises:
         OSError: a file cannot be written.
         SocketCallError: of `getaddrinfo()`: there is no such host; of `bind()`: no server started.
     """
     progress = Progress([], [])
-    async with AsyncExitStack() as stack:
-        if serve:
-            targets = await stack.enter_async_context(_served())
-        named = [await _resolved(target) for target in targets]
-        plan = Plan(endpoints=targets, workloads=workloads, rounds=rounds)
+    known: list[Target] = []
+    planned = 0
+    # Signals from the first moment on, so that one of them ends what was started by then.
+    with ungrouped(OSError):
         async with trio.open_nursery() as nursery:
             measuring = trio.CancelScope()
             await nursery.start(_cancel_on_signal, measuring)
-            with measuring, _Shown(plan, progress) as shown:
-                await run(plan, progress, shown.update)
+            with measuring:
+                async with _targets(asked) as (endpoints, told):
+                    known = told
+                    plan = Plan(
+                        endpoints=endpoints,
+                        workloads=asked.workloads,
+                        rounds=asked.rounds,
+                        timeout=asked.timeout,
+                    )
+                    planned = len(plan)
+                    with _Shown(plan, progress) as shown:
+                        await run(plan, progress, shown.update)
             nursery.cancel_scope.cancel()
-    partial = progress.partial or len(progress.done) < len(plan)
-    result = collect(environment.look(), named, workloads, progress.done, partial=partial)
+    if not progress.done:
+        click.echo("partial: it ended before its first round did")
+        return 1
+    partial = progress.partial or len(progress.done) < planned
+    result = collect(environment.look(), known, asked.workloads, progress.done, partial=partial)
     for line in _report(result):  # first, for a file may turn out not to be writable
         click.echo(line)
-    if output is not None:
-        files.write(output, result, progress.samples)
-    if csv is not None:
-        files.write_csv(csv, result)
+    if kept.output is not None:
+        files.write(kept.output, result, progress.samples)
+    if kept.csv is not None:
+        files.write_csv(kept.csv, result)
+    if kept.plot is not None:
+        draw(kept.plot, result, progress.samples)
     return 1 if result.partial or result.failures else 0
+
+
+@asynccontextmanager
+async def _targets(asked: Asked) -> AsyncIterator[tuple[list[Endpoint], list[Target]]]:
+    """Give the addresses to measure, and what is known of them; start the server if asked."""
+    async with AsyncExitStack() as stack:
+        targets = asked.targets
+        if asked.serve:
+            targets = await stack.enter_async_context(served())
+        known = [await named(target) for target in targets]
+        yield [parse_endpoint(one.address) for one in known], known
 
 
 async def _cancel_on_signal(
@@ -95,43 +136,6 @@ async def _cancel_on_signal(
         task_status.started()
         async for _ in signals:
             measuring.cancel()
-
-
-async def _resolved(target: Endpoint) -> Target:
-    address = (await resolve(*target))[0]
-    return Target(
-        name=str(target), address=str(address), family="IPv6" if ":" in address.host else "IPv4"
-    )
-
-
-@asynccontextmanager
-async def _served() -> AsyncIterator[list[Endpoint]]:
-    """Run a server of this package in a process of its own; give where it listens."""
-    command = [sys.executable, "-m", "trio_echo", "serve", "--port", "0", "--quiet", "--lang", "en"]
-    apart: dict[str, Any] = {"start_new_session": True}  # a Ctrl-C is for this process
-    if sys.platform == "win32":
-        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    # In one stream, so that a family is told of in any case: by where it listens, or as missing.
-    apart |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    process = await trio.lowlevel.open_process(command, **apart)
-    stdout = cast("trio.abc.ReceiveStream", process.stdout)
-    try:
-        said = b""
-        while said.count(b"\n") < 2:
-            chunk = await stdout.receive_some()
-            if not chunk:
-                break
-            said += chunk
-        found = re.findall(rb"IP address=(\S+), port=(\d+)", said)
-        if not found:
-            reason = OSError(errno.EADDRNOTAVAIL, "the server did not start")
-            raise SocketCallError("bind()", reason)
-        yield [Endpoint(host.decode(), int(port)) for host, port in found]
-    finally:
-        process.terminate()
-        with trio.CancelScope(shield=True):
-            await process.wait()
-            await stdout.aclose()
 
 
 class _Shown:
@@ -214,10 +218,11 @@ def _report(result: Run) -> list[str]:
                 )
                 words.append(f"{kind} {times}")
         lines.append(" ".join(words))
-    lines += [
-        f"{result.workloads[one.workload].size} B: {safe(one.comparison.sentence())}"
-        for one in result.comparisons
-    ]
+    several = len({one.connections for one in result.workloads}) > 1
+    for one in result.comparisons:
+        asked = result.workloads[one.workload]
+        which = f"{asked.connections} x {asked.size} B" if several else f"{asked.size} B"
+        lines.append(f"{which}: {safe(one.comparison.sentence())}")
     lines += [f"failed: {count} x {safe(kind)}" for kind, count in result.failures.items()]
     if result.partial:
         lines.append("partial: it ended before its time")

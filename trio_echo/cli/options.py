@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +12,7 @@ import click
 from trio_echo.addresses import AddressError, parse_port
 from trio_echo.language import LANGUAGES
 from trio_echo.text import checked_encoding
+from trio_echo.workers.supervisor import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +50,17 @@ def positive_seconds(text: str) -> float:
     if value == 0:
         raise click.BadParameter("it must be more than 0 seconds")
     return value
+
+
+def workers(text: str) -> int:
+    """Read a number of processes; `auto` is the number of usable cores."""
+    if sys.platform != "linux":
+        raise click.BadParameter("only Linux spreads the clients of one port over processes")
+    if text == "auto":
+        return usable_cores()
+    if not re.fullmatch("[0-9]{1,4}", text) or int(text) < 1:
+        raise click.BadParameter(f"{text!r} is no number of processes, nor auto")
+    return int(text)
 
 
 def encoding(name: str) -> str:

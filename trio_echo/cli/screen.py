@@ -6,45 +6,26 @@ import os
 import select
 import sys
 import time
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 import trio
 
+from trio_echo.backlog import Backlog, lines_of
 from trio_echo.errors import SocketCallError
 from trio_echo.events import (
-    ClientClosed,
-    ClientConnected,
+    AcceptFailed,
     ClientEvent,
-    ClientFailed,
-    ClientIdle,
-    ClientReset,
-    ClientsWaiting,
-    DataReceived,
     FamilyMissing,
     ServerEvent,
+    WorkerDied,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from trio_echo.transcript import Transcript
-
-# Clients decide how many of these there are, so these are what a slow screen loses. 16 MiB of
-# them may wait: seconds of a fast terminal, and little of a computer's memory.
-_DROPPABLE = (
-    ClientsWaiting,
-    ClientConnected,
-    DataReceived,
-    ClientFailed,
-    ClientIdle,
-    ClientReset,
-    ClientClosed,
-)
-_WAITING_BYTES = 16 * 1024 * 1024
-_EVENT_BYTES = 512
 
 # One write carries this many characters: enough that the hop to the writing thread costs little.
 _BATCH = 64 * 1024
@@ -120,14 +101,9 @@ class Complaint:
     line: str
 
 
-@dataclass(slots=True)
-class _Gap:
-    """Stands where lines are missing, because the screen was slower than the echo."""
-
-    lines: int = 0
-
-
 Item: TypeAlias = ServerEvent | ClientEvent | Text | Complaint
+
+_FOR_ERR = (Complaint, FamilyMissing, AcceptFailed, WorkerDied)
 
 
 class Screen:
@@ -141,8 +117,7 @@ class Screen:
         self._transcript = transcript
         self._out = Output(sys.stdout)
         self._err = Output(sys.stderr)
-        self._waiting: deque[Item | _Gap] = deque()
-        self._size = 0
+        self._waiting: Backlog[Item] = Backlog()
         self._arrived = trio.Event()
         self._shown = trio.Event()
         self._shown.set()
@@ -156,16 +131,7 @@ class Screen:
         if self.failure is not None and self._output(item) is self._out:
             self._lost += self._count(item)
             return
-        size = self._bytes(item)
-        if isinstance(item, _DROPPABLE) and self._size + size > _WAITING_BYTES:
-            gap = self._waiting[-1]
-            if not isinstance(gap, _Gap):
-                gap = _Gap()
-                self._waiting.append(gap)
-            gap.lines += self._count(item)
-            return
-        self._waiting.append(item)
-        self._size += size
+        self._waiting.put(item)
         self._arrived.set()
         if self._shown.is_set():
             self._shown = trio.Event()
@@ -201,20 +167,20 @@ class Screen:
     def _fail(self, error: OSError) -> None:
         for_err = [item for item in self._waiting if self._output(item) is self._err]
         self._lost = self.unshown - len(for_err)
-        self._waiting = deque(for_err)
-        self._size = sum(map(self._bytes, for_err))
+        self._waiting = Backlog()
+        for item in for_err:
+            self._waiting.put(item)
         self.failure = error
         self.post(Complaint(self._transcript.describe(SocketCallError("write()", error))))
 
     async def _next_batch(self) -> tuple[Output, str]:
         """Take what goes to one output, from the front, as one text."""
-        output = self._output(self._waiting[0])
+        output = self._output(self._waiting.first())
         batch: list[str] = []
         length = 0
         turn_ends = time.perf_counter() + _TURN
-        while self._waiting and length < _BATCH and self._output(self._waiting[0]) is output:
-            item = self._waiting.popleft()
-            self._size -= self._bytes(item)
+        while self._waiting and length < _BATCH and self._output(self._waiting.first()) is output:
+            item = self._waiting.take()
             self._taken += self._count(item)
             for part in self._parts(item):
                 if time.perf_counter() > turn_ends:
@@ -224,41 +190,21 @@ class Screen:
                 length += len(part)
         return output, "".join(batch)
 
-    def _parts(self, item: Item | _Gap) -> Iterator[str]:
+    def _parts(self, item: Item) -> Iterator[str]:
         match item:
             case Text(text):
                 yield text
             case Complaint(line):
                 yield line + "\n"
-            case _Gap(lines):
-                # What comes next from a client may begin amid a character.
-                self._transcript.forget()
-                yield self._transcript.dropped(lines)
             case _:
                 yield from self._transcript.lines(item)
 
-    def _output(self, item: Item | _Gap) -> Output:
-        return self._err if isinstance(item, Complaint | FamilyMissing) else self._out
+    def _output(self, item: Item) -> Output:
+        return self._err if isinstance(item, _FOR_ERR) else self._out
 
     @staticmethod
-    def _bytes(item: Item | _Gap) -> int:
-        if isinstance(item, _Gap):
-            return 0  # there is at most one more of them than of the others
-        return _EVENT_BYTES + (len(item.data) if isinstance(item, DataReceived) else 0)
-
-    @staticmethod
-    def _count(item: Item | _Gap) -> int:
-        match item:
-            case _Gap(lines):
-                return lines
-            case Text(text):
-                return text.count("\n")
-            case DataReceived(data=data):
-                return data.count(b"\n") + (not data.endswith(b"\n"))
-            case ClientConnected():
-                return 2  # a blank line stands before it
-            case _:
-                return 1
+    def _count(item: Item) -> int:
+        return item.text.count("\n") if isinstance(item, Text) else lines_of(item)
 
 
 def discard_output() -> None:

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import gc
-import logging
-import math
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 import trio
 
+from trio_echo.accepting import AcceptErrors
 from trio_echo.addresses import DEFAULT_PORT
-from trio_echo.errors import SocketCallError
-from trio_echo.events import ClientFailed, FamilyMissing, Listening, ServerEvent
+from trio_echo.errors import SocketCallError, WorkerError
+from trio_echo.events import ServerEvent, is_essential
 from trio_echo.faults import Faults
 from trio_echo.language import translations
-from trio_echo.server import ANY, LOOPBACK, Limits
+from trio_echo.server import ANY, GC_THRESHOLD, LOOPBACK, Limits
 from trio_echo.server import serve as serve_echo
 from trio_echo.transcript import Transcript
+from trio_echo.workers.supervisor import supervise
 
-from .options import host, language_options, port, positive_seconds, seconds
+from .options import host, language_options, port, positive_seconds, seconds, workers
 from .screen import FAREWELL, Complaint, Output, Screen, terminal_columns
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Coroutine
 
 
 @click.command
@@ -72,6 +72,12 @@ if TYPE_CHECKING:
     help="Seconds that clients have to finish when the server stops.",
 )
 @click.option(
+    "--workers",
+    metavar="N",
+    type=workers,
+    help="Serve with N processes, or with as many as there are usable cores: auto (Linux only).",
+)
+@click.option(
     "--fragment",
     metavar="N",
     type=click.IntRange(min=1),
@@ -102,6 +108,7 @@ def serve(
     max_clients: int | None,
     idle_timeout: float,
     grace: float,
+    workers: int | None,
     fragment: int | None,
     delay: float | None,
     reset_after: int | None,
@@ -117,7 +124,9 @@ def serve(
     if any_ and hosts:
         raise click.UsageError("--any listens on every address already: leave out --host")
     service = partial(
-        serve_echo,
+        partial(serve_echo, observe_data=not quiet)
+        if workers is None
+        else partial(supervise, workers, quiet=quiet),
         port,
         hosts=ANY if any_ else hosts or LOOPBACK,
         limits=Limits(max_clients=max_clients, idle_timeout=idle_timeout, grace=grace),
@@ -131,17 +140,12 @@ def serve(
 async def _run(
     service: partial[Coroutine[Any, Any, None]], transcript: Transcript, quiet: bool
 ) -> int:
-    # A client is some hundred objects that leave no cycles behind. To look for cycles after every
-    # 700 of them, as by default, is a tenth of what a connection costs.
-    gc.set_threshold(10_000)
+    gc.set_threshold(GC_THRESHOLD)
     screen = Screen(transcript)
     status = 0
 
-    def complain(error: Exception) -> None:
-        screen.post(Complaint(transcript.describe(error)))
-
     def observe(event: ServerEvent) -> None:
-        if not quiet or _is_essential(event):
+        if not quiet or is_essential(event):
             screen.post(event)
 
     async with trio.open_nursery() as nursery:
@@ -149,11 +153,11 @@ async def _run(
         stop = trio.Event()
         serving = trio.CancelScope()
         await nursery.start(_stop_on_signal, stop, serving)
-        with _AcceptErrors(complain).attached(), serving:
+        with AcceptErrors(observe).attached(), serving:
             try:
-                await service(observer=observe, observe_data=not quiet, stop=stop)
-            except SocketCallError as exc:
-                complain(exc)
+                await service(observer=observe, stop=stop)
+            except (SocketCallError, WorkerError) as exc:
+                screen.post(Complaint(transcript.describe(exc)))
                 status = 1
         with trio.move_on_after(FAREWELL):
             await screen.flush()
@@ -162,13 +166,6 @@ async def _run(
         with trio.move_on_after(FAREWELL), suppress(OSError):
             await Output(sys.stderr).write(transcript.dropped(screen.unshown))
     return status
-
-
-def _is_essential(event: ServerEvent) -> bool:
-    """Tell what `--quiet` shows: where it listens, and what is wrong with the server itself."""
-    if isinstance(event, ClientFailed):
-        return not isinstance(event.error, SocketCallError)  # a bug
-    return isinstance(event, Listening | FamilyMissing)
 
 
 async def _stop_on_signal(
@@ -184,36 +181,3 @@ async def _stop_on_signal(
             if stop.is_set():
                 serving.cancel()
             stop.set()
-
-
-class _AcceptErrors(logging.Handler):
-    """Shows what `trio.serve_tcp` logs when it cannot accept, once a minute.
-
-    Out of file descriptors, Trio tries again every 100 ms, and logs a traceback each time.
-    """
-
-    _INTERVAL = 60.0
-
-    def __init__(self, complain: Callable[[Exception], None]) -> None:
-        super().__init__()
-        self._said_at = -math.inf
-        self._complain = complain
-
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        now = trio.current_time()
-        if isinstance(error, OSError) and now - self._said_at >= self._INTERVAL:
-            self._said_at = now
-            self._complain(SocketCallError.wrap("accept()", error))
-
-    @contextmanager
-    def attached(self) -> Iterator[None]:
-        """Take over Trio's log for the length of a `with` block."""
-        logger = logging.getLogger("trio.serve_listeners")
-        logger.addHandler(self)
-        logger.propagate = False
-        try:
-            yield
-        finally:
-            logger.propagate = True
-            logger.removeHandler(self)

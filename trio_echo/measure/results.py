@@ -195,17 +195,38 @@ def collect(
 def labels(targets: Sequence[Target]) -> list[str]:
     """Name targets as briefly as tells them apart.
 
-    By their families, if nothing else differs; or as the user did, or by address. One that is
-    given twice is numbered.
+    By their families, if nothing else differs; or as the user did, or by address. Those that are
+    given twice are numbered.
     """
     ports = {target.address.rpartition(":")[2] for target in targets}
-    families = [target.family for target in targets]
+    families: list[str] = [target.family for target in targets]
     names = [target.name for target in targets]
     addresses = [target.address for target in targets]
+    different = len(set(zip(names, addresses, strict=True)))
     for choice in (families if len(ports) == 1 else names, names, addresses):
-        if len(set(choice)) == len(targets):
-            return list(choice)
+        if len(set(choice)) == different:
+            return [
+                name if choice.count(name) == 1 else f"{name} (target {i})"
+                for i, name in enumerate(choice, 1)
+            ]
     return [f"{name} (target {i})" for i, name in enumerate(names, 1)]
+
+
+def pairs_of(run: Run, compared: Compared) -> list[tuple[float | None, float | None]]:
+    """Give the values behind a comparison, in the order of the rounds.
+
+    Each is of the target and of the baseline in one pair of rounds; `None` where a round does not
+    tell the quantity.
+    """
+    mine, others = (
+        {
+            one.number: _value(one.summary, compared.comparison.quantity)
+            for one in run.rounds
+            if (one.target, one.workload) == (target, compared.workload)
+        }
+        for target in (compared.target, compared.baseline)
+    )
+    return [(value, others[number]) for number, value in mine.items() if number in others]
 
 
 def to_json(run: Run) -> str:

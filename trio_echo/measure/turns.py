@@ -7,6 +7,7 @@ alike, and the rounds of one turn can be compared as pairs.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,11 +33,14 @@ class Plan:
         endpoints: of the targets, in the order given.
         workloads: the cells of the sweep.
         rounds: how many with each target and each workload.
+        timeout: seconds without an echo after which a round that ends by its messages is given
+            up; the others end by their time.
     """
 
     endpoints: Sequence[Endpoint]
     workloads: Sequence[Workload]
     rounds: int
+    timeout: float = 10.0
 
     def __len__(self) -> int:
         return len(self.endpoints) * len(self.workloads) * self.rounds
@@ -89,13 +93,40 @@ async def run(plan: Plan, progress: Progress, changed: Callable[[], object]) -> 
         changed()
 
     for number, workload, target in plan.visits():
-        asked = plan.workloads[workload]
-        samples = await run_round(plan.endpoints[target], asked, progress=count)
+        samples = await _bounded(plan, target, workload, count)
         progress.samples.append(samples)
-        summary = summarize(samples, asked)
+        summary = summarize(samples, plan.workloads[workload])
         progress.done.append(
             Round(number=number, target=target, workload=workload, summary=summary)
         )
         progress.messages = 0
         changed()
         await trio.lowlevel.checkpoint()
+
+
+async def _bounded(
+    plan: Plan, target: int, workload: int, count: Callable[[int], object]
+) -> Samples:
+    """Run a round, and give it up when nothing comes back any more."""
+    endpoint, asked = plan.endpoints[target], plan.workloads[workload]
+    if asked.messages is None:
+        return await run_round(endpoint, asked, progress=count)
+    # Before the first echo there is the warm-up, between two the pace of an open loop.
+    patience = plan.timeout + (0 if asked.rate is None else 1 / asked.rate)
+    so_far = 0
+
+    def hear(messages: int) -> None:
+        nonlocal so_far
+        if messages > so_far:
+            so_far = messages
+            bound.deadline = trio.current_time() + patience
+        count(messages)
+
+    began = time.perf_counter_ns()
+    samples = Samples(began, began, partial=True)  # of a round that does not get to its beginning
+    with trio.move_on_after(asked.warm_up + patience) as bound:
+        samples = await run_round(endpoint, asked, progress=hear)
+    if bound.cancel_called and samples.partial:
+        kind = f"no echo for {plan.timeout:g} s"
+        samples.failures[kind] = asked.connections - sum(samples.failures.values())
+    return samples

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import trio
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -81,3 +83,24 @@ def compare(answer: object, right: object, why: str, hints: Mapping[Any, str]) -
     # Not `get`: an answer may be of a type that has no hash.
     hint = next((text for wrong, text in hints.items() if wrong == answer), None)
     return Verdict(False, hint or f"{answer!r} it is not.")
+
+
+async def attempt(call: Callable[[], Awaitable[object]], seconds: float) -> object:
+    """Call an answer; return what it returned, or the exception that it raised.
+
+    Args:
+        call: calls it.
+        seconds: how long it may take; after that, the exception is a `trio.TooSlowError`.
+    """
+    try:
+        with trio.fail_after(seconds):
+            return await call()
+    except Exception as exc:  # noqa: BLE001  whatever a learner's function does
+        return exc
+
+
+def said(got: object) -> str:
+    """Say what came of an `attempt`."""
+    if isinstance(got, trio.TooSlowError):
+        return "it never came back"
+    return f"it raised {got!r}" if isinstance(got, Exception) else f"it returned {got!r}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
-from . import MISSING_RETURN, NO_ANSWER, Verdict, unusable
+from . import MISSING_RETURN, NO_ANSWER, Verdict, attempt, said, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,7 +39,7 @@ async def line(answer: Line) -> Verdict:
     for size in (1, 3, 7, len(sent)):
         stream = _Arriving(sent, size)
         for expected in wanted:
-            got = await _attempt(answer, stream)
+            got = await attempt(partial(answer, stream), _PATIENCE)
             case = f"With {sent!r} arriving in pieces of {size}"
             if (verdict := _judge(got, expected, case)) is not None:
                 return verdict
@@ -50,21 +51,18 @@ async def exactly(answer: Exactly) -> Verdict:
     if (verdict := unusable(answer)) is not None:
         return verdict
 
-    def receive(count: int) -> Line:
-        return lambda stream: answer(stream, count)
-
     sent = b"nice to meet you"
     for size in (3, 1, 4, len(sent)):
         stream = _Arriving(sent, size)
         for expected in (sent[:7], b"", sent[7:8], sent[8:]):
-            got = await _attempt(receive(len(expected)), stream)
+            got = await attempt(partial(answer, stream, len(expected)), _PATIENCE)
             case = f"Asked for {len(expected)} bytes, which arrive in pieces of {size}"
             if (verdict := _judge(got, expected, case)) is not None:
                 return verdict
-        got = await _attempt(receive(1), stream)
+        got = await attempt(partial(answer, stream, 1), _PATIENCE)
         if not isinstance(got, EOFError):
-            said = _said(got)
-            return Verdict(False, f"At the end of the stream it shall raise EOFError; {said}.")
+            words = f"At the end of the stream it shall raise EOFError; {said(got)}."
+            return Verdict(False, words)
     return Verdict(True, "Exact, at every size of the pieces, and it says when the stream ends.")
 
 
@@ -85,24 +83,9 @@ class _Arriving(trio.abc.ReceiveStream):
         await trio.lowlevel.checkpoint()
 
 
-async def _attempt(answer: Line, stream: trio.abc.ReceiveStream) -> object:
-    """Call an answer; returns what it returned, or raised, or a TooSlowError."""
-    try:
-        with trio.fail_after(_PATIENCE):
-            return await answer(stream)
-    except Exception as exc:  # noqa: BLE001  whatever a learner's function does
-        return exc
-
-
 def _judge(got: object, expected: bytes, case: str) -> Verdict | None:
     if got is None:
         return MISSING_RETURN
     if isinstance(got, bytes | bytearray) and got == expected:
         return None
-    return Verdict(False, f"{case}, it should have returned {expected!r}; {_said(got)}.")
-
-
-def _said(got: object) -> str:
-    if isinstance(got, trio.TooSlowError):
-        return "it never came back"
-    return f"it raised {got!r}" if isinstance(got, Exception) else f"it returned {got!r}"
+    return Verdict(False, f"{case}, it should have returned {expected!r}; {said(got)}.")

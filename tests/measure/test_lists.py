@@ -1,10 +1,10 @@
-"""Message sizes as people write them."""
+"""What a sweep goes through, as people write it."""
 
 from __future__ import annotations
 
 import pytest
 
-from trio_echo.measure.sizes import parse_sizes
+from trio_echo.measure.lists import parse_connections, parse_sizes
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,17 @@ def test_lists_and_ranges(text: str, sizes: list[int]) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no"):
         parse_sizes(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("16", [16]), ("1,4,16", [1, 4, 16]), ("1..10", [1, 2, 4, 8, 10]), ("4, 1..4", [4, 1, 2])],
+)
+def test_connections_come_in_lists_and_ranges_too(text: str, numbers: list[int]) -> None:
+    assert parse_connections(text) == numbers
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1K", "1,", "4..2", "1..", "x", "9999999", "1.5"])
+def test_what_is_no_number_of_connections_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no"):
+        parse_connections(text)

@@ -1,0 +1,112 @@
+"""`python -m trio_echo plot`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import runs
+from support import Process, without_module
+
+from trio_echo.measure import files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUN, SAMPLES = runs.run()
+
+
+def plot(*arguments: str | Path, env: dict[str, str] | None = None) -> tuple[int, str, str]:
+    with Process("plot", *map(str, arguments), env=env) as command:
+        return command.wait(), command.out.text, command.err.text
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    path = tmp_path / "results.json"
+    files.write(path, RUN, SAMPLES)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("ending", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_it_writes_the_page_and_says_where(results: Path, ending: str, begins: bytes) -> None:
+    path = results.with_name(f"page.{ending}")
+    assert plot(results, "-o", path, "--dark") == (0, f"{path}\n", "")
+    assert path.read_bytes().startswith(begins)
+
+
+def test_without_a_name_it_is_a_png_beside_the_results(results: Path) -> None:
+    path = results.with_suffix(".png")
+    assert plot(results) == (0, f"{path}\n", "")
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_raw_samples_it_says_so_and_draws_the_rest(results: Path) -> None:
+    files.samples_path(results).unlink()
+    status, out, err = plot(results)
+    assert (status, out) == (0, f"{results.with_suffix('.png')}\n")
+    assert err == f"drawn without raw samples: there is no {files.samples_path(results)}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "No such file or directory: "),
+        ("", "no whole JSON file"),
+        ("[1, 2]", "no results"),
+        (json.dumps({"schema_version": 99}), "schema version 99"),
+    ],
+)
+def test_what_is_no_results_file_is_one_line(tmp_path: Path, text: str | None, words: str) -> None:
+    path = tmp_path / "results.json"
+    if text is not None:
+        path.write_text(text)
+    status, out, err = plot(path)
+    assert (status, out) == (1, "")
+    assert len(err.splitlines()) == 1
+    assert err.startswith("trio-echo plot: ")
+    assert words in err
+    assert str(path) in err
+
+
+@pytest.mark.parametrize("damage", ["cut short", "of another run"])
+def test_samples_that_do_not_belong_to_the_results_are_one_line(results: Path, damage: str) -> None:
+    samples = files.samples_path(results)
+    if damage == "cut short":
+        samples.write_bytes(samples.read_bytes()[:-100])
+    else:
+        files.write(results.with_name("other.json"), *runs.run(1))
+        samples.write_bytes(results.with_name("other.samples.zip").read_bytes())
+    status, out, err = plot(results)
+    assert (status, out) == (1, "")
+    assert len(err.splitlines()) == 1
+    assert str(samples) in err
+    assert not results.with_suffix(".png").exists()
+
+
+def test_a_file_that_cannot_be_written_is_one_line(results: Path) -> None:
+    path = results.with_name("missing") / "page.svg"
+    status, _, err = plot(results, "-o", path)
+    assert status == 1
+    assert err == f"trio-echo plot: No such file or directory: {path}\n"
+
+
+def test_another_format_is_a_wrong_command_line(results: Path) -> None:
+    status, _, err = plot(results, "-o", "page.gif")
+    assert status == 2
+    assert "does not end in .png, .svg, .pdf" in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("missing", ["matplotlib", "numpy", "PIL"])
+def test_without_what_draws_it_says_what_to_install(
+    results: Path, tmp_path: Path, missing: str
+) -> None:
+    status, out, err = plot(results, env=without_module(missing, tmp_path))
+    assert (status, out) == (1, "")
+    assert err == (
+        'trio-echo plot: plots need matplotlib: python -m pip install "trio-echo[notebooks]"\n'
+    )

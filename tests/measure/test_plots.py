@@ -1,0 +1,336 @@
+"""Plots: what they show, and that it can be read whatever was measured."""
+
+from __future__ import annotations
+
+import io
+from array import array
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import runs
+from layout import texts
+from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
+from PIL import Image
+
+from trio_echo.measure import environment, plots
+from trio_echo.measure.plots import scales
+from trio_echo.measure.plots.look import DARK, LIGHT, shown, wrap
+from trio_echo.measure.results import Round, Run, Target, collect
+from trio_echo.measure.summary import percentiles, summarize
+from trio_echo.measure.workload import Samples, Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from trio_echo.canvas import Picture
+
+HOSTILE = (
+    "$x_1$ \\frac{}",
+    "\x1b[2Jevil\nname",
+    "한국.example:9000",
+    "[2001:db8:1111:2222:3333:4444:5555:6666]:65535",
+    "a" * 300,
+    "",
+    "_hidden",
+    "{}%s\u202e$$",
+)
+
+
+def targets(*names: str) -> list[Target]:
+    return [
+        Target(name=name, address=f"127.0.0.1:{9000 + number}", family="IPv4")
+        for number, name in enumerate(names)
+    ]
+
+
+def loads(**values: Sequence[int]) -> list[Workload]:
+    """Every combination."""
+    made = [Workload(duration=1.0)]
+    for name, several in values.items():
+        made = [replace(one, **{name: value}) for one in made for value in several]  # type: ignore[arg-type]
+    return made
+
+
+TWO = targets("one", "two")
+RUNS: dict[str, dict[str, Any]] = {
+    "closed and open loop": {},
+    "one target": {"targets": TWO[:1], "workloads": loads()},
+    "one round": {"rounds": 1, "targets": TWO, "workloads": loads()},
+    "a hundred rounds": {"rounds": 100, "messages": 30, "targets": TWO, "workloads": loads()},
+    "eight targets": {"targets": targets(*map(str, range(8))), "workloads": loads()},
+    "nine targets": {"targets": targets(*map(str, range(9))), "workloads": loads(size=[1, 2])},
+    "hostile names": {"targets": targets(*HOSTILE), "workloads": loads()},
+    "one hostile name": {"targets": targets(HOSTILE[0] * 9), "workloads": loads()},
+    "sizes": {"targets": TWO, "workloads": loads(size=[1 << n for n in range(17)])},
+    "connections": {"targets": TWO, "workloads": loads(connections=[1 << n for n in range(11)])},
+    "both": {"targets": TWO, "workloads": loads(connections=[1, 4, 16, 64, 256], size=[1, 99])},
+    "both, one target": {
+        "targets": TWO[:1],
+        "workloads": loads(connections=range(1, 13), size=[1, 10_000, 1_000_000]),
+        "rounds": 1,
+    },
+    "depths": {"targets": TWO, "workloads": loads(pipeline=[1, 2, 64])},
+    "no messages": {"targets": TWO, "workloads": loads(), "messages": 0},
+    "one message": {"targets": TWO, "workloads": loads(), "messages": 1},
+    "partial": {"targets": TWO, "workloads": loads(), "rounds": 2, "partial": True},
+    "no rounds": {"targets": TWO, "workloads": loads(), "rounds": 0, "partial": True},
+}
+
+PICTURES: dict[str, Callable[[Run, list[Samples]], Picture]] = {
+    "size": lambda run, _: plots.throughput(run),
+    "connections": lambda run, _: plots.throughput(run, against="connections"),
+    "pipeline": lambda run, _: plots.throughput(run, against="pipeline", dark=True),
+    "spectrum": lambda run, samples: plots.spectrum(run, samples, len(run.workloads) - 1),
+    "spectrum of results": lambda run, _: plots.spectrum(run, None),
+    "ecdf": lambda run, samples: plots.ecdf(run, samples, len(run.workloads) - 1),
+    "over time": lambda run, samples: plots.over_time(run, samples),
+    "page": plots.page,
+    "dark page of results": lambda run, _: plots.page(run, None, dark=True),
+}
+
+
+@pytest.mark.parametrize("options", RUNS.values(), ids=RUNS)
+def test_everything_can_be_read(options: dict[str, Any]) -> None:
+    run, samples = runs.run(**options)
+    for draw in PICTURES.values():
+        assert texts(draw(run, samples))
+    if len(run.targets) > 1:
+        assert texts(plots.paired(run))
+
+
+def drawn(picture: Picture, axes: int = 1) -> list[Line2D]:
+    """The lines of one panel; the first axes are the sheet around them."""
+    return list(picture.figure.axes[axes].get_lines())
+
+
+def points(line: Line2D) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in np.asarray(line.get_xydata())]
+
+
+def brought(
+    seconds: float, intended: array[int], sent: array[int], received: array[int]
+) -> Samples:
+    ended = round(seconds * 1e9)
+    return Samples(0, ended, intended=intended, sent=sent, received=received)
+
+
+def one_target(times: Sequence[int], rate: float | None = None) -> tuple[Run, list[Samples]]:
+    """A run of one round in which messages took so many nanoseconds."""
+    load = Workload(duration=1.0, rate=rate)
+    sent = [1000 * number for number in range(len(times))]
+    received = [start + time for start, time in zip(sent, times, strict=True)]
+    order = sorted(range(len(times)), key=received.__getitem__)
+    arrays = (array("q", [some[one] for one in order]) for some in (sent, sent, received))
+    samples = brought(1.0, *arrays)
+    rounds = [Round(number=1, target=0, workload=0, summary=summarize(samples, load))]
+    return collect(environment.look(), TWO[:1], [load], rounds, partial=False), [samples]
+
+
+@pytest.mark.parametrize("count", [11, 500, 20_000])
+def test_a_spectrum_tells_times_that_messages_took_and_no_more_than_it_knows(count: int) -> None:
+    draw = np.random.default_rng(count)
+    times = draw.integers(20_000, 900_000, count).tolist()
+    curve, _ = drawn(plots.spectrum(*one_target(times)))
+    ordered = sorted(times)
+    for place, time in points(curve):
+        rank = round(count * (1 - 10.0**-place))
+        assert ordered[rank - 1] == time
+    assert rank == count - 10  # ten are beyond the last one
+    for name, told in percentiles(ordered).items():
+        place = -np.log10(1 - float(name[1:]) / 100)
+        near = min(points(curve), key=lambda one: abs(one[0] - place))
+        assert near[1] == pytest.approx(told, rel=0.02)
+
+
+def test_ten_messages_are_too_few_for_a_spectrum() -> None:
+    assert "nothing came back" not in texts(plots.spectrum(*one_target([1000] * 11)))
+    assert "too few messages to tell" in texts(plots.spectrum(*one_target([1000] * 10)))
+
+
+@pytest.mark.parametrize("count", [1, 7, 5000])
+def test_an_ecdf_is_that_of_all_messages(count: int) -> None:
+    draw = np.random.default_rng(count)
+    times = draw.integers(20_000, 900_000, count).tolist()
+    curve, _ = drawn(plots.ecdf(*one_target(times)))
+    ordered = np.sort(times)
+    for time, share in points(curve):
+        assert np.count_nonzero(ordered <= time) / count * 100 == pytest.approx(share)
+    assert points(curve)[-1] == (ordered[-1], 100)
+
+
+def test_ten_million_messages_are_drawn_as_a_thousand_points() -> None:
+    count = 10_000_000
+    stamps = array("q")
+    stamps.frombytes((np.arange(count, dtype=np.int64) * 100).tobytes())
+    later = array("q")
+    later.frombytes((np.frombuffer(stamps, np.int64) + 50_000).tobytes())
+    samples = brought(1.0, stamps, stamps, later)
+    small, _ = one_target([50_000] * 20)
+    picture = plots.page(small, [samples])
+    assert sum(len(points(line)) for line in picture.figure.findobj(Line2D)) < 5000
+    assert "99.9999 %" in texts(picture)
+
+
+def test_coordinated_omission_is_seen() -> None:
+    """A server stalls for a second: the messages that were due meanwhile go out late."""
+    load = Workload(duration=2.0, rate=1000.0)
+    due = [1_000_000 * number for number in range(2000)]
+    sent = [max(one, 1_000_000_000) if one >= 500_000_000 else one for one in due]
+    stamps = [array("q", one) for one in (due, sent, [one + 40_000 for one in sent])]
+    samples = brought(2.0, *stamps)
+    rounds = [Round(number=1, target=0, workload=0, summary=summarize(samples, load))]
+    run = collect(environment.look(), TWO[:1], [load], rounds, partial=False)
+    picture = plots.spectrum(run, [samples])
+    from_send, _, from_intended, _ = drawn(picture)
+    assert max(time for _, time in points(from_send)) == 40_000
+    assert max(time for _, time in points(from_intended)) > 400_000_000
+    assert {"from the send", "from the intended start"} <= set(texts(picture))
+
+
+def test_throughput_is_the_median_with_its_interval() -> None:
+    run, _ = runs.run(workloads=loads(size=[64, 1024]))
+    picture = plots.throughput(run)
+    messages, bytes_ = (drawn(picture, number) for number in (1, 2))
+    for target, (one, other) in enumerate(zip(messages, bytes_, strict=True)):
+        cells = [cell for cell in run.cells if cell.target == target]
+        for line, quantity in ((one, "messages_per_second"), (other, "bytes_per_second")):
+            medians = [getattr(cell, quantity).median for cell in cells]
+            assert points(line) == list(zip([64, 1024], medians, strict=True))
+    assert len(picture.figure.axes[1].collections) == 2  # the bars, for each target
+    assert {"64 B", "1 KiB", "size of a message"} <= set(texts(picture))
+
+
+def test_what_else_varies_makes_lines() -> None:
+    run, _ = runs.run(rounds=1, workloads=loads(size=[64, 128], connections=[1, 2, 3]))
+    by_size: list[Any] = drawn(plots.throughput(run))
+    assert len(by_size) == 2 * 3
+    assert len({(one.get_color(), str(one._unscaled_dash_pattern)) for one in by_size}) == 6
+    assert len(drawn(plots.throughput(run, against="connections"))) == 2 * 2
+
+
+def test_of_many_lines_some_are_drawn_and_it_says_so() -> None:
+    run, _ = runs.run(rounds=1, workloads=loads(size=[64], connections=range(1, 8)))
+    picture = plots.throughput(run)
+    assert "(4 of 7)" in texts(picture)
+    assert {"1 connection", "7 connections"} <= set(texts(picture))
+
+
+def test_each_pair_of_rounds_is_a_dot_and_the_sentence_stands_beside_it() -> None:
+    run, _ = runs.run(12, workloads=loads())
+    picture = plots.paired(run)
+    said = " ".join(texts(picture))
+    for number, compared in enumerate(run.comparisons, 1):
+        assert compared.comparison.ratio is not None
+        dots, interval = picture.figure.axes[number].collections
+        ratios = sorted(float(x) for x, _ in np.asarray(dots.get_offsets()))
+        assert len(ratios) == 12
+        assert ratios[5] <= compared.comparison.ratio.median <= ratios[6]
+        assert interval.get_paths()
+        assert compared.comparison.sentence() in said
+
+
+def test_a_single_target_is_compared_with_nothing() -> None:
+    run, _ = runs.run(targets=TWO[:1], workloads=loads())
+    with pytest.raises(ValueError, match="compared with nothing"):
+        plots.paired(run)
+
+
+def test_rounds_stand_where_they_ran() -> None:
+    run, samples = runs.run(2, workloads=loads())
+    lines = drawn(plots.over_time(run, samples))
+    dots = [points(one)[0] for one in lines if one.get_marker() in ("o", "s")]
+    assert [x for x, _ in dots] == sorted(x for x, _ in dots)
+    for number, (x, _) in enumerate(dots):
+        assert 1.25 * number < x < 1.25 * number + 1
+
+
+def test_the_page_says_what_was_measured_where_and_when() -> None:
+    run, samples = runs.run(partial=True)
+    run = replace(run, failures={"recv(): Connection reset by peer": 3})
+    said = " ".join(texts(plots.page(run, samples)))
+    for words in (
+        "Partial: the run ended before its time.",
+        "3 x recv(): Connection reset by peer",
+        "127.0.0.1:9000; [::1]:9000",
+        "1 or 3 connections, 64 B or 1 KiB",
+        "closed loop or open loop of 1,000 messages a second",
+        "6 rounds of 1 s or 100 messages",
+        run.environment.python,
+        run.environment.date[:10],
+    ):
+        assert words in said
+
+
+def test_samples_of_other_rounds_are_refused() -> None:
+    run, samples = runs.run(2)
+    with pytest.raises(ValueError, match=r"\w"):
+        plots.page(run, samples[:-1])
+
+
+def contrast(one: str, other: str) -> float:
+    """As WCAG 2 defines it."""
+
+    def luminance(colour: str) -> float:
+        parts = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+            for part in to_rgb(colour)
+        ]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_a_theme_is_legible_and_tells_lines_apart_without_colours(theme: Any) -> None:
+    for colour in (theme.ink, theme.muted):
+        assert contrast(colour, theme.paper) > 4.5
+    for colour in theme.colours:
+        assert contrast(colour, theme.paper) > 2
+    styles = [theme.style(number) for number in range(30)]
+    assert len({(one.colour, one.marker) for one in styles}) == 30
+    assert len({(one.marker) for one in styles[:8]}) == 8
+
+
+def test_a_dark_page_is_dark() -> None:
+    run, samples = runs.run(1)
+    for dark in (False, True):
+        data, _ = plots.spectrum(run, samples, dark=dark)._repr_png_()
+        grey = np.asarray(Image.open(io.BytesIO(data)).convert("L"))
+        assert (np.median(grey) < 60) == dark
+
+
+@pytest.mark.parametrize(
+    ("write", "number", "text"),
+    [
+        (scales.time, 999, "999 ns"),
+        (scales.time, 250_000, "250 µs"),
+        (scales.time, 1_500_000, "1.5 ms"),
+        (scales.time, 2e9, "2 s"),
+        (scales.count, 250, "250"),
+        (scales.count, 62_500, "62.5k"),
+        (scales.count, 1e6, "1M"),
+        (scales.volume, 1e7, "10 MB"),
+        (scales.volume, 12, "12 B"),
+        (scales.size, 1024, "1 KiB"),
+        (scales.size, 1500, "1500 B"),
+        (scales.size, 1 << 20, "1 MiB"),
+        (scales.whole, 1024, "1,024"),
+    ],
+)
+def test_numbers_have_units(write: Callable[[float], str], number: float, text: str) -> None:
+    assert write(number) == text
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_any_name_is_made_drawable_and_short(name: str) -> None:
+    assert len(shown(name)) <= 50
+    assert shown(name).isprintable()
+
+
+def test_a_text_is_wrapped_by_its_width() -> None:
+    assert wrap("MMMM " * 20, 2.0) == ["MMMM MMMM MMMM MMMM"] * 5
+    assert "".join(wrap("W" * 100, 1.0)) == "W" * 100

@@ -1,0 +1,117 @@
+"""Both ends of a link in one process."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import trio
+from support import PATIENCE
+from trio.testing import wait_all_tasks_blocked
+
+from trio_echo import Connection, DataReceived, Endpoint, Stopped
+from trio_echo.events import LinesMissing
+from trio_echo.workers.link import Link
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+CLIENT = Connection(1, Endpoint("::1", 9000), Endpoint("::1", 51188))
+
+
+@asynccontextmanager
+async def pair() -> AsyncIterator[tuple[Link, Link]]:
+    ours, theirs = map(Link, socket.socketpair())
+    with trio.fail_after(PATIENCE):
+        async with ours, theirs, trio.open_nursery() as nursery:
+            nursery.start_soon(ours.write)
+            yield ours, theirs
+            nursery.cancel_scope.cancel()
+
+
+async def received(link: Link, count: int) -> list[object]:
+    values: list[object] = []
+    while len(values) < count:
+        said = await link.receive()
+        assert said is not None
+        values += said
+    return values
+
+
+async def test_values_arrive_in_order_and_unchanged() -> None:
+    values = [DataReceived(CLIENT, os.urandom(65536)) for _ in range(100)]
+    async with pair() as (ours, theirs):
+        for value in values:
+            ours.post(value)
+        assert await received(theirs, 100) == values
+        await ours.flush()
+
+
+async def test_of_a_state_the_newest_arrives_and_not_after_what_was_posted_later() -> None:
+    async with pair() as (ours, theirs):
+        for number in range(100):
+            ours.post_state(Stopped(number, 0, 0))
+        ours.post("later")
+        assert await received(theirs, 2) == [Stopped(99, 0, 0), "later"]
+
+
+async def test_a_receive_that_is_cancelled_loses_nothing() -> None:
+    large = "x" * 10_000_000
+    async with pair() as (ours, theirs):
+        ours.post(large)
+        attempts = 0
+        while True:
+            with trio.CancelScope() as scope:
+                scope.deadline = trio.current_time()  # after what there is already
+                said = await theirs.receive()
+                break
+            attempts += 1
+            await trio.lowlevel.checkpoint()
+        assert said == [large]
+        assert attempts > 1
+
+
+async def test_the_end_comes_after_all_that_was_sent() -> None:
+    async with pair() as (ours, theirs):
+        ours.post("last words")
+        await ours.flush()
+        ours.end()
+        assert await theirs.receive() == ["last words"]
+        assert await theirs.receive() is None
+
+
+async def test_an_end_amid_a_value_is_an_end() -> None:
+    one, other = socket.socketpair()
+    with one:
+        one.sendall((100).to_bytes(4) + b"half")
+    async with Link(other) as link:
+        assert await link.receive() is None
+
+
+async def test_where_nobody_receives_any_more_nothing_waits() -> None:
+    async with pair() as (ours, theirs):
+        async with theirs:
+            pass
+        for _ in range(2):
+            ours.post("x" * 1_000_000)
+            await ours.flush()
+            await wait_all_tasks_blocked()
+
+
+async def test_an_end_that_receives_too_slowly_is_told_how_much_it_missed() -> None:
+    piece = DataReceived(CLIENT, b"x" * 65535 + b"\n")
+    async with pair() as (ours, theirs):
+        for _ in range(1000):
+            ours.post(piece)
+            await trio.lowlevel.checkpoint()
+        ours.post("end")
+        shown = missing = 0
+        values: list[object] = []
+        while "end" not in values:
+            values = await received(theirs, 1)
+            shown += values.count(piece)
+            missing += sum(one.lines for one in values if isinstance(one, LinesMissing))
+        assert missing > 0
+        assert shown + missing == 1000

@@ -1,0 +1,119 @@
+"""Reserved ports, on both families."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+
+import pytest
+import trio
+from support import has_ipv6
+
+from trio_echo import Endpoint, SocketCallError
+from trio_echo.workers.ports import SharedPorts, reserved
+
+if sys.platform != "linux":
+    pytest.skip("only Linux spreads the clients of one port", allow_module_level=True)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen()
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def test_nobody_else_gets_a_reserved_port(host: str) -> None:
+    with reserved([Endpoint(host, 0)]) as ([endpoint], missing):
+        assert missing == []
+        assert endpoint.host == host
+        with pytest.raises(OSError, match="in use"):
+            listening(*endpoint)
+        with pytest.raises(SocketCallError, match="in use"), reserved([endpoint]):
+            pass
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(endpoint)
+    with listening(*endpoint):
+        pass
+
+
+async def test_several_listeners_of_ours_share_a_reserved_port(host: str) -> None:
+    trio.socket.set_custom_socket_factory(SharedPorts())
+    with reserved([Endpoint(host, 0)]) as ([endpoint], _):
+        listeners = [
+            one
+            for _ in range(2)
+            for one in await trio.open_tcp_listeners(endpoint.port, host=endpoint.host)
+        ]
+        assert len(listeners) == 2
+        with pytest.raises(OSError, match="in use"):  # a server that shares nothing
+            listening(*endpoint)
+        for one in listeners:
+            await one.aclose()
+
+
+def test_a_port_is_free_for_a_new_server_while_old_connections_are_in_time_wait(host: str) -> None:
+    with listening(host, 0) as listener:
+        address = listener.getsockname()
+        client = socket.create_connection(address[:2])
+        served, _ = listener.accept()
+        served.close()  # the side that closes first waits
+        client.recv(1)
+        client.close()
+    with reserved([Endpoint(*address[:2])]):
+        pass
+
+
+def test_a_free_port_is_the_same_for_all_addresses() -> None:
+    if not has_ipv6():
+        pytest.skip("this system has no IPv6 loopback")
+    with reserved([Endpoint("127.0.0.1", 0), Endpoint("::1", 0)]) as (endpoints, _):
+        assert [one.host for one in endpoints] == ["127.0.0.1", "::1"]
+        assert endpoints[0].port == endpoints[1].port != 0
+
+
+def test_a_free_port_that_is_taken_on_the_second_address_is_given_up_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original = socket.socket.bind
+    taken: list[int] = []
+
+    def bind(sock: socket.socket, address: tuple[str, int]) -> None:
+        if address[0] == "127.0.0.2" and len(taken) < 3:
+            taken.append(address[1])
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+        original(sock, address)
+
+    monkeypatch.setattr(socket.socket, "bind", bind)
+    with reserved([Endpoint("127.0.0.1", 0), Endpoint("127.0.0.2", 0)]) as (endpoints, _):
+        assert len(taken) == 3
+        assert len({one.port for one in endpoints}) == 1
+
+
+@pytest.mark.parametrize("wanted", [["127.0.0.1", "::1"], ["::1"]])
+def test_a_family_that_is_missing_is_left_out_unless_it_is_the_only_one(
+    monkeypatch: pytest.MonkeyPatch, wanted: list[str]
+) -> None:
+    original = socket.socket.bind
+
+    def bind(sock: socket.socket, address: tuple[str, int]) -> None:
+        if sock.family == socket.AF_INET6:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        original(sock, address)
+
+    monkeypatch.setattr(socket.socket, "bind", bind)
+    endpoints = [Endpoint(host, 0) for host in wanted]
+    if len(wanted) == 1:
+        with pytest.raises(SocketCallError, match=r"\[bind\(\)\] Cannot assign.*: \[::1\]:0"):
+            reserved(endpoints).__enter__()
+    else:
+        with reserved(endpoints) as (found, missing):
+            assert [one.host for one in found] == ["127.0.0.1"]
+            assert [one.where for one in missing] == [f"[::1]:{found[0].port}"]

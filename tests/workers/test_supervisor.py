@@ -1,0 +1,532 @@
+"""Servers of several processes, real ones, on both families."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections import defaultdict
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+import trio
+from support import PATIENCE, Events, has_ipv6
+
+from trio_echo import (
+    ClientClosed,
+    ClientConnected,
+    ClientIdle,
+    ClientReset,
+    ClientsWaiting,
+    Draining,
+    EchoClient,
+    Endpoint,
+    FamilyMissing,
+    Faults,
+    IncompleteReceiveError,
+    Limits,
+    SocketCallError,
+    Stopped,
+    connect,
+    serve,
+)
+from trio_echo.errors import WorkerError
+from trio_echo.events import Listening, ServerEvent, WorkerDied, WorkerReplaced
+from trio_echo.workers import supervisor
+from trio_echo.workers.supervisor import supervise
+
+if sys.platform != "linux":
+    pytest.skip("only Linux spreads the clients of one port", allow_module_level=True)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+
+FALSE = shutil.which("false") or "false"
+
+
+def worker_processes() -> dict[int, psutil.Process]:
+    """The workers of this process that are alive, by their ids."""
+    found: dict[int, psutil.Process] = {}
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # killed, and not waited for yet
+            if "trio_echo.workers.worker" in child.cmdline():
+                found[child.pid] = child
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    assert not psutil.Process().children()
+    yield
+    assert not psutil.Process().children()
+
+
+class Server:
+    """A running `supervise`, with what a test needs to know of it."""
+
+    def __init__(
+        self, host: str, port: int, events: Events, stop: trio.Event, scope: trio.CancelScope
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.events = events
+        self.stop = stop
+        self.scope = scope
+        self._clients: list[EchoClient] = []
+
+    async def connect(self) -> EchoClient:
+        """Connect a client, that is closed in the end."""
+        self._clients.append(await connect(self.host, self.port))
+        return self._clients[-1]
+
+    async def close(self) -> None:
+        """Close all clients."""
+        for client in self._clients:
+            await client.aclose()
+
+    async def connected(self, count: int) -> dict[int, list[EchoClient]]:
+        """Connect until every worker has some of the clients; returns them by process id."""
+        while True:
+            for _ in range(count):
+                assert await (await self.connect()).echo(b"hello") == b"hello"
+            owners = self._owners()
+            found: dict[int, list[EchoClient]] = defaultdict(list)
+            for client in self._clients:
+                if port_of(client) in owners:
+                    found[owners[port_of(client)]].append(client)
+            if set(found) == set(worker_processes()):
+                return found
+
+    async def owner(self, client: EchoClient) -> int:
+        """Wait until a connection is accepted; returns the process that has its other end."""
+        while (owner := self._owners().get(port_of(client))) is None:
+            await trio.lowlevel.checkpoint()
+        return owner
+
+    def _owners(self) -> dict[int, int]:
+        """The ports of the clients that are accepted, and by which process."""
+        owners: dict[int, int] = {}
+        for pid, process in worker_processes().items():
+            with suppress(psutil.NoSuchProcess):
+                for one in process.net_connections("tcp"):
+                    if one.status != psutil.CONN_LISTEN:
+                        owners[one.raddr[1]] = pid
+        return owners
+
+
+@asynccontextmanager
+async def supervised(
+    host: str,
+    *,
+    count: int = 2,
+    limits: Limits = Limits(grace=0),
+    faults: Faults = Faults(),
+    quiet: bool = False,
+) -> AsyncIterator[Server]:
+    events, stop, scope = Events(), trio.Event(), trio.CancelScope()
+
+    async def run(*, task_status: trio.TaskStatus[list[Endpoint]]) -> None:
+        with scope:
+            await start(task_status=task_status)
+
+    async with trio.open_nursery() as nursery:
+        start = partial(
+            supervise,
+            count,
+            0,
+            hosts=[host],
+            limits=limits,
+            faults=faults,
+            quiet=quiet,
+            observer=events,
+            stop=stop,
+        )
+        endpoints = await nursery.start(run)
+        server = Server(host, endpoints[0].port, events, stop, scope)
+        with trio.fail_after(PATIENCE):
+            yield server
+            await server.close()
+        scope.cancel()
+
+
+def port_of(client: EchoClient) -> int:
+    assert isinstance(client.stream, trio.SocketStream)
+    return int(client.stream.socket.getsockname()[1])
+
+
+async def echoes(client: EchoClient) -> bool:
+    """Tell whether a connection is alive."""
+    try:
+        return await client.echo(b"ping") == b"ping"
+    except (SocketCallError, IncompleteReceiveError):
+        return False
+
+
+async def test_the_clients_of_one_port_are_spread_over_the_workers(host: str) -> None:
+    async with supervised(host) as server:
+        clients = await server.connected(20)
+        assert set(clients) == set(worker_processes())
+        assert len(clients) == 2
+        for several in clients.values():
+            assert all([await echoes(client) for client in several])
+
+
+async def test_all_workers_listen_on_both_families_with_the_same_free_port() -> None:
+    if not has_ipv6():
+        pytest.skip("this system has no IPv6 loopback")
+    async with trio.open_nursery() as nursery:
+        events = Events()
+        endpoints = await nursery.start(partial(supervise, 3, 0, observer=events))
+        assert [endpoint.host for endpoint in endpoints] == ["127.0.0.1", "::1"]
+        assert len({endpoint.port for endpoint in endpoints}) == 1
+        assert events.seen == [Listening(endpoint) for endpoint in endpoints]
+        for process in worker_processes().values():
+            listening = [one.laddr for one in process.net_connections("tcp")]
+            assert {(one.ip, one.port) for one in listening} == set(endpoints)
+        assert len(worker_processes()) == 3
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_worker_that_is_killed_under_load_takes_its_own_clients_only(host: str) -> None:
+    async with supervised(host) as server:
+        clients = await server.connected(12)
+        killed = next(iter(clients))
+        rounds: dict[EchoClient, int] = defaultdict(int)
+        replaced = trio.Event()
+
+        async def load(client: EchoClient) -> None:
+            try:
+                while not replaced.is_set():
+                    await client.echo(b"x" * 5000)
+                    rounds[client] += 1
+            except (SocketCallError, IncompleteReceiveError):
+                lost.append(client)
+
+        lost: list[EchoClient] = []
+        async with trio.open_nursery() as nursery:
+            for client in [one for several in clients.values() for one in several]:
+                nursery.start_soon(load, client)
+            while len(rounds) < 12:
+                await trio.lowlevel.checkpoint()
+            os.kill(killed, signal.SIGKILL)
+            died = await server.events.wait(WorkerDied)
+            again = await server.events.wait(WorkerReplaced)
+            replaced.set()
+        assert died.cause == -signal.SIGKILL
+        assert died.number == again.number
+        assert died.clients == len(clients[killed])
+        assert died.pause is not None
+        assert set(lost) == set(clients[killed])
+        assert killed not in worker_processes()
+        assert len(worker_processes()) == 2
+        assert len(await server.connected(2)) == 2  # also by the new one
+
+
+async def test_stopping_lets_the_clients_of_all_workers_finish(host: str) -> None:
+    async with supervised(host, limits=Limits(grace=60)) as server:
+        clients = await server.connected(6)
+        everybody = [one for several in clients.values() for one in several]
+        server.stop.set()
+        draining = await server.events.wait(Draining)
+        assert draining == Draining(len(everybody), 60)
+        for one in everybody:
+            assert await one.echo(b"bye") == b"bye"
+            await one.aclose()
+        stopped = await server.events.wait(Stopped)
+        assert stopped == Stopped(len(everybody), 8 * len(everybody), cut_off=0)
+
+
+async def test_after_the_grace_period_the_rest_is_cut_off(host: str) -> None:
+    async with supervised(host, limits=Limits(grace=0.01)) as server:
+        clients = await server.connected(4)
+        everybody = [one for several in clients.values() for one in several]
+        server.stop.set()
+        stopped = await server.events.wait(Stopped)
+        assert stopped == Stopped(len(everybody), 5 * len(everybody), cut_off=len(everybody))
+        assert not any([await echoes(one) for one in everybody])
+
+
+async def test_cancelling_ends_all_at_once_and_still_counts(host: str) -> None:
+    async with supervised(host, limits=Limits(grace=3600)) as server:
+        clients = await server.connected(4)
+        everybody = [one for several in clients.values() for one in several]
+        server.scope.cancel()
+        stopped = await server.events.wait(Stopped)
+        assert stopped == Stopped(len(everybody), 5 * len(everybody), cut_off=len(everybody))
+        assert not any([await echoes(one) for one in everybody])
+
+
+async def test_what_a_killed_worker_had_done_counts(host: str) -> None:
+    async with supervised(host) as server:
+        client = await server.connect()
+        await client.echo(b"hello")
+        await client.aclose()
+        await server.events.wait(ClientClosed)
+        client = await server.connect()
+        await client.echo(b"hello")
+        os.kill(await server.owner(client), signal.SIGKILL)
+        await server.events.wait(WorkerReplaced)
+        server.stop.set()
+        stopped = await server.events.wait(Stopped)
+        # Nobody knows how much went back to the client whose worker was killed.
+        assert (stopped.clients, stopped.cut_off) == (2, 1)
+        assert stopped.echoed == 5
+
+
+async def test_a_worker_that_is_killed_while_it_drains_is_told_of(host: str) -> None:
+    async with supervised(host, limits=Limits(grace=60)) as server:
+        client = await server.connect()
+        await client.echo(b"hello")
+        server.stop.set()
+        await server.events.wait(Draining)
+        os.kill(await server.owner(client), signal.SIGKILL)
+        died = await server.events.wait(WorkerDied)
+        assert (died.cause, died.clients, died.pause) == (-signal.SIGKILL, 1, None)
+        assert await server.events.wait(Stopped) == Stopped(1, 0, cut_off=1)
+
+
+async def test_max_clients_holds_for_all_workers_together(host: str) -> None:
+    async with supervised(host, limits=Limits(max_clients=3, grace=0)) as server:
+
+        async def client() -> None:
+            async with await server.connect() as one:
+                assert await one.echo(b"hello") == b"hello"
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(40):
+                nursery.start_soon(client)
+        for _ in range(40):
+            await server.events.wait(ClientClosed)
+        seen: list[type] = []
+        for event in server.events.seen:
+            if isinstance(event, ClientConnected | ClientClosed):
+                seen.append(type(event))
+                assert seen.count(ClientConnected) - seen.count(ClientClosed) <= 3
+        assert ClientsWaiting(3) in server.events.seen
+        assert seen.count(ClientConnected) == 40
+
+
+async def test_the_places_of_a_killed_worker_come_back(host: str) -> None:
+    async with supervised(host, limits=Limits(max_clients=1, grace=0)) as server:
+        served = await server.connect()
+        await served.echo(b"hello")
+        killed = await server.owner(served)
+        waiting: list[EchoClient] = []  # at the other worker, three of them
+        while len(waiting) < 3:
+            client = await server.connect()
+            if await server.owner(client) != killed:
+                waiting.append(client)
+        assert await server.events.wait(ClientsWaiting) == ClientsWaiting(1)
+        os.kill(killed, signal.SIGKILL)
+        for client in waiting:
+            assert await client.echo(b"hello") == b"hello"
+            await client.aclose()
+        await server.events.wait(WorkerReplaced)
+
+        one = await server.connect()
+        await one.echo(b"hello")
+        another = await server.connect()
+        await server.events.wait(ClientsWaiting)
+        await one.aclose()
+        assert await echoes(another)
+
+
+async def test_the_other_options_reach_every_worker(host: str) -> None:
+    async with supervised(host, faults=Faults(reset_after=3)) as server:
+        for _ in range(4):
+            assert not await echoes(await server.connect())
+            assert (await server.events.wait(ClientReset)).echoed == 3
+    async with supervised(host, limits=Limits(idle_timeout=0.01)) as server:
+        client = await server.connect()
+        assert await client.stream.receive_some() == b""
+        assert (await server.events.wait(ClientIdle)).idle_timeout == 0.01
+
+
+async def test_a_quiet_server_still_tells_and_counts_who_died(host: str) -> None:
+    async with supervised(host, quiet=True) as server:
+        clients = await server.connected(4)
+        killed = next(iter(clients))
+        os.kill(killed, signal.SIGKILL)
+        assert (await server.events.wait(WorkerDied)).clients == len(clients[killed])
+        kinds = {type(event) for event in server.events.seen}
+        assert kinds == {Listening, WorkerDied}
+
+
+async def test_a_port_in_use_is_an_error_and_starts_nothing(host: str) -> None:
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(partial(serve, 0, hosts=[host]))
+        port = listener.socket.getsockname()[1]
+        with pytest.raises(SocketCallError) as caught:
+            await supervise(2, port, hosts=[host])
+        assert caught.value.call == "bind()"
+        assert caught.value.errno == errno.EADDRINUSE
+        nursery.cancel_scope.cancel()
+
+
+async def test_two_servers_of_several_processes_do_not_share_a_port(host: str) -> None:
+    async with supervised(host) as server:
+        for one in (partial(supervise, 2), serve):
+            with pytest.raises(SocketCallError) as caught:
+                await one(server.port, hosts=[host])
+            assert caught.value.errno == errno.EADDRINUSE
+
+
+async def test_no_hosts_are_refused_as_by_serve() -> None:
+    with pytest.raises(ValueError, match="at least one address"):
+        await supervise(2, 0, hosts=[])
+
+
+async def test_a_worker_that_does_not_start_ends_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "executable", FALSE)
+    events = Events()
+    with pytest.raises(WorkerError, match="did not start: exit status 1") as caught:
+        await supervise(2, 0, observer=events)
+    assert caught.value.status == 1
+    assert events.seen == []
+
+
+async def test_processes_that_cannot_be_had_end_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nonexistent")
+    with pytest.raises(SocketCallError) as caught:
+        await supervise(2, 0)
+    assert (caught.value.call, caught.value.errno) == ("fork()", errno.ENOENT)
+
+
+async def test_a_worker_that_dies_again_and_again_is_started_ever_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(supervisor, "_MOST_PAUSE", 0.3)
+    async with supervised("127.0.0.1") as server:
+        python = sys.executable
+        monkeypatch.setattr(sys, "executable", FALSE)
+        first, second = worker_processes()
+        os.kill(first, signal.SIGKILL)
+        assert (await server.events.wait(WorkerDied)).cause == -signal.SIGKILL
+        pauses = [0.0]
+        while pauses[-2:] != [0.3, 0.3]:  # the most
+            died = await server.events.wait(WorkerDied)
+            assert died.cause == 1
+            assert died.pause is not None
+            pauses.append(died.pause)
+        assert max(pauses) == 0.3
+        assert 0.02 in pauses
+        # The other one goes on, and gets every client.
+        for _ in range(5):
+            client = await server.connect()
+            await client.echo(b"hello")
+            assert await server.owner(client) == second
+        monkeypatch.setattr(sys, "executable", python)
+        await server.events.wait(WorkerReplaced)
+        assert len(await server.connected(2)) == 2
+
+
+async def test_a_worker_that_has_lived_for_a_while_is_replaced_as_soon_as_the_first_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(supervisor, "_MOST_PAUSE", 0.01)  # no process starts and ends in that time
+    async with supervised("127.0.0.1", count=1) as server:
+        for _ in range(3):
+            (pid,) = worker_processes()
+            os.kill(pid, signal.SIGKILL)
+            assert (await server.events.wait(WorkerDied)).pause == 0.001
+            await server.events.wait(WorkerReplaced)
+
+
+async def test_where_a_family_is_missing_the_workers_serve_the_other_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original = socket.socket.bind
+
+    def bind(sock: socket.socket, address: tuple[str, int]) -> None:
+        if sock.family == socket.AF_INET6:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        original(sock, address)
+
+    monkeypatch.setattr(socket.socket, "bind", bind)
+    events = Events()
+    async with trio.open_nursery() as nursery:
+        endpoints = await nursery.start(partial(supervise, 2, 0, observer=events))
+        assert [endpoint.host for endpoint in endpoints] == ["127.0.0.1"]
+        assert [type(event) for event in events.seen] == [FamilyMissing, Listening]
+        nursery.cancel_scope.cancel()
+
+
+async def test_stopping_does_not_wait_for_a_worker_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "_FIRST_PAUSE", 3600)
+    monkeypatch.setattr(supervisor, "_MOST_PAUSE", 3600)
+    async with supervised("127.0.0.1", limits=Limits(grace=3600)) as server:
+        os.kill(next(iter(worker_processes())), signal.SIGKILL)
+        await server.events.wait(WorkerDied)
+        server.stop.set()
+        await server.events.wait(Stopped)
+
+
+async def test_a_server_that_is_stopped_before_it_starts_has_listened_all_the_same() -> None:
+    events, stop = Events(), trio.Event()
+    stop.set()
+    with trio.fail_after(PATIENCE):
+        await supervise(2, 0, hosts=["127.0.0.1"], observer=events, stop=stop)
+    assert [type(event) for event in events.seen] == [Listening, Stopped]
+
+
+async def test_what_an_observer_raises_ends_the_server_and_is_not_lost() -> None:
+    def observe(event: ServerEvent) -> None:
+        if isinstance(event, ClientConnected):
+            raise KeyError("a bug of mine")
+
+    with trio.fail_after(PATIENCE), pytest.RaisesGroup(KeyError, flatten_subgroups=True):
+        async with trio.open_nursery() as nursery:
+            start = partial(supervise, 2, 0, hosts=["127.0.0.1"], observer=observe)
+            (endpoint,) = await nursery.start(start)
+            async with await connect(*endpoint):
+                await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("cancel", [False, True])
+async def test_a_worker_that_hangs_is_killed_in_the_end(
+    monkeypatch: pytest.MonkeyPatch, cancel: bool
+) -> None:
+    monkeypatch.setattr(supervisor, "_FAREWELL", 0.1)
+    async with supervised("127.0.0.1") as server:
+        hung = next(iter(worker_processes()))
+        os.kill(hung, signal.SIGSTOP)
+        if not cancel:
+            server.stop.set()
+            await server.events.wait(Stopped)
+            assert not worker_processes()
+
+
+async def test_signals_that_reach_every_process_leave_the_end_to_the_parent() -> None:
+    async with supervised("127.0.0.1") as server:
+        clients = await server.connected(2)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            for pid in worker_processes():
+                os.kill(pid, number)
+        for one in [one for several in clients.values() for one in several]:
+            assert await echoes(one)
+        assert not [event for event in server.events.seen if isinstance(event, WorkerDied)]
+
+
+def test_the_usable_cores_are_those_of_the_affinity() -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert supervisor.usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert supervisor.usable_cores() == len(allowed)

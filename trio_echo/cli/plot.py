@@ -1,0 +1,102 @@
+"""`plot`: the results of `bench` as one page of pictures."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trio_echo.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trio_echo.measure.results import Run
+    from trio_echo.measure.workload import Samples
+
+_NEEDED = ("PIL", "matplotlib", "numpy")
+_ENDINGS = (".png", ".svg", ".pdf")
+
+
+def picture_path(text: str) -> Path:
+    """Read the name of a picture's file, whose ending settles the format."""
+    path = Path(text)
+    if path.suffix.lower() not in _ENDINGS:
+        raise click.BadParameter(f"{text!r} does not end in {', '.join(_ENDINGS)}")
+    return path
+
+
+def check_library(command: str) -> bool:
+    """Tell whether plots can be drawn; if not, say how to get what is missing."""
+    if all(importlib.util.find_spec(module) for module in _NEEDED):
+        return True
+    message = 'plots need matplotlib: python -m pip install "trio-echo[notebooks]"'
+    click.echo(f"trio-echo {command}: {message}", err=True)
+    return False
+
+
+def draw(path: Path, run: Run, samples: Sequence[Samples] | None, *, dark: bool = False) -> None:
+    """Write the page.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    # Here, for no other command may wait for matplotlib.
+    from trio_echo.measure import plots
+
+    plots.page(run, samples, dark=dark).save(path)
+
+
+@click.command
+@click.argument("results", metavar="RESULTS.json", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=picture_path,
+    help="A .png, .svg or .pdf file.  [default: a .png beside the results]",
+)
+@click.option("--dark", is_flag=True, help="For a dark page.")
+def plot(*, results: Path, output: Path | None, dark: bool) -> int:
+    """Draw what bench --output wrote, as one page.
+
+    With the raw samples beside the results: throughput, percentiles, shares, and round trips over
+    time. Without them, what the results alone tell.
+    """
+    if not check_library("plot"):
+        return 1
+    from trio_echo.measure import files
+    from trio_echo.measure.results import ResultsError
+
+    path = output or results.with_suffix(".png")
+    try:
+        run = files.read(results)
+        samples = _samples(results, run)
+        draw(path, run, samples, dark=dark)
+    except ResultsError as exc:
+        click.echo(f"trio-echo plot: {safe(str(exc))}", err=True)
+        return 1
+    except OSError as exc:
+        where = safe(str(exc.filename or path))
+        click.echo(f"trio-echo plot: {exc.strerror or exc}: {where}", err=True)
+        return 1
+    click.echo(safe(str(path)))
+    return 0
+
+
+def _samples(results: Path, run: Run) -> list[Samples] | None:
+    """Read the raw samples; `None`, and a word of it, if there are none."""
+    from trio_echo.measure import files
+    from trio_echo.measure.results import ResultsError
+
+    path = files.samples_path(results)
+    try:
+        samples = files.read_samples(results)
+    except FileNotFoundError:
+        click.echo(f"drawn without raw samples: there is no {safe(str(path))}", err=True)
+        return None
+    if len(samples) != len(run.rounds):
+        raise ResultsError(f"{path}: {len(samples)} rounds, and {len(run.rounds)} in the results")
+    return samples

@@ -1,0 +1,66 @@
+"""What a sweep goes through, as people write it: `64`, `1K`, `1,64,1K..64K`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
+_LARGEST = 1 << 30
+_MOST_CONNECTIONS = 1_000_000
+
+
+def parse_sizes(text: str) -> list[int]:
+    """Read a list of sizes in bytes; a range goes on by doubling, and ends with its end.
+
+    Args:
+        text: numbers with `K` (1024) or `M` (1024 K), separated by commas; `1K..64K` is a range.
+
+    Raises:
+        ValueError: this is no list of sizes.
+    """
+    return _parse(text, _size)
+
+
+def parse_connections(text: str) -> list[int]:
+    """Read a list of numbers of connections; a range goes on by doubling, and ends with its end.
+
+    Args:
+        text: numbers separated by commas; `1..64` is a range.
+
+    Raises:
+        ValueError: this is no list of numbers.
+    """
+    return _parse(text, _connections)
+
+
+def _parse(text: str, read: Callable[[str], int]) -> list[int]:
+    values: list[int] = []
+    for part in text.split(","):
+        first, dots, last = part.partition("..")
+        value, end = read(first), read(last if dots else first)
+        if end < value:
+            raise ValueError(f"{part!r} is no range: it ends before it begins")
+        while value < end:
+            values.append(value)
+            value *= 2
+        values.append(end)
+    return list(dict.fromkeys(values))
+
+
+def _size(text: str) -> int:
+    found = re.fullmatch("([0-9]{1,10})([KM]?)", text.strip().upper())
+    size = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not 1 <= size <= _LARGEST:
+        raise ValueError(f"{text!r} is no message size: write bytes, such as 64, 16K or 1M")
+    return size
+
+
+def _connections(text: str) -> int:
+    number = int(text) if re.fullmatch("[0-9]{1,7}", text := text.strip()) else 0
+    if not 1 <= number <= _MOST_CONNECTIONS:
+        raise ValueError(f"{text!r} is no number of connections")
+    return number

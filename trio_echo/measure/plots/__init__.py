@@ -1,0 +1,169 @@
+"""Pictures of what was measured. They need matplotlib: the `notebooks` extra.
+
+Each function returns a `trio_echo.canvas.Picture`, which a notebook shows and `save` writes.
+Targets are told apart by colour (Okabe and Ito's), marker and line, so that print without colours
+will do. Below each picture stands under which conditions it was measured.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import history, rates, ratios, times
+from .frame import framed, theme_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trio_echo.canvas import Picture
+    from trio_echo.measure.results import Run
+    from trio_echo.measure.workload import Samples
+
+    from .frame import Panel
+    from .rates import Against
+
+__all__ = ["ecdf", "over_time", "page", "paired", "spectrum", "throughput"]
+
+# Of a sweep, the page has the round trips of so many workloads.
+_MOST_WORKLOADS = 3
+
+
+def throughput(run: Run, *, against: Against = "size", dark: bool = False) -> Picture:
+    """Draw messages and bytes a second against what a sweep varies.
+
+    Each point is the median over the rounds, its bar the 95 % interval; what else the sweep varies
+    makes lines of its own.
+
+    Args:
+        run: the results.
+        against: the x axis: the size of a message, the connections, or the pipelining depth.
+        dark: for a dark page.
+    """
+    theme = theme_of(dark)
+    rows = [rates.panels(run, against, theme)]
+    return framed(run, f"Throughput against {rates.name(against)}", rows, theme)
+
+
+def spectrum(
+    run: Run, samples: Sequence[Samples] | None, workload: int = 0, *, dark: bool = False
+) -> Picture:
+    """Draw the percentiles of the round trip on an axis of nines, as far as the samples tell.
+
+    In an open loop each target has two lines: from the send, and from the intended start. What the
+    second one has more is what a stalled server hides from those who only ask once it answers:
+    coordinated omission.
+
+    Args:
+        run: the results.
+        samples: of each of its rounds; `None` draws the percentiles that the results tell.
+        workload: its index in `run.workloads`.
+        dark: for a dark page.
+
+    Raises:
+        ValueError: there are not as many samples as rounds.
+        IndexError: there is no such workload.
+    """
+    theme = theme_of(dark)
+    found = times.lines(run, samples, workload)
+    return framed(
+        run, "Percentiles of the round trip", [[times.spectrum(run, found, workload, theme)]], theme
+    )
+
+
+def ecdf(run: Run, samples: Sequence[Samples], workload: int = 0, *, dark: bool = False) -> Picture:
+    """Draw the share of round trips within a time (the empirical distribution function).
+
+    Args:
+        run: the results.
+        samples: of each of its rounds.
+        workload: its index in `run.workloads`.
+        dark: for a dark page.
+
+    Raises:
+        ValueError: there are not as many samples as rounds.
+        IndexError: there is no such workload.
+    """
+    theme = theme_of(dark)
+    found = times.lines(run, samples, workload)
+    return framed(
+        run,
+        "How many round trips are that fast",
+        [[times.ecdf(run, found, workload, theme)]],
+        theme,
+    )
+
+
+def over_time(
+    run: Run, samples: Sequence[Samples], workload: int = 0, *, dark: bool = False
+) -> Picture:
+    """Draw how long round trips took over the time of the run, all targets on one clock.
+
+    Of each slice of time, the median and the longest; in an open loop from the intended start.
+
+    Args:
+        run: the results.
+        samples: of each of its rounds.
+        workload: its index in `run.workloads`.
+        dark: for a dark page.
+
+    Raises:
+        ValueError: there are not as many samples as rounds.
+        IndexError: there is no such workload.
+    """
+    theme = theme_of(dark)
+    rows = [[history.over_time(run, samples, workload, theme)]]
+    return framed(run, "Round trips over time", rows, theme, wide=True)
+
+
+def paired(run: Run, *, dark: bool = False) -> Picture:
+    """Draw the other targets against the first: each pair of rounds, the median, its interval.
+
+    Args:
+        run: the results.
+        dark: for a dark page.
+
+    Raises:
+        ValueError: there is one target only.
+    """
+    theme = theme_of(dark)
+    panels = ratios.panels(run, theme)
+    if not panels:
+        raise ValueError("a single target is compared with nothing")
+    return framed(run, "The targets compared", _twos(panels), theme)
+
+
+def page(run: Run, samples: Sequence[Samples] | None, *, dark: bool = False) -> Picture:
+    """Draw all that a run tells on one page.
+
+    Args:
+        run: the results.
+        samples: of each of its rounds; without them, what the results alone tell.
+        dark: for a dark page.
+
+    Raises:
+        ValueError: there are not as many samples as rounds.
+    """
+    theme = theme_of(dark)
+    rows: list[list[Panel]] = [rates.panels(run, one, theme) for one in rates.axes_of(run)]
+    if compared := ratios.panels(run, theme):
+        rows += _twos(compared)
+    for workload in _some(len(run.workloads)):
+        found = times.lines(run, samples, workload)
+        panels = [times.spectrum(run, found, workload, theme)]
+        if samples is not None:
+            panels.append(times.ecdf(run, found, workload, theme))
+        rows.append(panels)
+        if samples is not None:
+            rows.append([history.over_time(run, samples, workload, theme)])
+    return framed(run, "Echo: throughput and round trips", rows, theme, wide=True)
+
+
+def _twos(panels: Sequence[Panel]) -> list[list[Panel]]:
+    """Put two panels side by side."""
+    return [list(panels[at : at + 2]) for at in range(0, len(panels), 2)]
+
+
+def _some(workloads: int) -> list[int]:
+    """Choose workloads: the first, one amid, the last."""
+    most = min(workloads, _MOST_WORKLOADS)
+    return sorted({round(i * (workloads - 1) / max(most - 1, 1)) for i in range(most)})

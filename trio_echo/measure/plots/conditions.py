@@ -1,0 +1,109 @@
+"""A run's conditions in words: what was asked of whom, where and when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import scales
+from .look import drawable, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from trio_echo.measure.results import Run
+    from trio_echo.measure.workload import Workload
+
+_FIELDS = ("connections", "size", "pipeline", "rate", "processes", "verify")
+_COUNTED = ("connections", "processes")
+_MOST = 6
+
+
+def workload_words(workload: Workload, fields: tuple[str, ...] = ("connections", "size")) -> str:
+    """Say what a workload is: `16 x 64 B`, or as much of it as is asked for."""
+    told = [_one(name, getattr(workload, name)) for name in fields]
+    if fields[:2] == ("connections", "size"):
+        told[:2] = [f"{workload.connections} x {scales.size(workload.size)}"]
+    return ", ".join(one for one in told if one)
+
+
+def varied(run: Run) -> tuple[str, ...]:
+    """Name the fields in which the workloads of a run differ."""
+    return tuple(name for name in _FIELDS if len({getattr(one, name) for one in run.workloads}) > 1)
+
+
+def conditions(run: Run) -> list[str]:
+    """Say under which conditions a run was made, as paragraphs."""
+    where = run.environment
+    targets = [
+        f"{shown(one.name)} ({one.address})" if one.name != one.address else shown(one.name)
+        for one in run.targets
+    ]
+    asked = [_listed(run, name) for name in (*_FIELDS, "warm_up")]
+    ends = {
+        f"{one.duration:g} s" if one.duration is not None else f"{one.messages:,} messages"
+        for one in run.workloads
+    }
+    rounds = max((one.number for one in run.rounds), default=0)
+    asked.append(f"{_counted(rounds, 'round')} of {_few(sorted(ends))}")
+    commit = ""
+    if where.commit is not None:
+        commit = f" ({where.commit[:9]}{', changed' if where.dirty else ''})"
+    cpus = "" if where.cpu_count is None else f" ({_counted(where.cpu_count, 'logical processor')})"
+    told = [
+        "Targets: " + "; ".join(targets),
+        ", ".join(one for one in asked if one),
+        f"{where.platform}, {where.cpu_model}{cpus}; {where.python}, trio {where.trio}, "
+        f"trio-echo {where.trio_echo}{commit}; {where.date[:16].replace('T', ' ')} UTC",
+    ]
+    return [drawable(one) for one in told]
+
+
+def troubles(run: Run) -> list[str]:
+    """Say what went wrong, if something did."""
+    failed = [f"{count} x {kind}" for kind, count in run.failures.items()]
+    said = []
+    if run.partial:
+        said.append("Partial: the run ended before its time.")
+    if failed:
+        said.append(drawable(f"Failed connections: {_few(failed)}."))
+    if not any(one.summary.messages for one in run.rounds):
+        said.append("Nothing came back.")
+    return said
+
+
+def _listed(run: Run, name: str) -> str:
+    """Say what was asked in all workloads: `1, 4 or 16 connections`."""
+    values = list(dict.fromkeys(getattr(one, name) for one in run.workloads))
+    texts = [_one(name, value) for value in values]
+    words = {text.partition(" ")[2].removesuffix("s") for text in texts}
+    if len(values) > 1 and name in _COUNTED and len(words) == 1:
+        texts = [text.partition(" ")[0] for text in texts[:-1]] + texts[-1:]
+    return _few([text for text in texts if text])
+
+
+def _few(texts: Sequence[str]) -> str:
+    """List texts; of many, the first and the last."""
+    if len(texts) > _MOST:
+        return f"{texts[0]} to {texts[-1]} ({len(texts)} values)"
+    return " or ".join([", ".join(texts[:-1]), *texts[-1:]] if len(texts) > 2 else texts)
+
+
+def _one(name: str, value: float | None) -> str:
+    return _WORDS[name](value)
+
+
+def _counted(count: float, word: str) -> str:
+    return f"{count:,g} {word}{'' if count == 1 else 's'}"
+
+
+_WORDS: dict[str, Callable[..., str]] = {
+    "connections": lambda value: _counted(value, "connection"),
+    "size": scales.size,
+    "pipeline": lambda value: f"{_counted(value, 'message')} under way on each",
+    "rate": lambda value: (
+        "closed loop" if value is None else f"open loop of {value:,g} messages a second"
+    ),
+    "processes": lambda value: f"{value} load process{'' if value == 1 else 'es'}",
+    "warm_up": lambda value: f"warm-up of {value:g} s" if value else "",
+    "verify": lambda value: "echoes verified" if value else "",
+}

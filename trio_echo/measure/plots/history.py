@@ -1,0 +1,101 @@
+"""What became of the round trips over the time of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .frame import Panel, empty
+from .look import Style, key
+from .times import FROM_INTENDED, time_axis, times_of, which
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from matplotlib.axes import Axes
+
+    from trio_echo.measure.results import Round, Run
+    from trio_echo.measure.workload import Samples
+
+    from .look import Theme
+
+# A slice of time is this part of the whole.
+_SLICES = 240
+
+
+def over_time(run: Run, samples: Sequence[Samples], workload: int, theme: Theme) -> Panel:
+    """Draw the median and the longest of each slice of time, all targets on one clock."""
+    mine = [
+        (at, one) for at, one in zip(run.rounds, samples, strict=True) if at.workload == workload
+    ]
+    open_loop = run.workloads[workload].rate is not None
+    start = min((one.began for one in samples), default=0)
+    span = max((one.ended for _, one in mine), default=start) - start
+    slices = [
+        (at, list(_sliced(one, max(span / _SLICES, 1.0), start, open_loop))) for at, one in mine
+    ]
+
+    def draw(axes: Axes, wide: float, tall: float) -> None:
+        axes.set(xlabel="seconds since the run began", ylabel="round trip")
+        ends = [time for _, one in slices for part in one for time in part[1:] if time > 0]
+        if not ends:
+            empty(axes)
+            return
+        seconds = span / 1e9
+        axes.set_xlim(-0.01 * seconds, 1.01 * seconds)
+        axes.grid(visible=False, axis="x")
+        time_axis(axes, "y", ends, tall)
+        _bands(axes, mine, start, theme)
+        for at, parts in slices:
+            colour, marker, _ = theme.style(at.target)
+            if not parts:
+                continue
+            middles, medians, longest = zip(*parts, strict=True)
+            axes.plot(middles, longest, color=colour, linewidth=0.9, linestyle=":", marker="_",
+                      markersize=3)  # fmt: skip
+            axes.plot(middles, medians, color=colour, linewidth=1.4)
+            # One marker a round is enough to know the line by.
+            half = len(parts) // 2
+            axes.plot(middles[half], medians[half], color=colour, marker=marker)
+
+    since = f"{FROM_INTENDED}, " if open_loop else ""
+    return Panel(
+        title=f"{which(run, workload)}: {since}over the time of the run",
+        words=f"round trips over time, {which(run, workload)}",
+        draw=draw,
+        keys=[
+            key("median of a slice of time", Style(theme.ink, "", "-")),
+            key("the longest in it", Style(theme.ink, "", ":")),
+            key("every second round of all targets", Style(theme.faint, "s", "none")),
+        ],
+    )
+
+
+def _sliced(
+    samples: Samples, length: float, start: int, open_loop: bool
+) -> Iterator[tuple[float, float, float]]:
+    """Give the middle of each slice of a round in seconds, the median and the longest time."""
+    received = np.frombuffer(samples.received, np.int64)
+    times = times_of(samples, open_loop)
+    parts = max(1, round((samples.ended - samples.began) / length))
+    edges = np.linspace(samples.began, samples.ended, parts + 1)
+    at = np.searchsorted(received, edges[1:-1]).tolist()
+    for number, part in enumerate(np.split(times, at)):
+        if len(part):
+            middle = (edges[number] + edges[number + 1]) / 2 - start
+            rank = (len(part) + 1) // 2 - 1
+            yield middle / 1e9, float(np.partition(part, rank)[rank]), float(part.max())
+
+
+def _bands(axes: Axes, mine: Sequence[tuple[Round, Samples]], start: int, theme: Theme) -> None:
+    """Shade every second round."""
+    turns: dict[int, list[Samples]] = {}
+    for at, one in mine:
+        turns.setdefault(at.number, []).append(one)
+    for number, turn in turns.items():
+        if number % 2 == 0:
+            began, ended = min(one.began for one in turn), max(one.ended for one in turn)
+            axes.axvspan(
+                (began - start) / 1e9, (ended - start) / 1e9, color=theme.faint, zorder=0.1
+            )

@@ -1,0 +1,165 @@
+"""How the plots look: light or dark, how targets are told apart, and text that is safe to draw."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
+
+from trio_echo.canvas import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAPER,
+    PURPLE,
+    SKY,
+    VERMILION,
+    YELLOW,
+)
+from trio_echo.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Dash: TypeAlias = Literal["-", "--", ":", "none"] | tuple[float, tuple[float, ...]]
+
+TITLE, HEAD, SIZE, SMALL = 12.0, 10.0, 9.0, 7.5
+"""Of letters, in points."""
+
+DASHES: Sequence[Dash] = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (6, 1.5, 1, 1.5)))
+_MARKERS = "os^DvPX*"
+_FONT = "DejaVu Sans"  # matplotlib brings it along
+_POINTS_PER_INCH = 72
+_LONGEST = 48
+
+
+class Style(NamedTuple):
+    """What a line is known by: any one of the three would do, without colours too."""
+
+    colour: str
+    marker: str
+    dash: Dash
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """The colours of a plot.
+
+    Attributes:
+        ink: of text and axes.
+        muted: of what matters less.
+        faint: of grid lines and bands.
+        paper: the background.
+        warning: of what went wrong.
+        colours: of the targets, in this order.
+    """
+
+    ink: str
+    muted: str
+    faint: str
+    paper: str
+    warning: str
+    colours: tuple[str, ...]
+
+    def style(self, number: int) -> Style:
+        """Choose how the nth line looks, from 0; colours come again with other markers."""
+        turn = number // len(self.colours)
+        return Style(
+            self.colours[number % len(self.colours)],
+            _MARKERS[(number + turn) % len(_MARKERS)],
+            DASHES[number % len(DASHES)],
+        )
+
+    def settings(self) -> Any:  # their names are a type of matplotlib's own in later versions only
+        """Give matplotlib's settings, whatever the user's own are."""
+        return {
+            "axes.edgecolor": self.muted,
+            "axes.facecolor": self.paper,
+            "axes.labelcolor": self.ink,
+            "axes.labelsize": SIZE,
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "font.family": _FONT,
+            "legend.borderaxespad": 0,
+            "legend.borderpad": 0,
+            "legend.fontsize": SIZE,
+            "legend.frameon": False,
+            "lines.linewidth": 1.6,
+            "lines.markersize": 5,
+            "text.color": self.ink,
+            "text.parse_math": False,  # a target's name may have dollar signs
+            "text.usetex": False,
+        }
+
+
+LIGHT = Theme(
+    ink=BLACK,
+    muted=GREY,
+    faint="#e6e6e6",
+    paper=PAPER,
+    warning=VERMILION,
+    colours=(BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY),
+)
+# Okabe and Ito's colours as well; their blue is too dark here, and yellow takes its place.
+DARK = Theme(
+    ink="#f0f0f0",
+    muted="#a8a8a8",
+    faint="#34373d",
+    paper="#17191d",
+    warning=ORANGE,
+    colours=(SKY, ORANGE, GREEN, VERMILION, PURPLE, YELLOW, PAPER, "#a8a8a8"),
+)
+
+
+def key(label: str, style: Style, *, line: bool = True) -> Line2D:
+    """Make an entry of a legend."""
+    colour, marker, dash = style
+    return Line2D(
+        [], [], color=colour, marker=marker, linestyle=dash if line else "none", label=label
+    )
+
+
+def shown(text: str) -> str:
+    """Escape what would drive the layout, and what the font has no sign for; shorten the rest."""
+    text = drawable(text)
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST * 2 // 3]}…{text[-_LONGEST // 3 :]}"
+    return text
+
+
+def drawable(text: str) -> str:
+    """Escape what would drive the layout, and what the font has no sign for."""
+    return "".join(map(_sign, safe(text)))
+
+
+def width(text: str, size: float = SIZE, *, bold: bool = False) -> float:
+    """Measure a line of text, in inches."""
+    font = FontProperties(family=_FONT, size=size, weight="bold" if bold else "normal")
+    points, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(points) / _POINTS_PER_INCH
+
+
+def wrap(text: str, room: float, size: float = SIZE, *, bold: bool = False) -> list[str]:
+    """Break a text into lines that are at most so many inches wide."""
+    places = max(len(text), 1)
+    while True:
+        lines = textwrap.wrap(text, places, break_on_hyphens=False)
+        widest = max((width(line, size, bold=bold) for line in lines), default=0.0)
+        if widest <= room or places <= 1:
+            return lines
+        places = min(places - 1, max(1, int(max(map(len, lines)) * room / widest) + 1))
+
+
+@lru_cache(maxsize=4096)
+def _sign(character: str) -> str:
+    font = get_font(findfont(FontProperties(family=_FONT)))
+    if font.get_char_index(ord(character)):
+        return character
+    return character.encode("unicode_escape").decode("ascii")

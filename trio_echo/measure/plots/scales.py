@@ -1,0 +1,141 @@
+"""The axes of the plots: where their ticks are, and how numbers are written with their units."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+
+from .look import width
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.axes import Axes
+
+# Inches between two numbers.
+_APART = 0.12
+_STEPS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
+
+
+def size(count: float) -> str:
+    """Write bytes of a message, as `--size` takes them but for the unit."""
+    for unit, factor in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= factor and count % factor == 0:
+            return f"{count / factor:g} {unit}"
+    return f"{count:g} B"
+
+
+def time(nanoseconds: float) -> str:
+    """Write a time: `250 µs`, `1.5 ms`."""
+    for unit, factor in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if nanoseconds >= factor * 0.9999:
+            return f"{nanoseconds / factor:.4g} {unit}"
+    return f"{nanoseconds:.4g} ns"
+
+
+def count(number: float) -> str:
+    """Write a number briefly: `250`, `62.5k`, `1M`."""
+    for unit, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= factor * 0.9999:
+            return f"{number / factor:.4g}{unit}"
+    return f"{number:.4g}"
+
+
+def whole(number: float) -> str:
+    """Write a whole number: `1,024`."""
+    return f"{round(number):,}"
+
+
+def volume(number: float) -> str:
+    """Write bytes of a second: `10 MB`, with M for a million."""
+    text = count(number)
+    return f"{text[:-1]} {text[-1]}B" if text[-1].isalpha() else f"{text} B"
+
+
+def padded(values: Sequence[float], *, least: float, pad: float = 0.06) -> tuple[float, float]:
+    """Choose the ends of a logarithmic axis.
+
+    Args:
+        values: what is to be seen on it, more than 0.
+        least: the ratio of its ends, if the values are closer: what differs by a hair looks so.
+        pad: of its length, at each end.
+    """
+    low, high = math.log(min(values)), math.log(max(values))
+    missing = max(0.0, math.log(least) - (high - low)) / 2
+    low, high = low - missing, high + missing
+    more = (high - low) * pad
+    return math.exp(low - more), math.exp(high + more)
+
+
+def logarithmic(
+    axes: Axes,
+    name: Literal["x", "y"],
+    ends: tuple[float, float],
+    text: Callable[[float], str],
+    inches: float,
+    *,
+    at: Sequence[float] | None = None,
+) -> None:
+    """Make an axis logarithmic, with ticks that have room.
+
+    Args:
+        axes: whose it is.
+        name: which.
+        ends: its first and last value.
+        text: writes a value.
+        inches: its length.
+        at: the values that may have a tick; by default round ones.
+    """
+    low, high = ends
+    if name == "x":
+        axes.set(xscale="log", xlim=ends)
+    else:
+        axes.set(yscale="log", ylim=ends)
+
+    def place(value: float) -> float:
+        return math.log(value / low) / math.log(high / low) * inches
+
+    def room(value: float) -> float:
+        return width(text(value)) if name == "x" else 0.15
+
+    ticks = _round_ticks(low, high, place, room) if at is None else spaced(at, place, room)
+    axis = axes.xaxis if name == "x" else axes.yaxis
+    axis.set_major_locator(FixedLocator(list(ticks)))
+    axis.set_major_formatter(FixedFormatter([text(one) for one in ticks]))
+    axis.set_minor_locator(NullLocator())
+
+
+def _round_ticks(
+    low: float, high: float, place: Callable[[float], float], room: Callable[[float], float]
+) -> list[float]:
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    tried = [[step * 10.0**decade for decade in decades for step in steps] for steps in _STEPS]
+    tried += [[10.0**decade for decade in decades if decade % every == 0] for every in (2, 3)]
+    # Close to each other, values look as on a linear axis.
+    tried += [list(MaxNLocator(most, steps=[1, 2, 5]).tick_values(low, high)) for most in (5, 4, 3)]
+    best: list[float] = []
+    for ticks in tried:
+        inside = [one for one in ticks if low <= one <= high and one > 0]
+        if len(inside) > len(best) and len(spaced(inside, place, room)) == len(inside):
+            best = inside
+    return best
+
+
+def spaced(
+    values: Sequence[float], place: Callable[[float], float], room: Callable[[float], float]
+) -> list[float]:
+    """Leave out ticks that have no room beside the one before.
+
+    Args:
+        values: where they would be.
+        place: tells where on the axis a value is, in inches.
+        room: tells what its text takes.
+    """
+    kept: list[float] = []
+    for value in sorted(values):
+        half = room(value) / 2
+        if not kept or place(value) - half >= place(kept[-1]) + room(kept[-1]) / 2 + _APART:
+            kept.append(value)
+    return kept

@@ -1,0 +1,251 @@
+"""How round trips are distributed: their percentiles, and the share within a time.
+
+Ten million of them make the same picture as ten thousand: what is drawn of the sorted times are
+some hundred of its ranks, each of them exactly, so that nothing depends on a draw.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from trio_echo.measure.results import labels
+from trio_echo.measure.summary import MINIMUM_BEYOND, PERCENTILES
+
+from . import scales
+from .conditions import workload_words
+from .frame import Panel, empty
+from .look import Style, key, shown, width
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from numpy.typing import NDArray
+
+    from trio_echo.measure.results import Run
+    from trio_echo.measure.statistics import Estimate
+    from trio_echo.measure.workload import Samples
+
+    from .look import Theme
+
+    Times: TypeAlias = NDArray[np.int64]
+
+FROM_SEND, FROM_INTENDED = "from the send", "from the intended start"
+_POINTS = 600
+
+
+class Line(NamedTuple):
+    """The times of one target.
+
+    Attributes:
+        target: its index.
+        intended: whether they are from the intended start.
+        times: all rounds' together, sorted; `None` without raw samples.
+        estimates: of percentiles over the rounds, from the results.
+    """
+
+    target: int
+    intended: bool
+    times: Times | None
+    estimates: dict[str, Estimate]
+
+
+def lines(run: Run, samples: Sequence[Samples] | None, workload: int) -> list[Line]:
+    """Sort the times of one workload: for each target, in an open loop by both starts.
+
+    Raises:
+        ValueError: there are not as many samples as rounds.
+        IndexError: there is no such workload.
+    """
+    open_loop = run.workloads[workload].rate is not None
+    found = []
+    for cell in run.cells:
+        if cell.workload != workload:
+            continue
+        for intended in (False, True) if open_loop else (False,):
+            times = None
+            if samples is not None:
+                each = [
+                    times_of(one, intended)
+                    for at, one in zip(run.rounds, samples, strict=True)
+                    if (at.target, at.workload) == (cell.target, workload)
+                ]
+                times = np.concatenate(each)
+                times.sort()
+            told = cell.from_intended_ns if intended else cell.round_trip_ns
+            found.append(Line(cell.target, intended, times, told))
+    return found
+
+
+def spectrum(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Panel:
+    """Draw percentiles on an axis of nines; without raw samples, those that the results tell."""
+    curves = [(line, *_spectrum_points(line)) for line in found]
+    curves = [one for one in curves if one[1]]
+    raw = any(line.times is not None for line, _, _ in curves)
+
+    def draw(axes: Axes, wide: float, tall: float) -> None:
+        axes.set(xlabel="percentile", ylabel="round trip")
+        if not curves:
+            some = any(line.times is not None and len(line.times) for line in found)
+            empty(axes, "too few messages to tell") if some else empty(axes)
+            return
+        last = max(max(places) for _, places, _ in curves)
+        end = max(last * 1.03, 0.4)
+        axes.set_xlim(0, end)
+        names = _nines(end)
+        ticks = scales.spaced(
+            list(names), lambda place: place / end * wide, lambda place: width(names[place])
+        )
+        axes.set_xticks(ticks, [names[place] for place in ticks])
+        ends = [time for _, _, times in curves for time in times if time > 0]
+        ends += [
+            end
+            for line, _, _ in curves
+            if line.times is None
+            for one in line.estimates.values()
+            if one.interval is not None
+            for end in (one.interval.low, one.interval.high)
+        ]
+        time_axis(axes, "y", ends, tall)
+        for number, (line, places, times) in enumerate(curves):
+            colour, marker, dash = _style(line, found, theme)
+            if line.times is None:
+                axes.plot(places, times, color=colour, marker=marker, linestyle=dash)
+                for place, one in zip(places, line.estimates.values(), strict=True):
+                    if one.interval is not None:
+                        axes.vlines(place, one.interval.low, one.interval.high, color=colour)
+                continue
+            axes.plot(places, times, color=colour, linestyle=dash)
+            at = _marks(number, len(curves)) * places[-1]
+            marked = [_nearest(line.times, 1 - 10.0**-place) for place in at]
+            axes.plot(at, marked, color=colour, marker=marker, linestyle="none")
+
+    how = "all rounds together" if raw else "median and 95 % interval"
+    return Panel(
+        title=f"{which(run, workload)}: percentiles, {how}",
+        words=f"percentiles of the round trip, {which(run, workload)}: {_told(run, found)}",
+        draw=draw,
+        keys=_keys(found, theme),
+    )
+
+
+def ecdf(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Panel:
+    """Draw the share of round trips within a time."""
+    curves = [(line, line.times) for line in found if line.times is not None and len(line.times)]
+
+    def draw(axes: Axes, wide: float, tall: float) -> None:
+        axes.set(xlabel="round trip", ylabel="share of round trips")
+        if not curves:
+            empty(axes)
+            return
+        axes.set_ylim(0, 103)
+        axes.set_yticks([0, 25, 50, 75, 100], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+        ends = [float(max(one, 1)) for _, times in curves for one in (times[0], times[-1])]
+        time_axis(axes, "x", ends, wide)
+        for number, (line, times) in enumerate(curves):
+            colour, marker, dash = _style(line, found, theme)
+            ranks = np.unique(np.linspace(1, len(times), _POINTS).round().astype(np.int64))
+            at = times[ranks - 1]
+            within = np.searchsorted(times, at, "right") / len(times) * 100
+            axes.plot(
+                np.maximum(at, 1), within, color=colour, linestyle=dash, drawstyle="steps-post"
+            )
+            shares = _marks(number, len(curves))
+            marked = [_nearest(times, share) for share in shares]
+            axes.plot(marked, shares * 100, color=colour, marker=marker, linestyle="none")
+
+    return Panel(
+        title=f"{which(run, workload)}: share of round trips within a time",
+        words=f"share of round trips within a time, {which(run, workload)}",
+        draw=draw,
+        keys=_keys(found, theme),
+    )
+
+
+def times_of(samples: Samples, intended: bool) -> Times:
+    """Give how long each message of a round took, in nanoseconds."""
+    since = samples.intended if intended else samples.sent
+    return np.frombuffer(samples.received, np.int64) - np.frombuffer(since, np.int64)
+
+
+def _place(share: float) -> float:
+    """Tell where a percentile stands on an axis of nines: 90 % at 1, 99 % at 2."""
+    return -math.log10(1 - share)
+
+
+def _nines(end: float) -> dict[float, str]:
+    """Name the percentiles up to a place: 50 %, 90 %, 99 %, 99.9 % and so on."""
+    ticks = {_place(0.5): "50 %", 1.0: "90 %"}
+    ticks |= {float(k): f"99{'.' * (k > 2)}{'9' * (k - 2)} %" for k in range(2, 12)}
+    return {place: name for place, name in ticks.items() if place <= end}
+
+
+def _marks(number: int, lines: int) -> NDArray[np.float64]:
+    """Spread the markers of a line over 0 to 1, each line's elsewhere, for they may coincide."""
+    return (np.arange(6) + (number + 1) / (lines + 1)) / 6
+
+
+def _nearest(times: Times, share: float) -> int:
+    """Give the percentile of sorted times by nearest rank."""
+    return max(1, int(times[max(math.ceil(len(times) * share - 1e-9), 1) - 1]))
+
+
+def _spectrum_points(line: Line) -> tuple[list[float], list[float]]:
+    """Give places and times, only as far as there are samples beyond."""
+    if line.times is None:
+        names = line.estimates
+        return (
+            [_place(float(PERCENTILES[name])) for name in names],
+            [names[name].median for name in names],
+        )
+    count = len(line.times)
+    last = count - MINIMUM_BEYOND
+    if last < 1:
+        return [], []
+    shares = 1 - 10.0 ** -np.linspace(0, _place(last / count), _POINTS)
+    ranks = np.unique(np.clip(np.ceil(shares * count), 1, last).astype(np.int64))
+    # The first one's place would be 0 if there were infinitely many.
+    places = -np.log10(1 - ranks / count)
+    return places.tolist(), np.maximum(line.times[ranks - 1], 1).tolist()
+
+
+def time_axis(axes: Axes, name: Literal["x", "y"], values: Sequence[float], inches: float) -> None:
+    """Make an axis one of times, which has room for these."""
+    ends = scales.padded([max(one, 1.0) for one in values], least=1.5)
+    scales.logarithmic(axes, name, ends, scales.time, inches)
+
+
+def _style(line: Line, found: Sequence[Line], theme: Theme) -> Style:
+    """Choose how a line looks; in an open loop, the dashes tell from when it counts."""
+    style = theme.style(line.target)
+    if any(one.intended for one in found):
+        style = style._replace(dash="--" if line.intended else "-")
+    return style
+
+
+def _keys(found: Sequence[Line], theme: Theme) -> list[Line2D]:
+    if not any(line.intended for line in found):
+        return []
+    return [
+        key(FROM_SEND, Style(theme.ink, "", "-")),
+        key(FROM_INTENDED, Style(theme.ink, "", "--")),
+    ]
+
+
+def which(run: Run, workload: int) -> str:
+    """Name a workload in a title."""
+    return workload_words(run.workloads[workload])
+
+
+def _told(run: Run, found: Sequence[Line]) -> str:
+    names = [shown(name) for name in labels(run.targets)]
+    return "; ".join(
+        f"{names[line.target]} {FROM_INTENDED if line.intended else FROM_SEND} "
+        + (", ".join(f"{name} {scales.time(one.median)}" for name, one in line.estimates.items()))
+        for line in found
+    )

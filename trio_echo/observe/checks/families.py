@@ -1,0 +1,105 @@
+"""Checks for notebook 08, IPv4 against IPv6."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from typing import TYPE_CHECKING
+
+from . import MISSING_RETURN, NO_ANSWER, Verdict, unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from trio_echo.addresses import Sockaddr
+
+_LONG = ipaddress.IPv6Address("2001:db8::1:0:0:1")
+
+# What accept() told, and how it is to be written.
+_PEERS: Sequence[tuple[Sockaddr, str]] = (
+    (("127.0.0.1", 51188), "127.0.0.1:51188"),
+    (("::1", 51188, 0, 0), "[::1]:51188"),
+    (("::ffff:127.0.0.1", 51188, 0, 0), "127.0.0.1:51188"),
+    (("2001:db8::ffff:7f00:1", 80, 0, 0), "[2001:db8::ffff:7f00:1]:80"),
+    (("::ffff:192.0.2.7", 9, 0, 0), "192.0.2.7:9"),
+)
+
+# What the addresses of a name do, in the order of trying, and after how many delays one answers.
+_RACES: Sequence[tuple[Sequence[str], int]] = (
+    (("answers",), 0),
+    (("silent", "answers"), 1),
+    (("refuses", "answers"), 0),
+    (("silent", "refuses", "answers"), 1),
+    (("refuses", "silent", "silent", "refuses", "answers"), 2),
+    (("answers", "silent", "silent"), 0),
+    (("silent", "answers", "silent", "answers"), 1),
+)
+
+
+def shortest(answer: object) -> Verdict:
+    """The form in which RFC 5952 writes an address that has two runs of zeros, equally long."""
+    if answer is ...:
+        return NO_ANSWER
+    if answer == str(_LONG):
+        return Verdict(True, "Of two runs that are equally long, the first is left out.")
+    try:
+        got = ipaddress.IPv6Address(answer if isinstance(answer, str) else "")
+    except ValueError:
+        why = f"{answer!r} is no IPv6 address: it needs eight groups, and one :: at most."
+        return Verdict(False, why)
+    if got != _LONG:
+        full = ipaddress.IPv6Address(int(got)).exploded  # of one with a zone, Python 3.11 fails
+        return Verdict(False, f"{answer!r} is another address: {full}.")
+    if isinstance(answer, str) and answer == "2001:db8:0:0:1::1":
+        return Verdict(False, "It is the same address; but which of the two runs goes?")
+    return Verdict(False, f"{answer!r} is the same address, but not yet its shortest form.")
+
+
+def peers(answer: Callable[[Sockaddr], object]) -> Verdict:
+    """A function that writes what `accept()` told, a mapped address as the IPv4 one it is."""
+    if (verdict := unusable(answer, awaits=False)) is not None:
+        return verdict
+    for sockaddr, right in _PEERS:
+        try:
+            got = answer(sockaddr)
+        except Exception as exc:  # noqa: BLE001  whatever a learner's function does
+            return Verdict(False, f"Given {sockaddr!r}, it raised {exc!r}.")
+        if got is None:
+            return MISSING_RETURN
+        if got != right:
+            return Verdict(False, f"Given {sockaddr!r}, it should return {right!r}, not {got!r}.")
+    return Verdict(True, "One client has one name, whichever socket it came to.")
+
+
+def eyeballs(answer: Callable[[list[str], float], object]) -> Verdict:
+    """A function that tells how long a connection takes when some addresses do not answer."""
+    if (verdict := unusable(answer, awaits=False)) is not None:
+        return verdict
+    for addresses, delays in _RACES:
+        for delay in (0.25, 0.1):
+            case = f"With {list(addresses)} and a delay of {delay} s"
+            try:
+                got = answer(list(addresses), delay)
+            except Exception as exc:  # noqa: BLE001  likewise
+                return Verdict(False, f"{case}, it raised {exc!r}.")
+            if got is None:
+                return MISSING_RETURN
+            right = delays * delay
+            if not isinstance(got, int | float) or not math.isclose(got, right, abs_tol=1e-9):
+                return Verdict(
+                    False, f"{case}, the connection is there after {right:g} s, not {got!r}."
+                )
+    return Verdict(True, "Silence costs a delay, a refusal costs nothing.")
+
+
+def verdicts(rate: object, wide: object, round_trip: object) -> Verdict:
+    """What three ratios with their intervals let us say."""
+    if ... in (rate, wide, round_trip):
+        return NO_ANSWER
+    if wide != "no difference seen":
+        return Verdict(False, "Is 1 inside the second interval? Then nothing is settled.")
+    if rate != "slower":
+        return Verdict(False, "The first one is about messages a second: fewer of them is …?")
+    if round_trip != "slower":
+        return Verdict(False, "The third one is about time: more of it is …?")
+    return Verdict(True, "The interval decides, and the quantity tells which way is better.")

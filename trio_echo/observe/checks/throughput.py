@@ -1,0 +1,170 @@
+"""Checks for notebook 07, message throughput."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import accumulate
+from typing import TYPE_CHECKING, TypeAlias
+
+import trio
+import trio.testing
+
+from . import MISSING_RETURN, NO_ANSWER, Verdict, attempt, said, unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+Request: TypeAlias = "Callable[[trio.abc.SendStream, bytes, bytes], Awaitable[object]]"
+Pipelined: TypeAlias = "Callable[[trio.abc.Stream, list[bytes], int], Awaitable[object]]"
+
+# Seconds that an answer may take: on streams in memory a right one needs none of them.
+_PATIENCE = 2.0
+
+
+def far_away(one: object, eight: object, for_a_thousand: object) -> Verdict:
+    """Messages a second with a round trip of 50 ms; how many under way for 1000 of them."""
+    answers = (one, eight, for_a_thousand)
+    if any(answer is ... for answer in answers):
+        return NO_ANSWER
+    if answers == (20, 160, 50):
+        return Verdict(True, "Rate = messages under way / round trip, whatever the server can do.")
+    if one != 20:
+        return Verdict(False, "One after the other: how often does 50 ms go into a second?")
+    if eight != 160:
+        return Verdict(False, "Eight are under way in each of those round trips.")
+    return Verdict(False, "Little's law again: under way = rate * round trip, in seconds.")
+
+
+async def one_segment(answer: Request) -> Verdict:
+    """A function that sends a request's two parts without waiting for an ACK in between."""
+    if (verdict := unusable(answer)) is not None:
+        return verdict
+    for header, body in ((b"length: 5;", b"hello"), (b"length: 0;", b""), (b"n;", bytes(1000))):
+        stream = _Collecting()
+        raised = await attempt(partial(answer, stream, header, body), _PATIENCE)
+        if isinstance(raised, Exception):
+            return Verdict(False, f"For {header!r}, {said(raised)}.")
+        if not stream.sent:
+            return Verdict(False, "Nothing was sent. Is an `await` missing?")
+        sent = b"".join(stream.sent)
+        if sent != header + body:
+            return Verdict(
+                False, f"The server should get {_short(header + body)}, not {_short(sent)}."
+            )
+        if len(stream.sent) != 1:
+            times = len(stream.sent)
+            return Verdict(False, f"You send {times} times: all but the first may have to wait.")
+    return Verdict(True, "One call, and so nothing that has to wait for an ACK.")
+
+
+async def pipelined(answer: Pipelined) -> Verdict:
+    """A client that keeps so many messages under way, not more and not fewer."""
+    if (verdict := unusable(answer)) is not None:
+        return verdict
+    messages = [f"message {index}".encode() for index in range(12)]
+    for depth in (1, 3, 12, 20):
+        for piece in (1000, 4):
+            stream = _Echoing(messages, depth, piece)
+            got = await attempt(partial(answer, stream, list(messages), depth), _PATIENCE)
+            case = f"With a depth of {depth}"
+            if stream.wrong:
+                return Verdict(False, f"{case}, {stream.wrong}.")
+            if got is None:
+                return MISSING_RETURN
+            if isinstance(got, Exception):
+                return Verdict(False, f"{case}, {said(got)}.")
+            if not isinstance(got, Sequence) or list(got) != messages:
+                return Verdict(False, f"{case}, the echoes are not the 12 messages: {_short(got)}.")
+    return Verdict(True, "The pipe was full all the time, and never fuller than it should be.")
+
+
+def stalled(from_the_send: object, from_the_intended_start: object) -> Verdict:
+    """Round trips in milliseconds of five messages, due each 10 ms, in a stall of 45 ms."""
+    if from_the_send is ... or from_the_intended_start is ...:
+        return NO_ANSWER
+    if from_the_send == [45, 5, 5, 5, 5]:
+        return Verdict(False, "After the stall the server answers at once, in 0 ms.")
+    if from_the_send != [45, 0, 0, 0, 0]:
+        return Verdict(False, "Closed loop: only the first message meets the stall. Five numbers!")
+    if from_the_intended_start != [45, 35, 25, 15, 5]:
+        return Verdict(False, "All are answered at 45 ms. Each one: 45 ms minus when it was due.")
+    return Verdict(True, "The same stall: one message of five is slow, or all five are.")
+
+
+class _Collecting(trio.abc.SendStream):
+    """Keeps what each call sends."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await trio.lowlevel.checkpoint()
+        self.sent.append(bytes(data))
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+class _Echoing(trio.abc.Stream):
+    """An echo that watches how many messages are under way.
+
+    Attributes:
+        wrong: what it saw; empty if nothing was.
+    """
+
+    def __init__(self, messages: Sequence[bytes], depth: int, piece: int) -> None:
+        self.wrong = ""
+        self._ends = list(accumulate(map(len, messages)))
+        self._depth = depth
+        self._piece = piece
+        self._sent = bytearray()
+        self._echoed = 0
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await trio.lowlevel.checkpoint()
+        self._sent += data
+        if self._under_way() > self._depth:
+            self._note(f"{self._under_way()} messages were under way")
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        await trio.testing.wait_all_tasks_blocked()  # a task of the learner's may be about to send
+        left = self._ends[-1] - self._echoed
+        possible = min(self._depth, sum(end > self._echoed for end in self._ends))
+        if left and self._under_way() < possible:
+            self._note(
+                f"you wait for an echo while only {self._under_way()} of {possible} are under way"
+            )
+        if self._echoed == len(self._sent):
+            await trio.sleep_forever()  # as a server does that has nothing to echo
+        size = min(self._piece, len(self._sent) - self._echoed)
+        if max_bytes is not None:
+            size = min(size, max_bytes)
+        echo = bytes(self._sent[self._echoed : self._echoed + size])
+        self._echoed += size
+        return echo
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    def _under_way(self) -> int:
+        """Messages that were sent, be it in part, and are not wholly echoed."""
+        starts = [0, *self._ends[:-1]]
+        return sum(
+            start < len(self._sent) and end > self._echoed
+            for start, end in zip(starts, self._ends, strict=True)
+        )
+
+    def _note(self, wrong: str) -> None:
+        self.wrong = self.wrong or wrong
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"

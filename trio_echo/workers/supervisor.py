@@ -1,0 +1,284 @@
+"""A server of several processes: they share its ports, and a parent looks after them.
+
+::
+
+    supervise()  keeps the ports, starts the workers, shows their events, replaces who died
+    ├── python -m trio_echo.workers.worker    listens on every port; serve(), as in a single process
+    └── python -m trio_echo.workers.worker    …
+
+A connection stays with the worker that accepted it; the kernel chooses that one. All that the
+processes tell each other goes through one `Link` for each worker. Linux only.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, cast
+
+import trio
+
+from trio_echo.addresses import DEFAULT_PORT
+from trio_echo.errors import SocketCallError, WorkerError, ungrouped
+from trio_echo.events import (
+    Draining,
+    FamilyMissing,
+    Listening,
+    Stopped,
+    WorkerDied,
+    WorkerReplaced,
+    ignore,
+)
+from trio_echo.faults import Faults
+from trio_echo.server import LOOPBACK, Limits, endpoints_of
+
+from .link import Command, Job, Link, Notice
+from .places import Places
+from .ports import reserved
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trio_echo.addresses import Endpoint
+    from trio_echo.events import ServerEvent, ServerObserver
+
+# Seconds before a worker that died is replaced: the first time, and twice as many each time
+# after, up to the most. One that has lived as long as that begins afresh.
+_FIRST_PAUSE = 0.1
+_MOST_PAUSE = 10.0
+# Seconds that a worker has to end once it should have, before it is killed.
+_FAREWELL = 2.0
+
+_NOTHING = Stopped(clients=0, echoed=0, cut_off=0)
+
+
+async def supervise(
+    count: int,
+    port: int = DEFAULT_PORT,
+    *,
+    hosts: Sequence[str] = LOOPBACK,
+    limits: Limits = Limits(),
+    faults: Faults = Faults(),
+    quiet: bool = False,
+    portable: bool = False,
+    observer: ServerObserver = ignore,
+    stop: trio.Event | None = None,
+    task_status: trio.TaskStatus[list[Endpoint]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Echo as `serve` does, in several processes, until cancelled or stopped.
+
+    A worker that dies takes its clients with it, and is replaced after a pause; the others go on.
+    None outlives this process, also if that is killed.
+
+    Args:
+        count: of the workers.
+        port: as for `serve`.
+        hosts: as for `serve`.
+        limits: as for `serve`, and for all workers together.
+        faults: as for `serve`.
+        quiet: leave out events of clients, but for bugs (`events.is_essential`).
+        portable: as for `serve`.
+        observer: as for `serve`. Of a server that sends faster than this process can read, some
+            events are left out, with a `LinesMissing`. A worker that died may not have said all.
+        stop: as for `serve`.
+        task_status: `await nursery.start(supervise, count)` returns the endpoints, once all
+            workers listen.
+
+    Raises:
+        SocketCallError: it cannot listen, or cannot start processes.
+        WorkerError: a worker ended before all of them listened.
+        TypeError: as `serve` does; so are `AddressError` and `ValueError`.
+    """
+    with reserved(await endpoints_of(hosts, port)) as (endpoints, missing):
+        for error in missing:
+            observer(FamilyMissing(error))
+        job = Job(endpoints, limits, faults, quiet, portable)
+        stop = trio.Event() if stop is None else stop
+        await _Supervisor(count, job, observer, stop).run(task_status)
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use (sched_getaffinity(2))."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Worker:
+    """A worker as its parent sees it; one process after another may be it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.listening = trio.Event()
+        self.link: Link | None = None
+        self.error: SocketCallError | None = None
+        self.places = 0
+        self.present = _NOTHING
+        """What its present process has done; `cut_off` are the clients connected to it."""
+        self.past = _NOTHING
+        """What those before it have done."""
+
+    def tell(self, command: Command) -> None:
+        """Send it a command, if there is a process."""
+        if self.link is not None:
+            self.link.post(command)
+
+    def lost(self) -> int:
+        """Settle what a process that has ended did; returns how many clients it left behind."""
+        clients = self.present.cut_off
+        self.past, self.present = _sum([self.past, self.present]), _NOTHING
+        self.error = None
+        return clients
+
+
+class _Supervisor:
+    """One run of `supervise`."""
+
+    def __init__(self, count: int, job: Job, observer: ServerObserver, stop: trio.Event) -> None:
+        self._workers = [_Worker(number) for number in range(1, count + 1)]
+        self._job = job
+        self._report = observer
+        self._stop = stop
+        self._stopping: set[_Worker] = set()
+        self._places = Places(job.limits.max_clients or 0, observer)
+
+    async def run(self, task_status: trio.TaskStatus[list[Endpoint]]) -> None:
+        listening = False
+        try:
+            with ungrouped(SocketCallError, WorkerError):
+                async with trio.open_nursery() as nursery:
+                    for worker in self._workers:
+                        nursery.start_soon(self._keep, worker, name=f"worker {worker.number}")
+                    for worker in self._workers:
+                        await worker.listening.wait()
+                    listening = True
+                    for endpoint in self._job.endpoints:
+                        self._report(Listening(endpoint))
+                    task_status.started(self._job.endpoints)
+                    await self._stop.wait()
+                    for worker in self._workers:
+                        worker.tell(Command.STOP)
+                    # They keep to the time themselves; this is for one that hangs.
+                    grace = self._job.limits.grace
+                    nursery.cancel_scope.deadline = trio.current_time() + grace + _FAREWELL
+        finally:
+            if listening:
+                self._report(_sum([worker.past for worker in self._workers]))
+
+    async def _keep(self, worker: _Worker) -> None:
+        """Have a process be this worker, and another one when it dies, until stopped."""
+        pause = _FIRST_PAUSE
+        while True:
+            born = trio.current_time()
+            try:
+                cause = await self._live(worker)
+            finally:
+                clients = worker.lost()
+            if not worker.listening.is_set():
+                raise cause if isinstance(cause, Exception) else WorkerError(worker.number, cause)
+            if self._stop.is_set():
+                if cause != 0:
+                    self._report(WorkerDied(worker.number, cause, clients, pause=None))
+                break
+            if trio.current_time() - born >= _MOST_PAUSE:
+                pause = _FIRST_PAUSE
+            self._report(WorkerDied(worker.number, cause, clients, pause))
+            with trio.move_on_after(pause):
+                await self._stop.wait()
+                break
+            pause = min(2 * pause, _MOST_PAUSE)
+        self._stops(worker)
+
+    def _stops(self, worker: _Worker) -> None:
+        """Note that a worker accepts no more; with the last one, say how many clients are left."""
+        if worker not in self._stopping:
+            self._stopping.add(worker)
+            connected = sum(one.present.cut_off for one in self._workers)
+            if connected and len(self._stopping) == len(self._workers):
+                self._report(Draining(connected, self._job.limits.grace))
+
+    async def _live(self, worker: _Worker) -> int | SocketCallError:
+        """Start a process and listen to it; returns why it ended, and nothing of it is left."""
+        try:
+            process, sock = await _start()
+        except OSError as exc:
+            return SocketCallError("fork()", exc, f"worker {worker.number}")
+        link = worker.link = Link(sock)
+        link.post(self._job)
+        if self._stop.is_set():
+            link.post(Command.STOP)
+        try:
+            async with link, trio.open_nursery() as nursery:
+                nursery.start_soon(link.write)
+                await self._listen_to(worker, link)
+                nursery.cancel_scope.cancel()
+        finally:
+            worker.link = None
+            with trio.CancelScope(shield=True):
+                with trio.move_on_after(_FAREWELL):  # its link has ended, so it ends by itself
+                    await process.wait()
+                process.kill()
+                status = await process.wait()
+            self._places.free_all(worker)
+        return status if worker.error is None else worker.error
+
+    async def _listen_to(self, worker: _Worker, link: Link) -> None:
+        """Handle what a worker says, until it ends; cancelled, it is told to end at once."""
+        try:
+            while (said := await link.receive()) is not None:
+                self._handle(worker, said)
+        except trio.Cancelled:
+            link.end()
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + _FAREWELL):
+                while (said := await link.receive()) is not None:
+                    self._handle(worker, said)
+            raise
+
+    def _handle(self, worker: _Worker, said: list[object]) -> None:
+        for one in said:
+            match one:
+                case Stopped():
+                    worker.present = one
+                case SocketCallError():
+                    worker.error = one
+                case Notice.PLACE_WANTED:
+                    self._places.want(worker)
+                case Notice.PLACE_LEFT:
+                    self._places.free(worker)
+                case Notice.STOPPING:
+                    self._stops(worker)
+                case Notice.LISTENING if worker.listening.is_set():
+                    self._report(WorkerReplaced(worker.number))
+                case Notice.LISTENING:
+                    worker.listening.set()
+                case _:
+                    self._report(cast("ServerEvent", one))
+
+
+async def _start() -> tuple[trio.Process, socket.socket]:
+    """Start a process; returns it with our end of the link."""
+    # Ctrl-C in a terminal reaches this process only, which says what to do.
+    apart: dict[str, Any] = {"start_new_session": True}
+    ours, theirs = socket.socketpair()
+    try:
+        with theirs:
+            process = await trio.lowlevel.open_process(
+                [sys.executable, "-m", f"{__package__}.worker"],
+                stdin=theirs,
+                stdout=subprocess.DEVNULL,
+                **apart,
+            )
+    except BaseException:
+        ours.close()
+        raise
+    return process, ours
+
+
+def _sum(done: Sequence[Stopped]) -> Stopped:
+    return Stopped(
+        sum(one.clients for one in done),
+        sum(one.echoed for one in done),
+        sum(one.cut_off for one in done),
+    )

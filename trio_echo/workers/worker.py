@@ -1,0 +1,160 @@
+"""One of several processes: `python -m trio_echo.workers.worker`, which `supervisor` starts.
+
+Its standard input is one end of a `Link`. It is told its `Job`, listens on the reserved ports with
+an ordinary `serve`, and reports every event. A client waits for its place until the parent grants
+one. When the link ends, because the parent wants that or is no more, everything ends at once.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import socket
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+import trio
+
+from trio_echo.accepting import AcceptErrors
+from trio_echo.errors import SocketCallError, ungrouped
+from trio_echo.events import (
+    ClientClosed,
+    ClientConnected,
+    ClientFailed,
+    Draining,
+    FamilyMissing,
+    Listening,
+    ServerEvent,
+    Stopped,
+    is_essential,
+)
+from trio_echo.server import GC_THRESHOLD, serve
+
+from .link import Command, Job, Link, Notice, OpaqueError
+from .ports import SharedPorts
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+def main() -> None:
+    """Do one job."""
+    # They reach all processes of a service; the parent receives them too, and says what to do.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    gc.set_threshold(GC_THRESHOLD)
+    trio.run(_main, socket.socket(fileno=0))
+
+
+async def _main(sock: socket.socket) -> None:
+    async with Link(sock) as link, trio.open_nursery() as nursery:
+        told = await link.receive()
+        if told is not None:
+            job, *commands = told
+            nursery.start_soon(link.write)
+            await _Worker(link, cast("Job", job)).run(commands)
+            await link.flush()
+        nursery.cancel_scope.cancel()
+
+
+class _Worker:
+    """A run of `serve` that obeys and reports through a link."""
+
+    def __init__(self, link: Link, job: Job) -> None:
+        self._link = link
+        self._job = job
+        self._stop = trio.Event()
+        self._serving = trio.CancelScope()
+        self._places = _Places(link)
+        # What would be said if it died now.
+        self._so_far = Stopped(clients=0, echoed=0, cut_off=0)
+
+    async def run(self, commands: list[object]) -> None:
+        """Serve until told to end; `commands` are those that have come already."""
+        job = self._job
+        service = partial(
+            serve,
+            job.endpoints[0].port,
+            hosts=[endpoint.host for endpoint in job.endpoints],
+            limits=replace(job.limits, max_clients=None),
+            faults=job.faults,
+            observer=self._report,
+            observe_data=not job.quiet,
+            portable=job.portable,
+            stop=self._stop,
+            places=None if job.limits.max_clients is None else self._places,
+        )
+        trio.socket.set_custom_socket_factory(SharedPorts())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._obey, commands)
+            with AcceptErrors(self._report).attached(), self._serving:
+                try:
+                    with ungrouped(SocketCallError):
+                        async with trio.open_nursery() as listening:
+                            await listening.start(service)
+                            self._link.post(Notice.LISTENING)
+                except SocketCallError as exc:
+                    self._link.post(exc)
+            nursery.cancel_scope.cancel()
+
+    async def _obey(self, commands: list[object] | None) -> None:
+        while commands is not None:
+            for command in commands:
+                if command is Command.STOP:
+                    self._stop.set()
+                    self._link.post(Notice.STOPPING)
+                else:
+                    self._places.granted()
+            commands = await self._link.receive()
+        self._serving.cancel()
+
+    def _report(self, event: ServerEvent) -> None:
+        so_far = self._so_far
+        match event:
+            case Listening() | FamilyMissing() | Draining():
+                return  # the parent says that of all workers together
+            case Stopped():
+                self._link.post_state(event)
+                return
+            case ClientConnected():
+                so_far = Stopped(so_far.clients + 1, so_far.echoed, so_far.cut_off + 1)
+            case ClientClosed(echoed=echoed):
+                so_far = Stopped(so_far.clients, so_far.echoed + echoed, so_far.cut_off - 1)
+            case ClientFailed(connection, error) if not isinstance(error, SocketCallError):
+                # Of a bug's exception, nobody knows whether it can be pickled.
+                event = ClientFailed(connection, OpaqueError(repr(error)))
+        if so_far is not self._so_far:
+            self._so_far = so_far
+            self._link.post_state(so_far)
+        if not self._job.quiet or is_essential(event):
+            self._link.post(event)
+
+
+class _Places:
+    """What a client's turn is entered by: a place among those of all workers."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._free = trio.Semaphore(0)
+
+    def granted(self) -> None:
+        """Give a place to the client that waits longest."""
+        self._free.release()
+
+    async def __aenter__(self) -> None:
+        self._link.post(Notice.PLACE_WANTED)
+        # Cancelled only where the whole worker ends, so no place comes for a client that is gone.
+        await self._free.acquire()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._link.post(Notice.PLACE_LEFT)
+
+
+if __name__ == "__main__":
+    main()
