@@ -57,19 +57,22 @@ class Backlog(Generic[ItemT]):
 
     def put(self, item: ItemT) -> None:
         """Add an item at the end, or count its lines there."""
-        kept: ItemT | LinesMissing = item
-        if isinstance(item, _DROPPABLE) and self._size + _bytes(item) > _WAITING_BYTES:
-            kept = LinesMissing(lines_of(item))
-        last = self._items[-1] if self._items else None
-        if isinstance(kept, LinesMissing) and isinstance(last, LinesMissing):
-            kept = LinesMissing(last.lines + kept.lines)
-            self._items.pop()
-        self._items.append(kept)
-        self._size += _bytes(kept)
+        size = _bytes(item)
+        too_many = self._size + size > _WAITING_BYTES and isinstance(item, _DROPPABLE)
+        if too_many or isinstance(item, LinesMissing):
+            missing = lines_of(item)
+            last = self._items[-1] if self._items else None
+            if isinstance(last, LinesMissing):
+                missing += last.lines
+                self._items.pop()
+            self._items.append(LinesMissing(missing))
+        else:
+            self._items.append(item)
+            self._size += size
 
-    def first(self) -> ItemT | LinesMissing:
-        """Look at the item that is next."""
-        return self._items[0]
+    def first(self) -> ItemT | LinesMissing | None:
+        """Look at the item that is next; `None` if there is none."""
+        return self._items[0] if self._items else None
 
     def take(self) -> ItemT | LinesMissing:
         """Remove the item that is next."""
@@ -81,10 +84,10 @@ class Backlog(Generic[ItemT]):
 def lines_of(event: object) -> int:
     """Count the lines of the screen that an event stands for."""
     match event:
-        case LinesMissing(lines):
-            return lines
         case DataReceived(data=data):
             return data.count(b"\n") + (not data.endswith(b"\n"))
+        case LinesMissing(lines):
+            return lines
         case ClientConnected():
             return 2  # a blank line stands before it
         case _:
@@ -92,6 +95,7 @@ def lines_of(event: object) -> int:
 
 
 def _bytes(item: object) -> int:
-    if isinstance(item, LinesMissing):
-        return 0  # there is at most one more of them than of the others
-    return _EVENT_BYTES + (len(item.data) if isinstance(item, DataReceived) else 0)
+    if isinstance(item, DataReceived):
+        return _EVENT_BYTES + len(item.data)
+    # There is at most one more of these than of the others.
+    return 0 if isinstance(item, LinesMissing) else _EVENT_BYTES

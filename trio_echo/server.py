@@ -47,7 +47,7 @@ from .reactor import SocketRelay, accept_waiting, open_queue, open_reactor
 from .relay import Relay
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from .events import ServerObserver
@@ -349,7 +349,7 @@ class _Server:
     def _relay(
         self, client: trio.SocketStream | socket.socket, connection: Connection
     ) -> BaseRelay:
-        tap = partial(self._show, connection) if self._observe_data else None
+        tap = self._tap(connection) if self._observe_data else None
         if isinstance(client, socket.socket):
             assert self._reactor is not None  # noqa: S101  or it would be a stream
             return SocketRelay(client, self._reactor, tap)
@@ -365,8 +365,9 @@ class _Server:
             relay.moved = postpone
             postpone()
 
-    def _show(self, connection: Connection, data: bytes) -> None:
-        self._report(DataReceived(connection, data))
+    def _tap(self, connection: Connection) -> Callable[[bytes], object]:
+        report = self._report
+        return lambda data: report(DataReceived(connection, data))
 
 
 def _socket_of(

@@ -134,9 +134,9 @@ class PeerText:
             if rest:
                 out.append(self._rows(rest, begun=on_screen))
                 on_screen = self._unfinished = True
+            if last and on_screen:
+                out.append("\n")
             yield "".join(out)
-        if on_screen:
-            yield "\n"
 
     def _decode(self, data: bytes, *, final: bool) -> str:
         """Decode and escape; a newline is the only control character left."""
@@ -147,6 +147,8 @@ class PeerText:
             # Some decoders of escape sequences give up where no error handler is asked.
             text = "".join(f"\\x{byte:02x}" for byte in held + data)
             self._decoder.reset()
+        if not self._carriage_return and text.isprintable():
+            return text  # the usual case: nothing to escape, and no end of a line
         text = self._carriage_return + text
         self._carriage_return = ""
         if text.endswith("\r") and not final:

@@ -104,6 +104,8 @@ class Transcript:
         r"""Write an event: parts of text that together are whole lines, ending in `\n`."""
         _ = self._
         match event:
+            case DataReceived(connection, data):  # the first, for there are millions of them
+                yield from self._text(connection).lines(data)
             case Listening(endpoint):
                 yield self._place(
                     _("[TCP server] listening: IP address={host}, port={port}"), endpoint
@@ -134,8 +136,6 @@ class Transcript:
                     _("[TCP server] client connected: IP address={host}, port={port}"),
                     connection.remote,
                 )
-            case DataReceived(connection, data):
-                yield from self._text(connection).lines(data)
             case ClientFailed(connection, error):
                 yield from self._end(connection)
                 yield self.describe(error) + "\n"

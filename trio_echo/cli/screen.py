@@ -179,8 +179,10 @@ class Screen:
         batch: list[str] = []
         length = 0
         turn_ends = time.perf_counter() + _TURN
-        while self._waiting and length < _BATCH and self._output(self._waiting.first()) is output:
-            item = self._waiting.take()
+        while length < _BATCH and (item := self._waiting.first()) is not None:
+            if self._output(item) is not output:
+                break
+            self._waiting.take()
             self._taken += self._count(item)
             for part in self._parts(item):
                 if time.perf_counter() > turn_ends:
@@ -199,7 +201,7 @@ class Screen:
             case _:
                 yield from self._transcript.lines(item)
 
-    def _output(self, item: Item) -> Output:
+    def _output(self, item: Item | None) -> Output:
         return self._err if isinstance(item, _FOR_ERR) else self._out
 
     @staticmethod
