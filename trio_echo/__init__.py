@@ -26,8 +26,10 @@ from .events import (
 )
 from .exact import ExactReceiver, IncompleteReceiveError, receive_exactly
 from .faults import Faults, FaultyStream
+from .limits import Limits
+from .listening import ANY, LOOPBACK
 from .relay import Relay
-from .server import ANY, LOOPBACK, Limits, serve
+from .server import serve
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

@@ -13,7 +13,9 @@ import trio
 from .addresses import Endpoint
 from .events import ignore
 from .faults import Faults
-from .server import LOOPBACK, Limits, serve
+from .limits import Limits
+from .listening import LOOPBACK
+from .server import serve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

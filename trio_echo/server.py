@@ -19,13 +19,12 @@ import errno
 import math
 import socket
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
 
-from .addresses import DEFAULT_PORT, Endpoint, resolve
+from .addresses import DEFAULT_PORT, Endpoint
 from .errors import SocketCallError, ungrouped
 from .events import (
     ClientClosed,
@@ -43,6 +42,8 @@ from .events import (
     ignore,
 )
 from .faults import Faults, FaultyRelay
+from .limits import Limits
+from .listening import FREE_PORT_ATTEMPTS, LOOPBACK, endpoints_of, family_is_missing
 from .reactor import SocketRelay, accept_waiting, open_queue, open_reactor
 from .relay import Relay
 
@@ -54,49 +55,12 @@ if TYPE_CHECKING:
     from .reactor import Reactor
     from .relay import BaseRelay
 
-LOOPBACK = ("127.0.0.1", "::1")
-"""This machine only, on both families."""
-ANY = ("0.0.0.0", "::")  # noqa: S104  it is what the lecture's INADDR_ANY means
-"""Every interface, on both families: the lecture's `INADDR_ANY` and `in6addr_any`."""
-
-# With port 0 the kernel picks a port that is free on the first address; on another address
-# somebody may have it. More than a few such collisions in a row are no accident.
-FREE_PORT_ATTEMPTS = 16
-"""How often a free port is looked for."""
-
 GC_THRESHOLD = 10_000
 """For the `gc.set_threshold` of a process that does nothing but serve.
 
 A client is some hundred objects, which leave no cycles behind. To look for cycles after every 700
 of them, as Python does by default, is a tenth of what a connection costs.
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a server allows its clients.
-
-    Attributes:
-        max_clients: how many are served at once; further ones are accepted and wait, unread, for
-            their turn. `None` for no limit.
-        idle_timeout: seconds after which a client is closed to and from which no byte has moved.
-        grace: seconds that the connected clients have to finish when the server stops.
-
-    Raises:
-        ValueError: a limit that cannot be kept.
-    """
-
-    max_clients: int | None = None
-    idle_timeout: float = math.inf
-    grace: float = 5.0
-
-    def __post_init__(self) -> None:
-        if self.max_clients is not None and self.max_clients < 1:
-            raise ValueError(f"max_clients must be at least 1, not {self.max_clients}")
-        if not self.idle_timeout > 0:
-            raise ValueError(f"idle_timeout must be more than 0 seconds, not {self.idle_timeout}")
-        if not self.grace >= 0:
-            raise ValueError(f"grace must be 0 seconds or more, not {self.grace}")
 
 
 async def serve(
@@ -159,15 +123,6 @@ async def serve(
                         raise
                 else:
                     return
-
-
-async def endpoints_of(hosts: Sequence[str], port: int) -> list[Endpoint]:
-    """List what `serve` listens on; it raises what `serve` raises for hosts and port."""
-    if isinstance(hosts, str):
-        raise TypeError(f"hosts must be several names, such as [{hosts!r}]")
-    if not hosts:
-        raise ValueError("hosts must name at least one address to listen on")
-    return list(dict.fromkeys([one for host in hosts for one in await resolve(host, port)]))
 
 
 class _Server:
@@ -374,10 +329,3 @@ def _socket_of(
     client: trio.SocketStream | socket.socket,
 ) -> socket.socket | trio.socket.SocketType:
     return client if isinstance(client, socket.socket) else client.socket
-
-
-def family_is_missing(error: SocketCallError, host: str) -> bool:
-    """Tell a system without IPv4 or IPv6 from an address that is not this machine's."""
-    if error.errno in (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):
-        return True
-    return error.errno == errno.EADDRNOTAVAIL and host in LOOPBACK

@@ -17,7 +17,9 @@ from trio_echo.errors import SocketCallError, WorkerError
 from trio_echo.events import ServerEvent, is_essential
 from trio_echo.faults import Faults
 from trio_echo.language import translations
-from trio_echo.server import ANY, GC_THRESHOLD, LOOPBACK, Limits
+from trio_echo.limits import Limits
+from trio_echo.listening import ANY, LOOPBACK
+from trio_echo.server import GC_THRESHOLD
 from trio_echo.server import serve as serve_echo
 from trio_echo.transcript import Transcript
 from trio_echo.workers.supervisor import supervise

@@ -180,7 +180,7 @@ class Traffic:
                 except KeyError:
                     self.stopped = True
                     return
-                if event & WRITE:
+                if event != READ and event & WRITE:
                     self._flush(connection)
                     if event == WRITE:
                         continue
@@ -202,8 +202,10 @@ class Traffic:
                     ready.append(connection)
                 else:
                     self._take(connection, count, now)
+            plenty = not self._verify and self.allowance >= len(ready)
+            gone = 0
             for connection in ready:
-                if connection.blocked or self._verify or not self.allowance:
+                if connection.blocked or not plenty:
                     self._next(connection)
                     continue
                 now = clock()
@@ -212,11 +214,12 @@ class Traffic:
                 except OSError:  # _next meets it again, and knows what to do
                     self._next(connection)
                     continue
-                self.allowance -= 1
+                gone += 1
                 connection.sent.append(now)
                 if done < size:
                     connection.unsent = self._message[done:]
                     self._flush(connection)
+            self.allowance -= gone
             ready.clear()
             now = clock()
             if now >= report_at:

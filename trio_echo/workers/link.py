@@ -15,7 +15,7 @@ from trio_echo.addresses import Endpoint
 from trio_echo.backlog import Backlog
 from trio_echo.exact import ExactReceiver, IncompleteReceiveError
 from trio_echo.faults import Faults
-from trio_echo.server import Limits
+from trio_echo.limits import Limits
 
 if TYPE_CHECKING:
     from types import TracebackType

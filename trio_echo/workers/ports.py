@@ -18,7 +18,7 @@ import trio
 
 from trio_echo.addresses import Endpoint
 from trio_echo.errors import SocketCallError
-from trio_echo.server import FREE_PORT_ATTEMPTS, family_is_missing
+from trio_echo.listening import FREE_PORT_ATTEMPTS, family_is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -32,7 +32,8 @@ from trio_echo.events import (
     ignore,
 )
 from trio_echo.faults import Faults
-from trio_echo.server import LOOPBACK, Limits, endpoints_of
+from trio_echo.limits import Limits
+from trio_echo.listening import LOOPBACK, endpoints_of
 
 from .link import Command, Job, Link, Notice
 from .places import Places
