@@ -5,12 +5,12 @@ The task tree, and who ends whom::
     serve()
     ├── reactor: on Linux, echoes for all clients what needs no waiting
     └── clients: a nursery that outlives the listeners, so that clients can finish
-        ├── _serve_client ── _echo ── the client's own nursery: its echo, its time limit
+        ├── _serve_client ── the client's own nursery: its echo, its time limit
         ├── _serve_client ── …
         └── listeners: a nursery with one trio.serve_tcp for each address
 
 Stopping cancels `listeners` at once and `clients` after the grace period. What goes wrong with a
-client ends in its `_echo` and becomes an event.
+client ends in its `_serve_client` and becomes an event.
 """
 
 from __future__ import annotations
