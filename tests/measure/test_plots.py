@@ -92,7 +92,17 @@ PICTURES: dict[str, Callable[[Run, list[Samples]], Picture]] = {
 }
 
 
-@pytest.mark.parametrize("options", RUNS.values(), ids=RUNS)
+# The usual ones; the others are as good a check, and take half a minute.
+QUICK = {"closed and open loop", "one target", "one hostile name", "sizes"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(options, id=name, marks=[] if name in QUICK else [pytest.mark.slow])
+        for name, options in RUNS.items()
+    ],
+)
 def test_everything_can_be_read(options: dict[str, Any]) -> None:
     run, samples = runs.run(**options)
     for draw in PICTURES.values():
