@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -23,7 +24,6 @@ from trio_echo.measure import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SHORT = ("--rounds", "1", "--messages", "60", "--warm-up", "0", "--connections", "3")
 unshare = pytest.mark.skipif(
@@ -240,3 +240,43 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert status == 1
     assert err.splitlines()[-1].startswith("trio-echo bench: No such file or directory: ")
     assert "3 x 64 B: " in out  # what was measured is not lost
+
+
+def test_a_target_that_never_echoes_is_no_success() -> None:
+    with RawServer(receive_all_quietly) as address:
+        status, out, _ = run(address, "--rounds", "1", "--duration", "0.2", "--connections", "1")
+    assert status == 1
+    assert "nothing came back" in out
+
+
+def test_what_an_open_loop_got_no_echo_of_is_said() -> None:
+    load = ("--rounds", "1", "--duration", "0.2", "--warm-up", "0", "--rate", "100")
+    with RawServer(receive_all_quietly) as address:
+        status, out, _ = run(address, *load, "--connections", "1")
+    assert status == 1
+    assert "unanswered when its round ended: 20 of 20\n" in out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it takes /dev/full")
+def test_the_files_are_written_though_the_screen_cannot_be(tmp_path: Path) -> None:
+    output, sheet = tmp_path / "results.json", tmp_path / "results.csv"
+    with BackgroundServer() as server, Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "trio_echo", "bench", str(server.addresses[0]), *SHORT]
+        command += ["--output", str(output), "--csv", str(sheet)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert len(files.read(output).rounds) == 1
+    assert sheet.exists()
+
+
+def test_a_file_that_cannot_be_written_does_not_stop_the_others(tmp_path: Path) -> None:
+    sheet = tmp_path / "results.csv"
+    nowhere = tmp_path / "nowhere" / "results.json"
+    with BackgroundServer() as server:
+        kept = ("--output", str(nowhere), "--csv", str(sheet))
+        status, out, err = run(str(server.addresses[0]), *SHORT, *kept)
+    assert status == 1
+    assert "messages/s" in out
+    assert err.count("\n") == 1
+    assert sheet.exists()

@@ -470,3 +470,11 @@ def test_the_c_load_measures_an_echo_server(host: str, peers: dict[str, str]) ->
     assert result["seconds"] == 0.1
     assert result["p50_ns"] > 0
     assert 0 < result["messages"] * 64 <= bytes_in(events)
+
+
+async def test_a_reset_while_it_waits_for_room_fails_the_connection_alone() -> None:
+    with BackgroundServer(faults=Faults(reset_after=1_000_000)) as server:
+        load = Workload(connections=4, size=1 << 20, pipeline=8, duration=0.3)
+        samples = await run_round(server.addresses[0], load)
+    assert sum(samples.failures.values()) == 4
+    assert not [kind for kind in samples.failures if kind.startswith("worker")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -21,7 +21,7 @@ from rich.progress import Progress as Bar
 from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import ungrouped
 from trio_echo.measure import environment, files
-from trio_echo.measure.results import Run, Target, collect, labels
+from trio_echo.measure.results import Cell, Round, Run, Target, collect, labels
 from trio_echo.measure.session import named, served
 from trio_echo.measure.turns import Plan, Progress, run
 from trio_echo.text import safe
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from trio_echo.addresses import Endpoint
-    from trio_echo.measure.workload import Workload
+    from trio_echo.measure.workload import Samples, Workload
 
 # Seconds between two lines of progress where there is no terminal to draw a bar on.
 _INTERVAL = 5.0
@@ -81,6 +81,7 @@ async def measure(asked: Asked, kept: Files) -> int:
         OSError: a file cannot be written.
         SocketCallError: of `getaddrinfo()`: there is no such host; of `bind()`: no server started.
     """
+    where = environment.look()
     progress = Progress([], [])
     known: list[Target] = []
     planned = 0
@@ -106,16 +107,38 @@ async def measure(asked: Asked, kept: Files) -> int:
         click.echo("partial: it ended before its first round did")
         return 1
     partial = progress.partial or len(progress.done) < planned
-    result = collect(environment.look(), known, asked.workloads, progress.done, partial=partial)
-    for line in _report(result):  # first, for a file may turn out not to be writable
-        click.echo(line)
-    if kept.output is not None:
-        files.write(kept.output, result, progress.samples)
-    if kept.csv is not None:
-        files.write_csv(kept.csv, result)
-    if kept.plot is not None:
-        draw(kept.plot, result, progress.samples)
-    return 1 if result.partial or result.failures else 0
+    result = collect(where, known, asked.workloads, progress.done, partial=partial)
+    try:
+        _keep(kept, result, progress.samples)
+    finally:  # a file may turn out not to be writable, and the screen too
+        for line in _report(result):
+            click.echo(line)
+    silent = not all(_answered(result, cell) for cell in result.cells)
+    return 1 if result.partial or result.failures or silent else 0
+
+
+def _keep(kept: Files, result: Run, samples: list[Samples]) -> None:
+    """Write all files that can be written.
+
+    Raises:
+        OSError: one cannot.
+    """
+    with ExitStack() as all_of_them:  # each is tried, whatever becomes of the others
+        if kept.plot is not None:
+            all_of_them.callback(draw, kept.plot, result, samples)
+        if kept.csv is not None:
+            all_of_them.callback(files.write_csv, kept.csv, result)
+        if kept.output is not None:
+            all_of_them.callback(files.write, kept.output, result, samples)
+
+
+def _answered(result: Run, cell: Cell) -> int:
+    """Count the messages that came back in all rounds of a target and a workload."""
+    return sum(
+        one.summary.messages
+        for one in result.rounds
+        if (one.target, one.workload) == (cell.target, cell.workload)
+    )
 
 
 @asynccontextmanager
@@ -195,6 +218,11 @@ class _Shown:
             click.echo(", ".join([f"round {done + 1} of {len(self._plan)}", *words]), err=True)
 
 
+def _open(result: Run) -> list[Round]:
+    """The rounds of open loops: in a closed one, each ends with messages under way."""
+    return [one for one in result.rounds if result.workloads[one.workload].rate is not None]
+
+
 def _report(result: Run) -> list[str]:
     """Say what came of it: a line for each target and size, then the comparisons."""
     names = labels(result.targets)
@@ -204,7 +232,9 @@ def _report(result: Run) -> list[str]:
         words = [f"{safe(names[cell.target])}, {asked.connections} x {asked.size} B:"]
         rate = cell.messages_per_second
         words.append(
-            f"{rate.median:,.0f} messages/s" if rate and rate.median else "nothing came back"
+            f"{rate.median:,.0f} messages/s"
+            if rate and _answered(result, cell)
+            else "nothing came back"
         )
         if rate and rate.median and rate.interval is not None:
             words.append(f"({rate.interval.low:,.0f} to {rate.interval.high:,.0f})")
@@ -223,6 +253,9 @@ def _report(result: Run) -> list[str]:
         asked = result.workloads[one.workload]
         which = f"{asked.connections} x {asked.size} B" if several else f"{asked.size} B"
         lines.append(f"{which}: {safe(one.comparison.sentence())}")
+    due = sum(one.summary.messages + one.summary.unanswered for one in _open(result))
+    if unanswered := sum(one.summary.unanswered for one in _open(result)):
+        lines.append(f"unanswered when its round ended: {unanswered:,} of {due:,}")
     lines += [f"failed: {count} x {safe(kind)}" for kind, count in result.failures.items()]
     if result.partial:
         lines.append("partial: it ended before its time")

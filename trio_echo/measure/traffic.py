@@ -182,7 +182,7 @@ class Traffic:
                     return
                 if event != READ and event & WRITE:
                     self._flush(connection)
-                    if event == WRITE:
+                    if event == WRITE or fd not in connections:
                         continue
                 try:
                     count = connection.recv_into(buffer)

@@ -194,7 +194,7 @@ def measure(job: Job, socks: list[socket.socket], wake: socket.socket, start: in
         if pacer is None:
             traffic.allowance = max(0, quota - len(traffic.received) - traffic.pending)
     traffic.run(end, lambda count: _say({"messages": count}))
-    ended = min(clock(), end)
+    ended = max(began, min(clock(), end))  # it may be over before it began
     complete = not traffic.stopped and traffic.alive
     traffic.allowance = 0
     traffic.run(clock() + _DRAIN)

@@ -22,6 +22,7 @@ _PEERS: Sequence[tuple[Sockaddr, str]] = (
     (("::ffff:127.0.0.1", 51188, 0, 0), "127.0.0.1:51188"),
     (("2001:db8::ffff:7f00:1", 80, 0, 0), "[2001:db8::ffff:7f00:1]:80"),
     (("::ffff:192.0.2.7", 9, 0, 0), "192.0.2.7:9"),
+    (("fe80::1%eth0", 80, 0, 2), "[fe80::1%eth0]:80"),
 )
 
 # What the addresses of a name do, in the order of trying, and after how many delays one answers.

@@ -83,6 +83,8 @@ def stalled(from_the_send: object, from_the_intended_start: object) -> Verdict:
     """Round trips in milliseconds of five messages, due each 10 ms, in a stall of 45 ms."""
     if from_the_send is ... or from_the_intended_start is ...:
         return NO_ANSWER
+    if not isinstance(from_the_send, list) or not isinstance(from_the_intended_start, list):
+        return Verdict(False, "Give two lists of five numbers, in milliseconds.")
     if from_the_send == [45, 5, 5, 5, 5]:
         return Verdict(False, "After the stall the server answers at once, in 0 ms.")
     if from_the_send != [45, 0, 0, 0, 0]:
