@@ -34,7 +34,7 @@ class Plan:
         workloads: the cells of the sweep.
         rounds: how many with each target and each workload.
         timeout: seconds without an echo after which a round that ends by its messages is given
-            up; the others end by their time.
+            up; the others end by their time, once they are connected.
     """
 
     endpoints: Sequence[Endpoint]

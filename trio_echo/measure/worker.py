@@ -20,7 +20,6 @@ import time
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import asdict, dataclass
-from itertools import takewhile
 from typing import cast
 
 from .pace import Pacer, Share
@@ -179,7 +178,7 @@ def measure(job: Job, socks: list[socket.socket], wake: socket.socket, start: in
     pacer = None if load.rate is None else Pacer(load.rate)
     if pacer:  # its warm-up has the negative numbers
         first = min(0, 1 - pacer.due_before(began - start))
-        warm_up = sum(1 for _ in takewhile(lambda number: number < 0, share.numbers(first)))
+        warm_up = -share.count(first)
     gc.disable()  # the loop makes no cycles
     time.sleep(max(0, start - clock()) / 1e9)
     if pacer is None:
