@@ -187,5 +187,6 @@ def bench(
     except SocketCallError as exc:
         click.echo(safe(str(exc)), err=True)
     except OSError as exc:
-        click.echo(f"trio-echo bench: {exc.strerror}: {safe(str(exc.filename))}", err=True)
+        where = f": {safe(str(exc.filename))}" if exc.filename else ""
+        click.echo(f"trio-echo bench: {exc.strerror}{where}", err=True)
     return 1

@@ -1,4 +1,4 @@
-"""A port that several processes of one server listen on, and nobody else (Linux).
+"""A port that several processes of one server listen on, and no server started by mistake (Linux).
 
 With SO_REUSEPORT (socket(7)), sockets of one user may all listen on an address, and the kernel
 spreads the connections over them. It asks nobody: a second server that is started by mistake would
