@@ -72,13 +72,14 @@ def test_what_is_no_results_file_is_one_line(tmp_path: Path, text: str | None, w
     assert str(path) in err
 
 
-@pytest.mark.parametrize("damage", ["cut short", "of another run"])
+@pytest.mark.parametrize("damage", ["cut short", "of fewer rounds", "of other rounds"])
 def test_samples_that_do_not_belong_to_the_results_are_one_line(results: Path, damage: str) -> None:
     samples = files.samples_path(results)
     if damage == "cut short":
         samples.write_bytes(samples.read_bytes()[:-100])
     else:
-        files.write(results.with_name("other.json"), *runs.run(1))
+        other = runs.run(1) if damage == "of fewer rounds" else runs.run(messages=7)
+        files.write(results.with_name("other.json"), *other)
         samples.write_bytes(results.with_name("other.samples.zip").read_bytes())
     status, out, err = plot(results)
     assert (status, out) == (1, "")
@@ -110,3 +111,10 @@ def test_without_what_draws_it_says_what_to_install(
     assert err == (
         'trio-echo plot: plots need matplotlib: python -m pip install "trio-echo[notebooks]"\n'
     )
+
+
+def test_a_directory_is_no_results_file(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / ".."):
+        status, out, err = plot(path)
+        assert (status, out) == (1, "")
+        assert len(err.splitlines()) == 1

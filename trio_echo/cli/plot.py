@@ -98,4 +98,7 @@ def _samples(results: Path, run: Run) -> list[Samples] | None:
         return None
     if len(samples) != len(run.rounds):
         raise ResultsError(f"{path}: {len(samples)} rounds, and {len(run.rounds)} in the results")
+    counts = [len(one.received) for one in samples]
+    if counts != [one.summary.messages for one in run.rounds]:
+        raise ResultsError(f"{path}: it holds the samples of another run")
     return samples
