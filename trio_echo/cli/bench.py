@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import trio
@@ -18,33 +18,33 @@ from trio_echo.text import safe
 from .options import positive_seconds, seconds
 from .plot import check_library, picture_path
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def _sizes(text: str) -> list[int]:
-    try:
-        return parse_sizes(text)
-    except ValueError as exc:
-        raise click.BadParameter(str(exc)) from exc
+T = TypeVar("T")
 
 
-def _connections(text: str) -> list[int]:
-    try:
-        return parse_connections(text)
-    except ValueError as exc:
-        raise click.BadParameter(str(exc)) from exc
+def _refusing(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """Let click say why a parser refuses a text."""
+
+    def read(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as exc:
+            raise click.BadParameter(str(exc)) from exc
+
+    return read
 
 
 def _target(text: str) -> Endpoint:
-    try:
-        endpoint = parse_endpoint(text)
-    except AddressError as exc:
-        raise click.BadParameter(str(exc)) from exc
+    endpoint = parse_endpoint(text)
     if endpoint.port == 0:
-        raise click.BadParameter("nobody can be reached on port 0: give 1 to 65535")
+        raise AddressError("nobody can be reached on port 0: give 1 to 65535")
     return endpoint
 
 
 @click.command
-@click.argument("targets", metavar="TARGET...", nargs=-1, type=_target)
+@click.argument("targets", metavar="TARGET...", nargs=-1, type=_refusing(_target))
 @click.option(
     "--serve", is_flag=True, help="Measure a server of this package, on each loopback address."
 )
@@ -52,7 +52,7 @@ def _target(text: str) -> Endpoint:
     "--connections",
     "counts",
     metavar="LIST",
-    type=_connections,
+    type=_refusing(parse_connections),
     default="16",
     show_default=True,
     help="Connections at once; a list and ranges are a sweep: 1,4,16 or 1..64",
@@ -61,7 +61,7 @@ def _target(text: str) -> Endpoint:
     "--size",
     "sizes",
     metavar="LIST",
-    type=_sizes,
+    type=_refusing(parse_sizes),
     default="64",
     show_default=True,
     help="Bytes of a message; a list and ranges are a sweep: 1,64,1K..64K",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -215,7 +215,8 @@ class _Shown:
             self._bar.update(self._task, completed=done, description=", ".join(words), refresh=True)
         elif now - self._said_at >= _INTERVAL:
             self._said_at = now
-            click.echo(", ".join([f"round {done + 1} of {len(self._plan)}", *words]), err=True)
+            with suppress(OSError):  # nobody reads it; what is measured is worth more
+                click.echo(", ".join([f"round {done + 1} of {len(self._plan)}", *words]), err=True)
 
 
 def _open(result: Run) -> list[Round]:

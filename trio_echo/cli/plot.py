@@ -68,17 +68,18 @@ def plot(*, results: Path, output: Path | None, dark: bool) -> int:
     if not check_library("plot"):
         return 1
     from trio_echo.measure import files
+    from trio_echo.measure.results import ResultsError
 
     try:
+        run = files.read(results)  # first, for what has no name is no file either
         path = output or results.with_suffix(".png")
-        run = files.read(results)
         samples = _samples(results, run)
         draw(path, run, samples, dark=dark)
     except OSError as exc:
         where = safe(str(exc.filename or output or results))
         click.echo(f"trio-echo plot: {exc.strerror or exc}: {where}", err=True)
         return 1
-    except ValueError as exc:  # no results, or no name of a file
+    except ResultsError as exc:
         click.echo(f"trio-echo plot: {safe(str(exc))}", err=True)
         return 1
     click.echo(safe(str(path)))
