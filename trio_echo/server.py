@@ -212,7 +212,9 @@ class _Server:
         found: list[trio.SocketListener] = await listeners.start(
             partial(serve_each, handler, handler_nursery=clients), name=name
         )
-        if self._reactor is not None:
+        # A limited server serves in the order of coming, and several tasks that start at once
+        # start in any order.
+        if self._reactor is not None and not self._limited:
             its_queues += [queues.enter_context(open_queue(one)) for one in found]
         return found
 
