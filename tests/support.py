@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from typing import IO, TYPE_CHECKING, TypeVar
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, TypeAlias, TypeVar
 
 import trio
 from hypothesis import strategies as st
@@ -21,12 +22,15 @@ from trio_echo import Endpoint
 from trio_echo.events import ServerEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from trio_echo.observe.kernel import Snapshot, SocketRow
+
+CommandLine: TypeAlias = Callable[..., tuple[int, str, str]]
+"""Takes the words of a command line; returns status, screen and errors."""
 
 EventT = TypeVar("EventT", bound=ServerEvent)
 

@@ -135,7 +135,9 @@ def test_a_kernel_reads_nobodys_settings(tmp_path: Path, monkeypatch: pytest.Mon
     assert cell.outputs[0].data["text/plain"] == "False"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_execution_leaves_no_kernel_behind(tmp_path: Path, number: int) -> None:
     if sys.platform == "win32":
         pytest.skip("Windows cannot interrupt one process alone")
