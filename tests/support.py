@@ -13,8 +13,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, TypeAlias, TypeVar
 
+import psutil
 import trio
 from hypothesis import strategies as st
 
@@ -271,6 +273,16 @@ def jupyter_settings(folder: Path) -> dict[str, str]:
     """An environment in which Jupyter and IPython know of nobody's settings."""
     names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     return {name: str(folder / name) for name in names}
+
+
+def wait_for_end(process: psutil.Process) -> None:
+    """Wait for the end of a process that lost its parent; its next one may take long to reap it."""
+    deadline = time.monotonic() + PATIENCE
+    with suppress(psutil.NoSuchProcess):
+        while process.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline
+            with suppress(psutil.TimeoutExpired):
+                process.wait(0.01)
 
 
 def lab_address(lab: Process) -> str:

@@ -74,8 +74,7 @@ def bytes_in(events: list[ServerEvent]) -> int:
     return sum(len(one.data) for one in events if isinstance(one, DataReceived))
 
 
-@pytest.mark.parametrize("processes", [1, 3])
-@pytest.mark.parametrize("pipeline", [1, 4])
+@pytest.mark.parametrize(("processes", "pipeline"), [(1, 4), (3, 1)])
 async def test_a_closed_loop_sends_exactly_its_messages(
     host: str, processes: int, pipeline: int
 ) -> None:

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from support import PATIENCE, Lines
+from support import PATIENCE, Lines, wait_for_end
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,4 +154,4 @@ def test_an_interrupted_execution_leaves_no_kernel_behind(tmp_path: Path, number
     popen.send_signal(number)
     assert popen.wait(PATIENCE) != 0
     errors.finish()
-    kernel.wait(PATIENCE)
+    wait_for_end(kernel)
