@@ -10,20 +10,25 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from support import PATIENCE, Process, RawServer, has_ipv6, receive_all, without_module
+from support import (
+    PATIENCE,
+    Process,
+    RawServer,
+    has_ipv6,
+    receive_all,
+    receive_count,
+    without_module,
+)
 
 from trio_echo import BackgroundServer, Faults
 from trio_echo.measure import files
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SHORT = ("--rounds", "1", "--messages", "60", "--warm-up", "0", "--connections", "3")
 unshare = pytest.mark.skipif(
@@ -109,12 +114,14 @@ def test_a_server_that_is_silent_does_not_hold_it_up() -> None:
     assert out.endswith("partial: it ended before its time\n")
 
 
-def servers_of(parent: psutil.Process) -> Iterator[psutil.Process]:
-    """The servers it has started; it starts other processes too, as it imports something."""
+def of(parent: psutil.Process) -> list[psutil.Process]:
+    """Its server and its load; it starts other processes too, as it imports something."""
+    found = []
     for one in parent.children(recursive=True):
         with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            if "serve" in one.cmdline():
-                yield one
+            if any("trio_echo.measure." in word for word in one.cmdline()):
+                found.append(one)
+    return found
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
@@ -122,12 +129,72 @@ def test_ctrl_c_while_its_server_starts_leaves_nothing() -> None:
     with Process("bench", "--serve") as command:
         parent = psutil.Process(command.popen.pid)
         deadline = time.monotonic() + PATIENCE
-        while not (started := list(servers_of(parent))):
+        while not (started := of(parent)):
             assert time.monotonic() < deadline
         assert command.stop() == 1
     assert command.out.text == "partial: it ended before its first round did\n"
     assert command.err.text == ""
     assert not any(one.is_running() for one in started)
+
+
+def test_its_processes_end_with_it_however_it_dies() -> None:
+    with Process("bench", "--serve", "--duration", "1000", "--processes", "2") as command:
+        parent = psutil.Process(command.popen.pid)
+        deadline = time.monotonic() + PATIENCE
+        while len(started := of(parent)) < 3:
+            assert time.monotonic() < deadline
+        command.popen.kill()
+        _, alive = psutil.wait_procs(started, PATIENCE)
+    assert not alive
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it takes a pseudo-terminal")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_keeps_what_was_measured_though_the_terminal_is_gone(
+    name: str, tmp_path: Path
+) -> None:
+    output = tmp_path / "results.json"
+    ours, its = os.openpty()
+    words = [sys.executable, "-m", "trio_echo", "bench", "--serve", "--output", str(output)]
+    words += ["--rounds", "1000", "--duration", "0.1"]
+    with subprocess.Popen(words, stdin=its, stdout=its, stderr=its) as command:
+        os.close(its)
+        seen = b""
+        while b" 1/" not in seen:  # of 1000 rounds, or of 2000 with both families
+            seen += os.read(ours, 4096)
+        started = of(psutil.Process(command.pid))
+        os.close(ours)
+        command.send_signal(signal.Signals[name])
+        try:
+            assert command.wait(PATIENCE) == 1
+        finally:
+            command.kill()
+    assert files.read(output).rounds
+    assert not any(one.is_running() for one in started)
+
+
+@pytest.mark.skipif(shutil.which("nohup") is None, reason="there is no nohup here")
+def test_nohup_holds() -> None:
+    hung_up = threading.Event()
+
+    def echo_later(sock: socket.socket) -> None:
+        message = receive_count(sock, 64)
+        hung_up.wait(PATIENCE)
+        sock.sendall(message)
+        receive_all(sock)
+
+    load = ("--rounds", "1", "--messages", "1", "--warm-up", "0", "--connections", "1")
+    with (
+        RawServer(echo_later) as address,
+        Process("bench", address, *load, prefix=("nohup",)) as command,
+    ):
+        parent = psutil.Process(command.popen.pid)
+        deadline = time.monotonic() + PATIENCE
+        while not of(parent):
+            assert time.monotonic() < deadline
+        command.popen.send_signal(signal.SIGHUP)
+        hung_up.set()
+        assert command.wait() == 0
 
 
 ZONE = """

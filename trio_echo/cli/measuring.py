@@ -155,7 +155,7 @@ async def _targets(asked: Asked) -> AsyncIterator[tuple[list[Endpoint], list[Tar
 async def _cancel_on_signal(
     measuring: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    with receive_stop_signals() as signals:
+    with receive_stop_signals(hang_up=True) as signals:
         task_status.started()
         async for _ in signals:
             measuring.cancel()
@@ -194,10 +194,15 @@ class _Shown:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        with suppress(OSError):
+            self._bar.stop()
 
     def update(self) -> None:
-        """Show how far it is."""
+        """Show how far it is, if anybody sees it: what is measured is worth more."""
+        with suppress(OSError):
+            self._update()
+
+    def _update(self) -> None:
         now, done = time.monotonic(), len(self._progress.done)
         messages, words = self._progress.messages, []
         if messages == 0 or self._first is None:
@@ -215,8 +220,7 @@ class _Shown:
             self._bar.update(self._task, completed=done, description=", ".join(words), refresh=True)
         elif now - self._said_at >= _INTERVAL:
             self._said_at = now
-            with suppress(OSError):  # nobody reads it; what is measured is worth more
-                click.echo(", ".join([f"round {done + 1} of {len(self._plan)}", *words]), err=True)
+            click.echo(", ".join([f"round {done + 1} of {len(self._plan)}", *words]), err=True)
 
 
 def _open(result: Run) -> list[Round]:
