@@ -148,11 +148,12 @@ def test_its_processes_end_with_it_however_it_dies() -> None:
     assert not alive
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="it takes a pseudo-terminal")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_keeps_what_was_measured_though_the_terminal_is_gone(
     name: str, tmp_path: Path
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip("it takes a pseudo-terminal")
     output = tmp_path / "results.json"
     ours, its = os.openpty()
     words = [sys.executable, "-m", "trio_echo", "bench", "--serve", "--output", str(output)]
@@ -192,7 +193,7 @@ def test_nohup_holds() -> None:
         deadline = time.monotonic() + PATIENCE
         while not of(parent):
             assert time.monotonic() < deadline
-        command.popen.send_signal(signal.SIGHUP)
+        command.popen.send_signal(signal.Signals["SIGHUP"])
         hung_up.set()
         assert command.wait() == 0
 
@@ -300,13 +301,61 @@ def test_a_host_that_is_none_is_one_line() -> None:
     assert len(err.splitlines()) == 1
 
 
-def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
-    with BackgroundServer() as server:
-        output = str(tmp_path / "missing" / "results.json")
-        status, out, err = run(str(server.addresses[0]), *SHORT, "--output", output)
-    assert status == 1
-    assert err.splitlines()[-1].startswith("trio-echo bench: No such file or directory: ")
-    assert "3 x 64 B: " in out  # what was measured is not lost
+NOWHERE = "127.0.0.1:1"
+
+
+@pytest.mark.parametrize("option", ["--output", "--csv", "--plot"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing/page.png", "No such file or directory"),
+        ("file/page.png", "Not a directory"),
+        ("folder.png", "is a directory|no regular file"),
+        (f"{'x' * 250}.png", "File name too long"),
+        ("locked/page.png", "Permission denied"),
+        ("loop.png", "Symlink loop|Too many levels"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="it says so in other words")
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_sent(
+    tmp_path: Path, option: str, name: str, words: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "locked").mkdir(0o500)
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    if "locked" in name and os.access(tmp_path / "locked", os.W_OK):
+        pytest.skip("root may write everywhere")
+    path = tmp_path / name
+    status, out, err = run(NOWHERE, *SHORT, option, str(path))
+    assert (status, out) == (2, "")
+    assert re.fullmatch(rf".* bench: .*{option}.*: .*({words}).*\(try .*\)\n", err)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"--output": "a.png", "--csv": "a.png"},
+        {"--output": "a.png", "--plot": "a.png"},
+        {"--csv": "a.png", "--plot": "./a.png"},
+        {"--output": "a.json", "--csv": "a.samples.zip"},
+        {"--output": "a.png", "--csv": "link"},
+    ],
+)
+def test_two_files_that_are_one_are_refused(tmp_path: Path, names: dict[str, str]) -> None:
+    if "link" in names.values():
+        if sys.platform == "win32":
+            pytest.skip("links need a privilege there")
+        (tmp_path / "link").symlink_to("a.png")
+    (tmp_path / "a.png").write_text("old")
+    kept = [word for name, file in names.items() for word in (name, f"{tmp_path}/{file}")]
+    before = sorted(tmp_path.iterdir())
+    status, out, err = run(NOWHERE, *SHORT, *kept)
+    assert (status, out) == (2, "")
+    assert " are the same file: " in err
+    assert len(err.splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "a.png").read_text() == "old"
 
 
 def test_a_target_that_never_echoes_is_no_success() -> None:
@@ -337,13 +386,20 @@ def test_the_files_are_written_though_the_screen_cannot_be(tmp_path: Path) -> No
     assert sheet.exists()
 
 
-def test_a_file_that_cannot_be_written_does_not_stop_the_others(tmp_path: Path) -> None:
-    sheet = tmp_path / "results.csv"
-    nowhere = tmp_path / "nowhere" / "results.json"
-    with BackgroundServer() as server:
-        kept = ("--output", str(nowhere), "--csv", str(sheet))
-        status, out, err = run(str(server.addresses[0]), *SHORT, *kept)
-    assert status == 1
-    assert "messages/s" in out
-    assert err.count("\n") == 1
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
+def test_a_file_that_cannot_be_written_in_the_end_does_not_stop_the_others(tmp_path: Path) -> None:
+    sheet, folder = tmp_path / "results.csv", tmp_path / "folder"
+    folder.mkdir()
+    kept = ("--output", str(folder / "results.json"), "--csv", str(sheet))
+    load = ("--rounds", "1000", "--duration", "0.1", "--warm-up", "0")
+    with (
+        BackgroundServer() as server,
+        Process("bench", str(server.addresses[0]), *load, *kept) as command,
+    ):
+        command.err.expect(r"^round \d+ of 1000")
+        folder.rmdir()
+        assert command.stop() == 1
+    assert "messages/s" in command.out.text
+    said = command.err.seen[-1]
+    assert said == f"trio-echo bench: No such file or directory: {folder / 'results.json'}\n"
     assert sheet.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -93,6 +94,27 @@ def test_a_file_that_cannot_be_written_is_one_line(results: Path) -> None:
     status, _, err = plot(results, "-o", path)
     assert status == 1
     assert err == f"trio-echo plot: No such file or directory: {path}\n"
+
+
+def test_a_picture_does_not_replace_its_results(results: Path) -> None:
+    other = results.rename(results.with_suffix(".png"))
+    text = other.read_bytes()
+    status, out, err = plot(other)
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert "would replace its results" in err
+    assert other.read_bytes() == text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+def test_a_picture_that_cannot_be_finished_leaves_the_old_one(results: Path) -> None:
+    path = results.with_suffix(".svg")
+    path.write_text("old")
+    prefix = ("sh", "-c", 'ulimit -f 40; trap "" XFSZ; exec "$@"', "sh")
+    with Process("plot", str(results), "-o", str(path), prefix=prefix) as command:
+        assert command.wait() == 1
+    assert command.err.text == f"trio-echo plot: File too large: {path}\n"
+    assert path.read_text() == "old"
 
 
 def test_another_format_is_a_wrong_command_line(results: Path) -> None:

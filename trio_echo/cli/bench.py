@@ -179,8 +179,13 @@ def bench(
     if plot is not None and not check_library("bench"):
         return 1
     # Here, for what it needs would make the other commands start more slowly.
-    from .measuring import Asked, Files, measure
+    from trio_echo.measure.files import samples_path
 
+    from .measuring import Asked, Files, measure
+    from .places import check
+
+    samples = None if output is None else samples_path(output)
+    check({"--output": output, "its raw samples": samples, "--csv": csv, "--plot": plot})
     asked = Asked(list(targets), serve, workloads, rounds, timeout)
     try:
         return trio.run(measure, asked, Files(output, csv, plot))
