@@ -80,7 +80,7 @@ def _target(text: str) -> Endpoint:
 @click.option(
     "--rounds",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=10_000),
     default=10,
     show_default=True,
     help="Rounds with each target and load; six at least tell an interval.",
