@@ -11,6 +11,7 @@ import runs
 from support import Process, without_module
 
 from trio_echo.measure import files
+from trio_echo.measure.results import to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +60,10 @@ def test_without_raw_samples_it_says_so_and_draws_the_rest(results: Path) -> Non
         ("", "no whole JSON file"),
         ("[1, 2]", "no results"),
         (json.dumps({"schema_version": 99}), "schema version 99"),
+        (to_json(RUN).replace('"p50"', '"p75"'), "is not one of 'p50', 'p90'"),
+        (to_json(RUN).replace('"median": ', '"median": -'), "median is not 0 to"),
+        (to_json(RUN).replace('"median": ', '"median": 1e308, "was": '), " is "),
+        (to_json(RUN).replace('"size": 64', f'"size": 1{"0" * 30}'), "size must be "),
     ],
 )
 def test_what_is_no_results_file_is_one_line(tmp_path: Path, text: str | None, words: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import jsonschema
 import pytest
@@ -13,6 +13,7 @@ import runs
 
 import trio_echo.measure
 from trio_echo.measure import environment
+from trio_echo.measure.records import Range
 from trio_echo.measure.results import (
     SCHEMA_VERSION,
     ResultsError,
@@ -26,7 +27,7 @@ from trio_echo.measure.results import (
 )
 from trio_echo.measure.statistics import MINIMUM_ROUNDS
 from trio_echo.measure.summary import PERCENTILES, summarize
-from trio_echo.measure.workload import Samples, Workload
+from trio_echo.measure.workload import RANGES, Samples, Workload
 
 SCHEMA = json.loads(
     Path(trio_echo.measure.__file__).with_name("results.schema.json").read_text("utf-8")
@@ -100,6 +101,39 @@ def test_the_schema_says_the_numbers_of_the_code() -> None:
     assert SCHEMA["properties"]["schema_version"]["const"] == SCHEMA_VERSION
     interval = definitions["estimate"]["properties"]["interval"]["description"]
     assert f"fewer than {MINIMUM_ROUNDS} rounds" in interval
+
+
+def test_the_schema_says_the_ranges_of_the_code() -> None:
+    told = dict(SCHEMA["$defs"], run=SCHEMA)
+    seen = set()
+
+    def visit(hint: Any, place: dict[str, Any]) -> None:
+        if dataclasses.is_dataclass(hint):
+            name = hint.__name__.lower()  # type: ignore[union-attr]
+            seen.add(name)
+            for field, one in get_type_hints(hint, include_extras=True).items():
+                visit(one, told[name]["properties"][field])
+        elif get_origin(hint) is Annotated:
+            (limit,) = hint.__metadata__
+            if isinstance(limit, Range):
+                assert (place["minimum"], place["maximum"]) == limit
+            else:
+                assert tuple(place["enum"]) == limit.texts
+        elif get_origin(hint) is dict:
+            name, value = get_args(hint)
+            visit(name, place.get("propertyNames", {}))
+            visit(value, place["additionalProperties"])
+        else:
+            for one in get_args(hint):
+                visit(one, place.get("items", place))
+
+    visit(Run, SCHEMA)
+    assert seen == set(told)
+    for name, (least, most) in RANGES.items():
+        place = told["workload"]["properties"][name]
+        assert (place["minimum"], place["maximum"]) == (least, most)
+    for name in ("targets", "workloads"):
+        assert SCHEMA["properties"][name]["minItems"] == 1
 
 
 def test_the_schema_refuses_what_is_wrong() -> None:
@@ -235,7 +269,7 @@ def changed(path: str, value: object) -> str:
         (changed("rounds.0.number", 1.5), "number is not of type int: 1.5"),
         (changed("rounds.0.number", True), "number is not of type int: True"),
         (changed("rounds.0.target", 7), "no target 7"),
-        (changed("rounds.0.target", -1), "no target -1"),
+        (changed("rounds.0.target", -1), r"rounds\[0\].target is not 0 to "),
         (changed("comparisons.0.baseline", 7), "no target 7"),
         (changed("environment.kernel", "x" * 99 + "\n").replace('"x', '["x', 1), "no whole JSON"),
         (changed("environment.kernel", ["x" * 99]), "environment.kernel is not of type str: .*…$"),
@@ -243,6 +277,22 @@ def changed(path: str, value: object) -> str:
         (TEXT.replace('"seconds": 1.0', '"seconds": 1e999', 1), "seconds is not a finite number"),
         (changed("rounds.0.summary.seconds", 10**400), "seconds is too large"),
         (TEXT.replace('"seconds": 1.0', f'"seconds": {"9" * 5000}', 1), "no whole JSON file"),
+        (changed("targets", []), "a run has a target and a workload at least"),
+        (changed("workloads", []), "a run has a target and a workload at least"),
+        (changed("workloads.0.size", 10**30), "size must be 1 to 1,073,741,824"),
+        (changed("workloads.0.duration", 1e308), "duration must be "),
+        (changed("rounds.0.number", 0), "number is not 1 to "),
+        (changed("rounds.0.summary.messages", -1), "messages is not 0 to "),
+        (changed("rounds.0.summary.messages_per_second", -1), "messages_per_second is not 0 to "),
+        (changed("rounds.0.summary.bytes_per_second", 1e308), "bytes_per_second is not 0 to "),
+        (changed("rounds.0.summary.round_trip_ns.min", -1), "min is not 0 to "),
+        (changed("rounds.0.summary.round_trip_ns.max", 10**30), "max is not 0 to "),
+        (changed("rounds.0.summary.round_trip_ns.percentiles", {"p75": 1}), "not one of 'p50'"),
+        (changed("cells.0.round_trip_ns", {"p75": None}), "a name in .* is not one of 'p50'"),
+        (changed("cells.0.messages_per_second.median", -1), "median is not 0 to "),
+        (changed("cells.0.messages_per_second.interval.high", 1e308), "high is not 0 to "),
+        (changed("comparisons.0.comparison.ratio.rounds", 0), "rounds is not 1 to "),
+        (changed("failures", {"closed early": 0}), "closed early is not 1 to "),
     ],
 )
 def test_what_is_no_results_file_is_said_in_one_line(text: str, words: str) -> None:

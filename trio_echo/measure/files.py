@@ -28,7 +28,7 @@ from operator import sub
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .records import build
+from .records import Count, Nanoseconds, Ordinal, build
 from .results import ResultsError, Run, from_json, to_json
 from .spreadsheet import to_csv
 from .workload import Samples
@@ -49,11 +49,11 @@ class _Round:
     But for `intended`, which says whether that array is in the file.
     """
 
-    began: int
-    ended: int
+    began: Nanoseconds
+    ended: Nanoseconds
     intended: bool
-    failures: dict[str, int]
-    unanswered: int
+    failures: dict[str, Ordinal]
+    unanswered: Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from .environment import Environment
-from .records import build
+from .records import Count, Ordinal, build
 from .statistics import Comparison, Estimate, compare, estimate
-from .summary import PERCENTILES, Distribution, Summary
+from .summary import PERCENTILES, Distribution, PercentileName, Summary
 from .workload import Workload
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ class Round:
         summary: what came of it.
     """
 
-    number: int
-    target: int
-    workload: int
+    number: Ordinal
+    target: Count
+    workload: Count
     summary: Summary
 
 
@@ -78,12 +78,12 @@ class Cell:
         from_intended_ns: likewise, from the intended start; empty in a closed loop.
     """
 
-    target: int
-    workload: int
+    target: Count
+    workload: Count
     messages_per_second: Estimate | None
     bytes_per_second: Estimate | None
-    round_trip_ns: dict[str, Estimate]
-    from_intended_ns: dict[str, Estimate]
+    round_trip_ns: dict[PercentileName, Estimate]
+    from_intended_ns: dict[PercentileName, Estimate]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +97,9 @@ class Compared:
         comparison: what came of it.
     """
 
-    target: int
-    baseline: int
-    workload: int
+    target: Count
+    baseline: Count
+    workload: Count
     comparison: Comparison
 
 
@@ -118,7 +118,8 @@ class Run:
         partial: whether the run ended before its time.
 
     Raises:
-        ValueError: a round, a cell or a comparison is of a target or a workload that is not there.
+        ValueError: there is no target or no workload, or a round, a cell or a comparison is of one
+            that is not there.
     """
 
     environment: Environment
@@ -127,10 +128,12 @@ class Run:
     rounds: tuple[Round, ...]
     cells: tuple[Cell, ...]
     comparisons: tuple[Compared, ...]
-    failures: dict[str, int]
+    failures: dict[str, Ordinal]
     partial: bool
 
     def __post_init__(self) -> None:
+        if not self.targets or not self.workloads:
+            raise ValueError("a run has a target and a workload at least")
         targets, workloads = range(len(self.targets)), range(len(self.workloads))
         every: tuple[Round | Cell | Compared, ...]
         every = (*self.rounds, *self.cells, *self.comparisons)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+from .records import Among, Amount, Count, Nanoseconds, Ordinal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +21,8 @@ PERCENTILES = {
     "p99.99": Fraction("0.9999"),
 }
 """What is told of a distribution, by name. As floats, ranks such as 0.999 * 10000 are inexact."""
+
+PercentileName: TypeAlias = Annotated[str, Among(tuple(PERCENTILES))]
 
 MINIMUM_BEYOND = 10
 """A percentile is told if at least so many samples lie beyond it.
@@ -43,10 +47,10 @@ class Distribution:
             tell are absent.
     """
 
-    min: int
-    mean: float
-    max: int
-    percentiles: dict[str, int]
+    min: Nanoseconds
+    mean: Amount
+    max: Nanoseconds
+    percentiles: dict[PercentileName, Nanoseconds]
 
     @classmethod
     def of(cls, times: Sequence[int]) -> Distribution | None:
@@ -75,14 +79,14 @@ class Summary:
         failures: how many connections failed, by kind.
     """
 
-    messages: int
-    unanswered: int
-    seconds: float
-    messages_per_second: float | None
-    bytes_per_second: float | None
+    messages: Count
+    unanswered: Count
+    seconds: Amount
+    messages_per_second: Amount | None
+    bytes_per_second: Amount | None
     round_trip_ns: Distribution | None
     from_intended_ns: Distribution | None
-    failures: dict[str, int]
+    failures: dict[str, Ordinal]
 
 
 def summarize(samples: Samples, workload: Workload) -> Summary:
