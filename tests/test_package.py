@@ -51,3 +51,15 @@ def test_every_public_name_is_there_and_documented() -> None:
     for name in trio_echo.__all__:
         assert getattr(trio_echo, name).__doc__
     assert (PACKAGE / "py.typed").exists()
+
+
+def test_the_package_itself_imports_next_to_nothing() -> None:
+    assert not loaded_by("import trio_echo") & {"trio", "trio_echo.server", "socket"}
+    assert "trio" not in loaded_by("import trio_echo.measure.worker")
+
+
+def test_names_are_imported_when_they_are_asked_for() -> None:
+    assert trio_echo.serve.__module__ == "trio_echo.server"
+    assert set(trio_echo.__all__) <= set(dir(trio_echo))
+    with pytest.raises(AttributeError, match="module 'trio_echo' has no attribute 'nothing'"):
+        trio_echo.nothing  # type: ignore[attr-defined]  # noqa: B018  that is what is tested

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -62,3 +65,31 @@ def test_too_few_descriptors_to_start_with_is_one_line(command: str, limit: int)
         assert process.wait() == 1
         assert len(process.err.seen) == 1
         assert "Too many open files" in process.err.text
+
+
+INTERRUPTED = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {name!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
+@pytest.mark.parametrize("name", ["trio_echo.cli", "trio", "click", "trio_echo.measure.files"])
+@pytest.mark.parametrize("installed", [False, True])
+def test_ctrl_c_during_the_imports_is_quiet(tmp_path: Path, name: str, installed: bool) -> None:
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED.format(name=name))
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    module, main = project["project"]["scripts"]["trio-echo"].split(":")
+    script = ["-c", f"from {module} import {main}; {main}()"]  # as pip writes it
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    words = [sys.executable, *(script if installed else ["-m", "trio_echo"])]
+    done = subprocess.run(
+        [*words, "bench", "127.0.0.1:1"], env=env, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
