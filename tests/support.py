@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, TypeVar
 
 import trio
@@ -21,7 +22,7 @@ from trio_echo import Endpoint
 from trio_echo.events import ServerEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -255,6 +256,20 @@ class RawServer:
     def __exit__(self, *_: object) -> None:
         self._thread.join(PATIENCE)
         self._listener.close()
+
+
+@contextmanager
+def silent_listener() -> Iterator[Endpoint]:
+    """A listener whose backlog is full: Linux drops the SYN of whoever connects to it."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            one = stack.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        yield Endpoint.from_sockaddr(listener.getsockname())
 
 
 def without_module(name: str, folder: Path) -> dict[str, str]:

@@ -24,6 +24,7 @@ from support import (
     has_ipv6,
     receive_all,
     receive_count,
+    silent_listener,
     without_module,
 )
 
@@ -252,6 +253,18 @@ def test_a_target_that_refuses_is_said() -> None:
     assert status == 1
     assert "nothing came back\n" in out
     assert "failed: 3 x connect(): Connection refused\n" in out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems answer when a backlog is full")
+@pytest.mark.parametrize("ends", ["--duration", "--messages"])
+def test_of_several_targets_the_one_that_does_not_answer_is_named(ends: str) -> None:
+    load = ("--rounds", "1", ends, "1", "--warm-up", "0", "--connections", "3", "--timeout", "0.3")
+    with silent_listener() as silent, BackgroundServer() as server:
+        status, out, _ = run(str(server.addresses[0]), str(silent), *load)
+    assert status == 1
+    assert f"{silent}, 3 x 64 B: nothing came back\n" in out
+    assert f"{silent}, failed: 3 x connect(): Connection timed out\n" in out
+    assert f"{server.addresses[0]}, failed" not in out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")

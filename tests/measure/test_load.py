@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 import trio
-from support import PATIENCE, RawServer, receive_all, reset
+from support import PATIENCE, RawServer, receive_all, reset, silent_listener
 
 from trio_echo import BackgroundServer, Endpoint, Faults, SocketCallError, parse_endpoint
 from trio_echo.events import DataReceived
@@ -248,6 +248,18 @@ async def test_a_refused_connection_is_counted(host: str) -> None:
     assert samples.failures[kind] == 4
     assert not samples.received
     assert not samples.partial
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems answer when a backlog is full")
+@pytest.mark.parametrize("asked", [{"duration": 60.0}, {"messages": 5}])
+async def test_a_target_that_does_not_answer_is_given_up(asked: dict[str, Any]) -> None:
+    with silent_listener() as target, trio.fail_after(PATIENCE):
+        load = Workload(connections=150, processes=2, **asked)
+        samples = await run_round(target, load, patience=0.3)
+    assert samples.failures == {f"connect(): {os.strerror(errno.ETIMEDOUT)}": 150}
+    assert not samples.received
+    assert not samples.partial
+    assert not workers()
 
 
 @pytest.mark.parametrize("rate", [None, 1000.0])

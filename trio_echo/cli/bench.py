@@ -91,7 +91,8 @@ def _target(text: str) -> Endpoint:
     type=positive_seconds,
     default="10",
     show_default=True,
-    help="With --messages, give up a round when nothing comes back for S seconds.",
+    help="Connect no more when no connection is answered for S seconds; with --messages, also "
+    "give up a round when no echo comes back for so long.",
 )
 @click.option(
     "--warm-up",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,7 +31,7 @@ from .plot import draw
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -228,6 +229,21 @@ def _open(result: Run) -> list[Round]:
     return [one for one in result.rounds if result.workloads[one.workload].rate is not None]
 
 
+def _failures(result: Run, names: Sequence[str]) -> list[str]:
+    """Say how many connections failed; of several targets, also of which."""
+    counts: Counter[tuple[int, str]] = Counter()
+    for one in result.rounds:
+        for kind, count in one.summary.failures.items():
+            counts[one.target, kind] += count
+    several = len(names) > 1
+    return [
+        f"{safe(names[target])}, failed: {count} x {safe(kind)}"
+        if several
+        else f"failed: {count} x {safe(kind)}"
+        for (target, kind), count in sorted(counts.items())
+    ]
+
+
 def _report(result: Run) -> list[str]:
     """Say what came of it: a line for each target and size, then the comparisons."""
     names = labels(result.targets)
@@ -261,7 +277,7 @@ def _report(result: Run) -> list[str]:
     due = sum(one.summary.messages + one.summary.unanswered for one in _open(result))
     if unanswered := sum(one.summary.unanswered for one in _open(result)):
         lines.append(f"unanswered when its round ended: {unanswered:,} of {due:,}")
-    lines += [f"failed: {count} x {safe(kind)}" for kind, count in result.failures.items()]
+    lines += _failures(result, names)
     if result.partial:
         lines.append("partial: it ended before its time")
     return lines
