@@ -325,6 +325,17 @@ async def test_what_a_slow_server_has_no_room_for_is_sent_late_but_keeps_its_tim
     assert samples.sent[-1] - samples.intended[-1] > 10_000_000
 
 
+async def test_a_warm_up_beyond_what_a_server_can_do_does_not_take_up_the_round() -> None:
+    """Each megabyte takes it a pause; the warm-up asks for a thousand times that."""
+    load = Workload(rate=1e5, size=MIB, duration=0.5, warm_up=0.5)
+    with serving(faults=Faults(delay=0.001)) as (target, _):
+        samples = await measured(target, load)
+    assert samples.received
+    assert samples.intended[0] == samples.began
+    assert len(samples.received) + samples.unanswered == 50_000  # all that the round was to send
+    assert not samples.failures
+
+
 async def test_progress_counts_up() -> None:
     counts: list[int] = []
     with serving() as (target, _):

@@ -114,7 +114,8 @@ def _target(text: str) -> Endpoint:
     "--rate",
     metavar="R",
     type=float,
-    help="Messages a second in all, sent at their times, come echoes or not (an open loop).",
+    help="Messages a second in all, sent at their times, come echoes or not (an open loop). What "
+    "is due in a round counts, sent or not; what the warm-up could not send is left out.",
 )
 @click.option(
     "--processes",

@@ -194,22 +194,22 @@ def measure(job: Job, socks: list[socket.socket], wake: socket.socket, start: in
     quota = FOREVER if load.messages is None else share.count(load.messages)
     traffic = Traffic(socks, wake, size=load.size, verify=load.verify)
     pacer = None if load.rate is None else Pacer(load.rate)
-    if pacer:  # its warm-up has the negative numbers
-        first = min(0, 1 - pacer.due_before(began - start))
-        warm_up = -share.count(first)
+    traffic.allowance = quota if began == start else FOREVER
     gc.disable()  # the loop makes no cycles
     time.sleep(max(0, start - clock()) / 1e9)
     if pacer is None:
-        traffic.allowance = quota if began == start else FOREVER
         traffic.start_closed(load.pipeline)
-    else:
-        traffic.allowance = quota + warm_up
+    else:  # its warm-up has the negative numbers
+        first = min(0, 1 - pacer.due_before(began - start))
         traffic.start_open(began + pacer.due(number) for number in share.numbers(first))
     if began > start:
         traffic.run(began)
         traffic.forget(began)
         if pacer is None:
             traffic.allowance = max(0, quota - len(traffic.received) - traffic.pending)
+        else:
+            traffic.allowance = quota
+            traffic.start_open(began + pacer.due(number) for number in share.numbers())
     traffic.run(end, lambda count: _say({"messages": count}))
     ended = max(began, min(clock(), end))  # it may be over before it began
     complete = not traffic.stopped and traffic.alive
