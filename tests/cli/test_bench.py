@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import runs
 from support import (
     PATIENCE,
     Process,
@@ -29,7 +30,11 @@ from support import (
 )
 
 from trio_echo import BackgroundServer, Faults
-from trio_echo.measure import files
+from trio_echo.cli.measuring import _report
+from trio_echo.measure import environment, files
+from trio_echo.measure.results import Round, collect
+from trio_echo.measure.summary import summarize
+from trio_echo.measure.workload import Workload
 
 SHORT = ("--rounds", "1", "--messages", "60", "--warm-up", "0", "--connections", "3")
 unshare = pytest.mark.skipif(
@@ -280,6 +285,22 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
     result = files.read(output)
     assert result.partial
     assert 0 < len(result.rounds) < 1000
+
+
+@pytest.mark.parametrize(
+    ("messages", "words"),
+    [(0, "nothing came back"), (5, "too few messages to tell"), (50, "50 messages/s")],
+)
+def test_a_round_that_was_cut_short_is_said(messages: int, words: str) -> None:
+    load = Workload(duration=1.0)
+    summary = summarize(runs.samples(messages), load, cut=True)
+    ran = [Round(number=1, target=0, workload=0, cut=True, summary=summary)]
+    lines = _report(collect(environment.look(), runs.TARGETS[:1], [load], ran, partial=True))
+    assert words in lines[0]
+    assert lines[1:] == [
+        "cut short in a round, which counts only where it has enough messages",
+        "partial: it ended before its time",
+    ]
 
 
 @pytest.mark.parametrize(

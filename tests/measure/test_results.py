@@ -200,6 +200,46 @@ def test_a_percentile_that_not_every_round_tells_is_not_told() -> None:
     assert cell.messages_per_second.rounds == 3
 
 
+def cut_short(messages: int, *, whole: int = 6) -> Run:
+    """Whole rounds with p50 and p90 of two targets, then one of the first that was cut short."""
+    workload = Workload(duration=1.0)
+    rounds = [
+        Round(number=i, target=j, workload=0, summary=summarize(runs.samples(seed=i), workload))
+        for i in range(1, whole + 1)
+        for j in range(2)
+    ]
+    brought = runs.samples(messages)
+    summary = summarize(brought, workload, cut=True)
+    rounds.append(Round(number=whole + 1, target=0, workload=0, cut=True, summary=summary))
+    return collect(environment.look(), [V4, V6], [workload], rounds, partial=True)
+
+
+@pytest.mark.parametrize(
+    ("messages", "rate", "p50", "p90"),
+    [(0, 6, 6, 6), (19, 6, 6, 6), (20, 7, 7, 6), (99, 7, 7, 6), (100, 7, 7, 7)],
+)
+def test_a_round_that_was_cut_short_counts_where_it_has_enough(
+    messages: int, rate: int, p50: int, p90: int
+) -> None:
+    run = cut_short(messages)
+    validate(run)
+    assert from_json(to_json(run)) == run
+    cell = run.cells[0]
+    assert cell.messages_per_second is not None
+    assert cell.messages_per_second.rounds == rate
+    assert {name: one.rounds for name, one in cell.round_trip_ns.items()} == {
+        "p50": p50,
+        "p90": p90,
+    }
+
+
+@pytest.mark.parametrize("messages", [0, 19, 20])
+def test_a_round_that_was_cut_short_and_is_alone_tells_what_it_has(messages: int) -> None:
+    (cell,) = cut_short(messages, whole=0).cells
+    assert (cell.messages_per_second is not None) == (messages == 20)
+    assert set(cell.round_trip_ns) == ({"p50"} if messages == 20 else set())
+
+
 def test_failures_of_all_rounds_are_counted_by_kind() -> None:
     assert RUNS["no messages"].failures == {"connect(): Connection refused": 4}
     assert RUN.failures == {}

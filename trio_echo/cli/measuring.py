@@ -255,6 +255,8 @@ def _report(result: Run) -> list[str]:
         words.append(
             f"{rate.median:,.0f} messages/s"
             if rate and _answered(result, cell)
+            else "too few messages to tell"
+            if _answered(result, cell)
             else "nothing came back"
         )
         if rate and rate.median and rate.interval is not None:
@@ -278,6 +280,8 @@ def _report(result: Run) -> list[str]:
     if unanswered := sum(one.summary.unanswered for one in _open(result)):
         lines.append(f"unanswered when its round ended: {unanswered:,} of {due:,}")
     lines += _failures(result, names)
+    if any(one.cut for one in result.rounds):
+        lines.append("cut short in a round, which counts only where it has enough messages")
     if result.partial:
         lines.append("partial: it ended before its time")
     return lines

@@ -70,7 +70,8 @@ class Summary:
         messages: how many came back.
         unanswered: how many were under way when the round ended.
         seconds: how long was measured.
-        messages_per_second: `None` if no time was measured.
+        messages_per_second: `None` if no time was measured, or of a round that was cut short
+            before it had enough messages for a median.
         bytes_per_second: of those messages, each counted once, though it went there and back.
         round_trip_ns: from the send to the last byte of the echo; `None` without a message.
         from_intended_ns: in an open loop also from the moment when the message should have been
@@ -89,15 +90,22 @@ class Summary:
     failures: dict[str, Ordinal]
 
 
-def summarize(samples: Samples, workload: Workload) -> Summary:
+def summarize(samples: Samples, workload: Workload, *, cut: bool = False) -> Summary:
     """Summarize what a round brought back.
+
+    Args:
+        samples: what that is.
+        workload: what was asked for.
+        cut: whether the run was ended amid it.
 
     Raises:
         ValueError: the arrays are not of one length.
     """
     messages = len(samples.received)
     elapsed = samples.ended - samples.began
-    rate = messages * _SECOND / elapsed if elapsed > 0 else None
+    times = Distribution.of(_between(samples.sent, samples.received))
+    enough = not cut or (times is not None and "p50" in times.percentiles)
+    rate = messages * _SECOND / elapsed if elapsed > 0 and enough else None
     open_loop = workload.rate is not None
     return Summary(
         messages=messages,
@@ -105,7 +113,7 @@ def summarize(samples: Samples, workload: Workload) -> Summary:
         seconds=elapsed / _SECOND,
         messages_per_second=rate,
         bytes_per_second=None if rate is None else rate * workload.size,
-        round_trip_ns=Distribution.of(_between(samples.sent, samples.received)),
+        round_trip_ns=times,
         from_intended_ns=(
             Distribution.of(_between(samples.intended, samples.received)) if open_loop else None
         ),

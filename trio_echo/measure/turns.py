@@ -6,6 +6,7 @@ alike, and the rounds of one turn can be compared as pairs.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -95,9 +96,10 @@ async def run(plan: Plan, progress: Progress, changed: Callable[[], object]) -> 
     for number, workload, target in plan.visits():
         samples = await _bounded(plan, target, workload, count)
         progress.samples.append(samples)
-        summary = summarize(samples, plan.workloads[workload])
+        cut = samples.partial and trio.current_effective_deadline() == -math.inf
+        summary = summarize(samples, plan.workloads[workload], cut=cut)
         progress.done.append(
-            Round(number=number, target=target, workload=workload, summary=summary)
+            Round(number=number, target=target, workload=workload, cut=cut, summary=summary)
         )
         progress.messages = 0
         changed()
