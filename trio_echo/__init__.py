@@ -7,8 +7,8 @@ Ctrl-C, and the processes of a load have no use for Trio.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # type checkers know the name; importing typing takes longer than all this
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
