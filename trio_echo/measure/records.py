@@ -40,7 +40,7 @@ class Range(NamedTuple):
         return self.least <= value <= self.most
 
     def __str__(self) -> str:
-        return f"{self.least:,.10g} to {self.most:,.10g}"
+        return f"within {self.least:,.10g} to {self.most:,.10g}"
 
 
 class Among(NamedTuple):
