@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ def test_without_raw_samples_it_says_so_and_draws_the_rest(results: Path) -> Non
         (json.dumps({"schema_version": 99}), "schema version 99"),
         (to_json(RUN).replace('"p50"', '"p75"'), "is not one of 'p50', 'p90'"),
         (to_json(RUN).replace('"median": ', '"median": -'), "median is not within 0 to"),
-        (to_json(RUN).replace('"median": ', '"median": 1e308, "was": '), " is "),
+        (re.sub('"median": [0-9.]+', '"median": 1e308', to_json(RUN)), "median is not within 0 to"),
         (to_json(RUN).replace('"size": 64', f'"size": 1{"0" * 30}'), "size must be "),
     ],
 )
