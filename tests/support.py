@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, TYPE_CHECKING, TypeAlias, TypeVar
 
 import psutil
@@ -24,7 +24,7 @@ from trio_echo import Endpoint
 from trio_echo.events import ServerEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -261,6 +261,20 @@ class RawServer:
     def __exit__(self, *_: object) -> None:
         self._thread.join(PATIENCE)
         self._listener.close()
+
+
+@contextmanager
+def silent_listener() -> Iterator[Endpoint]:
+    """A listener whose backlog is full: Linux drops the SYN of whoever connects to it."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            one = stack.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        yield Endpoint.from_sockaddr(listener.getsockname())
 
 
 def without_module(name: str, folder: Path) -> dict[str, str]:

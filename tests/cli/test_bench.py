@@ -10,20 +10,31 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from support import PATIENCE, Process, RawServer, has_ipv6, receive_all, without_module
+import runs
+from support import (
+    PATIENCE,
+    Process,
+    RawServer,
+    has_ipv6,
+    receive_all,
+    receive_count,
+    silent_listener,
+    without_module,
+)
 
 from trio_echo import BackgroundServer, Faults
-from trio_echo.measure import files
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from trio_echo.cli.measuring import _report
+from trio_echo.measure import environment, files
+from trio_echo.measure.results import Round, collect
+from trio_echo.measure.summary import summarize
+from trio_echo.measure.workload import Workload
 
 SHORT = ("--rounds", "1", "--messages", "60", "--warm-up", "0", "--connections", "3")
 unshare = pytest.mark.skipif(
@@ -109,12 +120,14 @@ def test_a_server_that_is_silent_does_not_hold_it_up() -> None:
     assert out.endswith("partial: it ended before its time\n")
 
 
-def servers_of(parent: psutil.Process) -> Iterator[psutil.Process]:
-    """The servers it has started; it starts other processes too, as it imports something."""
+def of(parent: psutil.Process) -> list[psutil.Process]:
+    """Its server and its load; it starts other processes too, as it imports something."""
+    found = []
     for one in parent.children(recursive=True):
         with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            if "serve" in one.cmdline():
-                yield one
+            if any("trio_echo.measure." in word for word in one.cmdline()):
+                found.append(one)
+    return found
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
@@ -122,12 +135,73 @@ def test_ctrl_c_while_its_server_starts_leaves_nothing() -> None:
     with Process("bench", "--serve") as command:
         parent = psutil.Process(command.popen.pid)
         deadline = time.monotonic() + PATIENCE
-        while not (started := list(servers_of(parent))):
+        while not (started := of(parent)):
             assert time.monotonic() < deadline
         assert command.stop() == 1
     assert command.out.text == "partial: it ended before its first round did\n"
     assert command.err.text == ""
     assert not any(one.is_running() for one in started)
+
+
+def test_its_processes_end_with_it_however_it_dies() -> None:
+    with Process("bench", "--serve", "--duration", "1000", "--processes", "2") as command:
+        parent = psutil.Process(command.popen.pid)
+        deadline = time.monotonic() + PATIENCE
+        while len(started := of(parent)) < 3:
+            assert time.monotonic() < deadline
+        command.popen.kill()
+        _, alive = psutil.wait_procs(started, PATIENCE)
+    assert not alive
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_keeps_what_was_measured_though_the_terminal_is_gone(
+    name: str, tmp_path: Path
+) -> None:
+    if sys.platform == "win32":
+        pytest.skip("it takes a pseudo-terminal")
+    output = tmp_path / "results.json"
+    ours, its = os.openpty()
+    words = [sys.executable, "-m", "trio_echo", "bench", "--serve", "--output", str(output)]
+    words += ["--rounds", "1000", "--duration", "0.1"]
+    with subprocess.Popen(words, stdin=its, stdout=its, stderr=its) as command:
+        os.close(its)
+        seen = b""
+        while b" 1/" not in seen:  # of 1000 rounds, or of 2000 with both families
+            seen += os.read(ours, 4096)
+        started = of(psutil.Process(command.pid))
+        os.close(ours)
+        command.send_signal(signal.Signals[name])
+        try:
+            assert command.wait(PATIENCE) == 1
+        finally:
+            command.kill()
+    assert files.read(output).rounds
+    assert not any(one.is_running() for one in started)
+
+
+@pytest.mark.skipif(shutil.which("nohup") is None, reason="there is no nohup here")
+def test_nohup_holds() -> None:
+    hung_up = threading.Event()
+
+    def echo_later(sock: socket.socket) -> None:
+        message = receive_count(sock, 64)
+        hung_up.wait(PATIENCE)
+        sock.sendall(message)
+        receive_all(sock)
+
+    load = ("--rounds", "1", "--messages", "1", "--warm-up", "0", "--connections", "1")
+    with (
+        RawServer(echo_later) as address,
+        Process("bench", address, *load, prefix=("nohup",)) as command,
+    ):
+        parent = psutil.Process(command.popen.pid)
+        deadline = time.monotonic() + PATIENCE
+        while not of(parent):
+            assert time.monotonic() < deadline
+        command.popen.send_signal(signal.Signals["SIGHUP"])
+        hung_up.set()
+        assert command.wait() == 0
 
 
 ZONE = """
@@ -186,6 +260,18 @@ def test_a_target_that_refuses_is_said() -> None:
     assert "failed: 3 x connect(): Connection refused\n" in out
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems answer when a backlog is full")
+@pytest.mark.parametrize("ends", ["--duration", "--messages"])
+def test_of_several_targets_the_one_that_does_not_answer_is_named(ends: str) -> None:
+    load = ("--rounds", "1", ends, "1", "--warm-up", "0", "--connections", "3", "--timeout", "0.3")
+    with silent_listener() as silent, BackgroundServer() as server:
+        status, out, _ = run(str(server.addresses[0]), str(silent), *load)
+    assert status == 1
+    assert f"{silent}, 3 x 64 B: nothing came back\n" in out
+    assert f"{silent}, failed: 3 x connect(): Connection timed out\n" in out
+    assert f"{server.addresses[0]}, failed" not in out
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
 @pytest.mark.slow  # five seconds go by before it says how far it is
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
@@ -203,6 +289,22 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("messages", "words"),
+    [(0, "nothing came back"), (5, "too few messages to tell"), (50, "50 messages/s")],
+)
+def test_a_round_that_was_cut_short_is_said(messages: int, words: str) -> None:
+    load = Workload(duration=1.0)
+    summary = summarize(runs.samples(messages), load, cut=True)
+    ran = [Round(number=1, target=0, workload=0, cut=True, summary=summary)]
+    lines = _report(collect(environment.look(), runs.TARGETS[:1], [load], ran, partial=True))
+    assert words in lines[0]
+    assert lines[1:] == [
+        "cut short in a round, which counts only where it has enough messages",
+        "partial: it ended before its time",
+    ]
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ((), "give the targets to measure, or --serve"),
@@ -210,13 +312,28 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
         (("localhost",), "needs a host and a port"),
         (("localhost:0",), "nobody can be reached on port 0"),
         (("localhost:1", "--size", "0"), "is no message size"),
-        (("localhost:1", "--duration", "0"), "duration must be more than 0 seconds"),
+        (("localhost:1", "--duration", "0"), "duration must be 1e-06 to 31,536,000 ("),
         (("localhost:1", "--duration", "1", "--messages", "1"), "give one of them"),
-        (("localhost:1", "--rate", "-1"), "rate must be more than 0"),
+        (("localhost:1", "--rate", "-1"), "rate must be 1e-06 to 1,000,000,000 ("),
         (("localhost:1", "--processes", "99"), "need as many connections"),
         (("localhost:1", "--connections", "0"), "is no number of connections"),
         (("localhost:1", "--connections", "4..1"), "is no range"),
         (("localhost:1", "--timeout", "0"), "must be more than 0"),
+        (("localhost:1", "--duration", "1e300"), "a year at most"),
+        (("localhost:1", "--duration", "inf"), "duration must be "),
+        (("localhost:1", "--duration", "1e-300"), "duration must be "),
+        (("localhost:1", "--warm-up", "1e300"), "a year at most"),
+        (("localhost:1", "--warm-up", "inf"), "warm_up must be "),
+        (("localhost:1", "--timeout", "1e300"), "a year at most"),
+        (("localhost:1", "--timeout", "nan"), "is no time in seconds"),
+        (("localhost:1", "--rate", "1e-300"), "rate must be "),
+        (("localhost:1", "--rate", "1e300"), "rate must be "),
+        (("localhost:1", "--rate", "nan"), "rate must be "),
+        (("localhost:1", "--messages", f"1{'0' * 30}"), "messages must be "),
+        (("localhost:1", "--messages", "9" * 400), "messages must be 1 to "),
+        (("localhost:1", "--pipeline", f"1{'0' * 30}"), "pipeline must be "),
+        (("localhost:1", "--processes", f"1{'0' * 30}"), "processes must be "),
+        (("localhost:1", "--rounds", f"1{'0' * 30}"), "is not in the range"),
         (("localhost:1", "--plot", "page.gif"), "does not end in .png, .svg, .pdf"),
     ],
 )
@@ -234,13 +351,61 @@ def test_a_host_that_is_none_is_one_line() -> None:
     assert len(err.splitlines()) == 1
 
 
-def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
-    with BackgroundServer() as server:
-        output = str(tmp_path / "missing" / "results.json")
-        status, out, err = run(str(server.addresses[0]), *SHORT, "--output", output)
-    assert status == 1
-    assert err.splitlines()[-1].startswith("trio-echo bench: No such file or directory: ")
-    assert "3 x 64 B: " in out  # what was measured is not lost
+NOWHERE = "127.0.0.1:1"
+
+
+@pytest.mark.parametrize("option", ["--output", "--csv", "--plot"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing/page.png", "No such file or directory"),
+        ("file/page.png", "Not a directory"),
+        ("folder.png", "is a directory|no regular file"),
+        (f"{'x' * 250}.png", "File name too long"),
+        ("locked/page.png", "Permission denied"),
+        ("loop.png", "Symlink loop|Too many levels"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="it says so in other words")
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_sent(
+    tmp_path: Path, option: str, name: str, words: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "locked").mkdir(0o500)
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    if "locked" in name and os.access(tmp_path / "locked", os.W_OK):
+        pytest.skip("root may write everywhere")
+    path = tmp_path / name
+    status, out, err = run(NOWHERE, *SHORT, option, str(path))
+    assert (status, out) == (2, "")
+    assert re.fullmatch(rf".* bench: .*{option}.*: .*({words}).*\(try .*\)\n", err)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"--output": "a.png", "--csv": "a.png"},
+        {"--output": "a.png", "--plot": "a.png"},
+        {"--csv": "a.png", "--plot": "./a.png"},
+        {"--output": "a.json", "--csv": "a.samples.zip"},
+        {"--output": "a.png", "--csv": "link"},
+    ],
+)
+def test_two_files_that_are_one_are_refused(tmp_path: Path, names: dict[str, str]) -> None:
+    if "link" in names.values():
+        if sys.platform == "win32":
+            pytest.skip("links need a privilege there")
+        (tmp_path / "link").symlink_to("a.png")
+    (tmp_path / "a.png").write_text("old")
+    kept = [word for name, file in names.items() for word in (name, f"{tmp_path}/{file}")]
+    before = sorted(tmp_path.iterdir())
+    status, out, err = run(NOWHERE, *SHORT, *kept)
+    assert (status, out) == (2, "")
+    assert " are the same file: " in err
+    assert len(err.splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "a.png").read_text() == "old"
 
 
 def test_a_target_that_never_echoes_is_no_success() -> None:
@@ -271,13 +436,20 @@ def test_the_files_are_written_though_the_screen_cannot_be(tmp_path: Path) -> No
     assert sheet.exists()
 
 
-def test_a_file_that_cannot_be_written_does_not_stop_the_others(tmp_path: Path) -> None:
-    sheet = tmp_path / "results.csv"
-    nowhere = tmp_path / "nowhere" / "results.json"
-    with BackgroundServer() as server:
-        kept = ("--output", str(nowhere), "--csv", str(sheet))
-        status, out, err = run(str(server.addresses[0]), *SHORT, *kept)
-    assert status == 1
-    assert "messages/s" in out
-    assert err.count("\n") == 1
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
+def test_a_file_that_cannot_be_written_in_the_end_does_not_stop_the_others(tmp_path: Path) -> None:
+    sheet, folder = tmp_path / "results.csv", tmp_path / "folder"
+    folder.mkdir()
+    kept = ("--output", str(folder / "results.json"), "--csv", str(sheet))
+    load = ("--rounds", "1000", "--duration", "0.1", "--warm-up", "0")
+    with (
+        BackgroundServer() as server,
+        Process("bench", str(server.addresses[0]), *load, *kept) as command,
+    ):
+        command.err.expect(r"^round \d+ of 1000")
+        folder.rmdir()
+        assert command.stop() == 1
+    assert "messages/s" in command.out.text
+    said = command.err.seen[-1]
+    assert said == f"trio-echo bench: No such file or directory: {folder / 'results.json'}\n"
     assert sheet.exists()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,7 @@ import runs
 from support import Process, without_module
 
 from trio_echo.measure import files
+from trio_echo.measure.results import to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +61,10 @@ def test_without_raw_samples_it_says_so_and_draws_the_rest(results: Path) -> Non
         ("", "no whole JSON file"),
         ("[1, 2]", "no results"),
         (json.dumps({"schema_version": 99}), "schema version 99"),
+        (to_json(RUN).replace('"p50"', '"p75"'), "is not one of 'p50', 'p90'"),
+        (to_json(RUN).replace('"median": ', '"median": -'), "median is not within 0 to"),
+        (re.sub('"median": [0-9.]+', '"median": 1e308', to_json(RUN)), "median is not within 0 to"),
+        (to_json(RUN).replace('"size": 64', f'"size": 1{"0" * 30}'), "size must be "),
     ],
 )
 def test_what_is_no_results_file_is_one_line(tmp_path: Path, text: str | None, words: str) -> None:
@@ -93,6 +100,27 @@ def test_a_file_that_cannot_be_written_is_one_line(results: Path) -> None:
     status, _, err = plot(results, "-o", path)
     assert status == 1
     assert err == f"trio-echo plot: No such file or directory: {path}\n"
+
+
+def test_a_picture_does_not_replace_its_results(results: Path) -> None:
+    other = results.rename(results.with_suffix(".png"))
+    text = other.read_bytes()
+    status, out, err = plot(other)
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert "would replace its results" in err
+    assert other.read_bytes() == text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+def test_a_picture_that_cannot_be_finished_leaves_the_old_one(results: Path) -> None:
+    path = results.with_suffix(".svg")
+    path.write_text("old")
+    prefix = ("sh", "-c", 'ulimit -f 40; trap "" XFSZ; exec "$@"', "sh")
+    with Process("plot", str(results), "-o", str(path), prefix=prefix) as command:
+        assert command.wait() == 1
+    assert command.err.text == f"trio-echo plot: File too large: {path}\n"
+    assert path.read_text() == "old"
 
 
 def test_another_format_is_a_wrong_command_line(results: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 import trio
-from support import PATIENCE, RawServer, receive_all, reset
+from support import PATIENCE, RawServer, receive_all, reset, silent_listener
 
 from trio_echo import BackgroundServer, Endpoint, Faults, SocketCallError, parse_endpoint
 from trio_echo.events import DataReceived
@@ -249,6 +249,18 @@ async def test_a_refused_connection_is_counted(host: str) -> None:
     assert not samples.partial
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems answer when a backlog is full")
+@pytest.mark.parametrize("asked", [{"duration": 60.0}, {"messages": 5}])
+async def test_a_target_that_does_not_answer_is_given_up(asked: dict[str, Any]) -> None:
+    with silent_listener() as target, trio.fail_after(PATIENCE):
+        load = Workload(connections=150, processes=2, **asked)
+        samples = await run_round(target, load, patience=0.3)
+    assert samples.failures == {f"connect(): {os.strerror(errno.ETIMEDOUT)}": 150}
+    assert not samples.received
+    assert not samples.partial
+    assert not workers()
+
+
 @pytest.mark.parametrize("rate", [None, 1000.0])
 async def test_the_other_connections_go_on(rate: float | None) -> None:
     """Of two clients the first is cut off after a message; the second one is served."""
@@ -310,6 +322,17 @@ async def test_what_a_slow_server_has_no_room_for_is_sent_late_but_keeps_its_tim
     assert [one - samples.began for one in samples.intended] == [*range(0, 32_000, 1000)]
     assert list(samples.sent) == sorted(samples.sent)
     assert samples.sent[-1] - samples.intended[-1] > 10_000_000
+
+
+async def test_a_warm_up_beyond_what_a_server_can_do_does_not_take_up_the_round() -> None:
+    """Each megabyte takes it a pause; the warm-up asks for a thousand times that."""
+    load = Workload(rate=1e5, size=MIB, duration=0.5, warm_up=0.5)
+    with serving(faults=Faults(delay=0.001)) as (target, _):
+        samples = await measured(target, load)
+    assert samples.received
+    assert samples.intended[0] == samples.began
+    assert len(samples.received) + samples.unanswered == 50_000  # all that the round was to send
+    assert not samples.failures
 
 
 async def test_progress_counts_up() -> None:

@@ -18,7 +18,8 @@ from PIL import Image
 from trio_echo.measure import environment, plots
 from trio_echo.measure.plots import scales
 from trio_echo.measure.plots.look import DARK, LIGHT, shown, wrap
-from trio_echo.measure.results import Round, Run, Target, collect
+from trio_echo.measure.results import Round, Run, Target, collect, from_json, to_json
+from trio_echo.measure.statistics import Estimate, Interval
 from trio_echo.measure.summary import percentiles, summarize
 from trio_echo.measure.workload import Samples, Workload
 
@@ -272,6 +273,26 @@ def test_the_page_says_what_was_measured_where_and_when() -> None:
         run.environment.date[:10],
     ):
         assert words in said
+
+
+@pytest.mark.parametrize("value", [0.0, 5e-324, 1e19])
+def test_the_least_and_the_most_that_results_may_hold_can_be_drawn(value: float) -> None:
+    run, samples = runs.run()
+    ends = Estimate(median=value, interval=Interval(low=0.0, high=1e19), rounds=6)
+    told = {"p50": ends, "p99.99": ends}
+    cells = [
+        replace(one, messages_per_second=ends, bytes_per_second=ends, round_trip_ns=told)
+        for one in run.cells
+    ]
+    compared = [
+        replace(one, comparison=replace(one.comparison, ratio=ends)) for one in run.comparisons
+    ]
+    run = replace(run, cells=tuple(cells), comparisons=tuple(compared))
+    assert from_json(to_json(run)) == run
+    for one in samples:
+        one.began = one.ended = 7
+    for brought in (None, samples):
+        plots.page(run, brought).figure.savefig(io.BytesIO())
 
 
 def test_samples_of_other_rounds_are_refused() -> None:

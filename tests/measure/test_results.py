@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import jsonschema
 import pytest
@@ -13,6 +13,7 @@ import runs
 
 import trio_echo.measure
 from trio_echo.measure import environment
+from trio_echo.measure.records import Range
 from trio_echo.measure.results import (
     SCHEMA_VERSION,
     ResultsError,
@@ -26,7 +27,7 @@ from trio_echo.measure.results import (
 )
 from trio_echo.measure.statistics import MINIMUM_ROUNDS
 from trio_echo.measure.summary import PERCENTILES, summarize
-from trio_echo.measure.workload import Samples, Workload
+from trio_echo.measure.workload import RANGES, Samples, Workload
 
 SCHEMA = json.loads(
     Path(trio_echo.measure.__file__).with_name("results.schema.json").read_text("utf-8")
@@ -102,6 +103,39 @@ def test_the_schema_says_the_numbers_of_the_code() -> None:
     assert f"fewer than {MINIMUM_ROUNDS} rounds" in interval
 
 
+def test_the_schema_says_the_ranges_of_the_code() -> None:
+    told = dict(SCHEMA["$defs"], run=SCHEMA)
+    seen = set()
+
+    def visit(hint: Any, place: dict[str, Any]) -> None:
+        if dataclasses.is_dataclass(hint):
+            name = hint.__name__.lower()  # type: ignore[union-attr]
+            seen.add(name)
+            for field, one in get_type_hints(hint, include_extras=True).items():
+                visit(one, told[name]["properties"][field])
+        elif get_origin(hint) is Annotated:
+            (limit,) = hint.__metadata__
+            if isinstance(limit, Range):
+                assert (place["minimum"], place["maximum"]) == limit
+            else:
+                assert tuple(place["enum"]) == limit.texts
+        elif get_origin(hint) is dict:
+            name, value = get_args(hint)
+            visit(name, place.get("propertyNames", {}))
+            visit(value, place["additionalProperties"])
+        else:
+            for one in get_args(hint):
+                visit(one, place.get("items", place))
+
+    visit(Run, SCHEMA)
+    assert seen == set(told)
+    for name, (least, most) in RANGES.items():
+        place = told["workload"]["properties"][name]
+        assert (place["minimum"], place["maximum"]) == (least, most)
+    for name in ("targets", "workloads"):
+        assert SCHEMA["properties"][name]["minItems"] == 1
+
+
 def test_the_schema_refuses_what_is_wrong() -> None:
     value = json.loads(TEXT)
     value["rounds"][0]["summary"]["messages"] = "many"
@@ -164,6 +198,46 @@ def test_a_percentile_that_not_every_round_tells_is_not_told() -> None:
     assert cell.round_trip_ns["p50"].rounds == 2
     assert cell.messages_per_second is not None
     assert cell.messages_per_second.rounds == 3
+
+
+def cut_short(messages: int, *, whole: int = 6) -> Run:
+    """Whole rounds with p50 and p90 of two targets, then one of the first that was cut short."""
+    workload = Workload(duration=1.0)
+    rounds = [
+        Round(number=i, target=j, workload=0, summary=summarize(runs.samples(seed=i), workload))
+        for i in range(1, whole + 1)
+        for j in range(2)
+    ]
+    brought = runs.samples(messages)
+    summary = summarize(brought, workload, cut=True)
+    rounds.append(Round(number=whole + 1, target=0, workload=0, cut=True, summary=summary))
+    return collect(environment.look(), [V4, V6], [workload], rounds, partial=True)
+
+
+@pytest.mark.parametrize(
+    ("messages", "rate", "p50", "p90"),
+    [(0, 6, 6, 6), (19, 6, 6, 6), (20, 7, 7, 6), (99, 7, 7, 6), (100, 7, 7, 7)],
+)
+def test_a_round_that_was_cut_short_counts_where_it_has_enough(
+    messages: int, rate: int, p50: int, p90: int
+) -> None:
+    run = cut_short(messages)
+    validate(run)
+    assert from_json(to_json(run)) == run
+    cell = run.cells[0]
+    assert cell.messages_per_second is not None
+    assert cell.messages_per_second.rounds == rate
+    assert {name: one.rounds for name, one in cell.round_trip_ns.items()} == {
+        "p50": p50,
+        "p90": p90,
+    }
+
+
+@pytest.mark.parametrize("messages", [0, 19, 20])
+def test_a_round_that_was_cut_short_and_is_alone_tells_what_it_has(messages: int) -> None:
+    (cell,) = cut_short(messages, whole=0).cells
+    assert (cell.messages_per_second is not None) == (messages == 20)
+    assert set(cell.round_trip_ns) == ({"p50"} if messages == 20 else set())
 
 
 def test_failures_of_all_rounds_are_counted_by_kind() -> None:
@@ -235,7 +309,7 @@ def changed(path: str, value: object) -> str:
         (changed("rounds.0.number", 1.5), "number is not of type int: 1.5"),
         (changed("rounds.0.number", True), "number is not of type int: True"),
         (changed("rounds.0.target", 7), "no target 7"),
-        (changed("rounds.0.target", -1), "no target -1"),
+        (changed("rounds.0.target", -1), r"rounds\[0\].target is not within 0 to "),
         (changed("comparisons.0.baseline", 7), "no target 7"),
         (changed("environment.kernel", "x" * 99 + "\n").replace('"x', '["x', 1), "no whole JSON"),
         (changed("environment.kernel", ["x" * 99]), "environment.kernel is not of type str: .*…$"),
@@ -243,6 +317,22 @@ def changed(path: str, value: object) -> str:
         (TEXT.replace('"seconds": 1.0', '"seconds": 1e999', 1), "seconds is not a finite number"),
         (changed("rounds.0.summary.seconds", 10**400), "seconds is too large"),
         (TEXT.replace('"seconds": 1.0', f'"seconds": {"9" * 5000}', 1), "no whole JSON file"),
+        (changed("targets", []), "a run has a target and a workload at least"),
+        (changed("workloads", []), "a run has a target and a workload at least"),
+        (changed("workloads.0.size", 10**30), "size must be 1 to 1,073,741,824"),
+        (changed("workloads.0.duration", 1e308), "duration must be "),
+        (changed("rounds.0.number", 0), "number is not within 1 to "),
+        (changed("rounds.0.summary.messages", -1), "messages is not within 0 to "),
+        (changed("rounds.0.summary.messages_per_second", -1), "_per_second is not within 0 to "),
+        (changed("rounds.0.summary.bytes_per_second", 1e308), "_per_second is not within 0 to "),
+        (changed("rounds.0.summary.round_trip_ns.min", -1), "min is not within 0 to "),
+        (changed("rounds.0.summary.round_trip_ns.max", 10**30), "max is not within 0 to "),
+        (changed("rounds.0.summary.round_trip_ns.percentiles", {"p75": 1}), "not one of 'p50'"),
+        (changed("cells.0.round_trip_ns", {"p75": None}), "a name in .* is not one of 'p50'"),
+        (changed("cells.0.messages_per_second.median", -1), "median is not within 0 to "),
+        (changed("cells.0.messages_per_second.interval.high", 1e308), "high is not within 0 to "),
+        (changed("comparisons.0.comparison.ratio.rounds", 0), "rounds is not within 1 to "),
+        (changed("failures", {"closed early": 0}), "closed early is not within 1 to "),
     ],
 )
 def test_what_is_no_results_file_is_said_in_one_line(text: str, words: str) -> None:

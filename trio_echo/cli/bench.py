@@ -80,7 +80,7 @@ def _target(text: str) -> Endpoint:
 @click.option(
     "--rounds",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=10_000),
     default=10,
     show_default=True,
     help="Rounds with each target and load; six at least tell an interval.",
@@ -91,7 +91,8 @@ def _target(text: str) -> Endpoint:
     type=positive_seconds,
     default="10",
     show_default=True,
-    help="With --messages, give up a round when nothing comes back for S seconds.",
+    help="Connect no more when no connection is answered for S seconds; with --messages, also "
+    "give up a round when no echo comes back for so long.",
 )
 @click.option(
     "--warm-up",
@@ -113,7 +114,8 @@ def _target(text: str) -> Endpoint:
     "--rate",
     metavar="R",
     type=float,
-    help="Messages a second in all, sent at their times, come echoes or not (an open loop).",
+    help="Messages a second in all, sent at their times, come echoes or not (an open loop). What "
+    "is due in a round counts, sent or not; what the warm-up could not send is left out.",
 )
 @click.option(
     "--processes",
@@ -179,8 +181,13 @@ def bench(
     if plot is not None and not check_library("bench"):
         return 1
     # Here, for what it needs would make the other commands start more slowly.
-    from .measuring import Asked, Files, measure
+    from trio_echo.measure.files import samples_path
 
+    from .measuring import Asked, Files, measure
+    from .places import check
+
+    samples = None if output is None else samples_path(output)
+    check({"--output": output, "its raw samples": samples, "--csv": csv, "--plot": plot})
     asked = Asked(list(targets), serve, workloads, rounds, timeout)
     try:
         return trio.run(measure, asked, Files(output, csv, plot))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,7 +31,7 @@ from .plot import draw
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -155,7 +156,7 @@ async def _targets(asked: Asked) -> AsyncIterator[tuple[list[Endpoint], list[Tar
 async def _cancel_on_signal(
     measuring: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    with receive_stop_signals() as signals:
+    with receive_stop_signals(hang_up=True) as signals:
         task_status.started()
         async for _ in signals:
             measuring.cancel()
@@ -194,10 +195,15 @@ class _Shown:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        with suppress(OSError):
+            self._bar.stop()
 
     def update(self) -> None:
-        """Show how far it is."""
+        """Show how far it is, if anybody sees it: what is measured is worth more."""
+        with suppress(OSError):
+            self._update()
+
+    def _update(self) -> None:
         now, done = time.monotonic(), len(self._progress.done)
         messages, words = self._progress.messages, []
         if messages == 0 or self._first is None:
@@ -215,13 +221,27 @@ class _Shown:
             self._bar.update(self._task, completed=done, description=", ".join(words), refresh=True)
         elif now - self._said_at >= _INTERVAL:
             self._said_at = now
-            with suppress(OSError):  # nobody reads it; what is measured is worth more
-                click.echo(", ".join([f"round {done + 1} of {len(self._plan)}", *words]), err=True)
+            click.echo(", ".join([f"round {done + 1} of {len(self._plan)}", *words]), err=True)
 
 
 def _open(result: Run) -> list[Round]:
     """The rounds of open loops: in a closed one, each ends with messages under way."""
     return [one for one in result.rounds if result.workloads[one.workload].rate is not None]
+
+
+def _failures(result: Run, names: Sequence[str]) -> list[str]:
+    """Say how many connections failed; of several targets, also of which."""
+    counts: Counter[tuple[int, str]] = Counter()
+    for one in result.rounds:
+        for kind, count in one.summary.failures.items():
+            counts[one.target, kind] += count
+    several = len(names) > 1
+    return [
+        f"{safe(names[target])}, failed: {count} x {safe(kind)}"
+        if several
+        else f"failed: {count} x {safe(kind)}"
+        for (target, kind), count in sorted(counts.items())
+    ]
 
 
 def _report(result: Run) -> list[str]:
@@ -235,6 +255,8 @@ def _report(result: Run) -> list[str]:
         words.append(
             f"{rate.median:,.0f} messages/s"
             if rate and _answered(result, cell)
+            else "too few messages to tell"
+            if _answered(result, cell)
             else "nothing came back"
         )
         if rate and rate.median and rate.interval is not None:
@@ -257,7 +279,9 @@ def _report(result: Run) -> list[str]:
     due = sum(one.summary.messages + one.summary.unanswered for one in _open(result))
     if unanswered := sum(one.summary.unanswered for one in _open(result)):
         lines.append(f"unanswered when its round ended: {unanswered:,} of {due:,}")
-    lines += [f"failed: {count} x {safe(kind)}" for kind, count in result.failures.items()]
+    lines += _failures(result, names)
+    if any(one.cut for one in result.rounds):
+        lines.append("cut short in a round, which counts only where it has enough messages")
     if result.partial:
         lines.append("partial: it ended before its time")
     return lines

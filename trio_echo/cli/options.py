@@ -10,6 +10,7 @@ import click
 
 from trio_echo.addresses import AddressError, parse_port
 from trio_echo.language import LANGUAGES
+from trio_echo.measure.workload import A_YEAR
 from trio_echo.text import checked_encoding
 from trio_echo.workers.supervisor import usable_cores
 
@@ -33,13 +34,13 @@ def port(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """Read a time of 0 seconds or more; `inf` is for ever."""
+    """Read a time of 0 seconds to a year; `inf` is for ever."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not value >= 0:
-        raise click.BadParameter(f"{text!r} is no time in seconds")
+    if not (0 <= value <= A_YEAR or value == math.inf):
+        raise click.BadParameter(f"{text!r} is no time in seconds, of a year at most")
     return value
 
 

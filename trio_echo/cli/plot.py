@@ -44,9 +44,11 @@ def draw(path: Path, run: Run, samples: Sequence[Samples] | None, *, dark: bool 
         OSError: the file cannot be written.
     """
     # Here, for no other command may wait for matplotlib.
-    from trio_echo.measure import plots
+    from trio_echo.measure import files, plots
 
-    plots.page(run, samples, dark=dark).save(path)
+    page = plots.page(run, samples, dark=dark)
+    with files.whole(path) as part:
+        page.save(part)
 
 
 @click.command
@@ -73,6 +75,8 @@ def plot(*, results: Path, output: Path | None, dark: bool) -> int:
     try:
         run = files.read(results)  # first, for what has no name is no file either
         path = output or results.with_suffix(".png")
+        if path.resolve() == results.resolve():
+            raise click.UsageError(f"the picture would replace its results: {path}")
         samples = _samples(results, run)
         draw(path, run, samples, dark=dark)
     except OSError as exc:

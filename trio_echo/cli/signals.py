@@ -24,13 +24,19 @@ def end_quietly_until_received() -> None:
 
 
 @contextmanager
-def receive_stop_signals() -> Iterator[AsyncIterator[int]]:
+def receive_stop_signals(*, hang_up: bool = False) -> Iterator[AsyncIterator[int]]:
     """Receive the stop signals; afterwards they are ignored, for the process is about to end.
 
     Trio puts back what was there before: with the default action, an impatient second signal
     would kill a process that is just leaving in good order.
+
+    Args:
+        hang_up: also that the terminal was closed, unless nohup(1) has that ignored.
     """
-    for number in _STOP_SIGNALS:
+    numbers = [*_STOP_SIGNALS]
+    if sys.platform != "win32" and hang_up and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         signal.signal(number, signal.SIG_IGN)
-    with trio.open_signal_receiver(*_STOP_SIGNALS) as signals:
+    with trio.open_signal_receiver(*numbers) as signals:
         yield signals

@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from .records import Amount, Ordinal
+
 CLOCK: Final = "perf_counter"
 """The clock of all time stamps, by its name in `time.get_clock_info`.
 
@@ -48,14 +50,14 @@ class Environment:
     platform: str
     kernel: str
     cpu_model: str
-    cpu_count: int | None
+    cpu_count: Ordinal | None
     python: str
     trio: str
     trio_echo: str
     commit: str | None
     dirty: bool | None
     clock: str
-    clock_resolution_seconds: float
+    clock_resolution_seconds: Amount
 
 
 def look() -> Environment:

@@ -28,7 +28,7 @@ from operator import sub
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .records import build
+from .records import Count, Nanoseconds, Ordinal, build
 from .results import ResultsError, Run, from_json, to_json
 from .spreadsheet import to_csv
 from .workload import Samples
@@ -49,11 +49,11 @@ class _Round:
     But for `intended`, which says whether that array is in the file.
     """
 
-    began: int
-    ended: int
+    began: Nanoseconds
+    ended: Nanoseconds
     intended: bool
-    failures: dict[str, int]
-    unanswered: int
+    failures: dict[str, Ordinal]
+    unanswered: Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def write(path: str | os.PathLike[str], run: Run, samples: Sequence[Samples]) ->
     if len(samples) != len(run.rounds):
         raise ValueError(f"{len(samples)} samples of {len(run.rounds)} rounds")
     text = to_json(run) + "\n"
-    with _whole(Path(path)) as part, _whole(samples_path(path)) as samples_part:
+    with whole(Path(path)) as part, whole(samples_path(path)) as samples_part:
         part.write_text(text, "utf-8")
         _write_samples(samples_part, samples)
 
@@ -94,7 +94,7 @@ def write_csv(path: str | os.PathLike[str], run: Run) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with _whole(Path(path)) as part:
+    with whole(Path(path)) as part:
         part.write_bytes(to_csv(run).encode())
 
 
@@ -197,14 +197,42 @@ def _little_endian(numbers: array[int]) -> array[int]:
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Give a part file to write, which then takes the path's place."""
-    if path.exists() and not path.is_file():  # /dev/stdout would be replaced by a file
-        raise FileExistsError(errno.EEXIST, "it is there, and no regular file", str(path))
-    path = path.resolve()  # through a link, as any program writes
-    part = path.with_name(f".{path.name}.part")
+def whole(path: Path) -> Iterator[Path]:
+    """Give a part file to write, of the same suffix, which then takes the path's place.
+
+    Raises:
+        OSError: it cannot.
+    """
+    path = _regular(path)
+    part = _part(path)
     try:
         yield part
         part.replace(path)
+    except OSError as exc:
+        if str(exc.filename) == str(part):
+            exc.filename = str(path)  # which the user knows
+        raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def check(path: Path) -> None:
+    """See that a file can be written, and leave what is there alone.
+
+    Raises:
+        OSError: it cannot.
+    """
+    part = _part(_regular(path))
+    part.touch()
+    part.unlink()
+
+
+def _regular(path: Path) -> Path:
+    """Follow a link, as any program that writes; /dev/stdout would be replaced by a file."""
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "it is there, and no regular file", str(path))
+    return path.resolve()
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.part{path.suffix}")

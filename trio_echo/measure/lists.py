@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from .workload import LARGEST_SIZE, MOST_CONNECTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
-_LARGEST = 1 << 30
-_MOST_CONNECTIONS = 1_000_000
 
 
 def parse_sizes(text: str) -> list[int]:
@@ -54,13 +54,13 @@ def _parse(text: str, read: Callable[[str], int]) -> list[int]:
 def _size(text: str) -> int:
     found = re.fullmatch("([0-9]{1,10})([KM]?)", text.strip().upper())
     size = int(found[1]) * _UNITS[found[2]] if found else 0
-    if not 1 <= size <= _LARGEST:
+    if not 1 <= size <= LARGEST_SIZE:
         raise ValueError(f"{text!r} is no message size: write bytes, such as 64, 16K or 1M")
     return size
 
 
 def _connections(text: str) -> int:
     number = int(text) if re.fullmatch("[0-9]{1,7}", text := text.strip()) else 0
-    if not 1 <= number <= _MOST_CONNECTIONS:
+    if not 1 <= number <= MOST_CONNECTIONS:
         raise ValueError(f"{text!r} is no number of connections")
     return number

@@ -44,7 +44,12 @@ _GRACE = 5.0
 
 
 async def run_round(
-    target: Endpoint, workload: Workload, *, progress: Callable[[int], object] = lambda _: None
+    target: Endpoint,
+    workload: Workload,
+    *,
+    patience: float = 10.0,
+    connected: Callable[[], object] = lambda: None,
+    progress: Callable[[int], object] = lambda _: None,
 ) -> Samples:
     """Load an echo server for one round.
 
@@ -58,6 +63,9 @@ async def run_round(
     Args:
         target: the server. Of a name with several addresses, the first one is loaded.
         workload: the load.
+        patience: seconds without an answer after which it connects no more; what is not connected
+            then has failed.
+        connected: called when all connections are open, or are not to be had.
         progress: called about ten times a second for each process, with the number of messages
             that came back so far in the round. It runs within the event loop.
 
@@ -75,11 +83,12 @@ async def run_round(
 
     async with AsyncExitStack() as stack:
         workers = [
-            await stack.enter_async_context(_started(Job(*endpoint, workload, part)))
+            await stack.enter_async_context(_started(Job(*endpoint, workload, part, patience)))
             for part in parts
         ]
         for worker in workers:
             await worker.connected()
+        connected()
         start = time.perf_counter_ns() + _LEAD
         for worker in workers:
             await worker.begin(start)

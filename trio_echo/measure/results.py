@@ -13,9 +13,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from .environment import Environment
-from .records import build
+from .records import Count, Ordinal, build
 from .statistics import Comparison, Estimate, compare, estimate
-from .summary import PERCENTILES, Distribution, Summary
+from .summary import PERCENTILES, Distribution, PercentileName, Summary
 from .workload import Workload
 
 if TYPE_CHECKING:
@@ -55,12 +55,14 @@ class Round:
             ran next to each other, and are compared.
         target: its index in `Run.targets`.
         workload: its index in `Run.workloads`.
+        cut: whether the run was ended amid it, so that it has fewer messages than it would have.
         summary: what came of it.
     """
 
-    number: int
-    target: int
-    workload: int
+    number: Ordinal
+    target: Count
+    workload: Count
+    cut: bool = False
     summary: Summary
 
 
@@ -74,16 +76,17 @@ class Cell:
         messages_per_second: over the rounds; `None` if no time was measured.
         bytes_per_second: likewise.
         round_trip_ns: each percentile that all rounds with a message tell. Of those that only the
-            fuller rounds tell, the median would be one of the faster rounds.
+            fuller rounds tell, the median would be one of the faster rounds. A round that was cut
+            short has fewer messages for another reason: it counts where it has enough.
         from_intended_ns: likewise, from the intended start; empty in a closed loop.
     """
 
-    target: int
-    workload: int
+    target: Count
+    workload: Count
     messages_per_second: Estimate | None
     bytes_per_second: Estimate | None
-    round_trip_ns: dict[str, Estimate]
-    from_intended_ns: dict[str, Estimate]
+    round_trip_ns: dict[PercentileName, Estimate]
+    from_intended_ns: dict[PercentileName, Estimate]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +100,9 @@ class Compared:
         comparison: what came of it.
     """
 
-    target: int
-    baseline: int
-    workload: int
+    target: Count
+    baseline: Count
+    workload: Count
     comparison: Comparison
 
 
@@ -118,7 +121,8 @@ class Run:
         partial: whether the run ended before its time.
 
     Raises:
-        ValueError: a round, a cell or a comparison is of a target or a workload that is not there.
+        ValueError: there is no target or no workload, or a round, a cell or a comparison is of one
+            that is not there.
     """
 
     environment: Environment
@@ -127,10 +131,12 @@ class Run:
     rounds: tuple[Round, ...]
     cells: tuple[Cell, ...]
     comparisons: tuple[Compared, ...]
-    failures: dict[str, int]
+    failures: dict[str, Ordinal]
     partial: bool
 
     def __post_init__(self) -> None:
+        if not self.targets or not self.workloads:
+            raise ValueError("a run has a target and a workload at least")
         targets, workloads = range(len(self.targets)), range(len(self.workloads))
         every: tuple[Round | Cell | Compared, ...]
         every = (*self.rounds, *self.cells, *self.comparisons)
@@ -163,19 +169,19 @@ def collect(
     comparisons: list[Compared] = []
     names = labels(targets)
     for workload, asked in enumerate(workloads):
-        summaries: list[dict[int, Summary]] = [{} for _ in targets]
+        ran: list[dict[int, Round]] = [{} for _ in targets]
         for one in rounds:
             if one.workload == workload:
-                summaries[one.target][one.number] = one.summary
+                ran[one.target][one.number] = one
         quantities: list[Quantity] = ["messages_per_second", "round_trip_ns"]
         if asked.rate is not None:
             quantities.append("from_intended_ns")
-        for target, of_target in enumerate(summaries):
+        for target, of_target in enumerate(ran):
             if of_target:
                 cells.append(_cell(target, workload, list(of_target.values())))
             if target > 0:
-                both = [number for number in of_target if number in summaries[0]]
-                pairs = [(of_target[number], summaries[0][number]) for number in both]
+                both = [number for number in of_target if number in ran[0]]
+                pairs = [(of_target[number].summary, ran[0][number].summary) for number in both]
                 comparisons += _compared(workload, target, names, pairs, quantities)
     failures: Counter[str] = Counter()
     for one in rounds:
@@ -257,24 +263,32 @@ def from_json(text: str | bytes) -> Run:
         raise ResultsError(f"wrong results: {exc}") from None
 
 
-def _cell(target: int, workload: int, summaries: Sequence[Summary]) -> Cell:
+def _cell(target: int, workload: int, rounds: Sequence[Round]) -> Cell:
     def over(value: Callable[[Summary], float | None]) -> Estimate | None:
-        return estimate([one for one in map(value, summaries) if one is not None])
+        told = [value(one.summary) for one in rounds]
+        return estimate([one for one in told if one is not None])
+
+    def percentiles(value: Callable[[Summary], Distribution | None]) -> dict[str, Estimate]:
+        whole = [value(one.summary) for one in rounds if not one.cut]
+        return _percentiles(whole, [value(one.summary) for one in rounds if one.cut])
 
     return Cell(
         target=target,
         workload=workload,
         messages_per_second=over(attrgetter("messages_per_second")),
         bytes_per_second=over(attrgetter("bytes_per_second")),
-        round_trip_ns=_percentiles([one.round_trip_ns for one in summaries]),
-        from_intended_ns=_percentiles([one.from_intended_ns for one in summaries]),
+        round_trip_ns=percentiles(attrgetter("round_trip_ns")),
+        from_intended_ns=percentiles(attrgetter("from_intended_ns")),
     )
 
 
-def _percentiles(rounds: Sequence[Distribution | None]) -> dict[str, Estimate]:
-    told = [one.percentiles for one in rounds if one is not None]
+def _percentiles(
+    whole: Sequence[Distribution | None], cut: Sequence[Distribution | None]
+) -> dict[str, Estimate]:
+    told = [one.percentiles for one in whole if one is not None]
+    more = [one.percentiles for one in cut if one is not None]
     estimates = {
-        name: estimate([one[name] for one in told if name in one])
+        name: estimate([one[name] for one in (*told, *more) if name in one])
         for name in PERCENTILES
         if all(name in one for one in told)
     }

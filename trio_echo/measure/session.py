@@ -115,7 +115,7 @@ async def served(*options: str) -> AsyncIterator[list[Endpoint]]:
     """Run a server of this package in a process of its own, and give where it listens.
 
     In this process it would share the GIL with whoever measures: a round trip would take longer,
-    and differently long.
+    and differently long. It ends with this process, also if that is killed.
 
     Args:
         options: further words for the command `serve`, such as `"--fragment", "4"`.
@@ -123,13 +123,15 @@ async def served(*options: str) -> AsyncIterator[list[Endpoint]]:
     Raises:
         SocketCallError: of `bind()`: it did not start.
     """
-    command = [sys.executable, "-m", "trio_echo", "serve", "--port", "0", "--quiet", "--lang", "en"]
+    command = [sys.executable, "-m", f"{__package__}.tethered", "serve"]
+    command += ["--port", "0", "--quiet", "--lang", "en", *options]
     apart: dict[str, Any] = {"start_new_session": True}  # a Ctrl-C is for this process
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     # In one stream, so that a family is told of in any case: by where it listens, or as missing.
     apart |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    process = await trio.lowlevel.open_process([*command, *options], **apart)
+    process = await trio.lowlevel.open_process(command, stdin=subprocess.PIPE, **apart)
+    stdin = cast("trio.abc.SendStream", process.stdin)
     stdout = cast("trio.abc.ReceiveStream", process.stdout)
     try:
         said = b""
@@ -147,4 +149,5 @@ async def served(*options: str) -> AsyncIterator[list[Endpoint]]:
         process.terminate()
         with trio.CancelScope(shield=True):
             await process.wait()
+            await stdin.aclose()
             await stdout.aclose()

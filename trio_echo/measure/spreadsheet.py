@@ -43,6 +43,7 @@ def _row(run: Run, one: Round) -> _Row:
         "processes": workload.processes,
         "verify": workload.verify,
         "warm_up_seconds": workload.warm_up,
+        "cut_short": one.cut,
         "seconds": summary.seconds,
         "messages": summary.messages,
         "unanswered_messages": summary.unanswered,

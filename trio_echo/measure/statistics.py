@@ -15,6 +15,8 @@ from itertools import accumulate
 from statistics import NormalDist, median
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from .records import Amount, Count, Ordinal
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -50,8 +52,8 @@ class Interval:
         high: its upper end.
     """
 
-    low: float
-    high: float
+    low: Amount
+    high: Amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +66,9 @@ class Estimate:
         rounds: how many there were.
     """
 
-    median: float
+    median: Amount
     interval: Interval | None
-    rounds: int
+    rounds: Ordinal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,7 @@ class Comparison:
     baseline: str
     quantity: Quantity
     ratio: Estimate | None
-    left_out: int
+    left_out: Count
 
     @property
     def verdict(self) -> Literal["no difference seen", "slower", "faster"] | None:

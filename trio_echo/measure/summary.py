@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+from .records import Among, Amount, Count, Nanoseconds, Ordinal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +21,8 @@ PERCENTILES = {
     "p99.99": Fraction("0.9999"),
 }
 """What is told of a distribution, by name. As floats, ranks such as 0.999 * 10000 are inexact."""
+
+PercentileName: TypeAlias = Annotated[str, Among(tuple(PERCENTILES))]
 
 MINIMUM_BEYOND = 10
 """A percentile is told if at least so many samples lie beyond it.
@@ -43,10 +47,10 @@ class Distribution:
             tell are absent.
     """
 
-    min: int
-    mean: float
-    max: int
-    percentiles: dict[str, int]
+    min: Nanoseconds
+    mean: Amount
+    max: Nanoseconds
+    percentiles: dict[PercentileName, Nanoseconds]
 
     @classmethod
     def of(cls, times: Sequence[int]) -> Distribution | None:
@@ -66,7 +70,8 @@ class Summary:
         messages: how many came back.
         unanswered: how many were under way when the round ended.
         seconds: how long was measured.
-        messages_per_second: `None` if no time was measured.
+        messages_per_second: `None` if no time was measured, or of a round that was cut short
+            before it had enough messages for a median.
         bytes_per_second: of those messages, each counted once, though it went there and back.
         round_trip_ns: from the send to the last byte of the echo; `None` without a message.
         from_intended_ns: in an open loop also from the moment when the message should have been
@@ -75,25 +80,32 @@ class Summary:
         failures: how many connections failed, by kind.
     """
 
-    messages: int
-    unanswered: int
-    seconds: float
-    messages_per_second: float | None
-    bytes_per_second: float | None
+    messages: Count
+    unanswered: Count
+    seconds: Amount
+    messages_per_second: Amount | None
+    bytes_per_second: Amount | None
     round_trip_ns: Distribution | None
     from_intended_ns: Distribution | None
-    failures: dict[str, int]
+    failures: dict[str, Ordinal]
 
 
-def summarize(samples: Samples, workload: Workload) -> Summary:
+def summarize(samples: Samples, workload: Workload, *, cut: bool = False) -> Summary:
     """Summarize what a round brought back.
+
+    Args:
+        samples: what that is.
+        workload: what was asked for.
+        cut: whether the run was ended amid it.
 
     Raises:
         ValueError: the arrays are not of one length.
     """
     messages = len(samples.received)
     elapsed = samples.ended - samples.began
-    rate = messages * _SECOND / elapsed if elapsed > 0 else None
+    times = Distribution.of(_between(samples.sent, samples.received))
+    enough = not cut or (times is not None and "p50" in times.percentiles)
+    rate = messages * _SECOND / elapsed if elapsed > 0 and enough else None
     open_loop = workload.rate is not None
     return Summary(
         messages=messages,
@@ -101,7 +113,7 @@ def summarize(samples: Samples, workload: Workload) -> Summary:
         seconds=elapsed / _SECOND,
         messages_per_second=rate,
         bytes_per_second=None if rate is None else rate * workload.size,
-        round_trip_ns=Distribution.of(_between(samples.sent, samples.received)),
+        round_trip_ns=times,
         from_intended_ns=(
             Distribution.of(_between(samples.intended, samples.received)) if open_loop else None
         ),

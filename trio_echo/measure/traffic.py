@@ -126,10 +126,16 @@ class Traffic:
                 self._next(connection)
 
     def start_open(self, dues: Iterator[int]) -> None:
-        """Send at these times from now on, on the connections in turn."""
+        """Send at these times from now on, on the connections in turn.
+
+        What was due before and has not been sent is dropped: a warm-up that asks for more than the
+        server can do would otherwise take up the round as well.
+        """
         self._dues, self._open = dues, True
         self._next_due = next(dues)
-        self._turns.extend(self._connections.values())
+        self._turns = deque(self._connections.values())
+        for connection in self._turns:
+            connection.waiting.clear()
 
     def forget(self, before: int) -> None:
         """Drop what came back before a time, and what was lost so far: it was the warm-up."""

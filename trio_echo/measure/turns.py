@@ -6,6 +6,7 @@ alike, and the rounds of one turn can be compared as pairs.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -33,8 +34,8 @@ class Plan:
         endpoints: of the targets, in the order given.
         workloads: the cells of the sweep.
         rounds: how many with each target and each workload.
-        timeout: seconds without an echo after which a round that ends by its messages is given
-            up; the others end by their time, once they are connected.
+        timeout: seconds without an answer after which no more is connected; and without an echo,
+            after which a round that ends by its messages is given up.
     """
 
     endpoints: Sequence[Endpoint]
@@ -95,9 +96,10 @@ async def run(plan: Plan, progress: Progress, changed: Callable[[], object]) -> 
     for number, workload, target in plan.visits():
         samples = await _bounded(plan, target, workload, count)
         progress.samples.append(samples)
-        summary = summarize(samples, plan.workloads[workload])
+        cut = samples.partial and trio.current_effective_deadline() == -math.inf
+        summary = summarize(samples, plan.workloads[workload], cut=cut)
         progress.done.append(
-            Round(number=number, target=target, workload=workload, summary=summary)
+            Round(number=number, target=target, workload=workload, cut=cut, summary=summary)
         )
         progress.messages = 0
         changed()
@@ -110,10 +112,14 @@ async def _bounded(
     """Run a round, and give it up when nothing comes back any more."""
     endpoint, asked = plan.endpoints[target], plan.workloads[workload]
     if asked.messages is None:
-        return await run_round(endpoint, asked, progress=count)
-    # Before the first echo there is the warm-up, between two the pace of an open loop.
+        return await run_round(endpoint, asked, patience=plan.timeout, progress=count)
+    # Connecting has its own limit. Before the first echo there is the warm-up, between two the
+    # pace of an open loop.
     patience = plan.timeout + (0 if asked.rate is None else 1 / asked.rate)
     so_far = 0
+
+    def connected() -> None:
+        bound.deadline = trio.current_time() + asked.warm_up + patience
 
     def hear(messages: int) -> None:
         nonlocal so_far
@@ -124,8 +130,10 @@ async def _bounded(
 
     began = time.perf_counter_ns()
     samples = Samples(began, began, partial=True)  # of a round that does not get to its beginning
-    with trio.move_on_after(asked.warm_up + patience) as bound:
-        samples = await run_round(endpoint, asked, progress=hear)
+    with trio.CancelScope() as bound:
+        samples = await run_round(
+            endpoint, asked, patience=plan.timeout, connected=connected, progress=hear
+        )
     if bound.cancel_called and samples.partial:
         kind = f"no echo for {plan.timeout:g} s"
         samples.failures[kind] = asked.connections - sum(samples.failures.values())

@@ -35,6 +35,8 @@ ARRAYS = ("intended", "sent", "received")
 _UNDER_WAY = {errno.EINPROGRESS, errno.EWOULDBLOCK}
 # So many connections are opened at once: a server's backlog has room for more.
 _CONNECTING = 100
+# Seconds: no system goes on for that long, and longer waits are too long for some.
+_LONGEST_WAIT = 3600.0
 # Descriptors beside the connections: standard streams, the poller, the pair that wakes it.
 _OTHER_FILES = 32
 # Nanoseconds that a server has for what is under way at the end, so that closing resets nothing.
@@ -50,12 +52,14 @@ class Job:
         port: of the server.
         workload: of the whole round.
         share: this process's part of it.
+        patience: seconds without an answer after which it connects no more.
     """
 
     host: str
     port: int
     workload: Workload
     share: Share
+    patience: float
 
     def to_line(self) -> bytes:
         """Write it as one line."""
@@ -120,8 +124,8 @@ def connect(job: Job, wake: socket.socket) -> tuple[list[socket.socket], Counter
     """Open a worker's connections, many at a time.
 
     Returns:
-        Those that are connected, and how many are not, by kind. Neither is complete if something
-        arrived on `wake`.
+        Those that are connected, and how many are not, by kind; if none was answered for the
+        job's patience, the rest has failed. Neither is complete if something arrived on `wake`.
     """
     info = socket.getaddrinfo(
         job.host, job.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
@@ -148,7 +152,13 @@ def connect(job: Job, wake: socket.socket) -> tuple[list[socket.socket], Counter
                 else:
                     _settle(sock, error, connected, failures)
             # Without one under way there is only `wake`, which may never come.
-            for key, _ in selector.select(None if len(selector.get_map()) > 1 else 0):
+            wait = min(job.patience, _LONGEST_WAIT) if len(selector.get_map()) > 1 else 0
+            settled = selector.select(wait)
+            if wait and not settled:
+                to_open += _give_up(selector, wake)
+                failures[failure("connect()", OSError(errno.ETIMEDOUT, ""))] += to_open
+                break
+            for key, _ in settled:
                 one = cast("socket.socket", key.fileobj)
                 if one is wake:
                     return connected, failures
@@ -156,6 +166,14 @@ def connect(job: Job, wake: socket.socket) -> tuple[list[socket.socket], Counter
                 error = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 _settle(one, error, connected, failures)
     return connected, failures
+
+
+def _give_up(selector: selectors.BaseSelector, wake: socket.socket) -> int:
+    """Close what is under way; returns how many that were."""
+    socks = [key.fileobj for key in selector.get_map().values() if key.fileobj is not wake]
+    for sock in socks:
+        cast("socket.socket", sock).close()
+    return len(socks)
 
 
 def _settle(
@@ -176,22 +194,22 @@ def measure(job: Job, socks: list[socket.socket], wake: socket.socket, start: in
     quota = FOREVER if load.messages is None else share.count(load.messages)
     traffic = Traffic(socks, wake, size=load.size, verify=load.verify)
     pacer = None if load.rate is None else Pacer(load.rate)
-    if pacer:  # its warm-up has the negative numbers
-        first = min(0, 1 - pacer.due_before(began - start))
-        warm_up = -share.count(first)
+    traffic.allowance = quota if began == start else FOREVER
     gc.disable()  # the loop makes no cycles
     time.sleep(max(0, start - clock()) / 1e9)
     if pacer is None:
-        traffic.allowance = quota if began == start else FOREVER
         traffic.start_closed(load.pipeline)
-    else:
-        traffic.allowance = quota + warm_up
+    else:  # its warm-up has the negative numbers
+        first = min(0, 1 - pacer.due_before(began - start))
         traffic.start_open(began + pacer.due(number) for number in share.numbers(first))
     if began > start:
         traffic.run(began)
         traffic.forget(began)
         if pacer is None:
             traffic.allowance = max(0, quota - len(traffic.received) - traffic.pending)
+        else:
+            traffic.allowance = quota
+            traffic.start_open(began + pacer.due(number) for number in share.numbers())
     traffic.run(end, lambda count: _say({"messages": count}))
     ended = max(began, min(clock(), end))  # it may be over before it began
     complete = not traffic.stopped and traffic.alive

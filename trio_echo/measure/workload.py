@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from array import array
 from dataclasses import dataclass, field
+
+LARGEST_SIZE = 1 << 30
+MOST_CONNECTIONS = 1_000_000
+A_YEAR = 31_536_000
+"""Seconds: a longer time is not meant. Nanoseconds of several fit into 64 bits."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    "connections": (1, MOST_CONNECTIONS),
+    "size": (1, LARGEST_SIZE),
+    "duration": (1e-6, A_YEAR),
+    "messages": (1, 10**12),
+    "warm_up": (0, A_YEAR),
+    "pipeline": (1, 1 << 16),
+    "rate": (1e-6, 1e9),
+    "processes": (1, 1024),
+}
+"""The least and the most of each field of a `Workload`."""
+
+_WHOLE = ("connections", "size", "messages", "pipeline", "processes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +43,7 @@ class Workload:
         verify: whether each echo is compared with its message, byte for byte.
 
     Raises:
-        ValueError: a load that cannot be made.
+        ValueError: a load that cannot be made, or a field out of its range in `RANGES`.
     """
 
     connections: int = 1
@@ -39,27 +57,20 @@ class Workload:
     verify: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("connections", "size", "pipeline", "processes"):
-            _at_least_one(name, getattr(self, name))
+        for name, (least, most) in RANGES.items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if name in _WHOLE:
+                operator.index(value)
+            if not least <= value <= most:
+                raise ValueError(f"{name} must be {least:,.10g} to {most:,.10g}")
         if (self.duration is None) == (self.messages is None):
             raise ValueError("a round ends by its duration or by its messages: give one of them")
-        if self.messages is not None:
-            _at_least_one("messages", self.messages)
-        if self.duration is not None and not 0 < self.duration < math.inf:
-            raise ValueError(f"duration must be more than 0 seconds, not {self.duration}")
-        if not 0 <= self.warm_up < math.inf:
-            raise ValueError(f"warm_up must be 0 seconds or more, not {self.warm_up}")
-        if self.rate is not None and not 0 < self.rate < math.inf:
-            raise ValueError(f"rate must be more than 0 messages a second, not {self.rate}")
         if self.rate is not None and self.pipeline != 1:
             raise ValueError("an open loop sends by its rate: it has no pipelining depth")
         if self.processes > self.connections:
             raise ValueError(f"{self.processes} processes need as many connections at least")
-
-
-def _at_least_one(name: str, value: int) -> None:
-    if operator.index(value) < 1:
-        raise ValueError(f"{name} must be at least 1, not {value}")
 
 
 @dataclass(slots=True)

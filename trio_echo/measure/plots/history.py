@@ -31,7 +31,7 @@ def over_time(run: Run, samples: Sequence[Samples], workload: int, theme: Theme)
     ]
     open_loop = run.workloads[workload].rate is not None
     start = min((one.began for one in samples), default=0)
-    span = max((one.ended for _, one in mine), default=start) - start
+    span = max(1, max((one.ended for _, one in mine), default=start) - start)
     slices = [
         (at, list(_sliced(one, max(span / _SLICES, 1.0), start, open_loop))) for at, one in mine
     ]

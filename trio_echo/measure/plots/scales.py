@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+# What is beyond is no measurement, and has no decades of its own.
+_LEAST, _MOST = 1e-30, 1e30
 # Inches between two numbers.
 _APART = 0.12
 _STEPS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
@@ -62,7 +64,7 @@ def padded(values: Sequence[float], *, least: float, pad: float = 0.06) -> tuple
         least: the ratio of its ends, if the values are closer: what differs by a hair looks so.
         pad: of its length, at each end.
     """
-    low, high = math.log(min(values)), math.log(max(values))
+    low, high = (math.log(min(max(one, _LEAST), _MOST)) for one in (min(values), max(values)))
     missing = max(0.0, math.log(least) - (high - low)) / 2
     low, high = low - missing, high + missing
     more = (high - low) * pad
