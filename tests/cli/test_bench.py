@@ -14,6 +14,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -31,10 +32,14 @@ from support import (
 
 from trio_echo import BackgroundServer, Faults
 from trio_echo.cli.measuring import _report
+from trio_echo.events import ClientClosed
 from trio_echo.measure import environment, files
 from trio_echo.measure.results import Round, collect
 from trio_echo.measure.summary import summarize
 from trio_echo.measure.workload import Workload
+
+if TYPE_CHECKING:
+    from support import CommandLine
 
 SHORT = ("--rounds", "1", "--messages", "60", "--warm-up", "0", "--connections", "3")
 unshare = pytest.mark.skipif(
@@ -273,13 +278,19 @@ def test_of_several_targets_the_one_that_does_not_answer_is_named(ends: str) -> 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
-@pytest.mark.slow  # five seconds go by before it says how far it is
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
     output = tmp_path / "results.json"
-    with BackgroundServer() as server:
+    rounds = threading.Semaphore(0)
+
+    def observe(event: object) -> None:
+        if isinstance(event, ClientClosed):
+            rounds.release()
+
+    with BackgroundServer(observer=observe) as server:
         load = ("--rounds", "1000", "--duration", "0.1", "--warm-up", "0")
         with Process("bench", str(server.addresses[0]), *load, "--output", str(output)) as command:
-            command.err.expect(r"^round \d+ of 1000")
+            for _ in range(3):  # the end of the third is the end of the second round's results
+                assert rounds.acquire(timeout=PATIENCE)
             command.popen.send_signal(signal.SIGINT)
             assert command.wait() == 1
     assert command.out.text.endswith("partial: it ended before its time\n")
@@ -337,8 +348,10 @@ def test_a_round_that_was_cut_short_is_said(messages: int, words: str) -> None:
         (("localhost:1", "--plot", "page.gif"), "does not end in .png, .svg, .pdf"),
     ],
 )
-def test_a_wrong_command_line_is_one_line(arguments: tuple[str, ...], words: str) -> None:
-    status, out, err = run(*arguments)
+def test_a_wrong_command_line_is_one_line(
+    arguments: tuple[str, ...], words: str, command_line: CommandLine
+) -> None:
+    status, out, err = command_line("bench", *arguments)
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert words in err

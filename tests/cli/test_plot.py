@@ -17,12 +17,14 @@ from trio_echo.measure.results import to_json
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from support import CommandLine
+
 RUN, SAMPLES = runs.run()
 
 
-def plot(*arguments: str | Path, env: dict[str, str] | None = None) -> tuple[int, str, str]:
-    with Process("plot", *map(str, arguments), env=env) as command:
-        return command.wait(), command.out.text, command.err.text
+@pytest.fixture
+def plot(command_line: CommandLine) -> CommandLine:
+    return lambda *words: command_line("plot", *map(str, words))
 
 
 @pytest.fixture
@@ -35,19 +37,23 @@ def results(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("ending", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
 )
-def test_it_writes_the_page_and_says_where(results: Path, ending: str, begins: bytes) -> None:
+def test_it_writes_the_page_and_says_where(
+    results: Path, ending: str, begins: bytes, plot: CommandLine
+) -> None:
     path = results.with_name(f"page.{ending}")
     assert plot(results, "-o", path, "--dark") == (0, f"{path}\n", "")
     assert path.read_bytes().startswith(begins)
 
 
-def test_without_a_name_it_is_a_png_beside_the_results(results: Path) -> None:
+def test_without_a_name_it_is_a_png_beside_the_results(results: Path, plot: CommandLine) -> None:
     path = results.with_suffix(".png")
     assert plot(results) == (0, f"{path}\n", "")
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_raw_samples_it_says_so_and_draws_the_rest(results: Path) -> None:
+def test_without_raw_samples_it_says_so_and_draws_the_rest(
+    results: Path, plot: CommandLine
+) -> None:
     files.samples_path(results).unlink()
     status, out, err = plot(results)
     assert (status, out) == (0, f"{results.with_suffix('.png')}\n")
@@ -67,7 +73,9 @@ def test_without_raw_samples_it_says_so_and_draws_the_rest(results: Path) -> Non
         (to_json(RUN).replace('"size": 64', f'"size": 1{"0" * 30}'), "size must be "),
     ],
 )
-def test_what_is_no_results_file_is_one_line(tmp_path: Path, text: str | None, words: str) -> None:
+def test_what_is_no_results_file_is_one_line(
+    tmp_path: Path, text: str | None, words: str, plot: CommandLine
+) -> None:
     path = tmp_path / "results.json"
     if text is not None:
         path.write_text(text)
@@ -80,7 +88,9 @@ def test_what_is_no_results_file_is_one_line(tmp_path: Path, text: str | None, w
 
 
 @pytest.mark.parametrize("damage", ["cut short", "of fewer rounds", "of other rounds"])
-def test_samples_that_do_not_belong_to_the_results_are_one_line(results: Path, damage: str) -> None:
+def test_samples_that_do_not_belong_to_the_results_are_one_line(
+    results: Path, damage: str, plot: CommandLine
+) -> None:
     samples = files.samples_path(results)
     if damage == "cut short":
         samples.write_bytes(samples.read_bytes()[:-100])
@@ -95,14 +105,14 @@ def test_samples_that_do_not_belong_to_the_results_are_one_line(results: Path, d
     assert not results.with_suffix(".png").exists()
 
 
-def test_a_file_that_cannot_be_written_is_one_line(results: Path) -> None:
+def test_a_file_that_cannot_be_written_is_one_line(results: Path, plot: CommandLine) -> None:
     path = results.with_name("missing") / "page.svg"
     status, _, err = plot(results, "-o", path)
     assert status == 1
     assert err == f"trio-echo plot: No such file or directory: {path}\n"
 
 
-def test_a_picture_does_not_replace_its_results(results: Path) -> None:
+def test_a_picture_does_not_replace_its_results(results: Path, plot: CommandLine) -> None:
     other = results.rename(results.with_suffix(".png"))
     text = other.read_bytes()
     status, out, err = plot(other)
@@ -123,7 +133,7 @@ def test_a_picture_that_cannot_be_finished_leaves_the_old_one(results: Path) -> 
     assert path.read_text() == "old"
 
 
-def test_another_format_is_a_wrong_command_line(results: Path) -> None:
+def test_another_format_is_a_wrong_command_line(results: Path, plot: CommandLine) -> None:
     status, _, err = plot(results, "-o", "page.gif")
     assert status == 2
     assert "does not end in .png, .svg, .pdf" in err
@@ -134,14 +144,16 @@ def test_another_format_is_a_wrong_command_line(results: Path) -> None:
 def test_without_what_draws_it_says_what_to_install(
     results: Path, tmp_path: Path, missing: str
 ) -> None:
-    status, out, err = plot(results, env=without_module(missing, tmp_path))
+    env = without_module(missing, tmp_path)
+    with Process("plot", str(results), env=env) as command:
+        status, out, err = command.wait(), command.out.text, command.err.text
     assert (status, out) == (1, "")
     assert err == (
         'trio-echo plot: plots need matplotlib: python -m pip install "trio-echo[notebooks]"\n'
     )
 
 
-def test_a_directory_is_no_results_file(tmp_path: Path) -> None:
+def test_a_directory_is_no_results_file(tmp_path: Path, plot: CommandLine) -> None:
     for path in (tmp_path, tmp_path / ".."):
         status, out, err = plot(path)
         assert (status, out) == (1, "")
