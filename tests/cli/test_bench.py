@@ -236,6 +236,17 @@ def test_a_wrong_command_line_is_one_line(arguments: tuple[str, ...], words: str
     assert words in err
 
 
+@pytest.mark.skipif(sys.platform != "win32", reason="only Windows' select() has so low a limit")
+def test_more_connections_than_a_process_can_have_are_refused() -> None:
+    status, out, err = run("localhost:1", "--connections", "1..1023", "--processes", "2")
+    assert (status, out) == (2, "")
+    assert "511 connections a process" in err
+    with BackgroundServer() as server:
+        load = ("--connections", "511", "--messages", "511", "--rounds", "1", "--warm-up", "0")
+        status, out, err = run(str(server.addresses[0]), *load)
+    assert (status, err) == (0, "")
+
+
 def test_a_host_that_is_none_is_one_line() -> None:
     status, _, err = run("no-such-host.invalid:9000", *SHORT)
     assert status == 1
