@@ -91,7 +91,9 @@ def test_the_number_tells_which_call_of_opening_a_socket_failed(number: int, cal
 
 @pytest.mark.parametrize("name", ["ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EMFILE", "ENOENT"])
 def test_each_error_of_the_system_has_words(name: str) -> None:
-    assert "unknown" not in strerror(getattr(errno, name)).lower()
+    words = strerror(getattr(errno, name))
+    assert "unknown" not in words.lower()
+    assert not words.endswith(".")  # they stand amid a line
 
 
 FIRST, SECOND = ValueError("first"), KeyError("second")

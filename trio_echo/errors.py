@@ -37,7 +37,7 @@ def strerror(number: int) -> str:
     if sys.platform == "win32" and number >= _WINSOCK:
         import ctypes
 
-        return ctypes.FormatError(number)
+        return ctypes.FormatError(number).rstrip(".")
     return os.strerror(number)
 
 

@@ -50,7 +50,8 @@ def test_two_targets_are_compared_and_everything_is_kept(tmp_path: Path) -> None
         targets = [str(address) for address in server.addresses]
         kept = ("--output", str(output), "--csv", str(sheet))
         status, out, err = run(*targets, *SHORT, "--rounds", "6", *kept)
-    assert (status, err) == (0, "")
+    assert status == 0
+    assert all(line.startswith("round ") for line in err.splitlines())  # a slow machine's
     number = r"[\d,.]+"
     assert re.search(rf"^IPv4, 3 x 64 B: {number} messages/s \({number} to {number}\)", out)
     assert "round trip p50 " in out
@@ -238,7 +239,7 @@ def test_a_wrong_command_line_is_one_line(arguments: tuple[str, ...], words: str
 
 @pytest.mark.skipif(sys.platform != "win32", reason="only Windows' select() has so low a limit")
 def test_more_connections_than_a_process_can_have_are_refused() -> None:
-    status, out, err = run("localhost:1", "--connections", "1..1023", "--processes", "2")
+    status, out, err = run("localhost:1", "--connections", "2,1023", "--processes", "2")
     assert (status, out) == (2, "")
     assert "511 connections a process" in err
     with BackgroundServer() as server:
