@@ -205,6 +205,9 @@ def _whole(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.part")
     try:
         yield part
-        part.replace(path)
+        try:
+            part.replace(path)
+        except OSError as exc:  # Windows refuses while another program has the file open
+            raise OSError(exc.errno, exc.strerror, str(path)) from exc
     finally:
         part.unlink(missing_ok=True)

@@ -210,7 +210,7 @@ def _listed() -> tuple[list[SocketRow], str]:
             state=one.status,
             local=Endpoint(*one.laddr) if one.laddr else None,
             remote=Endpoint(*one.raddr) if one.raddr else None,
-            process_id=getattr(one, "pid", pid),
+            process_id=getattr(one, "pid", pid) or None,  # Windows gives what nobody owns to 0
             descriptor=None if one.fd == -1 else one.fd,
         )
         for one in found
