@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import pytest
 from support import has_ipv6
 
 import trio_echo.server
+from trio_echo import cli
+
+if TYPE_CHECKING:
+    from support import CommandLine
 
 LOOPBACKS = [
     "127.0.0.1",
@@ -36,3 +42,28 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "portable":
         monkeypatch.setattr(trio_echo.server, "open_reactor", nullcontext)
     return str(request.param)
+
+
+@pytest.fixture
+def command_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> CommandLine:
+    """Run a command within this process, in English: it returns status, screen and errors.
+
+    For what ends by itself and is about words; a process of its own takes a hundred times as long.
+    """
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.delenv("LANGUAGE", raising=False)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            with pytest.raises(SystemExit) as ended:
+                cli.main(arguments)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, *capsys.readouterr()
+
+    return run

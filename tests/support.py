@@ -12,8 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+import psutil
 import trio
 from hypothesis import strategies as st
 
@@ -21,12 +24,15 @@ from trio_echo import Endpoint
 from trio_echo.events import ServerEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from trio_echo.observe.kernel import Snapshot, SocketRow
+
+CommandLine: TypeAlias = Callable[..., tuple[int, str, str]]
+"""Takes the words of a command line; returns status, screen and errors."""
 
 EventT = TypeVar("EventT", bound=ServerEvent)
 
@@ -293,6 +299,16 @@ def jupyter_settings(folder: Path) -> dict[str, str]:
     """An environment in which Jupyter and IPython know of nobody's settings."""
     names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     return {name: str(folder / name) for name in names}
+
+
+def wait_for_end(process: psutil.Process) -> None:
+    """Wait for the end of a process that lost its parent; its next one may take long to reap it."""
+    deadline = time.monotonic() + PATIENCE
+    with suppress(psutil.NoSuchProcess):
+        while process.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline
+            with suppress(psutil.TimeoutExpired):
+                process.wait(0.01)
 
 
 def lab_address(lab: Process) -> str:

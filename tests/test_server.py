@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import socket
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -639,6 +639,54 @@ async def test_what_the_kernel_would_cut_short_is_refused(host: str, port: int) 
 async def test_no_hosts_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         await serve(0, hosts=[])
+    with pytest.raises(ValueError, match="at least one"):
+        await serve(listeners=[])
+
+
+@pytest.mark.usefixtures("way")
+async def test_listeners_that_are_given_are_served_and_closed_in_the_end(host: str) -> None:
+    given = [*await trio.open_tcp_listeners(0, host=host), *await trio.open_tcp_listeners(0)]
+    events, stop = Events(), trio.Event()
+    async with trio.open_nursery() as nursery:
+        start = partial(serve, listeners=given, observer=events, stop=stop)
+        assert await nursery.start(start) == given
+        names = [Endpoint.from_sockaddr(one.socket.getsockname()) for one in given]
+        assert events.seen == [Listening(name) for name in names]
+        async with await connect(*names[0]) as client:
+            assert await client.echo(b"hello") == b"hello"
+            stop.set()
+            await events.wait(Draining)
+            assert [one.socket.fileno() for one in given] == [-1] * len(given)
+            assert await client.echo(b"goodbye") == b"goodbye"
+
+
+@pytest.mark.usefixtures("way")
+async def test_a_crowd_is_served_in_the_order_of_its_coming(host: str) -> None:
+    (listener,) = await trio.open_tcp_listeners(0, host=host)
+    address = listener.socket.getsockname()[:2]
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(socket.create_connection(address)) for _ in range(100)]
+        expected = [Endpoint.from_sockaddr(one.getsockname()) for one in crowd]
+        for one in crowd:
+            one.shutdown(socket.SHUT_WR)
+        events = Events()
+        async with trio.open_nursery() as nursery:
+            limits = Limits(max_clients=1)
+            start = partial(serve, listeners=[listener], limits=limits, observer=events)
+            await nursery.start(start)
+            for _ in crowd:
+                await events.wait(ClientClosed)
+            nursery.cancel_scope.cancel()
+    came = [one.connection.remote for one in events.seen if isinstance(one, ClientConnected)]
+    assert came == expected
+
+
+async def test_listeners_that_are_given_are_closed_also_if_they_are_never_served() -> None:
+    given = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await serve(listeners=given)
+    assert given[0].socket.fileno() == -1
 
 
 @pytest.mark.parametrize(

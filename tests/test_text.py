@@ -132,7 +132,7 @@ def test_no_part_of_a_large_piece_is_large() -> None:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(data=st.data(), cuts=CUTS)
 def test_the_text_does_not_depend_on_where_its_bytes_were_split(
     encoding: str, data: st.DataObject, cuts: list[int]
@@ -144,7 +144,7 @@ def test_the_text_does_not_depend_on_where_its_bytes_were_split(
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(data=st.data(), cuts=CUTS)
 def test_the_only_control_character_that_reaches_the_screen_is_the_newline(
     encoding: str, data: st.DataObject, cuts: list[int]

@@ -456,7 +456,7 @@ def test_an_echo_is_read_in_the_encoding_of_the_text() -> None:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_every_line_of_a_client_begins_with_its_own_prefix_whatever_others_send(
     encoding: str, data: st.DataObject

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import trio
 
 from .addresses import Endpoint, resolve
+from .errors import SocketCallError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
-    from .errors import SocketCallError
+    Serve = Callable[..., Coroutine[Any, Any, None]]
+    """`trio.serve_tcp` or `trio.serve_listeners`, but for the handler."""
 
 LOOPBACK = ("127.0.0.1", "::1")
 """This machine only, on both families."""
@@ -30,6 +35,41 @@ async def endpoints_of(hosts: Sequence[str], port: int) -> list[Endpoint]:
     if not hosts:
         raise ValueError("hosts must name at least one address to listen on")
     return list(dict.fromkeys([one for host in hosts for one in await resolve(host, port)]))
+
+
+async def serve_endpoints(
+    endpoints: Sequence[Endpoint],
+    start: Callable[[Serve, str], Awaitable[list[trio.SocketListener]]],
+) -> tuple[list[trio.SocketListener], list[SocketCallError]]:
+    """Start a `trio.serve_tcp` for each endpoint whose family this system has.
+
+    Args:
+        endpoints: numeric addresses; a port 0 becomes the same free one for all of them.
+        start: starts a task, given what to call and a name; returns the listeners.
+
+    Returns:
+        All listeners, and the errors of the families that are missing.
+
+    Raises:
+        SocketCallError: of `socket()` or `bind()`: one of them is not to be had, or none at all.
+    """
+    opened: list[trio.SocketListener] = []
+    missing: list[SocketCallError] = []
+    for host, wanted in endpoints:
+        # The first listener settles the port for all: with port 0, the kernel picked it.
+        port = opened[0].socket.getsockname()[1] if opened else wanted
+        try:
+            opened += await start(
+                partial(trio.serve_tcp, port=port, host=host), f"trio.serve_tcp, {host}"
+            )
+        except OSError as exc:
+            error = SocketCallError.opening("bind()", exc, str(Endpoint(host, port)))
+            if not family_is_missing(error, host):
+                raise error from exc
+            missing.append(error)
+    if not opened:
+        raise missing[0]
+    return opened, missing
 
 
 def family_is_missing(error: SocketCallError, host: str) -> bool:

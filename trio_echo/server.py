@@ -7,7 +7,7 @@ The task tree, and who ends whom::
     └── clients: a nursery that outlives the listeners, so that clients can finish
         ├── _serve_client ── the client's own nursery: its echo, its time limit
         ├── _serve_client ── …
-        └── listeners: a nursery with one trio.serve_tcp for each address
+        └── listeners: a nursery with a trio.serve_tcp for each address
 
 Stopping cancels `listeners` at once and `clients` after the grace period. What goes wrong with a
 client ends in its `_serve_client` and becomes an event.
@@ -43,7 +43,7 @@ from .events import (
 )
 from .faults import Faults, FaultyRelay
 from .limits import Limits
-from .listening import FREE_PORT_ATTEMPTS, LOOPBACK, endpoints_of, family_is_missing
+from .listening import FREE_PORT_ATTEMPTS, LOOPBACK, endpoints_of, serve_endpoints
 from .reactor import SocketRelay, accept_waiting, open_queue, open_reactor
 from .relay import Relay
 
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from .events import ServerObserver
+    from .listening import Serve
     from .reactor import Reactor
     from .relay import BaseRelay
 
@@ -67,6 +68,7 @@ async def serve(
     port: int = DEFAULT_PORT,
     *,
     hosts: Sequence[str] = LOOPBACK,
+    listeners: Sequence[trio.SocketListener] | None = None,
     limits: Limits = Limits(),
     faults: Faults = Faults(),
     observer: ServerObserver = ignore,
@@ -82,6 +84,8 @@ async def serve(
         port: the port to listen on; 0 takes a free one, the same for all addresses.
         hosts: names, IPv4 and IPv6 addresses, with a zone where needed (`fe80::1%eth0`).
             Addresses of a family that this system lacks are left out, with an event.
+        listeners: to be used in place of new ones at `hosts` and `port`: a service manager or
+            another process has opened them. They are closed in the end.
         limits: how many clients, how long they may be idle, how long they have to finish.
         faults: how the echo goes wrong on purpose, for those who test a client.
         observer: called with each event. It runs in the event loop and must return at once. What
@@ -100,11 +104,15 @@ async def serve(
         AddressError: a host or the port is none.
         SocketCallError: of `getaddrinfo()`, `socket()` or `bind()`: it cannot listen.
         TypeError: `hosts` is a single name.
-        ValueError: no hosts at all.
+        ValueError: no hosts at all, or no listeners.
     """
-    endpoints = await endpoints_of(hosts, port)
+    if listeners is not None and not listeners:
+        raise ValueError("listeners must name at least one to serve")
+    endpoints = await endpoints_of(hosts, port) if listeners is None else []
     stop = trio.Event() if stop is None else stop
-    with ungrouped(SocketCallError):
+    with ExitStack() as given, ungrouped(SocketCallError):
+        for listener in listeners or ():
+            given.callback(listener.socket.close)
         async with nullcontext() if portable or faults else open_reactor() as reactor:
             server = _Server(
                 limits,
@@ -116,7 +124,7 @@ async def serve(
             )
             for attempt in range(FREE_PORT_ATTEMPTS):
                 try:
-                    await server.run(endpoints, stop, task_status)
+                    await server.run(endpoints, listeners, stop, task_status)
                 except SocketCallError as exc:
                     taken = port == 0 and exc.errno == errno.EADDRINUSE
                     if not taken or attempt == FREE_PORT_ATTEMPTS - 1:
@@ -156,6 +164,7 @@ class _Server:
     async def run(
         self,
         endpoints: list[Endpoint],
+        given: Sequence[trio.SocketListener] | None,
         stop: trio.Event,
         task_status: trio.TaskStatus[list[trio.SocketListener]],
     ) -> None:
@@ -165,7 +174,16 @@ class _Server:
                 async with trio.open_nursery() as clients:
                     with ExitStack() as queues:
                         async with trio.open_nursery() as listeners:
-                            opened = await self._listen(endpoints, listeners, clients, queues)
+                            start = partial(self._start, listeners, clients, queues)
+                            if given is None:
+                                opened, missing = await serve_endpoints(endpoints, start)
+                                for error in missing:
+                                    self._report(FamilyMissing(error))
+                            else:
+                                opened = await start(
+                                    partial(trio.serve_listeners, listeners=list(given)),
+                                    "trio.serve_listeners",
+                                )
                             listening = True
                             for listener in opened:
                                 name = Endpoint.from_sockaddr(listener.socket.getsockname())
@@ -180,38 +198,25 @@ class _Server:
             if listening:
                 self._report(Stopped(self._served, self._echoed, self._cut_off))
 
-    async def _listen(
+    async def _start(
         self,
-        endpoints: list[Endpoint],
         listeners: trio.Nursery,
         clients: trio.Nursery,
         queues: ExitStack,
+        serve_each: Serve,
+        name: str,
     ) -> list[trio.SocketListener]:
-        """Start a `trio.serve_tcp` for each endpoint whose family this system has."""
-        opened: list[trio.SocketListener] = []
-        missing: list[SocketCallError] = []
-        for host, wanted in endpoints:
-            # The first listener settles the port for all: with port 0, the kernel picked it.
-            port = opened[0].socket.getsockname()[1] if opened else wanted
-            its_queues: list[socket.socket] = []
-            handler = partial(self._accepted, its_queues, clients)
-            listen = partial(trio.serve_tcp, handler, port, host=host, handler_nursery=clients)
-            try:
-                found = await listeners.start(listen, name=f"trio.serve_tcp, {host}")
-                if self._reactor is not None:
-                    its_queues += [queues.enter_context(open_queue(one)) for one in found]
-            except OSError as exc:
-                error = SocketCallError.opening("bind()", exc, str(Endpoint(host, port)))
-                if not family_is_missing(error, host):
-                    raise error from exc
-                missing.append(error)
-                continue
-            opened += found
-        if not opened:
-            raise missing[0]
-        for error in missing:
-            self._report(FamilyMissing(error))
-        return opened
+        """Start a `trio.serve_tcp`, or what it is made of; returns its listeners."""
+        its_queues: list[socket.socket] = []
+        handler = partial(self._accepted, its_queues, clients)
+        found: list[trio.SocketListener] = await listeners.start(
+            partial(serve_each, handler, handler_nursery=clients), name=name
+        )
+        # A limited server serves in the order of coming, and several tasks that start at once
+        # start in any order.
+        if self._reactor is not None and not self._limited:
+            its_queues += [queues.enter_context(open_queue(one)) for one in found]
+        return found
 
     async def _accepted(
         self, queues: list[socket.socket], clients: trio.Nursery, stream: trio.SocketStream

@@ -198,6 +198,7 @@ def test_a_target_that_refuses_is_said() -> None:
     assert f"failed: 3 x connect(): {strerror(errno.ECONNREFUSED)}\n" in out
 
 
+@pytest.mark.slow  # five seconds go by before it says how far it is
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
     output = tmp_path / "results.json"
     with BackgroundServer() as server:

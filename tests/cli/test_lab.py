@@ -175,6 +175,7 @@ def test_jupyterlab_gets_the_signals_itself(env: dict[str, str], name: str, stat
 
 
 @posix
+@pytest.mark.slow
 def test_the_real_jupyterlab_serves_its_page_and_ends_with_one_ctrl_c(tmp_path: Path) -> None:
     folder = str(tmp_path / "mine")
     env = jupyter_settings(tmp_path)

@@ -6,9 +6,15 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from support import Process
+
+from trio_echo import cli
+
+if TYPE_CHECKING:
+    from support import CommandLine
 
 
 def test_without_a_command_it_helps() -> None:
@@ -19,11 +25,11 @@ def test_without_a_command_it_helps() -> None:
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
-def test_help_is_no_error(option: str) -> None:
-    for command in ([], ["serve"], ["connect"], ["lab"]):
-        with Process(*command, option) as process:
-            assert process.wait() == 0
-            assert "Options:" in process.out.text
+def test_help_is_no_error(option: str, command_line: CommandLine) -> None:
+    for command in ([], *([name] for name in cli.cli.commands)):
+        status, out, error = command_line(*command, option)
+        assert (status, error) == (0, "")
+        assert "Options:" in out
 
 
 def test_it_tells_its_version() -> None:

@@ -6,12 +6,16 @@ import json
 import socket
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from support import Process, among, end
 
 from trio_echo import BackgroundServer
 from trio_echo.observe.kernel import snapshot
+
+if TYPE_CHECKING:
+    from support import CommandLine
 
 
 def run(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, str, str]:
@@ -38,10 +42,10 @@ def test_it_shows_the_listener_and_both_ends_of_a_connection(host: str) -> None:
         assert [line[3] for line in lines if line[1:3] == list(map(str, ends))] == [state]
 
 
-def test_json_has_the_same_rows() -> None:
+def test_json_has_the_same_rows(command_line: CommandLine) -> None:
     with BackgroundServer() as server:
         port = server.addresses[0].port
-        status, out, _ = run("--json", "--port", str(port))
+        status, out, _ = command_line("sockets", "--json", "--port", str(port))
         assert status == 0
         expected = [row.as_json() for row in among(server.addresses, snapshot(port))]
     rows = json.loads(out)
@@ -49,26 +53,28 @@ def test_json_has_the_same_rows() -> None:
     assert [row for row in rows if row["state"] == "LISTEN"] == json.loads(json.dumps(expected))
 
 
-def test_a_port_that_nobody_has_is_no_error() -> None:
-    status, out, err = run("--port", "0")
+def test_a_port_that_nobody_has_is_no_error(
+    command_line: CommandLine,
+) -> None:
+    status, out, err = command_line("sockets", "--port", "0")
     assert (status, err) == (0, "")
     assert len(out.splitlines()) == 2
     assert "There is no such socket." in out
-    assert run("--port", "0", "--json")[:2] == (0, "[]\n")
+    assert command_line("sockets", "--port", "0", "--json")[:2] == (0, "[]\n")
 
 
-def test_several_ports_can_be_asked_for() -> None:
+def test_several_ports_can_be_asked_for(command_line: CommandLine) -> None:
     with BackgroundServer() as one, BackgroundServer() as two:
         ports = [str(server.addresses[0].port) for server in (one, two)]
-        _, out, _ = run("--port", ports[0], "--port", ports[1])
-        _, everything, _ = run()
+        _, out, _ = command_line("sockets", "--port", ports[0], "--port", ports[1])
+        _, everything, _ = command_line("sockets")
     for port in ports:
         assert f"127.0.0.1:{port}" in out
         assert f"127.0.0.1:{port}" in everything
 
 
-def test_a_bad_port_is_one_line() -> None:
-    status, out, err = run("--port", "65536")
+def test_a_bad_port_is_one_line(command_line: CommandLine) -> None:
+    status, out, err = command_line("sockets", "--port", "65536")
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert "'65536' is no port number" in err

@@ -74,8 +74,7 @@ def bytes_in(events: list[ServerEvent]) -> int:
     return sum(len(one.data) for one in events if isinstance(one, DataReceived))
 
 
-@pytest.mark.parametrize("processes", [1, 3])
-@pytest.mark.parametrize("pipeline", [1, 4])
+@pytest.mark.parametrize(("processes", "pipeline"), [(1, 4), (3, 1)])
 async def test_a_closed_loop_sends_exactly_its_messages(
     host: str, processes: int, pipeline: int
 ) -> None:
@@ -115,9 +114,9 @@ async def test_the_messages_of_the_warm_up_do_not_count(rate: float | None) -> N
 
 
 @pytest.mark.parametrize("pipeline", [1, 3])
-async def test_an_echo_that_comes_in_pieces_is_right(host: str, pipeline: int) -> None:
+async def test_an_echo_that_comes_in_pieces_is_right(pipeline: int) -> None:
     load = Workload(connections=2, size=50, messages=20, verify=True, pipeline=pipeline)
-    with serving(host, Faults(fragment=7)) as (target, _):
+    with serving(faults=Faults(fragment=7)) as (target, _):
         samples = await measured(target, load)
     assert len(samples.received) == 20
     assert not samples.failures
@@ -208,9 +207,9 @@ def swap(sock: socket.socket) -> None:
     ],
 )
 async def test_a_connection_that_fails_is_counted_by_kind(
-    host: str, treat: Callable[[socket.socket], None], kind: str, came_back: int
+    treat: Callable[[socket.socket], None], kind: str, came_back: int
 ) -> None:
-    with RawServer(treat, host) as address:
+    with RawServer(treat) as address:
         samples = await measured(parse_endpoint(address), Workload(messages=3, verify=True))
     assert samples.failures == {kind: 1}
     assert len(samples.received) == came_back
@@ -293,9 +292,9 @@ async def test_an_open_loop_does_not_wait_for_echoes() -> None:
 
 
 @pytest.mark.parametrize("warm_up", [0.0, 0.05])
-async def test_an_open_loop_keeps_its_times(host: str, warm_up: float) -> None:
+async def test_an_open_loop_keeps_its_times(warm_up: float) -> None:
     load = Workload(connections=3, rate=3000.0, messages=100, processes=2, warm_up=warm_up)
-    with serving(host) as (target, _):
+    with serving() as (target, _):
         samples = await measured(target, load)
     pacer = Pacer(3000.0)
     offsets = sorted(intended - samples.began for intended in samples.intended)

@@ -97,9 +97,9 @@ def test_arrays_of_different_lengths_are_refused() -> None:
         summarize(torn, Workload(duration=1.0))
 
 
-def test_millions_of_samples_are_no_matter() -> None:
-    # A run takes a second; anything quadratic would meet the time limit of every test.
-    summary = summarize(runs.samples(2_000_000), Workload(duration=1.0))
-    assert summary.messages_per_second == 2_000_000
+def test_half_a_million_samples_are_no_matter() -> None:
+    # Half a second; anything quadratic would meet the time limit of every test.
+    summary = summarize(runs.samples(500_000), Workload(duration=1.0))
+    assert summary.messages_per_second == 500_000
     assert summary.round_trip_ns is not None
     assert set(summary.round_trip_ns.percentiles) == {"p50", "p90", "p99", "p99.9", "p99.99"}

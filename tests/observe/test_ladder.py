@@ -7,11 +7,10 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from layout import texts
-from matplotlib.image import imread
 from matplotlib.text import Text
+from PIL import Image
 from wire import ACK, CLIENT, CLIENT6, FIN, PSH, RST, SERVER, SERVER6, SYN, Script
 
 from trio_echo.observe.ladder import ladder
@@ -107,7 +106,7 @@ def test_a_window_that_is_full_and_data_that_is_no_text_are_told() -> None:
     assert any(words.endswith("window 0") for words in said)
 
 
-@pytest.mark.parametrize("name", TRACES)
+@pytest.mark.parametrize("name", ["echo6", "crossing-data", "recorded"])
 def test_it_is_drawn_with_any_font(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a character that the font lacks is one
@@ -118,7 +117,7 @@ def test_it_is_drawn_with_any_font(name: str) -> None:
 def test_kinds_differ_in_colour_and_line() -> None:
     picture = ladder(crossing_data().trace())
     png, _ = picture._repr_png_()
-    pixels = np.rint(imread(io.BytesIO(png)) * 255).astype(int).reshape(-1, 4)
-    colours = {tuple(one) for one in np.unique(pixels, axis=0)[:, :3].tolist()}
-    for colour in ("#0072b2", "#cc79a7", "#d55e00", "#009e73", "#6b6b6b"):
-        assert tuple(bytes.fromhex(colour[1:])) in colours
+    with Image.open(io.BytesIO(png)) as image:
+        colours = {colour for _, colour in image.convert("RGB").getcolors(1 << 24) or ()}
+    for name in ("#0072b2", "#cc79a7", "#d55e00", "#009e73", "#6b6b6b"):
+        assert tuple(bytes.fromhex(name[1:])) in colours

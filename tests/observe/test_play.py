@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nbformat import NotebookNode
 
 SETUP = """
 import trio
@@ -25,32 +32,49 @@ def move(to):
 """
 
 
+class Kernel:
+    """A kernel that these tests share: a start of one takes a second."""
+
+    def __init__(self) -> None:
+        self.notebook = nbformat.v4.new_notebook()
+        self.client = NotebookClient(self.notebook, timeout=30)
+
+    def run(self, source: str) -> NotebookNode:
+        """Run a cell; its outputs are kept up to date as later ones run."""
+        cell: NotebookNode = nbformat.v4.new_code_cell(source)
+        self.notebook.cells.append(cell)
+        self.client.execute_cell(cell, len(self.notebook.cells) - 1)
+        return cell
+
+
+@pytest.fixture(scope="module", params=["%load_ext trio_echo", "trio = None"])
+def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
+    """With the extension, and without."""
+    shared = Kernel()
+    with shared.client.setup_kernel():
+        shared.run(request.param)
+        shared.run(SETUP)
+        yield shared
+
+
 @pytest.mark.parametrize("draw", ["picture", "slow_picture"])
-@pytest.mark.parametrize("extension", ["%load_ext trio_echo", "trio = None"])
-def test_a_slider_draws_the_picture_anew(draw: str, extension: str) -> None:
-    sources = [extension, SETUP, f"play({draw}, size=(1, 9, 4))", "move(to=7)"]
-    cells = [nbformat.v4.new_code_cell(one) for one in sources]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    client = NotebookClient(notebook, timeout=30)
-    with client.setup_kernel():
-        for index, cell in enumerate(cells[:3]):
-            client.execute_cell(cell, index)
-        slider, shown = cells[2].outputs
-        assert "IntSlider(value=4" in slider.data["text/plain"]
-        assert shown.data["text/plain"] == "<picture: the size is 4>"
-        assert shown.data["image/png"]
-        client.execute_cell(cells[3], 3)
-    _, shown = cells[2].outputs
+def test_a_slider_draws_the_picture_anew(kernel: Kernel, draw: str) -> None:
+    kernel.run("Widget.close_all()")
+    cell = kernel.run(f"play({draw}, size=(1, 9, 4))")
+    slider, shown = cell.outputs
+    assert "IntSlider(value=4" in slider.data["text/plain"]
+    assert shown.data["text/plain"] == "<picture: the size is 4>"
+    assert shown.data["image/png"]
+    kernel.run("move(to=7)")
+    _, shown = cell.outputs
     assert shown.data["text/plain"] == "<picture: the size is 7>"
 
 
-def test_a_list_gives_the_values_that_its_names_stand_for() -> None:
-    sources = [
-        SETUP,
-        "play(picture, size={'small': 1, 'large': 100})",
+def test_a_list_gives_the_values_that_its_names_stand_for(kernel: Kernel) -> None:
+    kernel.run("Widget.close_all()")
+    cell = kernel.run("play(picture, size={'small': 1, 'large': 100})")
+    kernel.run(
         "[one] = [w for w in Widget.widgets.values() if type(w).__name__ == 'Dropdown']\n"
-        "one.label = 'large'",
-    ]
-    cells = [nbformat.v4.new_code_cell(one) for one in sources]
-    NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=30).execute()
-    assert cells[1].outputs[1].data["text/plain"] == "<picture: the size is 100>"
+        "one.label = 'large'"
+    )
+    assert cell.outputs[1].data["text/plain"] == "<picture: the size is 100>"

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket
-import sys
 
 import pytest
-import trio
 from support import has_ipv6
 
 from trio_echo import Endpoint, SocketCallError
-from trio_echo.workers.ports import SharedPorts, reserved
+from trio_echo.workers import ports
+from trio_echo.workers.ports import open_listener, reserved
 
-if sys.platform != "linux":
-    pytest.skip("only Linux spreads the clients of one port", allow_module_level=True)
+linux = pytest.mark.skipif(not ports.SPREADS, reason="only Linux spreads the clients of one port")
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -30,9 +29,12 @@ def listening(host: str, port: int) -> socket.socket:
     return sock
 
 
+@linux
 def test_nobody_else_gets_a_reserved_port(host: str) -> None:
-    with reserved([Endpoint(host, 0)]) as ([endpoint], missing):
-        assert missing == []
+    with reserved([Endpoint(host, 0)]) as found:
+        (endpoint,) = found.endpoints
+        assert found.missing == []
+        assert found.listeners == []
         assert endpoint.host == host
         with pytest.raises(OSError, match="in use"):
             listening(*endpoint)
@@ -44,22 +46,49 @@ def test_nobody_else_gets_a_reserved_port(host: str) -> None:
         pass
 
 
+@linux
 async def test_several_listeners_of_ours_share_a_reserved_port(host: str) -> None:
-    trio.socket.set_custom_socket_factory(SharedPorts())
-    with reserved([Endpoint(host, 0)]) as ([endpoint], _):
-        listeners = [
-            one
-            for _ in range(2)
-            for one in await trio.open_tcp_listeners(endpoint.port, host=endpoint.host)
-        ]
-        assert len(listeners) == 2
+    with reserved([Endpoint(host, 0)]) as found:
+        (endpoint,) = found.endpoints
+        listeners = [open_listener(endpoint) for _ in range(2)]
         with pytest.raises(OSError, match="in use"):  # a server that shares nothing
+            listening(*endpoint)
+        found.close()
+        with pytest.raises(OSError, match="in use"):  # they still have it
             listening(*endpoint)
         for one in listeners:
             await one.aclose()
+    with listening(*endpoint):
+        pass
 
 
-def test_a_port_is_free_for_a_new_server_while_old_connections_are_in_time_wait(host: str) -> None:
+@linux
+async def test_a_port_that_is_not_reserved_is_not_shared(host: str) -> None:
+    with listening(host, 0) as taken, pytest.raises(SocketCallError, match="in use") as caught:
+        open_listener(Endpoint.from_sockaddr(taken.getsockname()))
+    assert caught.value.call == "bind()"
+
+
+async def test_elsewhere_there_is_one_listener_for_all(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ports, "SPREADS", False)
+    with reserved([Endpoint(host, 0)]) as found:
+        (listener,) = found.listeners
+        assert Endpoint.from_sockaddr(listener.getsockname()) == found.endpoints[0]
+        taken = pytest.raises(SocketCallError, match=re.escape("[bind()]"))
+        with taken, reserved(found.endpoints):
+            pass
+        with socket.create_connection(found.endpoints[0]) as client:
+            accepted, address = listener.accept()
+            assert address == client.getsockname()
+            accepted.close()
+        found.close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(found.endpoints[0])
+
+
+async def test_a_port_is_free_for_a_new_server_while_old_ones_are_in_time_wait(host: str) -> None:
     with listening(host, 0) as listener:
         address = listener.getsockname()
         client = socket.create_connection(address[:2])
@@ -67,16 +96,17 @@ def test_a_port_is_free_for_a_new_server_while_old_connections_are_in_time_wait(
         served.close()  # the side that closes first waits
         client.recv(1)
         client.close()
-    with reserved([Endpoint(*address[:2])]):
-        pass
+    with reserved([Endpoint(*address[:2])]) as found:
+        if ports.SPREADS:
+            open_listener(*found.endpoints).socket.close()
 
 
 def test_a_free_port_is_the_same_for_all_addresses() -> None:
     if not has_ipv6():
         pytest.skip("this system has no IPv6 loopback")
-    with reserved([Endpoint("127.0.0.1", 0), Endpoint("::1", 0)]) as (endpoints, _):
-        assert [one.host for one in endpoints] == ["127.0.0.1", "::1"]
-        assert endpoints[0].port == endpoints[1].port != 0
+    with reserved([Endpoint("127.0.0.1", 0), Endpoint("::1", 0)]) as found:
+        assert [one.host for one in found.endpoints] == ["127.0.0.1", "::1"]
+        assert found.endpoints[0].port == found.endpoints[1].port != 0
 
 
 def test_a_free_port_that_is_taken_on_the_second_address_is_given_up_for_another(
@@ -92,9 +122,9 @@ def test_a_free_port_that_is_taken_on_the_second_address_is_given_up_for_another
         original(sock, address)
 
     monkeypatch.setattr(socket.socket, "bind", bind)
-    with reserved([Endpoint("127.0.0.1", 0), Endpoint("127.0.0.2", 0)]) as (endpoints, _):
+    with reserved([Endpoint("127.0.0.1", 0), Endpoint("127.0.0.2", 0)]) as found:
         assert len(taken) == 3
-        assert len({one.port for one in endpoints}) == 1
+        assert len({one.port for one in found.endpoints}) == 1
 
 
 @pytest.mark.parametrize("wanted", [["127.0.0.1", "::1"], ["::1"]])
@@ -114,6 +144,6 @@ def test_a_family_that_is_missing_is_left_out_unless_it_is_the_only_one(
         with pytest.raises(SocketCallError, match=r"\[bind\(\)\] Cannot assign.*: \[::1\]:0"):
             reserved(endpoints).__enter__()
     else:
-        with reserved(endpoints) as (found, missing):
-            assert [one.host for one in found] == ["127.0.0.1"]
-            assert [one.where for one in missing] == [f"[::1]:{found[0].port}"]
+        with reserved(endpoints) as found:
+            assert [one.host for one in found.endpoints] == ["127.0.0.1"]
+            assert [one.where for one in found.missing] == [f"[::1]:{found.endpoints[0].port}"]

@@ -38,17 +38,20 @@ from trio_echo import (
 )
 from trio_echo.errors import WorkerError
 from trio_echo.events import Listening, ServerEvent, WorkerDied, WorkerReplaced
-from trio_echo.workers import supervisor
+from trio_echo.workers import ports, supervisor
+from trio_echo.workers.process import STARTING_CALL
 from trio_echo.workers.supervisor import supervise
-
-if sys.platform != "linux":
-    pytest.skip("only Linux spreads the clients of one port", allow_module_level=True)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 
 FALSE = shutil.which("false") or "false"
+# What a process ends with that was killed.
+if sys.platform == "win32":
+    KILLED: int = signal.SIGTERM
+else:
+    KILLED = -signal.SIGKILL
 
 
 def worker_processes() -> dict[int, psutil.Process]:
@@ -66,6 +69,26 @@ def _no_process_is_left() -> Iterator[None]:
     assert not psutil.Process().children()
     yield
     assert not psutil.Process().children()
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(
+            "own listeners",
+            marks=pytest.mark.skipif(
+                not ports.SPREADS, reason="one listener gets all clients here"
+            ),
+        ),
+        "the parent's",
+    ]
+)
+def _listeners(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each way that workers get their listeners: that of Linux, and that of other systems."""
+    monkeypatch.setattr(ports, "SPREADS", request.param == "own listeners")
+
+
+each_way = pytest.mark.usefixtures("_listeners")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals or files")
 
 
 class Server:
@@ -169,6 +192,7 @@ async def echoes(client: EchoClient) -> bool:
         return False
 
 
+@each_way
 async def test_the_clients_of_one_port_are_spread_over_the_workers(host: str) -> None:
     async with supervised(host) as server:
         clients = await server.connected(20)
@@ -178,6 +202,7 @@ async def test_the_clients_of_one_port_are_spread_over_the_workers(host: str) ->
             assert all([await echoes(client) for client in several])
 
 
+@each_way
 async def test_all_workers_listen_on_both_families_with_the_same_free_port() -> None:
     if not has_ipv6():
         pytest.skip("this system has no IPv6 loopback")
@@ -194,6 +219,7 @@ async def test_all_workers_listen_on_both_families_with_the_same_free_port() -> 
         nursery.cancel_scope.cancel()
 
 
+@each_way
 async def test_a_worker_that_is_killed_under_load_takes_its_own_clients_only(host: str) -> None:
     async with supervised(host) as server:
         clients = await server.connected(12)
@@ -215,11 +241,11 @@ async def test_a_worker_that_is_killed_under_load_takes_its_own_clients_only(hos
                 nursery.start_soon(load, client)
             while len(rounds) < 12:
                 await trio.lowlevel.checkpoint()
-            os.kill(killed, signal.SIGKILL)
+            psutil.Process(killed).kill()
             died = await server.events.wait(WorkerDied)
             again = await server.events.wait(WorkerReplaced)
             replaced.set()
-        assert died.cause == -signal.SIGKILL
+        assert died.cause == KILLED
         assert died.number == again.number
         assert died.clients == len(clients[killed])
         assert died.pause is not None
@@ -229,6 +255,7 @@ async def test_a_worker_that_is_killed_under_load_takes_its_own_clients_only(hos
         assert len(await server.connected(2)) == 2  # also by the new one
 
 
+@each_way
 async def test_stopping_lets_the_clients_of_all_workers_finish(host: str) -> None:
     async with supervised(host, limits=Limits(grace=60)) as server:
         clients = await server.connected(6)
@@ -243,6 +270,7 @@ async def test_stopping_lets_the_clients_of_all_workers_finish(host: str) -> Non
         assert stopped == Stopped(len(everybody), 8 * len(everybody), cut_off=0)
 
 
+@each_way
 async def test_after_the_grace_period_the_rest_is_cut_off(host: str) -> None:
     async with supervised(host, limits=Limits(grace=0.01)) as server:
         clients = await server.connected(4)
@@ -253,6 +281,7 @@ async def test_after_the_grace_period_the_rest_is_cut_off(host: str) -> None:
         assert not any([await echoes(one) for one in everybody])
 
 
+@each_way
 async def test_cancelling_ends_all_at_once_and_still_counts(host: str) -> None:
     async with supervised(host, limits=Limits(grace=3600)) as server:
         clients = await server.connected(4)
@@ -271,7 +300,7 @@ async def test_what_a_killed_worker_had_done_counts(host: str) -> None:
         await server.events.wait(ClientClosed)
         client = await server.connect()
         await client.echo(b"hello")
-        os.kill(await server.owner(client), signal.SIGKILL)
+        psutil.Process(await server.owner(client)).kill()
         await server.events.wait(WorkerReplaced)
         server.stop.set()
         stopped = await server.events.wait(Stopped)
@@ -286,9 +315,9 @@ async def test_a_worker_that_is_killed_while_it_drains_is_told_of(host: str) -> 
         await client.echo(b"hello")
         server.stop.set()
         await server.events.wait(Draining)
-        os.kill(await server.owner(client), signal.SIGKILL)
+        psutil.Process(await server.owner(client)).kill()
         died = await server.events.wait(WorkerDied)
-        assert (died.cause, died.clients, died.pause) == (-signal.SIGKILL, 1, None)
+        assert (died.cause, died.clients, died.pause) == (KILLED, 1, None)
         assert await server.events.wait(Stopped) == Stopped(1, 0, cut_off=1)
 
 
@@ -313,6 +342,7 @@ async def test_max_clients_holds_for_all_workers_together(host: str) -> None:
         assert seen.count(ClientConnected) == 40
 
 
+@each_way
 async def test_the_places_of_a_killed_worker_come_back(host: str) -> None:
     async with supervised(host, limits=Limits(max_clients=1, grace=0)) as server:
         served = await server.connect()
@@ -324,7 +354,7 @@ async def test_the_places_of_a_killed_worker_come_back(host: str) -> None:
             if await server.owner(client) != killed:
                 waiting.append(client)
         assert await server.events.wait(ClientsWaiting) == ClientsWaiting(1)
-        os.kill(killed, signal.SIGKILL)
+        psutil.Process(killed).kill()
         for client in waiting:
             assert await client.echo(b"hello") == b"hello"
             await client.aclose()
@@ -353,12 +383,13 @@ async def test_a_quiet_server_still_tells_and_counts_who_died(host: str) -> None
     async with supervised(host, quiet=True) as server:
         clients = await server.connected(4)
         killed = next(iter(clients))
-        os.kill(killed, signal.SIGKILL)
+        psutil.Process(killed).kill()
         assert (await server.events.wait(WorkerDied)).clients == len(clients[killed])
         kinds = {type(event) for event in server.events.seen}
         assert kinds == {Listening, WorkerDied}
 
 
+@each_way
 async def test_a_port_in_use_is_an_error_and_starts_nothing(host: str) -> None:
     async with trio.open_nursery() as nursery:
         (listener,) = await nursery.start(partial(serve, 0, hosts=[host]))
@@ -370,6 +401,7 @@ async def test_a_port_in_use_is_an_error_and_starts_nothing(host: str) -> None:
         nursery.cancel_scope.cancel()
 
 
+@each_way
 async def test_two_servers_of_several_processes_do_not_share_a_port(host: str) -> None:
     async with supervised(host) as server:
         for one in (partial(supervise, 2), serve):
@@ -383,6 +415,7 @@ async def test_no_hosts_are_refused_as_by_serve() -> None:
         await supervise(2, 0, hosts=[])
 
 
+@posix
 async def test_a_worker_that_does_not_start_ends_the_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -400,9 +433,10 @@ async def test_processes_that_cannot_be_had_end_the_server(
     monkeypatch.setattr(sys, "executable", "/nonexistent")
     with pytest.raises(SocketCallError) as caught:
         await supervise(2, 0)
-    assert (caught.value.call, caught.value.errno) == ("fork()", errno.ENOENT)
+    assert (caught.value.call, caught.value.errno) == (STARTING_CALL, errno.ENOENT)
 
 
+@posix
 async def test_a_worker_that_dies_again_and_again_is_started_ever_less_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -412,8 +446,8 @@ async def test_a_worker_that_dies_again_and_again_is_started_ever_less_often(
         python = sys.executable
         monkeypatch.setattr(sys, "executable", FALSE)
         first, second = worker_processes()
-        os.kill(first, signal.SIGKILL)
-        assert (await server.events.wait(WorkerDied)).cause == -signal.SIGKILL
+        psutil.Process(first).kill()
+        assert (await server.events.wait(WorkerDied)).cause == KILLED
         pauses = [0.0]
         while pauses[-2:] != [0.3, 0.3]:  # the most
             died = await server.events.wait(WorkerDied)
@@ -440,11 +474,12 @@ async def test_a_worker_that_has_lived_for_a_while_is_replaced_as_soon_as_the_fi
     async with supervised("127.0.0.1", count=1) as server:
         for _ in range(3):
             (pid,) = worker_processes()
-            os.kill(pid, signal.SIGKILL)
+            psutil.Process(pid).kill()
             assert (await server.events.wait(WorkerDied)).pause == 0.001
             await server.events.wait(WorkerReplaced)
 
 
+@each_way
 async def test_where_a_family_is_missing_the_workers_serve_the_other_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -464,18 +499,20 @@ async def test_where_a_family_is_missing_the_workers_serve_the_other_and_that_is
         nursery.cancel_scope.cancel()
 
 
+@each_way
 async def test_stopping_does_not_wait_for_a_worker_that_is_not_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(supervisor, "_FIRST_PAUSE", 3600)
     monkeypatch.setattr(supervisor, "_MOST_PAUSE", 3600)
     async with supervised("127.0.0.1", limits=Limits(grace=3600)) as server:
-        os.kill(next(iter(worker_processes())), signal.SIGKILL)
+        psutil.Process(next(iter(worker_processes()))).kill()
         await server.events.wait(WorkerDied)
         server.stop.set()
         await server.events.wait(Stopped)
 
 
+@each_way
 async def test_a_server_that_is_stopped_before_it_starts_has_listened_all_the_same() -> None:
     events, stop = Events(), trio.Event()
     stop.set()
@@ -504,13 +541,14 @@ async def test_a_worker_that_hangs_is_killed_in_the_end(
     monkeypatch.setattr(supervisor, "_FAREWELL", 0.1)
     async with supervised("127.0.0.1") as server:
         hung = next(iter(worker_processes()))
-        os.kill(hung, signal.SIGSTOP)
+        psutil.Process(hung).suspend()
         if not cancel:
             server.stop.set()
             await server.events.wait(Stopped)
             assert not worker_processes()
 
 
+@posix
 async def test_signals_that_reach_every_process_leave_the_end_to_the_parent() -> None:
     async with supervised("127.0.0.1") as server:
         clients = await server.connected(2)
@@ -523,6 +561,8 @@ async def test_signals_that_reach_every_process_leave_the_end_to_the_parent() ->
 
 
 def test_the_usable_cores_are_those_of_the_affinity() -> None:
+    if sys.platform != "linux":
+        pytest.skip("only Linux has sched_setaffinity()")
     allowed = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(allowed)})

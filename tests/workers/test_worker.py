@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -25,23 +23,20 @@ from trio_echo import (
     Stopped,
 )
 from trio_echo.workers.link import Job, Link, Notice
+from trio_echo.workers.process import start
 from trio_echo.workers.worker import _Worker
-
-if sys.platform != "linux":
-    pytest.skip("only Linux spreads the clients of one port", allow_module_level=True)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from trio_echo.events import ServerEvent
 
-COMMAND = [sys.executable, "-m", "trio_echo.workers.worker"]
 CLIENT = Connection(1, Endpoint("::1", 9000), Endpoint("::1", 51188))
 RESET = SocketCallError("recv()", ConnectionResetError(104, "reset"))
 
 
 def job(*, quiet: bool = False, host: str = "127.0.0.1") -> Job:
-    return Job([Endpoint(host, 0)], Limits(), Faults(), quiet, portable=False)
+    return Job([Endpoint(host, 0)], [], Limits(), Faults(), quiet, portable=False)
 
 
 @asynccontextmanager
@@ -99,9 +94,7 @@ async def test_events_are_sent_unless_quiet_and_counted_in_any_case(quiet: bool)
 
 
 async def test_a_worker_that_cannot_listen_says_why() -> None:
-    ours, theirs = socket.socketpair()
-    with theirs:
-        process = await trio.lowlevel.open_process(COMMAND, stdin=theirs)
+    process, ours, _ = await start([])
     with trio.fail_after(PATIENCE):
         async with Link(ours) as link, trio.open_nursery() as nursery:
             nursery.start_soon(link.write)
@@ -117,9 +110,7 @@ async def test_a_worker_that_cannot_listen_says_why() -> None:
 
 
 async def test_a_worker_ends_with_its_link_whatever_it_is_doing() -> None:
-    ours, theirs = socket.socketpair()
-    with theirs:
-        process = await trio.lowlevel.open_process(COMMAND, stdin=theirs)
+    process, ours, _ = await start([])
     with trio.fail_after(PATIENCE):
         async with Link(ours) as link, trio.open_nursery() as nursery:
             nursery.start_soon(link.write)
@@ -129,9 +120,9 @@ async def test_a_worker_ends_with_its_link_whatever_it_is_doing() -> None:
         assert await process.wait() == 0
 
 
-def test_a_worker_without_a_job_ends_at_once() -> None:
-    ours, theirs = socket.socketpair()
+async def test_a_worker_without_a_job_ends_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+    process, ours, _ = await start([])
     ours.close()
-    with theirs:
-        done = subprocess.run(COMMAND, stdin=theirs.fileno(), capture_output=True, check=True)
-    assert (done.stdout, done.stderr) == (b"", b"")
+    with trio.fail_after(PATIENCE):
+        assert await process.wait() == 0
+    assert capfd.readouterr() == ("", "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,8 +53,6 @@ def positive_seconds(text: str) -> float:
 
 def workers(text: str) -> int:
     """Read a number of processes; `auto` is the number of usable cores."""
-    if sys.platform != "linux":
-        raise click.BadParameter("only Linux spreads the clients of one port over processes")
     if text == "auto":
         return usable_cores()
     if not re.fullmatch("[0-9]{1,4}", text) or int(text) < 1:

@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     "--workers",
     metavar="N",
     type=workers,
-    help="Serve with N processes, or with as many as there are usable cores: auto (Linux only).",
+    help="Serve with N processes, or with as many as there are usable cores: auto.",
 )
 @click.option(
     "--fragment",

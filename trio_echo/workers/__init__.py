@@ -1,1 +1,1 @@
-"""A server of several processes: its supervisor, its workers, and what they share. Linux only."""
+"""A server of several processes: its supervisor, its workers, and what they share."""

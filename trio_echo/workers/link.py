@@ -31,7 +31,8 @@ class Job:
     """What a worker is told first.
 
     Attributes:
-        endpoints: numeric addresses, with the reserved port.
+        endpoints: numeric addresses, with the reserved port, to listen on.
+        listeners: those to use instead, as `process.given_listener` takes them.
         limits: of each worker, but for `max_clients`, which holds for all of them together.
         faults: as for `serve`.
         quiet: leave out the events that are not `is_essential`.
@@ -39,6 +40,7 @@ class Job:
     """
 
     endpoints: list[Endpoint]
+    listeners: list[int | bytes]
     limits: Limits
     faults: Faults
     quiet: bool

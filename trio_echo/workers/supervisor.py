@@ -3,20 +3,19 @@
 ::
 
     supervise()  keeps the ports, starts the workers, shows their events, replaces who died
-    ├── python -m trio_echo.workers.worker    listens on every port; serve(), as in a single process
+    ├── python -m trio_echo.workers.worker    serve(), as in a single process, on the same ports
     └── python -m trio_echo.workers.worker    …
 
 A connection stays with the worker that accepted it; the kernel chooses that one. All that the
-processes tell each other goes through one `Link` for each worker. Linux only.
+processes tell each other goes through one `Link` for each worker.
 """
 
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import trio
 
@@ -37,7 +36,8 @@ from trio_echo.listening import LOOPBACK, endpoints_of
 
 from .link import Command, Job, Link, Notice
 from .places import Places
-from .ports import reserved
+from .ports import Ports, reserved
+from .process import STARTING_CALL, start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,12 +92,12 @@ async def supervise(
         WorkerError: a worker ended before all of them listened.
         TypeError: as `serve` does; so are `AddressError` and `ValueError`.
     """
-    with reserved(await endpoints_of(hosts, port)) as (endpoints, missing):
-        for error in missing:
+    with reserved(await endpoints_of(hosts, port)) as ports:
+        for error in ports.missing:
             observer(FamilyMissing(error))
-        job = Job(endpoints, limits, faults, quiet, portable)
+        job = Job(ports.endpoints, [], limits, faults, quiet, portable)
         stop = trio.Event() if stop is None else stop
-        await _Supervisor(count, job, observer, stop).run(task_status)
+        await _Supervisor(count, job, ports, observer, stop).run(task_status)
 
 
 def usable_cores() -> int:
@@ -137,9 +137,12 @@ class _Worker:
 class _Supervisor:
     """One run of `supervise`."""
 
-    def __init__(self, count: int, job: Job, observer: ServerObserver, stop: trio.Event) -> None:
+    def __init__(
+        self, count: int, job: Job, ports: Ports, observer: ServerObserver, stop: trio.Event
+    ) -> None:
         self._workers = [_Worker(number) for number in range(1, count + 1)]
         self._job = job
+        self._ports = ports
         self._report = observer
         self._stop = stop
         self._stopping: set[_Worker] = set()
@@ -159,6 +162,7 @@ class _Supervisor:
                         self._report(Listening(endpoint))
                     task_status.started(self._job.endpoints)
                     await self._stop.wait()
+                    self._ports.close()
                     for worker in self._workers:
                         worker.tell(Command.STOP)
                     # They keep to the time themselves; this is for one that hangs.
@@ -188,6 +192,7 @@ class _Supervisor:
             self._report(WorkerDied(worker.number, cause, clients, pause))
             with trio.move_on_after(pause):
                 await self._stop.wait()
+            if self._stop.is_set():
                 break
             pause = min(2 * pause, _MOST_PAUSE)
         self._stops(worker)
@@ -203,11 +208,11 @@ class _Supervisor:
     async def _live(self, worker: _Worker) -> int | SocketCallError:
         """Start a process and listen to it; returns why it ended, and nothing of it is left."""
         try:
-            process, sock = await _start()
+            process, sock, listeners = await start(self._ports.listeners)
         except OSError as exc:
-            return SocketCallError("fork()", exc, f"worker {worker.number}")
+            return SocketCallError(STARTING_CALL, exc, f"worker {worker.number}")
         link = worker.link = Link(sock)
-        link.post(self._job)
+        link.post(replace(self._job, listeners=listeners))
         if self._stop.is_set():
             link.post(Command.STOP)
         try:
@@ -256,25 +261,6 @@ class _Supervisor:
                     worker.listening.set()
                 case _:
                     self._report(cast("ServerEvent", one))
-
-
-async def _start() -> tuple[trio.Process, socket.socket]:
-    """Start a process; returns it with our end of the link."""
-    # Ctrl-C in a terminal reaches this process only, which says what to do.
-    apart: dict[str, Any] = {"start_new_session": True}
-    ours, theirs = socket.socketpair()
-    try:
-        with theirs:
-            process = await trio.lowlevel.open_process(
-                [sys.executable, "-m", f"{__package__}.worker"],
-                stdin=theirs,
-                stdout=subprocess.DEVNULL,
-                **apart,
-            )
-    except BaseException:
-        ours.close()
-        raise
-    return process, ours
 
 
 def _sum(done: Sequence[Stopped]) -> Stopped:

@@ -1,7 +1,7 @@
 """One of several processes: `python -m trio_echo.workers.worker`, which `supervisor` starts.
 
-Its standard input is one end of a `Link`. It is told its `Job`, listens on the reserved ports with
-an ordinary `serve`, and reports every event. A client waits for its place until the parent grants
+It is given one end of a `Link`. It is told its `Job`, serves the reserved ports with an ordinary
+`serve`, and reports every event. A client waits for its place until the parent grants
 one. When the link ends, because the parent wants that or is no more, everything ends at once.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import signal
-import socket
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -32,9 +32,11 @@ from trio_echo.events import (
 from trio_echo.server import GC_THRESHOLD, serve
 
 from .link import Command, Job, Link, Notice, OpaqueError
-from .ports import SharedPorts
+from .ports import open_listener
+from .process import given_link, given_listener
 
 if TYPE_CHECKING:
+    import socket
     from types import TracebackType
 
 
@@ -44,7 +46,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     gc.set_threshold(GC_THRESHOLD)
-    trio.run(_main, socket.socket(fileno=0))
+    trio.run(_main, given_link())
 
 
 async def _main(sock: socket.socket) -> None:
@@ -75,8 +77,6 @@ class _Worker:
         job = self._job
         service = partial(
             serve,
-            job.endpoints[0].port,
-            hosts=[endpoint.host for endpoint in job.endpoints],
             limits=replace(job.limits, max_clients=None),
             faults=job.faults,
             observer=self._report,
@@ -85,18 +85,29 @@ class _Worker:
             stop=self._stop,
             places=None if job.limits.max_clients is None else self._places,
         )
-        trio.socket.set_custom_socket_factory(SharedPorts())
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._obey, commands)
             with AcceptErrors(self._report).attached(), self._serving:
                 try:
                     with ungrouped(SocketCallError):
                         async with trio.open_nursery() as listening:
-                            await listening.start(service)
+                            listeners = self._listeners()
+                            await listening.start(partial(service, listeners=listeners))
                             self._link.post(Notice.LISTENING)
                 except SocketCallError as exc:
                     self._link.post(exc)
             nursery.cancel_scope.cancel()
+
+    def _listeners(self) -> list[trio.SocketListener]:
+        if self._job.listeners:
+            return [given_listener(one) for one in self._job.listeners]
+        with ExitStack() as opened:
+            found = []
+            for endpoint in self._job.endpoints:
+                found.append(open_listener(endpoint))
+                opened.callback(found[-1].socket.close)
+            opened.pop_all()
+        return found
 
     async def _obey(self, commands: list[object] | None) -> None:
         while commands is not None:
