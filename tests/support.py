@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager, suppress
-from typing import IO, TYPE_CHECKING, TypeAlias, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import psutil
 import trio
@@ -38,6 +38,16 @@ EventT = TypeVar("EventT", bound=ServerEvent)
 
 # Nothing here takes this long; a test that is about to fail does.
 PATIENCE = 30.0
+
+
+# What ends a command: on Windows Ctrl-Break, for Ctrl-C reaches a whole console only.
+if sys.platform == "win32":
+    INTERRUPT = signal.CTRL_BREAK_EVENT
+    # It knows no LC_ALL: a pipe has the character set of the country.
+    _UTF8 = {"PYTHONUTF8": "1"}
+else:
+    INTERRUPT = signal.SIGINT
+    _UTF8: dict[str, str] = {}
 
 
 SESSION = """
@@ -79,6 +89,13 @@ class Events:
                 await self._arrived.wait()
 
 
+def running_alone() -> dict[str, Any]:
+    """What `Popen` takes for a process that can be interrupted alone, by `INTERRUPT`."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {}
+
+
 class Process:
     """`python -m trio_echo …` as a process, whose lines a test waits for.
 
@@ -98,10 +115,11 @@ class Process:
         neutral = {name: value for name, value in os.environ.items() if name != "LANGUAGE"}
         self.popen = subprocess.Popen(
             [*prefix, sys.executable, "-m", "trio_echo", *arguments],
-            env={**neutral, "LC_ALL": "C.UTF-8", **(env or {})},
+            env={**neutral, "LC_ALL": "C.UTF-8", **_UTF8, **(env or {})},
             stdin=stdin,
             stdout=stdout,
             stderr=subprocess.PIPE,
+            **running_alone(),
         )
         self.out = Lines(self.popen.stdout)
         self.err = Lines(self.popen.stderr)
@@ -129,9 +147,13 @@ class Process:
         return status
 
     def stop(self) -> int:
-        """Send it SIGINT and wait for its end; returns the exit status."""
-        self.popen.send_signal(signal.SIGINT)
+        """Interrupt it and wait for its end; returns the exit status."""
+        self.interrupt()
         return self.wait()
+
+    def interrupt(self) -> None:
+        """Send it `INTERRUPT`."""
+        self.popen.send_signal(INTERRUPT)
 
     def endpoints(self) -> list[Endpoint]:
         """Wait for the listening lines of both families."""
@@ -169,6 +191,8 @@ class Lines:
         with stream:
             for line in stream:
                 text = line.decode("utf-8", "backslashreplace")
+                if sys.platform == "win32":  # Python ends its own lines like this
+                    text = text.replace("\r\n", "\n")
                 self.seen.append(text)
                 self._queue.put(text)
         self._queue.put(None)
@@ -189,7 +213,9 @@ def receive_count(sock: socket.socket, count: int) -> bytes:
     """Receive so many bytes."""
     data = b""
     while len(data) < count:
-        data += sock.recv(count - len(data))
+        piece = sock.recv(count - len(data))
+        assert piece, f"the connection ended after {len(data)} of {count} bytes"
+        data += piece
     return data
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -156,7 +157,7 @@ def test_an_ipv6_address_is_written_in_brackets(endpoint: tuple[str, int], text:
     [
         (("127.0.0.1", 9000), "127.0.0.1"),
         (("::1", 9000, 0, 0), "::1"),
-        (("fe80::1", 9000, 0, 7), "fe80::1%eth7"),
+        (("fe80::1", 9000, 0, 7), "fe80::1%7" if sys.platform == "win32" else "fe80::1%eth7"),
         (("fe80::1%eth7", 9000, 0, 7), "fe80::1%eth7"),
         (("fe80::1", 9000, 0, 8), "fe80::1%8"),
         (("::1", 9000, 0, 7), "::1%7"),
@@ -256,3 +257,9 @@ async def test_a_host_without_an_address_of_the_wanted_family_is_a_failed_getadd
         await resolve("127.0.0.1", 9000, family=socket.AF_INET6)
     assert (caught.value.call, caught.value.where) == ("getaddrinfo()", "127.0.0.1")
     assert isinstance(caught.value.reason, socket.gaierror)
+
+
+async def test_the_reason_of_a_failed_look_up_is_not_the_name_of_the_call() -> None:
+    with pytest.raises(SocketCallError) as caught:
+        await resolve("no such host", 9000)
+    assert str(caught.value).count("getaddrinfo") == 1

@@ -23,6 +23,7 @@ from trio_echo import (
     connect,
     serve,
 )
+from trio_echo.errors import strerror
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -236,4 +237,4 @@ async def test_of_several_attempts_the_one_that_got_furthest_is_told(
     monkeypatch.setattr(trio, "open_tcp_stream", fail)
     with pytest.raises(SocketCallError) as failure:
         await connect("both.example", 9000)
-    assert str(failure.value) == "[connect()] Connection refused: both.example:9000"
+    assert str(failure.value) == f"[connect()] {strerror(errno.ECONNREFUSED)}: both.example:9000"

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from trio_echo import SocketCallError
-from trio_echo.errors import ungrouped
+from trio_echo.errors import strerror, ungrouped
 
 RESET = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
@@ -87,6 +87,13 @@ def test_a_stream_that_is_no_socket_speaks_for_itself(
 def test_the_number_tells_which_call_of_opening_a_socket_failed(number: int, call: str) -> None:
     error = SocketCallError.opening("bind()", OSError(number, "no"), "127.0.0.1:9000")
     assert (error.call, error.errno, error.where) == (call, number, "127.0.0.1:9000")
+
+
+@pytest.mark.parametrize("name", ["ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EMFILE", "ENOENT"])
+def test_each_error_of_the_system_has_words(name: str) -> None:
+    words = strerror(getattr(errno, name))
+    assert "unknown" not in words.lower()
+    assert not words.endswith(".")  # they stand amid a line
 
 
 FIRST, SECOND = ValueError("first"), KeyError("second")

@@ -87,7 +87,6 @@ def test_the_transcripts_of_the_client_are_real(options: tuple[str, ...], lines:
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
 def test_the_transcript_of_the_server_is_real() -> None:
     with Process("serve", "--port", "0") as server:
         ipv4, ipv6 = server.endpoints()
@@ -105,7 +104,7 @@ def test_the_transcript_of_the_server_is_real() -> None:
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
+@pytest.mark.skipif(sys.platform == "win32", reason="there, a reset discards what came before")
 def test_the_transcripts_of_a_server_that_misbehaves_are_real() -> None:
     faults = ["--fragment", "2", "--reset-after", "5"]
     with Process("serve", "--port", "0", *faults) as server:

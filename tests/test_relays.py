@@ -261,7 +261,8 @@ async def test_a_side_that_cannot_send_fails_with_send(way: str, host: str) -> N
         await ends.far.send_all(b"x")
         failure = await ends.end()
         assert isinstance(failure, SocketCallError)
-        assert (failure.call, failure.errno) == ("send()", errno.EPIPE)
+        assert failure.call == "send()"
+        assert failure.errno in (errno.EPIPE, errno.ESHUTDOWN)  # Windows has the second
         assert ends.relay.echoed == 0
 
 

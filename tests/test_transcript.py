@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import importlib.util
 import socket
+import sys
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -389,6 +390,7 @@ NO_ADDRESS_OF_FAMILY = "The host has no address of that family"
         getattr(socket, "EAI_ADDRFAMILY", socket.EAI_FAMILY): NO_ADDRESS_OF_FAMILY,
         socket.EAI_NODATA: NO_ADDRESS_OF_FAMILY,
         socket.EAI_NONAME: "No such host is known",  # on Windows also EAI_NODATA
+        **({11004: NO_ADDRESS_OF_FAMILY} if sys.platform == "win32" else {}),  # WSANO_DATA
     }.items(),
 )
 def test_a_failed_look_up_has_the_same_words_on_every_system(number: int, words: str) -> None:

@@ -9,12 +9,13 @@ import ipaddress
 import operator
 import re
 import socket
+import sys
 from contextlib import suppress
 from typing import NamedTuple, TypeAlias, cast
 
 import trio
 
-from .errors import SocketCallError
+from .errors import SocketCallError, strerror
 
 DEFAULT_PORT = 9000
 """The port of the lecture's lab."""
@@ -51,13 +52,13 @@ class Endpoint(NamedTuple):
         """Read what `getsockname`, `getpeername` or `getaddrinfo` returned.
 
         A link-local IPv6 address comes with a scope number, which people write as the name of
-        the interface: `fe80::1%eth0`.
+        the interface: `fe80::1%eth0`; on Windows as it is: `fe80::1%12`.
         """
         if len(sockaddr) == 4 and sockaddr[3] and "%" not in sockaddr[0]:
             zone = str(sockaddr[3])
-            # Of other addresses, getaddrinfo() reads numbers alone. An interface that is gone has
-            # no name, but its number still says which it was.
-            if ipaddress.IPv6Address(sockaddr[0]).is_link_local:
+            # Of other addresses, and on Windows of all, getaddrinfo() reads numbers alone. An
+            # interface that is gone has no name, but its number still says which it was.
+            if sys.platform != "win32" and ipaddress.IPv6Address(sockaddr[0]).is_link_local:
                 with suppress(OSError):
                     zone = socket.if_indextoname(sockaddr[3])
             return cls(f"{sockaddr[0]}%{zone}", sockaddr[1])
@@ -185,4 +186,6 @@ def no_such_host(host: str, exc: OSError | UnicodeError) -> SocketCallError:
     """Name `getaddrinfo()` as what failed, also where Python's IDNA codec refused first."""
     if isinstance(exc, UnicodeError):
         exc = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    elif sys.platform == "win32" and exc.strerror == "getaddrinfo failed":  # Python's own words
+        exc = socket.gaierror(exc.errno, strerror(exc.errno or 0))
     return SocketCallError("getaddrinfo()", exc, where=host)

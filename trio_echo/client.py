@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from typing import TYPE_CHECKING
 
 import trio
 
 from .addresses import DEFAULT_PORT, Endpoint, check_endpoint, is_localhost, no_such_host, resolve
-from .errors import SocketCallError, ungrouped
+from .errors import SocketCallError, strerror, ungrouped
 from .events import DataSent, EchoReceived, ignore
 from .exact import ExactReceiver, IncompleteReceiveError
 
@@ -161,7 +160,7 @@ async def connect(
     # The attempt that got furthest says most: an address that this machine has no way to at all
     # is no news when another one refused.
     attempts.sort(key=lambda one: one.errno in _NO_WAY)
-    reason = OSError(attempts[0].errno, os.strerror(attempts[0].errno or 0))
+    reason = OSError(attempts[0].errno, strerror(attempts[0].errno or 0))
     where = str(Endpoint(host, port))
     raise SocketCallError.opening("connect()", reason, where) from attempts[0]
 

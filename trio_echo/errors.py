@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,9 @@ import trio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Windows numbers the errors of sockets from here on.
+_WINSOCK = 10_000
 
 # What `socket()` itself refuses; Trio opens, binds, listens and connects in one call of its own,
 # and the number tells which of them it was.
@@ -21,6 +26,19 @@ _SOCKET_ERRNOS = {
     errno.ENOMEM,
     errno.EPROTONOSUPPORT,
 }
+
+
+def strerror(number: int) -> str:
+    """Give the system's words for an error number, as `os.strerror` does, also for a socket's.
+
+    On Windows these are the numbers of Winsock, from 10000 on. The C library, which `os.strerror`
+    asks, has no words for them.
+    """
+    if sys.platform == "win32" and number >= _WINSOCK:
+        import ctypes
+
+        return ctypes.FormatError(number).rstrip(".")
+    return os.strerror(number)
 
 
 class SocketCallError(OSError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import operator
-import os
 import socket
 import struct
 import sys
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .errors import strerror
 from .relay import Relay
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
 
     def _check_peer(self) -> None:
         if isinstance(self._stream, trio.SocketStream) and _was_reset(self._stream.socket):
-            reason = ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+            reason = ConnectionResetError(errno.ECONNRESET, strerror(errno.ECONNRESET))
             raise trio.BrokenResourceError(reason.strerror) from reason
 
     async def _reset(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import signal
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 from .errors import SocketCallError, WorkerError
@@ -77,6 +78,8 @@ _LOOKUP_REASONS = {
     )
     if hasattr(socket, name)
 }
+if sys.platform == "win32":
+    _LOOKUP_REASONS[11004] = _NO_ADDRESS  # WSANO_DATA, for which Python has no name
 
 
 class Transcript:

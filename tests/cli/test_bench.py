@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import re
 import shutil
@@ -32,6 +33,7 @@ from support import (
 
 from trio_echo import BackgroundServer, Faults
 from trio_echo.cli.measuring import _report
+from trio_echo.errors import strerror
 from trio_echo.events import ClientClosed
 from trio_echo.measure import environment, files
 from trio_echo.measure.results import Round, collect
@@ -65,7 +67,8 @@ def test_two_targets_are_compared_and_everything_is_kept(tmp_path: Path) -> None
         targets = [str(address) for address in server.addresses]
         kept = ("--output", str(output), "--csv", str(sheet))
         status, out, err = run(*targets, *SHORT, "--rounds", "6", *kept)
-    assert (status, err) == (0, "")
+    assert status == 0
+    assert all(line.startswith("round ") for line in err.splitlines())  # a slow machine's
     number = r"[\d,.]+"
     assert re.search(rf"^IPv4, 3 x 64 B: {number} messages/s \({number} to {number}\)", out)
     assert "round trip p50 " in out
@@ -116,6 +119,17 @@ def test_without_matplotlib_nothing_is_measured(tmp_path: Path) -> None:
     assert len(command.err.seen) == 1
 
 
+def test_a_character_that_the_screen_lacks_is_an_escape() -> None:
+    with (
+        BackgroundServer() as server,
+        Process(
+            "bench", str(server.addresses[0]), *SHORT, env={"PYTHONIOENCODING": "cp949"}
+        ) as command,
+    ):
+        assert command.wait() == 0
+    assert re.search(r"round trip p50 [\d,.]+ \\xb5s", command.out.text)
+
+
 def test_a_server_that_is_silent_does_not_hold_it_up() -> None:
     with RawServer(receive_all_quietly) as address:
         load = ("--rounds", "1", "--messages", "5", "--connections", "1", "--timeout", "0.3")
@@ -135,7 +149,6 @@ def of(parent: psutil.Process) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
 def test_ctrl_c_while_its_server_starts_leaves_nothing() -> None:
     with Process("bench", "--serve") as command:
         parent = psutil.Process(command.popen.pid)
@@ -253,7 +266,7 @@ def test_a_failure_is_counted_by_kind_and_no_success() -> None:
     with BackgroundServer(faults=Faults(reset_after=100)) as server:
         status, out, _ = run(str(server.addresses[0]), *SHORT)
     assert status == 1
-    assert "failed: 3 x recv(): Connection reset by peer\n" in out
+    assert f"failed: 3 x recv(): {strerror(errno.ECONNRESET)}\n" in out
 
 
 def test_a_target_that_refuses_is_said() -> None:
@@ -262,7 +275,7 @@ def test_a_target_that_refuses_is_said() -> None:
         status, out, _ = run(f"127.0.0.1:{placeholder.getsockname()[1]}", *SHORT)
     assert status == 1
     assert "nothing came back\n" in out
-    assert "failed: 3 x connect(): Connection refused\n" in out
+    assert f"failed: 3 x connect(): {strerror(errno.ECONNREFUSED)}\n" in out
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems answer when a backlog is full")
@@ -277,7 +290,6 @@ def test_of_several_targets_the_one_that_does_not_answer_is_named(ends: str) -> 
     assert f"{server.addresses[0]}, failed" not in out
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
     output = tmp_path / "results.json"
     rounds = threading.Semaphore(0)
@@ -291,7 +303,7 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
         with Process("bench", str(server.addresses[0]), *load, "--output", str(output)) as command:
             for _ in range(3):  # the end of the third is the end of the second round's results
                 assert rounds.acquire(timeout=PATIENCE)
-            command.popen.send_signal(signal.SIGINT)
+            command.interrupt()
             assert command.wait() == 1
     assert command.out.text.endswith("partial: it ended before its time\n")
     result = files.read(output)
@@ -355,6 +367,17 @@ def test_a_wrong_command_line_is_one_line(
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert words in err
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="only Windows' select() has so low a limit")
+def test_more_connections_than_a_process_can_have_are_refused() -> None:
+    status, out, err = run("localhost:1", "--connections", "2,1023", "--processes", "2")
+    assert (status, out) == (2, "")
+    assert "511 connections a process" in err
+    with BackgroundServer() as server:
+        load = ("--connections", "511", "--messages", "511", "--rounds", "1", "--warm-up", "0")
+        status, out, err = run(str(server.addresses[0]), *load)
+    assert (status, err) == (0, "")
 
 
 def test_a_host_that_is_none_is_one_line() -> None:

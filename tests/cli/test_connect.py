@@ -211,6 +211,12 @@ def test_a_connection_that_takes_too_long_is_given_up() -> None:
     assert (status, error) == (1, f"[connect()] Connection timed out: 127.0.0.1:{address[1]}\n")
 
 
+# Windows has one number for both.
+NO_ADDRESS = (
+    "No such host is known" if sys.platform == "win32" else "The host has no address of that family"
+)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "line"),
     [
@@ -223,7 +229,7 @@ def test_a_connection_that_takes_too_long_is_given_up() -> None:
         (["--encoding", "klingon"], 2, "unknown text encoding: klingon"),
         (["--lang", "tlh"], 2, "'tlh'"),
         (["nosuch.invalid"], 1, "[getaddrinfo()] No such host is known: nosuch.invalid"),
-        (["-6", "127.0.0.1"], 1, "[getaddrinfo()] The host has no address of that family"),
+        (["-6", "127.0.0.1"], 1, f"[getaddrinfo()] {NO_ADDRESS}"),
         (["--lang", "ko", "nosuch.invalid"], 1, "[getaddrinfo()] 알려진 호스트가 없습니다"),
     ],
 )
@@ -240,6 +246,22 @@ def test_bad_input_is_one_line(
 def test_a_text_that_the_encoding_lacks_is_named(server: BackgroundServer) -> None:
     status, _, error = piped("a한\n".encode(), str(server.addresses[0]), "--encoding", "ascii")
     assert (status, error) == (1, "[encode()] ascii cannot express 한 (U+D55C)\n")
+
+
+def test_a_screen_that_was_closed_ends_it(server: BackgroundServer) -> None:
+    reading, writing = os.pipe()
+    with (
+        os.fdopen(writing, "wb") as screen,
+        Process(
+            "connect", str(server.addresses[0]), stdin=subprocess.PIPE, stdout=screen
+        ) as client,
+    ):
+        os.close(reading)
+        assert client.popen.stdin is not None
+        with client.popen.stdin as stdin, suppress(OSError):
+            stdin.write(b"hello\n" * 10)
+        assert client.wait() == 1
+        assert client.err.seen == ["[write()] Broken pipe\n"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no /dev/full")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -123,6 +124,20 @@ def test_a_place_that_is_no_file_is_not_replaced(tmp_path: Path) -> None:
             files.write(place, RUN, SAMPLES)
         with pytest.raises(OSError, match="no regular file"):
             files.write_csv(place, RUN)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_replaced_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(part: Path, target: Path) -> None:
+        raise PermissionError(errno.EACCES, "Access is denied", str(part), None, str(target))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    sheet = tmp_path / "results.csv"
+    with pytest.raises(PermissionError) as failure:
+        files.write_csv(sheet, RUN)
+    assert (failure.value.strerror, failure.value.filename) == ("Access is denied", str(sheet))
     assert not list(tmp_path.iterdir())
 
 

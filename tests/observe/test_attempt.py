@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 
 import pytest
 import trio
 
+from trio_echo.errors import strerror
 from trio_echo.observe.attempt import attempt
 
 
@@ -27,7 +27,9 @@ async def test_a_systems_error_is_told_with_its_name_in_c() -> None:
         outcome = await attempt(sock.bind, ("192.0.2.1", 0))
     assert isinstance(outcome.error, OSError)
     assert outcome.error.errno == errno.EADDRNOTAVAIL
-    assert str(outcome).startswith("bind() raised OSError (EADDRNOTAVAIL): ")
+    assert str(outcome).startswith(
+        f"bind() raised OSError ({errno.errorcode[errno.EADDRNOTAVAIL]}): "
+    )
     assert "[Errno" not in str(outcome)
 
 
@@ -49,7 +51,8 @@ async def test_an_errors_cause_stands_on_a_line_of_its_own() -> None:
 
     assert str(await attempt(receive_some)).splitlines() == [
         "receive_some() raised BrokenResourceError: broken\\x1b[2J",
-        f"    because of ConnectionResetError (ECONNRESET): {os.strerror(errno.ECONNRESET)}",
+        f"    because of ConnectionResetError ({errno.errorcode[errno.ECONNRESET]}): "
+        f"{strerror(errno.ECONNRESET)}",
     ]
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -357,6 +358,28 @@ def test_a_system_that_hides_others_sockets_shows_ones_own(
     taken = kernel.snapshot(end(listener).port)
     assert [row.process_id for row in among([end(listener)], taken)] == [os.getpid()]
     assert "own sockets only" in str(taken)
+
+
+def test_what_windows_gives_to_process_0_belongs_to_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def listed(kind: str) -> list[SimpleNamespace]:
+        return [
+            SimpleNamespace(
+                family=socket.AF_INET,
+                status="TIME_WAIT",
+                laddr=("127.0.0.1", 9000),
+                raddr=("127.0.0.1", 50000),
+                pid=0,
+                fd=-1,
+            )
+        ]
+
+    monkeypatch.setattr(psutil, "net_connections", listed)
+    monkeypatch.setattr(sockdiag, "queues", list)
+    (row,) = kernel.snapshot(9000).rows
+    assert not row.owned
+    assert (row.process_id, row.process_name) == (None, None)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows shares no descriptors like this")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 import click
@@ -47,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: the words after the program's name; by default those it was started with.
     """
     end_quietly_until_received()
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A character that it lacks (Korean Windows has no "µ") is an escape, as on standard error.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = cli.main(arguments, standalone_mode=False)
     except click.ClickException as exc:

@@ -12,6 +12,7 @@ import trio
 from trio_echo.addresses import AddressError, Endpoint, parse_endpoint
 from trio_echo.errors import SocketCallError
 from trio_echo.measure.lists import parse_connections, parse_sizes
+from trio_echo.measure.poller import MOST_SOCKETS
 from trio_echo.measure.workload import Workload
 from trio_echo.text import safe
 
@@ -178,6 +179,10 @@ def bench(
         ]
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
+    if MOST_SOCKETS is not None and max(counts) > MOST_SOCKETS * load["processes"]:
+        raise click.UsageError(
+            f"this system takes {MOST_SOCKETS} connections a process: give more --processes"
+        )
     if plot is not None and not check_library("bench"):
         return 1
     # Here, for what it needs would make the other commands start more slowly.

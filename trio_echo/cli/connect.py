@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ import trio
 from trio_echo.addresses import DEFAULT_PORT, AddressError, Endpoint, parse_endpoint
 from trio_echo.client import EchoClient
 from trio_echo.client import connect as connect_client
-from trio_echo.errors import SocketCallError, ungrouped
+from trio_echo.errors import SocketCallError, strerror, ungrouped
 from trio_echo.exact import IncompleteReceiveError
 from trio_echo.language import translations
 from trio_echo.text import safe
@@ -58,7 +57,7 @@ def connect(
     """Send lines to an echo server and show what comes back.
 
     HOST and PORT default to localhost 9000; HOST:PORT and [IPV6]:PORT are understood too. An empty
-    line or the end of input (Ctrl-D) ends it.
+    line or the end of input (Ctrl-D, on Windows Ctrl-Z and Enter) ends it.
     """
     if ipv4 and ipv6:
         raise click.UsageError("-4 and -6 exclude each other")
@@ -165,7 +164,7 @@ class _Session:
             with trio.fail_after(self._timeout):
                 return await connect_client(*endpoint, family=family, observer=self._screen.post)
         except trio.TooSlowError:
-            reason = TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+            reason = TimeoutError(errno.ETIMEDOUT, strerror(errno.ETIMEDOUT))
             raise SocketCallError("connect()", reason, str(endpoint)) from None
 
     async def _next_line(self, client: EchoClient) -> str | None:

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import select
+import stat
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -76,11 +77,28 @@ class Console:
             raise SocketCallError("read()", OSError(errno.EILSEQ, str(exc))) from exc
 
 
-def _is_ready() -> bool:
-    """Tell whether `_read` returns at once; Windows cannot tell."""
-    if sys.platform == "win32":
-        return False
-    return sys.stdin is None or bool(select.select([sys.stdin], [], [], 0)[0])
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+
+    def _is_ready() -> bool:
+        """Tell whether `_read` returns at once; of a console, Windows cannot tell."""
+        if sys.stdin is None:
+            return True
+        descriptor = sys.stdin.fileno()
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISFIFO(mode):
+            return stat.S_ISREG(mode)
+        # select() knows sockets only. This fails at the end of the pipe, which is no wait either.
+        pipe, held = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor)), ctypes.c_ulong()
+        peek = ctypes.windll.kernel32.PeekNamedPipe
+        return not peek(pipe, None, 0, None, ctypes.byref(held), None) or held.value > 0
+
+else:
+
+    def _is_ready() -> bool:
+        """Tell whether `_read` returns at once."""
+        return sys.stdin is None or bool(select.select([sys.stdin], [], [], 0)[0])
 
 
 def _read() -> bytes:

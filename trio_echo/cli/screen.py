@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 import trio
 
@@ -38,6 +39,9 @@ _TURN = 0.001
 
 # As much as a pipe holds, in bytes.
 _WRITE = 64 * 1024
+
+# Of the longest character.
+_UTF8_BYTES = 4
 
 # The width of a terminal that does not tell: that of the VT100, and of most since.
 _UNKNOWN_COLUMNS = 80
@@ -80,11 +84,31 @@ class Output:
         with memoryview(self._data) as data:
             while self._written < len(data):
                 # A stalled write does not tell how far it has come, so it is given little.
-                written = raw.write(data[self._written : self._written + _WRITE])
+                written = _write_to(raw, data[self._written : _cut(data, self._written + _WRITE)])
                 if written is None:  # somebody made it non-blocking
                     select.select([], [raw], [])
                 else:
                     self._written += written
+
+
+def _cut(data: memoryview, stop: int) -> int:
+    """Say where to cut UTF-8 text, at most there: Windows' console shows no half a character."""
+    if stop < len(data):
+        for at in range(stop, stop - _UTF8_BYTES, -1):
+            if data[at] & 0xC0 != 0x80:  # no continuation byte (RFC 3629, section 3)
+                return at
+    return stop
+
+
+def _write_to(raw: Any, data: memoryview) -> int | None:
+    try:
+        written: int | None = raw.write(data)
+    except OSError as exc:
+        if sys.platform == "win32" and exc.errno == errno.EINVAL:
+            # What its C library makes of a pipe that nobody reads any more.
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from exc
+        raise
+    return written
 
 
 @dataclass(frozen=True, slots=True)

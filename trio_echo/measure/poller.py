@@ -1,8 +1,8 @@
 """Which sockets are ready: epoll by itself where there is one, `selectors` elsewhere.
 
 `selectors.EpollSelector` makes an object for each ready socket, which costs the load generator a
-tenth of its rate. What it gains elsewhere is that it runs at all: on Windows with at most some 500
-connections a process, which is what `select()` takes there.
+tenth of its rate. What it gains elsewhere is that it runs at all: on Windows with at most
+`MOST_SOCKETS` connections a process, which is what `select()` takes there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+MOST_SOCKETS = 511 if sys.platform == "win32" else None
+"""How many connections a process can wait for, beside the socket that wakes it."""
 
 if sys.platform == "linux":
     READ, WRITE = select.EPOLLIN, select.EPOLLOUT

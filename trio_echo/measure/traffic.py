@@ -9,7 +9,6 @@ and wait in their connection's queue only while the kernel does not take them.
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from array import array
@@ -17,6 +16,8 @@ from bisect import bisect_left
 from collections import deque
 from itertools import compress
 from typing import TYPE_CHECKING
+
+from trio_echo.errors import strerror
 
 from .poller import READ, WRITE, open_poller
 
@@ -340,4 +341,4 @@ class Traffic:
 
 def failure(call: str, exc: OSError) -> str:
     """Name what a connection failed with."""
-    return f"{call}: {os.strerror(exc.errno) if exc.errno else exc}"
+    return f"{call}: {strerror(exc.errno) if exc.errno else exc}"

@@ -33,6 +33,8 @@ ARRAYS = ("intended", "sent", "received")
 
 # What connect() says when it will be known later: on Windows the second.
 _UNDER_WAY = {errno.EINPROGRESS, errno.EWOULDBLOCK}
+# What write() says of a pipe that nobody reads any more: on Windows the second.
+_NOBODY_READS = {errno.EPIPE, errno.EINVAL}
 # So many connections are opened at once: a server's backlog has room for more.
 _CONNECTING = 100
 # Seconds: no system goes on for that long, and longer waits are too long for some.
@@ -105,8 +107,10 @@ def main() -> None:
             samples = measure(job, socks, wake, starts[0])
             samples.failures = dict(failures + Counter(samples.failures))
             _write(samples)
-    except BrokenPipeError:
-        os._exit(1)  # nobody reads any more; the interpreter would try to write again at its end
+    except OSError as exc:
+        if exc.errno not in _NOBODY_READS:
+            raise
+        os._exit(1)  # the interpreter would try to write again at its end
 
 
 def allow_files(count: int) -> None:

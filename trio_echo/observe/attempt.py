@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import TYPE_CHECKING
 
+from trio_echo.errors import strerror
 from trio_echo.text import safe
 
 if TYPE_CHECKING:
@@ -64,5 +64,5 @@ def _told(error: BaseException) -> str:
     number: int = getattr(error, "errno", None) or 0
     if number in errno.errorcode:
         # Not its own text: Trio's says what it was doing as well.
-        return f"{name} ({errno.errorcode[number]}): {os.strerror(number)}"
+        return f"{name} ({errno.errorcode[number]}): {strerror(number)}"
     return f"{name}: {getattr(error, 'strerror', None) or text}"

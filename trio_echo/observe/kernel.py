@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
@@ -155,11 +156,11 @@ def _unwrap(name: str, one: SocketLike) -> _Descriptor:
 
 def _row(name: str, sock: _Descriptor) -> SocketRow:
     """Tell of a socket of this process what it says itself."""
-    local = _endpoint(sock.getsockname())
-    try:
+    local = remote = None
+    with suppress(OSError):  # on Windows, a new socket has no address to tell
+        local = _endpoint(sock.getsockname())
+    with suppress(OSError):
         remote = _endpoint(sock.getpeername())
-    except OSError:
-        remote = None
     return SocketRow(
         family=socket.AddressFamily(sock.family),
         state="CLOSE",
@@ -209,7 +210,7 @@ def _listed() -> tuple[list[SocketRow], str]:
             state=one.status,
             local=Endpoint(*one.laddr) if one.laddr else None,
             remote=Endpoint(*one.raddr) if one.raddr else None,
-            process_id=getattr(one, "pid", pid),
+            process_id=getattr(one, "pid", pid) or None,  # Windows gives what nobody owns to 0
             descriptor=None if one.fd == -1 else one.fd,
         )
         for one in found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -39,9 +40,10 @@ async def facts(answer: Callable[[SocketType], object]) -> Verdict:
         await client.connect(listener.getsockname())
         accepted = made.enter_context((await listener.accept())[0])
         here, there = client.getsockname(), listener.getsockname()
-        nowhere = new.getsockname()
-        expected = {
-            "a new socket": (new, (socket.AF_INET, nowhere, None)),
+        expected: dict[str, tuple[SocketType, object]] = {}
+        if sys.platform != "win32":  # there, getsockname() fails until the socket is bound
+            expected["a new socket"] = (new, (socket.AF_INET, new.getsockname(), None))
+        expected |= {
             "a bound socket": (bound, (socket.AF_INET, bound.getsockname(), None)),
             "a listening socket": (listener, (socket.AF_INET, there, None)),
             "a connected client's socket": (client, (socket.AF_INET, here, there)),
@@ -56,4 +58,4 @@ async def facts(answer: Callable[[SocketType], object]) -> Verdict:
                 return MISSING_RETURN
             if got != right:
                 return Verdict(False, f"For {name}, your function returned {got!r}.")
-    return Verdict(True, "It tells the facts of sockets in five states.")
+    return Verdict(True, f"It tells the facts of sockets in {len(expected)} states.")
