@@ -30,6 +30,12 @@ WAYS = [
 ]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _interrupts_are_received() -> None:
+    """A shell starts what it runs in the background with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(params=LOOPBACKS)
 def host(request: pytest.FixtureRequest) -> str:
     """The loopback address of each family."""

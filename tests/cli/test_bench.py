@@ -144,7 +144,7 @@ def of(parent: psutil.Process) -> list[psutil.Process]:
     found = []
     for one in parent.children(recursive=True):
         with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            if any("trio_echo.measure." in word for word in one.cmdline()):
+            if any("trio_echo." in word for word in one.cmdline()):
                 found.append(one)
     return found
 

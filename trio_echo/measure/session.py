@@ -123,7 +123,7 @@ async def served(*options: str) -> AsyncIterator[list[Endpoint]]:
     Raises:
         SocketCallError: of `bind()`: it did not start.
     """
-    command = [sys.executable, "-m", f"{__package__}.tethered", "serve"]
+    command = [sys.executable, "-m", "trio_echo.cli.tethered", "serve"]
     command += ["--port", "0", "--quiet", "--lang", "en", *options]
     apart: dict[str, Any] = {"start_new_session": True}  # a Ctrl-C is for this process
     if sys.platform == "win32":

@@ -1,4 +1,4 @@
-"""The command line on a tether: `python -m trio_echo.measure.tethered`, which `session` starts.
+"""The command line on a tether: `python -m trio_echo.cli.tethered`, which `measure.session` starts.
 
 It runs the command that it is given, and ends at once when its standard input does: a pipe from
 the process that started it, which closes however that one ends.
