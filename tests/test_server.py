@@ -7,7 +7,7 @@ import math
 import socket
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import trio
@@ -39,6 +39,7 @@ from trio_echo import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -639,8 +640,42 @@ async def test_what_the_kernel_would_cut_short_is_refused(host: str, port: int) 
 async def test_no_hosts_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         await serve(0, hosts=[])
-    with pytest.raises(ValueError, match="at least one"):
-        await serve(listeners=[])
+
+
+class NoListener:
+    """What somebody may take for one."""
+
+
+async def tcp() -> trio.SocketListener:
+    return (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
+
+
+async def test_what_is_no_listener_is_refused_and_those_beside_it_are_closed() -> None:
+    beside, closed, other = await tcp(), await tcp(), await tcp()
+    await closed.aclose()
+    wrong: list[tuple[list[object], type[Exception], str]] = [
+        ([], ValueError, "at least one"),
+        ([NoListener(), beside], TypeError, "not NoListener"),
+        ([closed, other], ValueError, "open"),
+    ]
+    for given, kind, words in wrong:
+        with pytest.raises(kind, match=words):
+            await serve(listeners=cast("list[trio.SocketListener]", given))
+    assert beside.socket.fileno() == other.socket.fileno() == -1
+    twice = await tcp()
+    with pytest.raises(ValueError, match="twice"):
+        await serve(listeners=[twice, twice])
+    assert twice.socket.fileno() == -1
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no Unix sockets")
+async def test_a_listener_that_is_not_of_tcp_is_refused(tmp_path: Path) -> None:
+    sock = trio.socket.socket(socket.AddressFamily["AF_UNIX"])
+    await sock.bind(str(tmp_path / "echo"))
+    sock.listen()
+    with pytest.raises(ValueError, match="of TCP"):
+        await serve(listeners=[trio.SocketListener(sock)])
+    assert sock.fileno() == -1
 
 
 @pytest.mark.usefixtures("way")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,26 @@ async def endpoints_of(hosts: Sequence[str], port: int) -> list[Endpoint]:
     if not hosts:
         raise ValueError("hosts must name at least one address to listen on")
     return list(dict.fromkeys([one for host in hosts for one in await resolve(host, port)]))
+
+
+def check_listeners(listeners: Sequence[trio.SocketListener]) -> None:
+    """Refuse listeners that `serve` cannot serve.
+
+    Raises:
+        TypeError: one of them is no `trio.SocketListener`.
+        ValueError: there is none, one twice, one that is closed, or one that is not of TCP.
+    """
+    if not listeners:
+        raise ValueError("listeners must name at least one to serve")
+    for number, one in enumerate(listeners):
+        if not isinstance(one, trio.SocketListener):
+            raise TypeError(f"listeners must be trio.SocketListener, not {type(one).__name__}")
+        if one in listeners[:number]:
+            raise ValueError("listeners must not name one twice")
+        if one.socket.fileno() == -1:
+            raise ValueError("listeners must be open")
+        if one.socket.family not in (socket.AF_INET, socket.AF_INET6):
+            raise ValueError("listeners must be of TCP, on IPv4 or IPv6")
 
 
 async def serve_endpoints(

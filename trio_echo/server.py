@@ -43,7 +43,13 @@ from .events import (
 )
 from .faults import Faults, FaultyRelay
 from .limits import Limits
-from .listening import FREE_PORT_ATTEMPTS, LOOPBACK, endpoints_of, serve_endpoints
+from .listening import (
+    FREE_PORT_ATTEMPTS,
+    LOOPBACK,
+    check_listeners,
+    endpoints_of,
+    serve_endpoints,
+)
 from .reactor import SocketRelay, accept_waiting, open_queue, open_reactor
 from .relay import Relay
 
@@ -103,16 +109,19 @@ async def serve(
     Raises:
         AddressError: a host or the port is none.
         SocketCallError: of `getaddrinfo()`, `socket()` or `bind()`: it cannot listen.
-        TypeError: `hosts` is a single name.
-        ValueError: no hosts at all, or no listeners.
+        TypeError: `hosts` is a single name, or `listeners` has something else among them.
+        ValueError: no hosts at all, no listeners, or such as cannot be served.
     """
-    if listeners is not None and not listeners:
-        raise ValueError("listeners must name at least one to serve")
-    endpoints = await endpoints_of(hosts, port) if listeners is None else []
     stop = trio.Event() if stop is None else stop
     with ExitStack() as given, ungrouped(SocketCallError):
         for listener in listeners or ():
-            given.callback(listener.socket.close)
+            if isinstance(listener, trio.SocketListener):
+                given.callback(listener.socket.close)
+        if listeners is None:
+            endpoints = await endpoints_of(hosts, port)
+        else:
+            check_listeners(listeners)
+            endpoints = []
         async with nullcontext() if portable or faults else open_reactor() as reactor:
             server = _Server(
                 limits,

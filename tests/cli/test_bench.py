@@ -444,6 +444,33 @@ def test_two_files_that_are_one_are_refused(tmp_path: Path, names: dict[str, str
     assert (tmp_path / "a.png").read_text() == "old"
 
 
+@pytest.mark.parametrize("option", ["--output", "--csv", "--plot"])
+def test_a_file_without_a_name_is_refused(option: str) -> None:
+    status, out, err = run(NOWHERE, *SHORT, option, "")
+    assert (status, out) == (2, "")
+    assert option in err
+    assert len(err.splitlines()) == 1
+
+
+def test_results_are_not_named_as_their_samples(tmp_path: Path) -> None:
+    path = tmp_path / "x.samples.zip"
+    status, out, err = run(NOWHERE, *SHORT, "--output", str(path))
+    assert (status, out) == (2, "")
+    assert f"not their samples: {path}" in err
+
+
+def test_other_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
+    hidden = tmp_path / ".results.part.json"
+    hidden.write_text("precious")
+    output = tmp_path / "results.json"
+    with BackgroundServer() as server:
+        status, _, _ = run(str(server.addresses[0]), *SHORT, "--output", str(output))
+    assert status == 0
+    assert hidden.read_text() == "precious"
+    names = {".results.part.json", "results.json", "results.samples.zip"}
+    assert {one.name for one in tmp_path.iterdir()} == names
+
+
 def test_a_target_that_never_echoes_is_no_success() -> None:
     with RawServer(receive_all_quietly) as address:
         status, out, _ = run(address, "--rounds", "1", "--duration", "0.2", "--connections", "1")

@@ -546,6 +546,8 @@ async def test_a_worker_that_hangs_is_killed_in_the_end(
             server.stop.set()
             await server.events.wait(Stopped)
             assert not worker_processes()
+    (died,) = [one for one in server.events.seen if isinstance(one, WorkerDied)]
+    assert (died.cause, died.pause) == (KILLED, None)
 
 
 @posix

@@ -191,7 +191,9 @@ def bench(
     from .measuring import Asked, Files, measure
     from .places import check
 
-    samples = None if output is None else samples_path(output)
+    samples = samples_path(output) if output is not None and output.name else None
+    if output is not None and output.name.endswith(".samples.zip"):
+        raise click.UsageError(f"--output is for the results, not their samples: {output}")
     check({"--output": output, "its raw samples": samples, "--csv": csv, "--plot": plot})
     asked = Asked(list(targets), serve, workloads, rounds, timeout)
     try:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import errno
 import json
+import secrets
 import sys
 import zipfile
 import zlib
@@ -223,7 +224,7 @@ def check(path: Path) -> None:
         OSError: it cannot.
     """
     part = _part(_regular(path))
-    part.touch()
+    part.touch(exist_ok=False)
     part.unlink()
 
 
@@ -235,4 +236,5 @@ def _regular(path: Path) -> Path:
 
 
 def _part(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.part{path.suffix}")
+    """Name a file beside it that nobody else has."""
+    return path.with_name(f".{path.stem}.{secrets.token_hex(8)}.part{path.suffix}")

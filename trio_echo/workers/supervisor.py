@@ -12,6 +12,7 @@ processes tell each other goes through one `Link` for each worker.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from dataclasses import replace
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 # after, up to the most. One that has lived as long as that begins afresh.
 _FIRST_PAUSE = 0.1
 _MOST_PAUSE = 10.0
-# Seconds that a worker has to end once it should have, before it is killed.
+# Seconds that a worker has to end once it is told to, or its link has ended, before it is killed.
 _FAREWELL = 2.0
 
 _NOTHING = Stopped(clients=0, echoed=0, cut_off=0)
@@ -115,6 +116,10 @@ class _Worker:
         self.listening = trio.Event()
         self.link: Link | None = None
         self.error: SocketCallError | None = None
+        self.killed: int | None = None
+        """The exit status of its present process, if that hung and was killed."""
+        self.ends_by = math.inf
+        """When its present process should have ended."""
         self.places = 0
         self.present = _NOTHING
         """What its present process has done; `cut_off` are the clients connected to it."""
@@ -130,7 +135,8 @@ class _Worker:
         """Settle what a process that has ended did; returns how many clients it left behind."""
         clients = self.present.cut_off
         self.past, self.present = _sum([self.past, self.present]), _NOTHING
-        self.error = None
+        self.error = self.killed = None
+        self.ends_by = math.inf
         return clients
 
 
@@ -179,8 +185,12 @@ class _Supervisor:
             born = trio.current_time()
             try:
                 cause = await self._live(worker)
-            finally:
-                clients = worker.lost()
+            except BaseException:
+                killed, clients = worker.killed, worker.lost()
+                if killed is not None:
+                    self._report(WorkerDied(worker.number, killed, clients, pause=None))
+                raise
+            clients = worker.lost()
             if not worker.listening.is_set():
                 raise cause if isinstance(cause, Exception) else WorkerError(worker.number, cause)
             if self._stop.is_set():
@@ -223,10 +233,11 @@ class _Supervisor:
         finally:
             worker.link = None
             with trio.CancelScope(shield=True):
-                with trio.move_on_after(_FAREWELL):  # its link has ended, so it ends by itself
-                    await process.wait()
-                process.kill()
-                status = await process.wait()
+                with trio.move_on_at(min(worker.ends_by, trio.current_time() + _FAREWELL)) as end:
+                    status = await process.wait()  # its link has ended, so it ends by itself
+                if end.cancelled_caught:
+                    process.kill()
+                    status = worker.killed = await process.wait()
             self._places.free_all(worker)
         return status if worker.error is None else worker.error
 
@@ -237,7 +248,8 @@ class _Supervisor:
                 self._handle(worker, said)
         except trio.Cancelled:
             link.end()
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + _FAREWELL):
+            worker.ends_by = trio.current_time() + _FAREWELL
+            with trio.CancelScope(shield=True, deadline=worker.ends_by):
                 while (said := await link.receive()) is not None:
                     self._handle(worker, said)
             raise
