@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import fairness
+import processes
 import pytest
 import race
 import race_chart
@@ -169,6 +170,17 @@ def test_the_cost_of_connections_is_told(capsys: pytest.CaptureFixture[str]) -> 
     assert re.search(
         r"^\| Trio's tutorial \| -?[\d.]+ KiB \| -?[\d.]+ KiB \|$", shown, re.MULTILINE
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux spreads connections")
+def test_what_a_second_process_brings_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler (cc)")
+    load = ["--rounds", "1", "--seconds", "0.1", "--connections", "8"]
+    assert processes.main(load) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^\| C, epoll \| [\d,]+/s \| [\d.]+ \|$", shown, re.MULTILINE)
+    assert len(re.findall(r"^\| trio_echo .*/s \| [\d.]+ \|$", shown, re.MULTILINE)) == 2
 
 
 @pytest.mark.slow

@@ -34,6 +34,8 @@ static int listen_on(const char *host, const char *port) {
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
     if (fd < 0) die("socket()");
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    /* Another process of it may have the same port. */
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
     if (bind(fd, info->ai_addr, info->ai_addrlen)) die("bind()");
     if (listen(fd, SOMAXCONN)) die("listen()");
     freeaddrinfo(info);
