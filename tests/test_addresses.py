@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
@@ -263,3 +264,17 @@ async def test_the_reason_of_a_failed_look_up_is_not_the_name_of_the_call() -> N
     with pytest.raises(SocketCallError) as caught:
         await resolve("no such host", 9000)
     assert str(caught.value).count("getaddrinfo") == 1
+
+
+async def test_where_python_tells_no_reason_of_a_failed_look_up_the_system_does() -> None:
+    class Resolver(trio.abc.HostnameResolver):
+        async def getaddrinfo(self, *_: Any) -> Any:
+            raise socket.gaierror(errno.EACCES, "getaddrinfo failed")  # as on Windows
+
+        async def getnameinfo(self, *_: Any) -> Any:
+            raise AssertionError
+
+    trio.socket.set_custom_hostname_resolver(Resolver())
+    with pytest.raises(SocketCallError) as caught:
+        await resolve("name.example", 9000)
+    assert (caught.value.errno, caught.value.strerror) == (errno.EACCES, "Permission denied")

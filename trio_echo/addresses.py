@@ -186,6 +186,6 @@ def no_such_host(host: str, exc: OSError | UnicodeError) -> SocketCallError:
     """Name `getaddrinfo()` as what failed, also where Python's IDNA codec refused first."""
     if isinstance(exc, UnicodeError):
         exc = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-    elif sys.platform == "win32" and exc.strerror == "getaddrinfo failed":  # Python's own words
+    elif exc.strerror == "getaddrinfo failed":  # all that Python says on Windows
         exc = socket.gaierror(exc.errno, strerror(exc.errno or 0))
     return SocketCallError("getaddrinfo()", exc, where=host)
