@@ -22,7 +22,7 @@ from rich.progress import Progress as Bar
 from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import ungrouped
 from trio_echo.measure import environment, files
-from trio_echo.measure.results import Cell, Round, Run, Target, collect, labels
+from trio_echo.measure.results import Cell, Run, Target, collect, labels
 from trio_echo.measure.session import named, served
 from trio_echo.measure.turns import Plan, Progress, run
 from trio_echo.text import safe
@@ -224,11 +224,6 @@ class _Shown:
             click.echo(", ".join([f"round {done + 1} of {len(self._plan)}", *words]), err=True)
 
 
-def _open(result: Run) -> list[Round]:
-    """The rounds of open loops: in a closed one, each ends with messages under way."""
-    return [one for one in result.rounds if result.workloads[one.workload].rate is not None]
-
-
 def _failures(result: Run, names: Sequence[str]) -> list[str]:
     """Say how many connections failed; of several targets, also of which."""
     counts: Counter[tuple[int, str]] = Counter()
@@ -252,13 +247,12 @@ def _report(result: Run) -> list[str]:
         asked = result.workloads[cell.workload]
         words = [f"{safe(names[cell.target])}, {asked.connections} x {asked.size} B:"]
         rate = cell.messages_per_second
-        words.append(
-            f"{rate.median:,.0f} messages/s"
-            if rate and _answered(result, cell)
-            else "too few messages to tell"
-            if _answered(result, cell)
-            else "nothing came back"
-        )
+        if not _answered(result, cell):
+            words.append("nothing came back")
+        elif rate is None:
+            words.append("too few messages to tell")
+        else:
+            words.append(f"{rate.median:,.0f} messages/s")
         if rate and rate.median and rate.interval is not None:
             words.append(f"({rate.interval.low:,.0f} to {rate.interval.high:,.0f})")
         for kind, told in (
@@ -276,8 +270,10 @@ def _report(result: Run) -> list[str]:
         asked = result.workloads[one.workload]
         which = f"{asked.connections} x {asked.size} B" if several else f"{asked.size} B"
         lines.append(f"{which}: {safe(one.comparison.sentence())}")
-    due = sum(one.summary.messages + one.summary.unanswered for one in _open(result))
-    if unanswered := sum(one.summary.unanswered for one in _open(result)):
+    # In a closed loop, each round ends with messages under way.
+    open_loops = [one for one in result.rounds if result.workloads[one.workload].rate is not None]
+    due = sum(one.summary.messages + one.summary.unanswered for one in open_loops)
+    if unanswered := sum(one.summary.unanswered for one in open_loops):
         lines.append(f"unanswered when its round ended: {unanswered:,} of {due:,}")
     lines += _failures(result, names)
     if any(one.cut for one in result.rounds):

@@ -69,10 +69,7 @@ class Share:
             turn += self.connections
 
     def count(self, messages: int) -> int:
-        """Count those of its messages whose numbers are 0 to `messages - 1`.
-
-        Of a negative number, it is minus the count of those from that number to -1.
-        """
+        """Count those of its messages whose numbers are 0 to `messages - 1`."""
         turns, rest = divmod(messages, self.connections)
         return turns * len(self) + min(max(rest - self.first, 0), len(self))
 
