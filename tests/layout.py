@@ -10,7 +10,7 @@ from matplotlib.legend import Legend
 if TYPE_CHECKING:
     from matplotlib.text import Text
 
-    from trio_echo.canvas import Picture
+    from trio_echo.pictures.canvas import Picture
 
 
 def texts(picture: Picture) -> list[str]:

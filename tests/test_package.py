@@ -28,7 +28,7 @@ def test_the_command_line_imports_nothing_heavy() -> None:
 
 
 def test_the_library_does_not_import_the_command_line() -> None:
-    assert not loaded_by("import trio_echo") & {"click", "trio_echo.cli", "trio_echo.transcript"}
+    assert not loaded_by("import trio_echo") & {"click", "trio_echo.cli", "trio_echo.screen"}
 
 
 @pytest.mark.parametrize("module", SERVICE)

@@ -6,8 +6,8 @@ import ipaddress
 import struct
 
 from trio_echo import Endpoint
-from trio_echo.observe.packets import Flags, Trace
-from trio_echo.observe.pcap import Frame
+from trio_echo.observe.packets.capturing import Flags, Trace
+from trio_echo.observe.packets.pcap import Frame
 
 SYN, ACK, FIN, RST, PSH = Flags.SYN, Flags.ACK, Flags.FIN, Flags.RST, Flags.PSH
 CLIENT, SERVER = Endpoint("127.0.0.1", 51188), Endpoint("127.0.0.1", 9000)

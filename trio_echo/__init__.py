@@ -71,13 +71,13 @@ __all__ = [
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Run every cell in Trio from now on: `%load_ext trio_echo`."""
-    from .observe import jupyter
+    from .notebook import jupyter
 
     jupyter.load(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Run cells as before: `%unload_ext trio_echo`."""
-    from .observe import jupyter
+    from .notebook import jupyter
 
     jupyter.unload(shell)

@@ -43,13 +43,7 @@ from .events import (
 )
 from .faults import Faults, FaultyRelay
 from .limits import Limits
-from .listening import (
-    FREE_PORT_ATTEMPTS,
-    LOOPBACK,
-    check_listeners,
-    endpoints_of,
-    serve_endpoints,
-)
+from .listening import FREE_PORT_ATTEMPTS, LOOPBACK, check_listeners, endpoints_of, serve_endpoints
 from .reactor import SocketRelay, accept_waiting, open_queue, open_reactor
 from .relay import Relay
 

@@ -15,8 +15,8 @@ import pytest
 from support import Process, jupyter_settings, lab_address, without_module
 
 import trio_echo
-from trio_echo.observe import copies
-from trio_echo.observe.copies import CLONED
+from trio_echo.notebook import copies
+from trio_echo.notebook.copies import CLONED
 
 STAND_IN = """
 import json, os, signal, sys

@@ -12,7 +12,7 @@ import pytest
 from support import Process, among, end
 
 from trio_echo import BackgroundServer
-from trio_echo.observe.kernel import snapshot
+from trio_echo.observe.kernel.snapshot import snapshot
 
 if TYPE_CHECKING:
     from support import CommandLine

@@ -17,16 +17,17 @@ from PIL import Image
 
 from trio_echo.measure import environment, plots
 from trio_echo.measure.plots import scales
-from trio_echo.measure.plots.look import DARK, LIGHT, shown, wrap
+from trio_echo.measure.plots.look import DARK, LIGHT, SIZE, shown
 from trio_echo.measure.results import Round, Run, Target, collect, from_json, to_json
 from trio_echo.measure.statistics import Estimate, Interval
 from trio_echo.measure.summary import percentiles, summarize
 from trio_echo.measure.workload import Samples, Workload
+from trio_echo.pictures.lettering import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from trio_echo.canvas import Picture
+    from trio_echo.pictures.canvas import Picture
 
 HOSTILE = (
     "$x_1$ \\frac{}",
@@ -363,5 +364,5 @@ def test_any_name_is_made_drawable_and_short(name: str) -> None:
 
 
 def test_a_text_is_wrapped_by_its_width() -> None:
-    assert wrap("MMMM " * 20, 2.0) == ["MMMM MMMM MMMM MMMM"] * 5
-    assert "".join(wrap("W" * 100, 1.0)) == "W" * 100
+    assert wrap("MMMM " * 20, 2.0, SIZE) == ["MMMM MMMM MMMM MMMM"] * 5
+    assert "".join(wrap("W" * 100, 1.0, SIZE)) == "W" * 100

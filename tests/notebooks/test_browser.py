@@ -19,7 +19,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from support import Process, jupyter_settings, lab_address
 
-from trio_echo.observe import copies
+from trio_echo.notebook import copies
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -39,7 +39,7 @@ SAMPLE_CELLS = (
     import trio
     import trio_echo
     from IPython.display import display
-    from trio_echo.canvas import BLUE, Picture
+    from trio_echo.pictures.canvas import BLUE, Picture
 
     def draw(count):
         picture = Picture(4, 2, f"{count} bars")

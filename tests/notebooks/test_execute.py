@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SLIDER = """
 import ipywidgets
 from IPython.display import display
-from trio_echo.canvas import Picture
+from trio_echo.pictures.canvas import Picture
 display(ipywidgets.IntSlider(3))
 shown = display(Picture(1, 1, 'nothing'), display_id=True)
 """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rivals import OURS, RIVALS
 from standings import cell, in_words
 
-from trio_echo.canvas import BLACK, BLUE, GREY, Picture
+from trio_echo.pictures.canvas import BLACK, BLUE, GREY, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

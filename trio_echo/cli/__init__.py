@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_echo.text import safe
+from trio_echo.screen.display import discard_output
+from trio_echo.screen.text import safe
 
 from .bench import bench
 from .connect import connect
 from .lab import lab
 from .plot import plot
-from .screen import discard_output
 from .serve import serve
 from .signals import end_quietly_until_received
 from .sockets import sockets

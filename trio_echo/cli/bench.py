@@ -14,7 +14,7 @@ from trio_echo.errors import SocketCallError
 from trio_echo.measure.lists import parse_connections, parse_sizes
 from trio_echo.measure.poller import MOST_SOCKETS
 from trio_echo.measure.workload import Workload
-from trio_echo.text import safe
+from trio_echo.screen.text import safe
 
 from .options import positive_seconds, seconds
 from .plot import check_library, picture_path

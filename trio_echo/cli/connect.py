@@ -15,13 +15,13 @@ from trio_echo.client import EchoClient
 from trio_echo.client import connect as connect_client
 from trio_echo.errors import SocketCallError, strerror, ungrouped
 from trio_echo.exact import IncompleteReceiveError
-from trio_echo.language import translations
-from trio_echo.text import safe
-from trio_echo.transcript import Transcript
+from trio_echo.screen.display import FAREWELL, Complaint, Screen, Text
+from trio_echo.screen.language import translations
+from trio_echo.screen.text import safe
+from trio_echo.screen.transcript import Transcript
 
 from .console import Console, restored_terminal
 from .options import language_options, positive_seconds
-from .screen import FAREWELL, Complaint, Screen, Text
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:

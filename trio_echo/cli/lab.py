@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from trio_echo.observe import copies
-from trio_echo.text import safe
+from trio_echo.notebook import copies
+from trio_echo.screen.text import safe
 
 from .options import port
 

@@ -25,7 +25,7 @@ from trio_echo.measure import environment, files
 from trio_echo.measure.results import Cell, Run, Target, collect, labels
 from trio_echo.measure.session import named, served
 from trio_echo.measure.turns import Plan, Progress, run
-from trio_echo.text import safe
+from trio_echo.screen.text import safe
 
 from .plot import draw
 from .signals import receive_stop_signals

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trio_echo.addresses import AddressError, parse_port
-from trio_echo.language import LANGUAGES
 from trio_echo.measure.workload import A_YEAR
-from trio_echo.text import checked_encoding
+from trio_echo.screen.language import LANGUAGES
+from trio_echo.screen.text import checked_encoding
 from trio_echo.workers.supervisor import usable_cores
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_echo.text import safe
+from trio_echo.screen.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,16 +16,16 @@ from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.errors import SocketCallError, WorkerError
 from trio_echo.events import ServerEvent, is_essential
 from trio_echo.faults import Faults
-from trio_echo.language import translations
 from trio_echo.limits import Limits
 from trio_echo.listening import ANY, LOOPBACK
+from trio_echo.screen.display import FAREWELL, Complaint, Output, Screen, terminal_columns
+from trio_echo.screen.language import translations
+from trio_echo.screen.transcript import Transcript
 from trio_echo.server import GC_THRESHOLD
 from trio_echo.server import serve as serve_echo
-from trio_echo.transcript import Transcript
 from trio_echo.workers.supervisor import supervise
 
 from .options import host, language_options, port, positive_seconds, seconds, workers
-from .screen import FAREWELL, Complaint, Output, Screen, terminal_columns
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import sys
 import click
 import trio
 
+from trio_echo.screen.display import Output
+
 from .options import port
-from .screen import Output
 
 
 @click.command
@@ -28,7 +29,7 @@ def sockets(*, ports: tuple[int, ...], as_json: bool) -> int:
     Connections that no process owns are shown too: those not accepted yet, and those in TIME_WAIT.
     """
     # Here, for psutil would make the other commands start more slowly.
-    from trio_echo.observe.kernel import snapshot
+    from trio_echo.observe.kernel.snapshot import snapshot
 
     taken = snapshot(*ports)
     rows = [row.as_json() for row in taken.rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from trio_echo.text import cells, safe
+from trio_echo.screen.text import cells, safe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

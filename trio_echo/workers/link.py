@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Self
 import trio
 
 from trio_echo.addresses import Endpoint
-from trio_echo.backlog import Backlog
 from trio_echo.exact import ExactReceiver, IncompleteReceiveError
 from trio_echo.faults import Faults
 from trio_echo.limits import Limits
+from trio_echo.screen.backlog import Backlog
 
 if TYPE_CHECKING:
     from types import TracebackType

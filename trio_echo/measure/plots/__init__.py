@@ -1,6 +1,6 @@
 """Pictures of what was measured. They need matplotlib: the `notebooks` extra.
 
-Each function returns a `trio_echo.canvas.Picture`, which a notebook shows and `save` writes.
+Each function returns a `trio_echo.pictures.Picture`, which a notebook shows and `save` writes.
 Targets are told apart by colour (Okabe and Ito's), marker and line, so that print without colours
 will do. Below each picture stands under which conditions it was measured.
 """
@@ -15,9 +15,9 @@ from .frame import framed, theme_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trio_echo.canvas import Picture
     from trio_echo.measure.results import Run
     from trio_echo.measure.workload import Samples
+    from trio_echo.pictures.canvas import Picture
 
     from .frame import Panel
     from .rates import Against

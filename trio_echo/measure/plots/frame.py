@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import matplotlib as mpl
 from matplotlib.legend import Legend
 
-from trio_echo.canvas import Picture
 from trio_echo.measure.results import labels
+from trio_echo.pictures.canvas import Picture
+from trio_echo.pictures.lettering import width, wrap
 
 from .conditions import conditions, troubles
-from .look import DARK, HEAD, LIGHT, SIZE, SMALL, TITLE, key, shown, width, wrap
+from .look import DARK, HEAD, LIGHT, SIZE, SMALL, TITLE, key, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,7 +83,7 @@ def framed(
     if len(who) == 1:
         title, who = f"{title}: {names[0]}", []
     head = wrap(title, inside, TITLE, bold=True)
-    notes = [line for one in troubles(run) for line in wrap(one, inside)]
+    notes = [line for one in troubles(run) for line in wrap(one, inside, SIZE)]
     foot = [line for one in conditions(run) for line in wrap(one, inside, SMALL)]
     columns = _columns(who, inside)
     above = _MARGIN + _TITLE * len(head) + _LINE * (len(notes) + _lines(who, columns)) + _GAP
@@ -167,7 +168,7 @@ def _draw(
 
 def _columns(keys: Sequence[Line2D], across: float) -> int:
     """Tell how many entries of a legend have room side by side."""
-    widest = max((width(str(one.get_label())) for one in keys), default=0.0) + _KEY
+    widest = max((width(str(one.get_label()), SIZE) for one in keys), default=0.0) + _KEY
     return max(1, int(across / widest))
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
-from matplotlib.textpath import text_to_path
 
-from trio_echo.canvas import (
+from trio_echo.pictures.canvas import (
     BLACK,
     BLUE,
     GREEN,
@@ -23,7 +21,8 @@ from trio_echo.canvas import (
     VERMILION,
     YELLOW,
 )
-from trio_echo.text import safe
+from trio_echo.pictures.lettering import FONT
+from trio_echo.screen.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +34,6 @@ TITLE, HEAD, SIZE, SMALL = 12.0, 10.0, 9.0, 7.5
 
 DASHES: Sequence[Dash] = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (6, 1.5, 1, 1.5)))
 _MARKERS = "os^DvPX*"
-_FONT = "DejaVu Sans"  # matplotlib brings it along
-_POINTS_PER_INCH = 72
 _LONGEST = 48
 
 
@@ -86,7 +83,7 @@ class Theme:
             "axes.labelsize": SIZE,
             "axes.spines.right": False,
             "axes.spines.top": False,
-            "font.family": _FONT,
+            "font.family": FONT,
             "legend.borderaxespad": 0,
             "legend.borderpad": 0,
             "legend.fontsize": SIZE,
@@ -139,27 +136,9 @@ def drawable(text: str) -> str:
     return "".join(map(_sign, safe(text)))
 
 
-def width(text: str, size: float = SIZE, *, bold: bool = False) -> float:
-    """Measure a line of text, in inches."""
-    font = FontProperties(family=_FONT, size=size, weight="bold" if bold else "normal")
-    points, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
-    return float(points) / _POINTS_PER_INCH
-
-
-def wrap(text: str, room: float, size: float = SIZE, *, bold: bool = False) -> list[str]:
-    """Break a text into lines that are at most so many inches wide."""
-    places = max(len(text), 1)
-    while True:
-        lines = textwrap.wrap(text, places, break_on_hyphens=False)
-        widest = max((width(line, size, bold=bold) for line in lines), default=0.0)
-        if widest <= room or places <= 1:
-            return lines
-        places = min(places - 1, max(1, int(max(map(len, lines)) * room / widest) + 1))
-
-
 @lru_cache(maxsize=4096)
 def _sign(character: str) -> str:
-    font = get_font(findfont(FontProperties(family=_FONT)))
+    font = get_font(findfont(FontProperties(family=FONT)))
     if font.get_char_index(ord(character)):
         return character
     return character.encode("unicode_escape").decode("ascii")

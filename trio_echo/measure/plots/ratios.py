@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from trio_echo.measure.results import pairs_of
+from trio_echo.pictures.lettering import wrap
 
 from . import scales
 from .conditions import varied, workload_words
 from .frame import Panel, room
-from .look import SIZE, shown, wrap
+from .look import SIZE, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +85,7 @@ def _row(run: Run, compared: Compared, inches: float) -> _Row:
     sentence = brief.sentence()
     if which := workload_words(run.workloads[compared.workload], varied(run)):
         sentence = f"{which}: {sentence}"
-    return _Row(compared, told, wrap(sentence, inches))
+    return _Row(compared, told, wrap(sentence, inches, SIZE))
 
 
 def _draw(axes: Axes, row: _Row, y: float, theme: Theme) -> None:

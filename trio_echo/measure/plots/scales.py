@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
-from .look import width
+from trio_echo.pictures.lettering import width
+
+from .look import SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,7 +102,7 @@ def logarithmic(
         return math.log(value / low) / math.log(high / low) * inches
 
     def room(value: float) -> float:
-        return width(text(value)) if name == "x" else 0.15
+        return width(text(value), SIZE) if name == "x" else 0.15
 
     ticks = _round_ticks(low, high, place, room) if at is None else spaced(at, place, room)
     axis = axes.xaxis if name == "x" else axes.yaxis

@@ -13,11 +13,12 @@ import numpy as np
 
 from trio_echo.measure.results import labels
 from trio_echo.measure.summary import MINIMUM_BEYOND, PERCENTILES
+from trio_echo.pictures.lettering import width
 
 from . import scales
 from .conditions import workload_words
 from .frame import Panel, empty
-from .look import Style, key, shown, width
+from .look import SIZE, Style, key, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +100,7 @@ def spectrum(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Pa
         axes.set_xlim(0, end)
         names = _nines(end)
         ticks = scales.spaced(
-            list(names), lambda place: place / end * wide, lambda place: width(names[place])
+            list(names), lambda place: place / end * wide, lambda place: width(names[place], SIZE)
         )
         axes.set_xticks(ticks, [names[place] for place in ticks])
         ends = [time for _, _, times in curves for time in times if time > 0]

@@ -1,0 +1,127 @@
+"""A student's copy of the notebooks: it follows new versions, and no work in it is lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from trio_echo.notebook import copies
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def fill(folder: Path, **files: str) -> None:
+    """Write files; in a name, `__` stands for a slash."""
+    for name, text in files.items():
+        path = folder / f"{name.replace('__', '/')}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
+def texts(folder: Path) -> dict[str, str]:
+    """Read what a person sees in a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8")
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    source = tmp_path / "source"
+    fill(source, a="a 1", b="b 1", recordings__echo="echo 1")
+    return source
+
+
+@pytest.fixture
+def target(tmp_path: Path, source: Path) -> Path:
+    target = tmp_path / "somewhere" / "target"
+    assert copies.update(source, target) == []
+    return target
+
+
+def test_everything_is_copied_but_scripts_and_hidden_files(source: Path, tmp_path: Path) -> None:
+    for name in (
+        "execute.py",
+        "pictures/kernel.png",
+        ".hidden",
+        ".ipynb_checkpoints/a.ipynb",
+        "__pycache__/execute.pyc",
+    ):
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).write_text("", "utf-8")
+    copies.update(source, tmp_path / "target")
+    expected = {"a.ipynb": "a 1", "b.ipynb": "b 1", "recordings/echo.ipynb": "echo 1"}
+    assert texts(tmp_path / "target") == expected
+
+
+def test_an_unchanged_copy_follows_a_new_version(source: Path, target: Path) -> None:
+    fill(source, a="a 2", c="c 2", recordings__echo="echo 2")
+    for _ in range(2):
+        assert copies.update(source, target) == []
+        assert texts(target) == texts(source)
+
+
+def test_a_changed_file_is_kept_and_named_once_there_is_a_newer_version(
+    source: Path, target: Path
+) -> None:
+    fill(target, a="mine")
+    assert copies.update(source, target) == []
+    fill(source, a="a 2", b="b 2")
+    for _ in range(2):
+        assert copies.update(source, target) == [target / "a.ipynb"]
+        assert texts(target) == {**texts(source), "a.ipynb": "mine"}
+
+
+def test_a_changed_file_that_is_renamed_makes_room_for_the_newer_version(
+    source: Path, target: Path
+) -> None:
+    fill(target, a="mine")
+    fill(source, a="a 2")
+    (target / "a.ipynb").rename(target / "mine.ipynb")
+    assert copies.update(source, target) == []
+    assert texts(target) == {**texts(source), "mine.ipynb": "mine"}
+    fill(source, a="a 3")
+    assert copies.update(source, target) == []
+    assert texts(target) == {**texts(source), "mine.ipynb": "mine"}
+
+
+def test_a_file_that_was_there_before_the_first_copy_is_kept(source: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "target", a="mine", other="mine too", b="b 1")
+    kept = copies.update(source, tmp_path / "target")
+    assert kept == [tmp_path / "target" / "a.ipynb"]
+    assert texts(tmp_path / "target") == {
+        **texts(source),
+        "a.ipynb": "mine",
+        "other.ipynb": "mine too",
+    }
+
+
+@pytest.mark.parametrize("record", ["", "[]", "nonsense", "\udcff"])
+def test_with_a_spoilt_record_nothing_is_overwritten(
+    source: Path, target: Path, record: str
+) -> None:
+    (target / ".trio_echo.json").write_bytes(record.encode("utf-8", "surrogateescape"))
+    fill(source, a="a 2")
+    assert copies.update(source, target) == [target / "a.ipynb"]
+    assert texts(target) == {**texts(source), "a.ipynb": "a 1"}
+
+
+def test_after_a_failure_what_was_copied_counts_as_copied(source: Path, target: Path) -> None:
+    fill(source, a="a 2", b="b 2")
+    (target / "b.ipynb").unlink()
+    (target / "b.ipynb").mkdir()
+    with pytest.raises(OSError, match=r"b\.ipynb"):
+        copies.update(source, target)
+    (target / "b.ipynb").rmdir()
+    fill(source, a="a 3")
+    assert copies.update(source, target) == []
+    assert texts(target) == texts(source)
+
+
+def test_the_first_notebook_is_the_one_to_begin_with(source: Path, tmp_path: Path) -> None:
+    assert copies.first(source) == "a.ipynb"
+    assert copies.first(tmp_path) is None

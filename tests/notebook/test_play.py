@@ -1,0 +1,80 @@
+"""Sliders that draw a picture anew, in a real kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nbformat import NotebookNode
+
+SETUP = """
+import trio
+from trio_echo.pictures.canvas import Picture
+from trio_echo.notebook.play import play
+from ipywidgets import Widget
+
+def picture(size):
+    return Picture(1, 1, f"the size is {size}")
+
+async def slow_picture(size):
+    await trio.lowlevel.checkpoint()
+    return picture(size)
+
+def move(to):
+    (slider,) = [one for one in Widget.widgets.values() if type(one).__name__ == "IntSlider"]
+    slider.value = to
+"""
+
+
+class Kernel:
+    """A kernel that these tests share: a start of one takes a second."""
+
+    def __init__(self) -> None:
+        self.notebook = nbformat.v4.new_notebook()
+        self.client = NotebookClient(self.notebook, timeout=30)
+
+    def run(self, source: str) -> NotebookNode:
+        """Run a cell; its outputs are kept up to date as later ones run."""
+        cell: NotebookNode = nbformat.v4.new_code_cell(source)
+        self.notebook.cells.append(cell)
+        self.client.execute_cell(cell, len(self.notebook.cells) - 1)
+        return cell
+
+
+@pytest.fixture(scope="module", params=["%load_ext trio_echo", "trio = None"])
+def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
+    """With the extension, and without."""
+    shared = Kernel()
+    with shared.client.setup_kernel():
+        shared.run(request.param)
+        shared.run(SETUP)
+        yield shared
+
+
+@pytest.mark.parametrize("draw", ["picture", "slow_picture"])
+def test_a_slider_draws_the_picture_anew(kernel: Kernel, draw: str) -> None:
+    kernel.run("Widget.close_all()")
+    cell = kernel.run(f"play({draw}, size=(1, 9, 4))")
+    slider, shown = cell.outputs
+    assert "IntSlider(value=4" in slider.data["text/plain"]
+    assert shown.data["text/plain"] == "<picture: the size is 4>"
+    assert shown.data["image/png"]
+    kernel.run("move(to=7)")
+    _, shown = cell.outputs
+    assert shown.data["text/plain"] == "<picture: the size is 7>"
+
+
+def test_a_list_gives_the_values_that_its_names_stand_for(kernel: Kernel) -> None:
+    kernel.run("Widget.close_all()")
+    cell = kernel.run("play(picture, size={'small': 1, 'large': 100})")
+    kernel.run(
+        "[one] = [w for w in Widget.widgets.values() if type(w).__name__ == 'Dropdown']\n"
+        "one.label = 'large'"
+    )
+    assert cell.outputs[1].data["text/plain"] == "<picture: the size is 100>"

@@ -1,0 +1,56 @@
+"""The captures that come with the notebooks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trio_echo.observe.packets.capturing import Flags, Trace
+
+RECORDINGS = Path(__file__).parents[3] / "notebooks" / "recordings"
+ECHO = ["> SYN", "< SYN+ACK", "> PSH+ACK hello", "< PSH+ACK hello", "> FIN+ACK", "< FIN+ACK"]
+REQUEST = ["> PSH+ACK length: 5;", "> PSH+ACK hello", "< PSH+ACK thanks"]
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "segments"),
+    [
+        ("echo-ipv4.pcap", "127.0.0.1", ECHO),
+        ("echo-ipv6.pcap", "::1", ECHO),
+        ("reset.pcap", "127.0.0.1", [*ECHO[:4], "> RST+ACK"]),
+        ("refused.pcap", "127.0.0.1", ["> SYN", "< RST+ACK"]),
+        ("nagle.pcap", "127.0.0.1", [*ECHO[:2], *REQUEST * 3, *ECHO[4:]]),
+    ],
+)
+def test_a_recording_shows_what_its_name_says(name: str, host: str, segments: list[str]) -> None:
+    trace = Trace.load(RECORDINGS / name)
+    assert (trace.client.host, trace.server) == (host, (host, 9000))
+    assert trace.recording == name
+    assert [
+        f"{'>' if one.source == trace.client else '<'} {one.flags} {one.payload.decode()}".rstrip()
+        for one in trace.segments
+        if one.flags != Flags.ACK
+    ] == segments
+
+
+def test_a_small_segment_waits_for_a_late_acknowledgement() -> None:
+    segments = Trace.load(RECORDINGS / "nagle.pcap").segments
+    waits = 0
+    for before, acknowledgement, body in zip(segments, segments[1:], segments[2:], strict=False):
+        if body.payload == b"hello":
+            assert before.payload == b"length: 5;"
+            assert acknowledgement.acknowledgement == before.end
+            waits += acknowledgement.time - before.time > 20_000_000
+    assert waits == 2  # the first request of a connection is acknowledged at once
+
+
+def test_each_recording_is_tested() -> None:
+    names = {path.name for path in RECORDINGS.iterdir()}
+    assert names == {
+        "echo-ipv4.pcap",
+        "echo-ipv6.pcap",
+        "nagle.pcap",
+        "refused.pcap",
+        "reset.pcap",
+    }

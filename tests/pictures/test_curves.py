@@ -1,0 +1,49 @@
+"""Curves show each point, and differ by more than their colour."""
+
+from __future__ import annotations
+
+import numpy as np
+from layout import texts
+
+from trio_echo.pictures.curves import curves
+
+SIZES = [64, 1024, 16384]
+SERIES = {"measured": (SIZES, [30.0, 31.0, 40.0]), "a + b n": (SIZES, [30.0, 30.5, 38.0])}
+
+
+def test_each_series_is_a_curve_of_its_own_style() -> None:
+    picture = curves(SERIES, "size (bytes)", "round trip (µs)")
+    lines = picture.figure.axes[0].lines
+    drawn = [np.asarray(one.get_ydata()).tolist() for one in lines]
+    assert drawn == [up for _, up in SERIES.values()]
+    assert len({(one.get_linestyle(), one.get_marker()) for one in lines}) == 2
+    assert picture.description == "round trip (µs) against size (bytes): measured, a + b n"
+    legend = picture.figure.axes[0].get_legend()
+    assert legend is not None
+    assert [one.get_text() for one in legend.get_texts()] == list(SERIES)
+
+
+def test_ticks_are_where_they_are_wanted_and_can_be_read() -> None:
+    ticks = {"64 B": 64, "1 KiB": 1024, "16 KiB": 16384}
+    picture = curves(SERIES, "size", "µs", ticks=ticks, mark=("the knee", 2000))
+    assert {*ticks, "size"} <= set(texts(picture))
+    axes = picture.figure.axes[0]
+    assert axes.lines[-1].get_label() == "the knee"
+    assert axes.get_xlim()[0] < 64
+    assert axes.get_xlim()[1] > 16384
+
+
+def test_an_axis_may_run_to_smaller_numbers() -> None:
+    shares = [1 - index / 1000 for index in range(1000)]
+    picture = curves({"closed": (shares, shares)}, "share", "ms", ticks={"0 %": 1, "99.9 %": 0.001})
+    assert picture.figure.axes[0].get_xlim() == (1, 0.001)
+    assert picture.figure.axes[0].lines[0].get_marker() in ("", "None")  # they would be one line
+
+
+def test_tall_and_flat_curves_have_labels_at_the_side() -> None:
+    for up in ([0.04, 44.0, 1e6], [50.0, 50.1, 50.2]):
+        figure = curves({"one": ([1, 2, 3], up)}, "n", "ms").figure
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        low, high = axes.get_ylim()
+        assert any(low <= tick <= high for tick in axes.get_yticks())

@@ -1,0 +1,71 @@
+"""The picture of a listener's door."""
+
+from __future__ import annotations
+
+import select
+import socket
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+from layout import texts
+
+from trio_echo.observe import kernel
+from trio_echo.pictures.door import door
+
+if TYPE_CHECKING:
+    from trio_echo.pictures.canvas import Picture
+
+
+def crowd(backlog: int, clients: int, accepts: int) -> Picture:
+    """Let clients come, and accept the first of them."""
+    with ExitStack() as made:
+        listener = made.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(backlog)
+        names = {}
+        for number in range(1, clients + 1):
+            sock = names[f"client{number}"] = made.enter_context(socket.socket())
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+            if number <= accepts + backlog + 1:
+                select.select([], [sock], [])
+            if number <= accepts:
+                made.enter_context(listener.accept()[0])
+        return door(kernel.snapshot(listener=listener, **names), list(names))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of the queue")
+def test_each_client_stands_where_the_kernel_has_it() -> None:
+    picture = crowd(backlog=1, clients=5, accepts=1)
+    assert "accepted: 1 (client1);" in picture.description
+    assert "listen(1): 2 in the accept queue (client2, client3);" in picture.description
+    assert "outside, in SYN_SENT: 2 (client4, client5)" in picture.description
+    shown = texts(picture)
+    assert all(f"client{number}" in shown for number in range(1, 6))
+    assert "free" not in shown
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of the backlog")
+@pytest.mark.parametrize(("backlog", "free"), [(3, 2), (1000, 15)])
+def test_free_places_are_drawn_as_far_as_there_is_room(backlog: int, free: int) -> None:
+    assert texts(crowd(backlog=backlog, clients=1, accepts=0)).count("free") == free
+
+
+def test_nobody_is_said_in_words() -> None:
+    picture = crowd(backlog=0, clients=0, accepts=0)
+    assert picture.description.count("(nobody)") == 3
+    assert texts(picture).count("nobody") == 3
+
+
+@pytest.mark.parametrize("clients", [0, 10])
+def test_all_of_it_is_within_the_picture(clients: int) -> None:
+    assert texts(crowd(backlog=12, clients=clients, accepts=min(clients, 1)))
+
+
+def test_a_closed_client_is_left_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as sock:
+        sock.close()
+        picture = door(kernel.snapshot(listener=listener, gone=sock), ["gone"])
+        assert "gone" not in texts(picture)

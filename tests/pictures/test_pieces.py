@@ -1,0 +1,57 @@
+"""How a stream of bytes came apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from layout import texts
+from matplotlib.patches import Rectangle
+
+from trio_echo.pictures.pieces import pieces
+
+if TYPE_CHECKING:
+    from trio_echo.pictures.canvas import Picture
+
+
+def widths(picture: Picture) -> list[float]:
+    boxes = [one for one in picture.figure.findobj(Rectangle) if one.get_linewidth() == 1]
+    return [one.get_width() for one in boxes if one.get_height() == 0.5]
+
+
+def test_a_box_is_a_call_as_long_as_its_bytes() -> None:
+    picture = pieces({"sent": [b"nice to meet you"], "received": [b"nice to", b" meet you"]})
+    whole, first, second = widths(picture)
+    assert [first, second] == pytest.approx([whole * 7 / 16, whole * 9 / 16])
+    assert texts(picture) == [
+        "sent",
+        "16 bytes, 1 call",
+        "nice to meet you",
+        "received",
+        "16 bytes, 2 calls",
+        "nice to",
+        " meet you",
+    ]
+    assert picture.description == "sent: 16 bytes, 1 call; received: 16 bytes, 2 calls"
+
+
+@pytest.mark.parametrize(
+    ("row", "shown"),
+    [
+        ([bytes(1000)], "1000"),
+        (["한".encode()], "ed 95 9c"),
+        ([b"\x1b[2J"], "1b 5b 32 4a"),
+        ([b"x"], "x"),
+    ],
+    ids=["too long", "no ASCII", "an escape sequence", "one byte"],
+)
+def test_what_has_no_room_or_is_no_plain_text_is_shown_otherwise(
+    row: list[bytes], shown: str
+) -> None:
+    assert shown in texts(pieces({"sent": row}))
+
+
+def test_tiny_pieces_have_no_text_and_none_are_a_picture_too() -> None:
+    assert texts(pieces({"received": [b"x"] * 2000})) == ["received", "2000 bytes, 2000 calls"]
+    assert texts(pieces({"received": []})) == ["received", "0 bytes, 0 calls"]
+    assert texts(pieces({})) == []

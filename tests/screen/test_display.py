@@ -1,0 +1,40 @@
+"""What the screen is written through."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from trio_echo.screen.display import Output
+
+
+class Pieces(io.RawIOBase):
+    """Keeps what each call of `write` was given."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        self.taken.append(bytes(memoryview(data)))  # type: ignore[arg-type]
+        return len(self.taken[-1])
+
+
+@pytest.mark.parametrize("start", range(4))
+@pytest.mark.parametrize("character", ["é", "한", "😀"])
+async def test_no_character_lies_across_two_writes(start: int, character: str) -> None:
+    # Windows' console takes each write for a text of its own.
+    text = "x" * start + character * 70_000
+    raw = Pieces()
+    await Output(io.TextIOWrapper(io.BufferedWriter(raw), "utf-8")).write(text)
+    assert len(raw.taken) > 1
+    assert "".join(piece.decode() for piece in raw.taken) == text
+
+
+async def test_bytes_that_are_no_utf_8_are_written_all_the_same() -> None:
+    raw = Pieces()
+    await Output(io.TextIOWrapper(io.BufferedWriter(raw), "latin-1")).write("\xbf" * 200_000)
+    assert b"".join(raw.taken) == b"\xbf" * 200_000

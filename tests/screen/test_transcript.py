@@ -1,0 +1,477 @@
+from __future__ import annotations
+
+import errno
+import importlib.util
+import socket
+import sys
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import text_of
+
+from trio_echo import (
+    ClientClosed,
+    ClientConnected,
+    ClientFailed,
+    ClientIdle,
+    ClientReset,
+    ClientsWaiting,
+    Connection,
+    DataReceived,
+    DataSent,
+    Draining,
+    EchoReceived,
+    Endpoint,
+    FamilyMissing,
+    IncompleteReceiveError,
+    Listening,
+    SocketCallError,
+    Stopped,
+)
+from trio_echo.errors import WorkerError
+from trio_echo.events import AcceptFailed, LinesMissing, WorkerDied, WorkerReplaced
+from trio_echo.screen.language import translations
+from trio_echo.screen.transcript import Transcript
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trio_echo.events import ClientEvent, ServerEvent
+
+SERVER = Endpoint("127.0.0.1", 9000)
+CLIENT = Connection(1, SERVER, Endpoint("127.0.0.1", 51188))
+CLIENTS = [
+    CLIENT,
+    Connection(2, SERVER, Endpoint("127.0.0.1", 5118)),
+    Connection(3, Endpoint("::1", 9000), Endpoint("::1", 51188)),
+    Connection(4, Endpoint("fe80::1%eth0", 9000), Endpoint("fe80::2%eth0", 1)),
+]
+PREFIX = "[TCP/127.0.0.1:51188] "
+CONTINUED = PREFIX.rstrip() + "+"
+NO_MEMORY = OSError(errno.ENOMEM, "no memory")
+NO_ADDRESS = OSError(errno.EADDRNOTAVAIL, "no such address")
+RESET = SocketCallError("recv()", ConnectionResetError(errno.ECONNRESET, "reset"))
+CLOSED = "[TCP server] client closed: IP address=127.0.0.1, port=51188\n"
+
+ENCODINGS = ["utf-8", "cp949", "utf-16-le", "iso2022_kr", "ascii", "latin-1"]
+
+
+def make(
+    language: str = "en", encoding: str = "utf-8", columns: Callable[[], int] | None = None
+) -> Transcript:
+    return Transcript(translations(language), encoding, columns)
+
+
+def show(transcript: Transcript, *events: ServerEvent | ClientEvent) -> str:
+    shown = ["".join(transcript.lines(event)) for event in events]
+    assert all(one == "" or one.endswith("\n") for one in shown)
+    return "".join(shown)
+
+
+def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceived]:
+    return [DataReceived(connection, piece) for piece in pieces]
+
+
+@pytest.mark.parametrize(
+    ("event", "english", "korean"),
+    [
+        (
+            Listening(SERVER),
+            "[TCP server] listening: IP address=127.0.0.1, port=9000\n",
+            "[TCP 서버] 접속 대기: IP 주소=127.0.0.1, 포트 번호=9000\n",
+        ),
+        (
+            Listening(Endpoint("fe80::1%eth0", 9000)),
+            "[TCP server] listening: IP address=fe80::1%eth0, port=9000\n",
+            "[TCP 서버] 접속 대기: IP 주소=fe80::1%eth0, 포트 번호=9000\n",
+        ),
+        (
+            FamilyMissing(SocketCallError("bind()", NO_ADDRESS, "[::1]:9000")),
+            "[bind()] Cannot assign requested address: [::1]:9000 "
+            "(left out; the other addresses are served)\n",
+            "[bind()] 요청한 주소를 할당할 수 없습니다: [::1]:9000 "
+            "(제외하고 다른 주소로 서비스합니다)\n",
+        ),
+        (
+            FamilyMissing(SocketCallError("bind()", NO_ADDRESS, "127.0.0.1:9000")),
+            "[bind()] Cannot assign requested address: 127.0.0.1:9000 "
+            "(left out; the other addresses are served)\n",
+            "[bind()] 요청한 주소를 할당할 수 없습니다: 127.0.0.1:9000 "
+            "(제외하고 다른 주소로 서비스합니다)\n",
+        ),
+        (
+            AcceptFailed(SocketCallError("accept()", OSError(errno.EMFILE, "too many"))),
+            "[accept()] Too many open files\n",
+            "[accept()] 열린 파일이 너무 많습니다\n",
+        ),
+        (
+            WorkerDied(2, cause=-15, clients=1, pause=0.1),
+            "[TCP server] worker 2 died: SIGTERM; 1 client cut off; another one starts in 0.1 s\n",
+            "[TCP 서버] 작업 프로세스 2번 비정상 종료: SIGTERM, 클라이언트 1개 강제 종료, "
+            "0.1초 뒤에 다시 시작합니다.\n",
+        ),
+        (
+            WorkerDied(1, cause=3, clients=0, pause=None),
+            "[TCP server] worker 1 died: exit status 3; 0 clients cut off\n",
+            "[TCP 서버] 작업 프로세스 1번 비정상 종료: 종료 상태 3, 클라이언트 0개 강제 종료\n",
+        ),
+        (
+            WorkerDied(1, SocketCallError("fork()", NO_MEMORY, "worker 1"), clients=0, pause=10),
+            "[TCP server] worker 1 died: [fork()] no memory: worker 1; 0 clients cut off; "
+            "another one starts in 10 s\n",
+            "[TCP 서버] 작업 프로세스 1번 비정상 종료: [fork()] no memory: worker 1, "
+            "클라이언트 0개 강제 종료, 10초 뒤에 다시 시작합니다.\n",
+        ),
+        (
+            WorkerReplaced(2),
+            "[TCP server] worker 2 serves again\n",
+            "[TCP 서버] 작업 프로세스 2번이 다시 서비스합니다.\n",
+        ),
+        (
+            LinesMissing(2),
+            "[TCP server] 2 lines not shown\n",
+            "[TCP 서버] 2줄을 표시하지 못했습니다.\n",
+        ),
+        (
+            ClientsWaiting(1),
+            "[TCP server] 1 client is served; the next ones wait for their turn\n",
+            "[TCP 서버] 클라이언트 1개를 처리하고 있습니다. 다음 클라이언트는 차례를 기다립니다.\n",
+        ),
+        (
+            ClientsWaiting(2),
+            "[TCP server] 2 clients are served; the next ones wait for their turn\n",
+            "[TCP 서버] 클라이언트 2개를 처리하고 있습니다. 다음 클라이언트는 차례를 기다립니다.\n",
+        ),
+        (
+            ClientConnected(CLIENT),
+            "\n[TCP server] client connected: IP address=127.0.0.1, port=51188\n",
+            "\n[TCP 서버] 클라이언트 접속: IP 주소=127.0.0.1, 포트 번호=51188\n",
+        ),
+        (
+            DataReceived(CLIENT, b"hello\n"),
+            "[TCP/127.0.0.1:51188] hello\n",
+            "[TCP/127.0.0.1:51188] hello\n",
+        ),
+        (
+            DataReceived(CLIENTS[2], b"hello\n"),
+            "[TCP/[::1]:51188] hello\n",
+            "[TCP/[::1]:51188] hello\n",
+        ),
+        (
+            ClientFailed(CLIENT, RESET),
+            "[recv()] Connection reset by peer\n",
+            "[recv()] 현재 연결은 원격 호스트에 의해 강제로 끊겼습니다.\n",
+        ),
+        (
+            ClientIdle(CLIENT, 30.0),
+            "[TCP server] nothing came or went for 30 s\n",
+            "[TCP 서버] 30초 동안 주고받은 데이터가 없습니다.\n",
+        ),
+        (
+            ClientReset(CLIENT, 1),
+            "[TCP server] reset on purpose after 1 byte\n",
+            "[TCP 서버] 1바이트를 되돌려 보낸 뒤 일부러 연결을 강제로 끊었습니다.\n",
+        ),
+        (
+            ClientReset(CLIENT, 3),
+            "[TCP server] reset on purpose after 3 bytes\n",
+            "[TCP 서버] 3바이트를 되돌려 보낸 뒤 일부러 연결을 강제로 끊었습니다.\n",
+        ),
+        (
+            ClientClosed(CLIENT, 5),
+            CLOSED,
+            "[TCP 서버] 클라이언트 종료: IP 주소=127.0.0.1, 포트 번호=51188\n",
+        ),
+        (
+            Draining(1, 0.5),
+            "[TCP server] stopping: 1 client has 0.5 s to finish\n",
+            "[TCP 서버] 종료 중: 클라이언트 1개를 0.5초까지 기다립니다.\n",
+        ),
+        (
+            Draining(2, 5.0),
+            "[TCP server] stopping: 2 clients have 5 s to finish\n",
+            "[TCP 서버] 종료 중: 클라이언트 2개를 5초까지 기다립니다.\n",
+        ),
+        (
+            Stopped(1, 1, 1),
+            "[TCP server] stopped: 1 client served, 1 byte echoed, 1 client cut off\n",
+            "[TCP 서버] 종료: 클라이언트 1개 처리, 1바이트 되돌려 보냄, 클라이언트 1개 강제 종료\n",
+        ),
+        (
+            Stopped(7, 18, 2),
+            "[TCP server] stopped: 7 clients served, 18 bytes echoed, 2 clients cut off\n",
+            "[TCP 서버] 종료: 클라이언트 7개 처리, 18바이트 되돌려 보냄, "
+            "클라이언트 2개 강제 종료\n",
+        ),
+        (
+            Stopped(0, 0, 0),
+            "[TCP server] stopped: 0 clients served, 0 bytes echoed\n",
+            "[TCP 서버] 종료: 클라이언트 0개 처리, 0바이트 되돌려 보냄\n",
+        ),
+        (
+            DataSent(18),
+            "[TCP client] 18 bytes sent.\n",
+            "[TCP 클라이언트] 18바이트를 보냈습니다.\n",
+        ),
+        (DataSent(1), "[TCP client] 1 byte sent.\n", "[TCP 클라이언트] 1바이트를 보냈습니다.\n"),
+        (
+            EchoReceived(b"hello"),
+            "[TCP client] 5 bytes received.\n[received data] hello\n",
+            "[TCP 클라이언트] 5바이트를 받았습니다.\n[받은 데이터] hello\n",
+        ),
+        (
+            EchoReceived(b"!"),
+            "[TCP client] 1 byte received.\n[received data] !\n",
+            "[TCP 클라이언트] 1바이트를 받았습니다.\n[받은 데이터] !\n",
+        ),
+    ],
+    ids=str,
+)
+def test_every_event_is_written_in_both_languages(
+    event: ServerEvent | ClientEvent, english: str, korean: str
+) -> None:
+    assert show(make("en"), event) == english
+    assert show(make("ko"), event) == korean
+
+
+def test_an_event_that_is_not_known_here_is_left_out() -> None:
+    assert show(make(), cast("ServerEvent", object())) == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "texts"),
+    [
+        (
+            "en",
+            [
+                "[data to send] ",
+                "[recv()] connection closed by the server",
+                "[recv()] timed out after 3 of 18 bytes",
+                "[recv()] interrupted after 3 of 18 bytes",
+                "[TCP client] the echo differs from byte 2 on: sent 0x62, received 0x00",
+                "[TCP server] 1 line not shown\n",
+                "[TCP server] 2 lines not shown\n",
+            ],
+        ),
+        (
+            "ko",
+            [
+                "[보낼 데이터] ",
+                "[recv()] 서버가 연결을 종료했습니다.",
+                "[recv()] 18바이트 중 3바이트를 받고 시간이 초과되었습니다.",
+                "[recv()] 18바이트 중 3바이트를 받고 중단되었습니다.",
+                "[TCP 클라이언트] 2번째 바이트부터 보낸 것과 다릅니다: 보냄 0x62, 받음 0x00",
+                "[TCP 서버] 1줄을 표시하지 못했습니다.\n",
+                "[TCP 서버] 2줄을 표시하지 못했습니다.\n",
+            ],
+        ),
+    ],
+)
+def test_what_is_no_event_is_written_in_both_languages(language: str, texts: list[str]) -> None:
+    transcript = make(language)
+    assert [
+        transcript.prompt,
+        transcript.closed_by_server(),
+        transcript.timed_out(3, 18),
+        transcript.interrupted(3, 18),
+        transcript.differs(b"abc", b"a\0c"),
+        transcript.dropped(1),
+        transcript.dropped(2),
+    ] == texts
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "message"),
+    [
+        ("abc 가", "ascii", "[encode()] ascii cannot express 가 (U+AC00)"),
+        ("\udcff", "utf-8", r"[encode()] utf-8 cannot express \xff (U+DCFF)"),
+    ],
+)
+def test_the_character_that_an_encoding_lacks_is_named(
+    text: str, encoding: str, message: str
+) -> None:
+    with pytest.raises(UnicodeEncodeError) as caught:
+        text.encode(encoding)
+    assert make().cannot_express(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("error", "english", "korean"),
+    [
+        (
+            SocketCallError("bind()", OSError(errno.EADDRINUSE, "in use"), "127.0.0.1:9000"),
+            "[bind()] Address already in use: 127.0.0.1:9000",
+            "[bind()] 주소가 이미 사용 중입니다: 127.0.0.1:9000",
+        ),
+        (
+            SocketCallError("connect()", OSError(-12345, "out of \x1b luck"), "a\nb:1"),
+            r"[connect()] out of \x1b luck: a\nb:1",
+            r"[connect()] out of \x1b luck: a\nb:1",
+        ),
+        (SocketCallError("send()", OSError()), "[send()] ", "[send()] "),
+        (
+            SocketCallError("getaddrinfo()", socket.gaierror(socket.EAI_NONAME, "?"), "nowhere"),
+            "[getaddrinfo()] No such host is known: nowhere",
+            "[getaddrinfo()] 알려진 호스트가 없습니다: nowhere",
+        ),
+        (
+            # The numbers of failed look-ups are no numbers of the system's other errors.
+            SocketCallError("getaddrinfo()", socket.gaierror(errno.EPIPE, "odd"), "nowhere"),
+            "[getaddrinfo()] odd: nowhere",
+            "[getaddrinfo()] odd: nowhere",
+        ),
+        (
+            IncompleteReceiveError(18, b"abc"),
+            "[recv()] connection closed after 3 of 18 bytes",
+            "[recv()] 18바이트 중 3바이트를 받고 연결이 종료되었습니다.",
+        ),
+        (
+            WorkerError(2, -15),
+            "[TCP server] worker 2 did not start: SIGTERM",
+            "[TCP 서버] 작업 프로세스 2번을 시작하지 못했습니다: SIGTERM",
+        ),
+        (
+            KeyError("a\u202eb"),
+            r"internal error: KeyError('a\u202eb')",
+            r"내부 오류: KeyError('a\u202eb')",
+        ),
+    ],
+    ids=[
+        "socket call",
+        "unknown number",
+        "no words",
+        "look-up",
+        "number",
+        "short",
+        "worker",
+        "bug",
+    ],
+)
+def test_an_error_is_described_in_one_line(error: Exception, english: str, korean: str) -> None:
+    assert make("en").describe(error) == english
+    assert make("ko").describe(error) == korean
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EACCES, "Permission denied"),
+        (errno.EADDRINUSE, "Address already in use"),
+        (errno.EADDRNOTAVAIL, "Cannot assign requested address"),
+        (errno.EAFNOSUPPORT, "Address family not supported by protocol"),
+        (errno.ECONNABORTED, "Software caused connection abort"),
+        (errno.ECONNREFUSED, "Connection refused"),
+        (errno.ECONNRESET, "Connection reset by peer"),
+        (errno.EHOSTUNREACH, "No route to host"),
+        (errno.EMFILE, "Too many open files"),
+        (errno.ENETUNREACH, "Network is unreachable"),
+        (errno.ENFILE, "Too many open files in system"),
+        (errno.ENOBUFS, "No buffer space available"),
+        (errno.EPIPE, "Broken pipe"),
+        (errno.ETIMEDOUT, "Connection timed out"),
+    ],
+)
+def test_a_number_has_the_same_words_on_every_system(number: int, words: str) -> None:
+    error = SocketCallError("connect()", OSError(number, "other words"))
+    assert make("en").describe(error) == f"[connect()] {words}"
+    assert make("ko").describe(error) not in (f"[connect()] {words}", "[connect()] other words")
+
+
+NO_ADDRESS_OF_FAMILY = "The host has no address of that family"
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    {
+        socket.EAI_AGAIN: "Temporary failure in name resolution",
+        socket.EAI_FAMILY: NO_ADDRESS_OF_FAMILY,
+        getattr(socket, "EAI_ADDRFAMILY", socket.EAI_FAMILY): NO_ADDRESS_OF_FAMILY,
+        socket.EAI_NODATA: NO_ADDRESS_OF_FAMILY,
+        socket.EAI_NONAME: "No such host is known",  # on Windows also EAI_NODATA
+        **({11004: NO_ADDRESS_OF_FAMILY} if sys.platform == "win32" else {}),  # WSANO_DATA
+    }.items(),
+)
+def test_a_failed_look_up_has_the_same_words_on_every_system(number: int, words: str) -> None:
+    error = SocketCallError("getaddrinfo()", socket.gaierror(number, "other words"), "a.test")
+    assert make("en").describe(error) == f"[getaddrinfo()] {words}: a.test"
+
+
+def test_the_reasons_load_where_the_system_lacks_an_error_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(socket, "EAI_ADDRFAMILY", raising=False)
+    spec = importlib.util.find_spec("trio_echo.screen.transcript")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    error = SocketCallError("getaddrinfo()", socket.gaierror(socket.EAI_AGAIN, "?"))
+    shown = module.Transcript(translations("en"), "utf-8").describe(error)
+    assert shown == "[getaddrinfo()] Temporary failure in name resolution"
+
+
+@pytest.mark.parametrize(
+    ("end", "line"),
+    [
+        ([], ""),
+        ([ClientFailed(CLIENT, RESET)], "[recv()] Connection reset by peer\n"),
+        ([ClientIdle(CLIENT, 1.0)], "[TCP server] nothing came or went for 1 s\n"),
+        ([ClientReset(CLIENT, 2)], "[TCP server] reset on purpose after 2 bytes\n"),
+    ],
+    ids=["closed", "failed", "idle", "reset"],
+)
+@pytest.mark.parametrize(("left", "shown"), [(b"\xea\xb0", r"\xea\xb0"), (b"\r", r"\r")])
+def test_what_never_became_whole_is_shown_before_the_client_is_said_to_be_gone(
+    end: list[ServerEvent], line: str, left: bytes, shown: str
+) -> None:
+    transcript = make()
+    assert show(transcript, *received(left)) == ""
+    ending = show(transcript, *end, ClientClosed(CLIENT, 2))
+    assert ending == f"{PREFIX}{shown}\n{line}{CLOSED}"
+
+
+def test_an_unfinished_line_is_not_ended_twice() -> None:
+    assert show(make(), *received(b"one"), ClientClosed(CLIENT, 3)) == f"{PREFIX}one\n{CLOSED}"
+
+
+@pytest.mark.parametrize(
+    "event", [LinesMissing(1), WorkerDied(1, cause=-15, clients=1, pause=None)]
+)
+def test_after_events_were_left_out_every_client_starts_afresh(event: ServerEvent) -> None:
+    transcript = make()
+    show(transcript, *received(b"one\xea"), event)
+    assert show(transcript, *received(b"\ntwo\n")) == f"{PREFIX}\n{PREFIX}two\n"
+
+
+def test_an_echo_is_one_line_whatever_is_in_it() -> None:
+    shown = show(make(), EchoReceived(b"a\nb\x1b\xff\r"))
+    assert shown == "[TCP client] 6 bytes received.\n" + r"[received data] a\nb\x1b\xff\r" + "\n"
+
+
+def test_an_echo_is_read_in_the_encoding_of_the_text() -> None:
+    shown = show(make(encoding="cp949"), EchoReceived("가".encode("cp949")))
+    assert shown == "[TCP client] 2 bytes received.\n[received data] 가\n"
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@settings(deadline=None, max_examples=40)
+@given(data=st.data())
+def test_every_line_of_a_client_begins_with_its_own_prefix_whatever_others_send(
+    encoding: str, data: st.DataObject
+) -> None:
+    sent_by = st.tuples(st.sampled_from(CLIENTS), text_of(encoding, hostile=True))
+    pieces = data.draw(st.lists(sent_by))
+    transcript = make(encoding=encoding)
+    together = dict.fromkeys(CLIENTS, "")
+    for client, sent in pieces:
+        shown = show(transcript, *received(sent, connection=client))
+        # One trailing newline is left out; any other is between two lines.
+        lines = shown.removesuffix("\n").split("\n") if shown else []
+        assert all(line.startswith(f"[TCP/{client.remote}] ") for line in lines)
+        together[client] += shown
+    for client, shown in together.items():
+        own = [sent for one, sent in pieces if one == client]
+        alone = show(make(encoding=encoding), *received(*own, connection=client))
+        assert shown == alone

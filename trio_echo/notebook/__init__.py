@@ -1,0 +1,1 @@
+"""Notebooks: cells run in Trio, pictures to play with, copies, and checks of exercises."""

@@ -1,0 +1,156 @@
+"""Happy eyeballs (RFC 8305): which addresses of a name are tried, when, and what comes of each."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import trio
+
+from trio_echo.addresses import Endpoint, Sockaddr
+from trio_echo.observe.tables import html_table, text_table
+from trio_echo.screen.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CONNECTED, REFUSED, GIVEN_UP = "connected", "refused", "given up"
+
+_NAME = "name.example"  # a domain that nobody can have (RFC 2606, section 3)
+_COLUMNS = ("tried", "began (ms)", "ended (ms)", "outcome")
+_NUMERIC = {"began (ms)", "ended (ms)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One `connect()`. Times are seconds since the whole began.
+
+    Attributes:
+        endpoint: with whom.
+        began: when it was called.
+        ended: when it returned, raised, or was cancelled.
+        outcome: `CONNECTED`, `REFUSED`, `GIVEN_UP` when another one was faster, or an error's text.
+    """
+
+    endpoint: Endpoint
+    began: float
+    ended: float
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Race:
+    """All attempts, in the order in which they began; it is shown as a table.
+
+    Attributes:
+        attempts: at addresses that were never tried, there is none.
+        delay: seconds that an attempt had before the next one began beside it.
+    """
+
+    attempts: tuple[Attempt, ...]
+    delay: float
+
+    @property
+    def winner(self) -> Attempt | None:
+        """The attempt that brought the connection, if one did."""
+        return next((one for one in self.attempts if one.outcome == CONNECTED), None)
+
+    def __repr__(self) -> str:
+        return text_table(_COLUMNS, self._rows(), numbers=_NUMERIC)
+
+    def _repr_html_(self) -> str:
+        return html_table(_COLUMNS, self._rows(), numbers=_NUMERIC)
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (str(one.endpoint), f"{one.began * 1e3:.1f}", f"{one.ended * 1e3:.1f}", one.outcome)
+            for one in self.attempts
+        ]
+
+
+async def race(*endpoints: tuple[str, int], delay: float = 0.25) -> Race:
+    """Call `trio.open_tcp_stream` with a name that stands for these endpoints, in this order.
+
+    Nobody is asked for that name. Where the order has one family twice before the other one's
+    first, Trio tries that one second. The connection is closed at once.
+
+    Args:
+        endpoints: pairs of a numeric address and a port.
+        delay: seconds, `open_tcp_stream`'s `happy_eyeballs_delay`.
+
+    Raises:
+        ValueError: no endpoint is given.
+    """
+    if not endpoints:
+        raise ValueError("give at least one endpoint")
+    notes = _Notes(trio.current_time())
+    resolver = trio.socket.set_custom_hostname_resolver(_Name(endpoints))
+    factory = trio.socket.set_custom_socket_factory(notes)
+    try:
+        stream = await trio.open_tcp_stream(_NAME, endpoints[0][1], happy_eyeballs_delay=delay)
+    except OSError:
+        pass  # every attempt failed; the notes say how
+    else:
+        await stream.aclose()
+    finally:
+        trio.socket.set_custom_hostname_resolver(resolver)
+        trio.socket.set_custom_socket_factory(factory)
+    return Race(tuple(sorted(notes.attempts, key=lambda one: one.began)), delay)
+
+
+class _Name(trio.abc.HostnameResolver):
+    """Answers for every name with the same endpoints."""
+
+    def __init__(self, endpoints: Sequence[tuple[str, int]]) -> None:
+        self._endpoints = endpoints
+
+    async def getaddrinfo(self, *_: object) -> Any:
+        await trio.lowlevel.checkpoint()
+        return [
+            found
+            for host, port in self._endpoints
+            for found in socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+            )
+        ]
+
+    async def getnameinfo(self, *_: object) -> Any:
+        raise NotImplementedError  # no connect() asks for it
+
+
+class _Notes(trio.abc.SocketFactory):
+    """Makes sockets whose `connect` is noted.
+
+    Attributes:
+        attempts: those that have ended.
+    """
+
+    def __init__(self, start: float) -> None:
+        self._start = start
+        self.attempts: list[Attempt] = []
+
+    def socket(self, family: int = -1, type: int = -1, proto: int = -1) -> trio.socket.SocketType:  # noqa: A002  Trio's names
+        sock = trio.socket.from_stdlib_socket(socket.socket(family, type, proto))
+        connect = sock.connect
+
+        async def noted(address: Sockaddr) -> None:
+            began = trio.current_time()
+            outcome = GIVEN_UP
+            try:
+                await connect(address)
+                outcome = CONNECTED
+            except ConnectionRefusedError:
+                outcome = REFUSED
+                raise
+            except OSError as exc:
+                outcome = safe(exc.strerror or str(exc))
+                raise
+            finally:
+                times = began - self._start, trio.current_time() - self._start
+                endpoint = Endpoint.from_sockaddr(address)
+                self.attempts.append(Attempt(endpoint, *times, outcome))
+
+        # Trio's sockets cannot be subclassed; but this one's own `connect` can be another one.
+        cast("dict[str, object]", vars(sock))["connect"] = noted
+        return sock

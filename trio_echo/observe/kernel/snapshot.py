@@ -1,0 +1,267 @@
+"""The kernel's view: every TCP socket on some ports, as one snapshot; and what one call changed.
+
+What `netstat` and `ss` show, as values. The rows come from psutil, which knows each system's own
+tables; what waits in the queues comes from sock_diag(7), on Linux only. A socket that no table
+lists (one without a port, one bound but not listening) is shown if a snapshot is given the object.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+import psutil
+import trio
+
+from trio_echo.addresses import Endpoint, Sockaddr, check_endpoint
+
+from . import sockdiag
+from .changes import Changes, changes
+from .sockets import Snapshot, SocketRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from trio_echo.client import EchoClient
+
+__all__ = ["Changes", "Snapshot", "SocketLike", "SocketRow", "changes", "snapshot", "until"]
+
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+
+# How often to look while waiting for a state: no system tells when a table of its changes.
+_INTERVAL = 0.001
+
+
+class _Descriptor(Protocol):
+    """What a socket of the standard library and one of Trio have in common."""
+
+    def fileno(self) -> int: ...
+    def getsockname(self) -> object: ...
+    def getpeername(self) -> object: ...
+    def getsockopt(self, level: int, option: int, size: int, /) -> bytes: ...
+    @property
+    def family(self) -> int: ...
+    @property
+    def type(self) -> int: ...
+
+
+SocketLike: TypeAlias = "_Descriptor | trio.SocketStream | trio.SocketListener | EchoClient"
+"""Whatever holds a TCP socket: of the standard library, of Trio, or a client of ours."""
+
+
+class Interest:
+    """Which rows are of interest: all of some ports, and the connections among some pairs."""
+
+    def __init__(self, *ports: int) -> None:
+        for port in ports:
+            check_endpoint("", port)
+        self._ports = set(ports)
+        self._pairs: set[frozenset[int]] = set()
+
+    def include(self, row: SocketRow) -> None:
+        """Add a socket: its connection, or if it has none, all of its port.
+
+        Not all of a connection's ports: a client's is used again, for connections of others.
+        """
+        ends = _ports(row)
+        if row.remote is None:
+            self._ports |= ends
+        else:
+            self._pairs.add(frozenset(ends))
+
+    def __contains__(self, row: SocketRow) -> bool:
+        ends = _ports(row)
+        return not ends.isdisjoint(self._ports) or any(ends <= pair for pair in self._pairs)
+
+
+def snapshot(*ports: int, **sockets: SocketLike) -> Snapshot:
+    """Look at every TCP socket that has one of these ports, at either end.
+
+    Args:
+        ports: local or remote ports. Without any, and without sockets, all ports.
+        sockets: sockets of this process, under the names that they are to be shown by. Each is
+            shown whatever its state, and so are its peer and the listener; of one without a
+            connection, all the sockets that have its port. One that was closed is no socket any
+            more, and is left out.
+
+    Raises:
+        AddressError: this is no port number.
+        TypeError: this is no TCP socket.
+    """
+    return look(Interest(*ports) if ports or sockets else None, sockets)
+
+
+def look(interest: Interest | None, sockets: Mapping[str, SocketLike]) -> Snapshot:
+    """Take a snapshot of what is of interest, or of everything, and of these sockets.
+
+    Args:
+        interest: the sockets are included in it; `None` for everything.
+        sockets: as for `snapshot`.
+    """
+    named = {name: _unwrap(name, one) for name, one in sockets.items()}
+    own = {name: _row(name, one) for name, one in named.items() if one.fileno() != -1}
+    if interest is not None:
+        for row in own.values():
+            interest.include(row)
+    listed, note = _listed()
+    rows = []
+    for row in listed:
+        if interest is None or row in interest:
+            names = [name for name, one in own.items() if _is_same(one, row)]
+            # What others share with this process is shown as this process's.
+            rows += [_as_listed(own.pop(name), row) for name in names] or [_with_owner(row)]
+    rows = list(_with_queues([*rows, *own.values()]))
+    rows.sort(key=_order)
+    return Snapshot(tuple(rows), note)
+
+
+async def until(
+    condition: Callable[[Snapshot], object], /, *ports: int, **sockets: SocketLike
+) -> Snapshot:
+    """Take snapshots until one meets a condition; returns that one.
+
+    Args:
+        condition: called with each snapshot.
+        ports: as for `snapshot`.
+        sockets: likewise.
+    """
+    while not condition(taken := snapshot(*ports, **sockets)):  # noqa: ASYNC110  no event tells
+        await trio.sleep(_INTERVAL)
+    return taken
+
+
+def _order(row: SocketRow) -> tuple[bool, bool, int, Endpoint, Endpoint]:
+    nowhere = Endpoint("", 0)
+    ends = row.local or nowhere, row.remote or nowhere
+    return row.state != "LISTEN", row.local is None, row.family, *ends
+
+
+def _ports(row: SocketRow) -> set[int]:
+    return {end.port for end in (row.local, row.remote) if end is not None}
+
+
+def _unwrap(name: str, one: SocketLike) -> _Descriptor:
+    inner: Any = one
+    for attribute in ("stream", "transport_stream", "socket"):  # ours, TLS's, Trio's
+        inner = getattr(inner, attribute, inner)
+    if getattr(inner, "family", None) not in _FAMILIES or inner.type != socket.SOCK_STREAM:
+        raise TypeError(f"{name} is no TCP socket: {one!r}")
+    return cast("_Descriptor", inner)
+
+
+def _row(name: str, sock: _Descriptor) -> SocketRow:
+    """Tell of a socket of this process what it says itself."""
+    local = remote = None
+    with suppress(OSError):  # on Windows, a new socket has no address to tell
+        local = _endpoint(sock.getsockname())
+    with suppress(OSError):
+        remote = _endpoint(sock.getpeername())
+    return SocketRow(
+        family=socket.AddressFamily(sock.family),
+        state="CLOSE",
+        local=local if local and local.port else None,
+        remote=remote,
+        name=name,
+        owned=True,
+        process_id=os.getpid(),
+        process_name=_process_name(os.getpid()),
+        descriptor=sock.fileno(),
+    )
+
+
+def _as_listed(own: SocketRow, listed: SocketRow) -> SocketRow:
+    return replace(own, state=listed.state, local=listed.local, remote=listed.remote)
+
+
+def _endpoint(sockaddr: object) -> Endpoint | None:
+    return Endpoint.from_sockaddr(cast("Sockaddr", sockaddr)) if sockaddr else None
+
+
+def _is_same(own: SocketRow, listed: SocketRow) -> bool:
+    # Several sockets may have one endpoint, and several processes one socket: its file tells.
+    own_inode, inode = _inode(own), _inode(listed)
+    if own_inode and inode:
+        return inode == own_inode
+    if listed.process_id == own.process_id and listed.descriptor is not None:
+        return listed.descriptor == own.descriptor
+    return (listed.local, listed.remote) == (own.local, own.remote)
+
+
+def _listed() -> tuple[list[SocketRow], str]:
+    """List what the system's own tables list, and say what they do not."""
+    pid: int | None = None
+    found: Iterable[Any]  # each kind of row is a type of its own
+    try:
+        found = psutil.net_connections("tcp")
+        note = "" if sys.platform == "linux" else "Queues are told on Linux only."
+    except psutil.AccessDenied:
+        # macOS shows other processes' sockets to root only.
+        pid = os.getpid()
+        found = psutil.Process().net_connections("tcp")
+        note = "Without more privilege, this system tells of this process's own sockets only."
+    rows = [
+        SocketRow(
+            family=socket.AddressFamily(one.family),
+            state=one.status,
+            local=Endpoint(*one.laddr) if one.laddr else None,
+            remote=Endpoint(*one.raddr) if one.raddr else None,
+            process_id=getattr(one, "pid", pid) or None,  # Windows gives what nobody owns to 0
+            descriptor=None if one.fd == -1 else one.fd,
+        )
+        for one in found
+    ]
+    return rows, note
+
+
+def _with_owner(row: SocketRow) -> SocketRow:
+    if row.process_id is None:
+        return row
+    return replace(row, owned=True, process_name=_process_name(row.process_id))
+
+
+def _process_name(pid: int) -> str | None:
+    try:
+        name = psutil.Process(pid).name()
+    except psutil.Error:  # it has ended
+        return None
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _with_queues(rows: Iterable[SocketRow]) -> Iterator[SocketRow]:
+    told = sockdiag.queues()
+    by_inode = {one.inode: one for one in told if one.inode}
+    by_ends: dict[tuple[Endpoint | None, Endpoint | None], sockdiag.Queues]
+    by_ends = {(one.local, one.remote): one for one in told}
+    for row in rows:
+        # Several listeners may share one endpoint (SO_REUSEPORT); their files tell them apart.
+        one = by_inode.get(_inode(row)) or by_ends.get((row.local, row.remote))
+        # A socket that has no peer any more may have the endpoint of one that listens.
+        if one is None or (one.remote is None) != (row.state == "LISTEN"):
+            yield row
+            continue
+        owned = row.owned or bool(one.inode)
+        if row.state == "LISTEN":
+            yield replace(row, owned=owned, accept_queue=one.receive, backlog=one.send)
+        else:
+            yield replace(
+                row,
+                owned=owned,
+                receive_queue=one.receive,
+                send_queue=one.send,
+                got_end=one.got_end,
+                sent_control=one.sent_control,
+            )
+
+
+def _inode(row: SocketRow) -> int:
+    if row.process_id is None or row.descriptor is None:
+        return 0
+    try:
+        return Path(f"/proc/{row.process_id}/fd/{row.descriptor}").stat().st_ino
+    except OSError:
+        return 0

@@ -1,0 +1,194 @@
+"""The segments of one TCP connection, with the numbers that people read.
+
+Sequence numbers are relative to each side's first one, as Wireshark writes them: a SYN has 0, the
+first byte of data 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trio_echo.addresses import Endpoint
+from trio_echo.observe.tables import html_table, text_table
+from trio_echo.screen.text import decoded, safe
+
+from . import pcap
+from .pcap import CaptureError, Frame
+from .wire import Flags, Header, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_NUMBERS = 1 << 32
+# So many characters of the data stand in a table.
+_SHOWN = 32
+_COLUMNS = ("time (ms)", "", "flags", "seq", "ack", "window", "MSS", "bytes", "data")
+_NUMERIC = {"time (ms)", "seq", "ack", "window", "MSS", "bytes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment of a connection.
+
+    On loopback, and wherever the network card cuts data up (TSO), one larger than the MSS is what
+    the kernel handed over whole.
+
+    Attributes:
+        time: nanoseconds since the connection's first segment.
+        source: who sent it.
+        destination: who gets it.
+        flags: its control bits; `str()` writes them as `SYN+ACK`.
+        sequence: the number of its first byte, relative to its sender's first segment.
+        acknowledgement: the number of the byte that its sender expects next, relative likewise;
+            `None` without ACK, when the field means nothing.
+        window: how many bytes its sender has room for. In a SYN the value is never scaled
+            (RFC 7323, section 2.2).
+        mss: the maximum segment size that a SYN announces, in bytes; or `None`.
+        payload: the data.
+    """
+
+    time: int
+    source: Endpoint
+    destination: Endpoint
+    flags: Flags
+    sequence: int
+    acknowledgement: int | None
+    window: int
+    mss: int | None
+    payload: bytes
+
+    @property
+    def end(self) -> int:
+        """Return the number after its last; a SYN and a FIN take one each."""
+        return self.sequence + len(self.payload) + self.flags.numbers
+
+
+class Trace:
+    """The segments of one connection, in the order in which they were seen.
+
+    `str()` and a notebook show it as a table.
+
+    Args:
+        frames: holds a connection's first SYN, and what follows. Of several connections the
+            first one is taken.
+        recording: the name of the file it was loaded from.
+
+    Attributes:
+        client: who sent the first SYN.
+        server: whom it was sent to.
+        frames: the connection's own frames, as they were captured.
+        segments: what they say.
+        recording: the name of the file it was loaded from; `None` for a live capture.
+
+    Raises:
+        CaptureError: no TCP connection begins in these frames.
+    """
+
+    def __init__(self, frames: Sequence[Frame], *, recording: str | None = None) -> None:
+        parsed = [(frame, header) for frame in frames if (header := parse(frame.data)) is not None]
+        first = next((index for index, (_, header) in enumerate(parsed) if header.opens), None)
+        if first is None:
+            raise CaptureError("no TCP connection begins in it")
+        syn = parsed[first][1]
+        own = []
+        for frame, header in parsed[first:]:
+            if {header.source, header.destination} != {syn.source, syn.destination}:
+                continue
+            if header.opens and header.source == syn.source and header.sequence != syn.sequence:
+                break  # another connection of the same two endpoints
+            own.append((frame, header))
+        self.client, self.server = syn.source, syn.destination
+        self.frames = tuple(frame for frame, _ in own)
+        self.segments = tuple(_relative(own))
+        self.recording = recording
+
+    @property
+    def recorded(self) -> bool:
+        """Tell whether it comes from a file."""
+        return self.recording is not None
+
+    @classmethod
+    def load(cls, path: str | Path) -> Trace:
+        """Read a capture file; of its connections, the first one.
+
+        Raises:
+            CaptureError: it is no pcap file of Ethernet frames, or has no TCP connection.
+            OSError: it cannot be read.
+        """
+        name = safe(Path(path).name)
+        try:
+            return cls(pcap.unpack(Path(path).read_bytes()), recording=name)
+        except CaptureError as exc:
+            raise CaptureError(f"{name}: {exc}") from None
+
+    def save(self, path: str | Path) -> None:
+        """Write a capture file, which tcpdump and Wireshark open.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        Path(path).write_bytes(pcap.pack(self.frames))
+
+    def __repr__(self) -> str:
+        rows = map(self._row, self.segments)
+        return f"{self.title}\n{text_table(_COLUMNS, rows, numbers=_NUMERIC)}"
+
+    def _repr_html_(self) -> str:
+        rows = map(self._row, self.segments)
+        return f"<p>{escape(self.title)}</p>{html_table(_COLUMNS, rows, numbers=_NUMERIC)}"
+
+    @property
+    def title(self) -> str:
+        """Return one line that says what it is."""
+        source = "" if self.recording is None else f" (recorded capture: {self.recording})"
+        return f"{self.client} → {self.server}, {len(self.segments)} segments{source}"
+
+    def _row(self, segment: Segment) -> tuple[str, ...]:
+        data = decoded(segment.payload[:_SHOWN], "utf-8")
+        whole = len(data) <= _SHOWN and len(segment.payload) <= _SHOWN
+        return (
+            f"{segment.time / 1e6:.3f}",
+            "→" if segment.source == self.client else "←",
+            str(segment.flags),
+            str(segment.sequence),
+            "" if segment.acknowledgement is None else str(segment.acknowledgement),
+            str(segment.window),
+            "" if segment.mss is None else str(segment.mss),
+            str(len(segment.payload)),
+            data if whole else f"{data[:_SHOWN]}…",
+        )
+
+
+def _relative(own: Sequence[tuple[Frame, Header]]) -> list[Segment]:
+    """Count from each side's first number, and scale the windows."""
+    start = own[0][0].time
+    first: dict[Endpoint, int] = {}
+    scales: dict[Endpoint, int | None] = {}
+    for _, header in own:
+        # A refusal comes from a side without a SYN; its number is 0 (RFC 9293, section 3.10.7.1).
+        first.setdefault(header.source, header.sequence)
+        if Flags.SYN in header.flags:
+            scales[header.source] = header.scale
+    # Both sides scale or none does (RFC 7323, section 1.3).
+    scaled = len(scales) == 2 and None not in scales.values()
+    segments = []
+    for frame, header in own:
+        plain = Flags.SYN in header.flags or not scaled
+        acknowledgement = (header.acknowledgement - first.get(header.destination, 0)) % _NUMBERS
+        segments.append(
+            Segment(
+                frame.time - start,
+                header.source,
+                header.destination,
+                header.flags,
+                (header.sequence - first[header.source]) % _NUMBERS,
+                acknowledgement if Flags.ACK in header.flags else None,
+                header.window if plain else header.window << (scales[header.source] or 0),
+                header.mss if Flags.SYN in header.flags else None,
+                header.payload,
+            )
+        )
+    return segments

@@ -1,0 +1,8 @@
+"""Trio's tasks: the tree of those that live now, and the lives of all, recorded."""
+
+from __future__ import annotations
+
+from .recorder import Recorder
+from .tree import NurseryNode, TaskNode, TaskTree, tree
+
+__all__ = ["NurseryNode", "Recorder", "TaskNode", "TaskTree", "tree"]

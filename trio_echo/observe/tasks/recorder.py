@@ -1,0 +1,174 @@
+"""The lives of the tasks of this Trio run, from their beginning to their end.
+
+`Recorder` is an instrument (Trio's reference, "Instrument API"): Trio calls it when a task begins,
+runs, waits and ends. Trio does not tell an instrument how a task ended, returned or raised; a task
+can say it with `Recorder.note`. Whether it was cancelled can be seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import trio
+
+from trio_echo.screen.text import safe
+
+from .tree import first_and_main_task, short_name
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+
+@dataclass(slots=True, eq=False)
+class Life:
+    """A task's life, as a `Recorder` saw it. All times are seconds since the recording began.
+
+    Attributes:
+        name: the task's name, without the module and the class.
+        parent: the life of the task whose nursery it lives in; `None` for the main task.
+        began: `None` if the task is older than the recording.
+        ended: `None` if the task outlives the recording.
+        cancelled: when it first woke to a cancellation from outside: of a nursery that it lives in
+            at any depth, or by a time limit that was around it when it began. Trio tells no more:
+            a scope between the two that is cancelled by hand is missed.
+        steps: how many times it ran, from one wait to the next.
+        note: what the task said of itself, with `Recorder.note`.
+    """
+
+    name: str
+    parent: Life | None
+    began: float | None
+    ended: float | None = None
+    cancelled: float | None = None
+    steps: int = 0
+    note: str = ""
+
+
+class Recorder(trio.abc.Instrument):
+    """Records the tasks of this Trio run, but not Trio's own, while it is a context.
+
+    What it recorded stays when the tasks are gone::
+
+        with Recorder() as recorder:
+            async with trio.open_nursery() as nursery:
+                ...
+        recorder.lives
+    """
+
+    def __init__(self) -> None:
+        self._lives: list[Life] = []
+        self._living: dict[trio.lowlevel.Task, Life] = {}
+        # The time limits around each task when it began, on Trio's clock.
+        self._limits: dict[trio.lowlevel.Task, float] = {}
+        self._start = 0.0
+        self._seconds: float | None = 0.0
+
+    def __enter__(self) -> Self:
+        _, main = first_and_main_task()
+        self._seconds = None
+        self._lives.clear()
+        self._start = trio.current_time()
+        self._add_older(main, None)
+        trio.lowlevel.add_instrument(self)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Trio itself takes off an instrument that raised; it has logged why.
+        with contextlib.suppress(KeyError):
+            trio.lowlevel.remove_instrument(self)
+        self._refresh()
+        self._living.clear()
+        self._limits.clear()
+        self._seconds = self._now()
+
+    @property
+    def seconds(self) -> float:
+        """How long the recording took, or has taken so far."""
+        return self._now() if self._seconds is None else self._seconds
+
+    @property
+    def lives(self) -> tuple[Life, ...]:
+        """The lives so far, in the order in which the tasks began."""
+        self._refresh()
+        return tuple(self._lives)
+
+    def note(self, text: object) -> None:
+        """Note something on the life of the running task, in place of what it noted before.
+
+        The server calls its observer in the task that the event is about, so an observer can
+        note how a client ended.
+        """
+        life = self._living.get(trio.lowlevel.current_task())
+        if life is not None:
+            life.note = safe(str(text))
+
+    def task_spawned(self, task: trio.lowlevel.Task) -> None:
+        """Trio calls this when a task begins."""
+        parent = self._parent(task)
+        if parent is not None:  # else it is one of Trio's own
+            self._add(task, parent, self._now())
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Trio calls this each time before a task runs."""
+        life = self._living.get(task)
+        if life is None:
+            return
+        life.steps += 1
+        if life.cancelled is None:
+            deadline = trio.current_effective_deadline()
+            if life.steps == 1 and life.began is not None:
+                self._limits[task] = deadline  # it has had no time to set limits of its own
+            # Minus infinity is Trio's sign that a wait ends at once. Alone it tells little: the
+            # limit may be the task's own, and `trio.sleep` is made of such limits.
+            if deadline == -math.inf and self._cancelled_from_outside(task):
+                life.cancelled = self._now()
+
+    def task_exited(self, task: trio.lowlevel.Task) -> None:
+        """Trio calls this when a task ends."""
+        life = self._living.get(task)
+        if life is None:
+            return
+        life.ended = self._now()
+        life.name, life.parent = short_name(task.name), self._parent(task)
+        del self._living[task]
+        self._limits.pop(task, None)
+
+    def _now(self) -> float:
+        return trio.current_time() - self._start
+
+    def _parent(self, task: trio.lowlevel.Task) -> Life | None:
+        # A task that has not yet called `started()` is on its way to another nursery.
+        nursery = task.eventual_parent_nursery or task.parent_nursery
+        return None if nursery is None else self._living.get(nursery.parent_task)
+
+    def _add(self, task: trio.lowlevel.Task, parent: Life | None, began: float | None) -> None:
+        self._living[task] = life = Life(short_name(task.name), parent, began)
+        self._lives.append(life)
+
+    def _add_older(self, task: trio.lowlevel.Task, parent: Life | None) -> None:
+        self._add(task, parent, None)
+        for child in chain.from_iterable(one.child_tasks for one in task.child_nurseries):
+            self._add_older(child, self._living[task])
+
+    def _refresh(self) -> None:
+        """A task may be named, or move to another nursery, after it began."""
+        for task, life in self._living.items():
+            life.name, life.parent = short_name(task.name), self._parent(task)
+
+    def _cancelled_from_outside(self, task: trio.lowlevel.Task) -> bool:
+        if trio.current_time() >= self._limits.get(task, math.inf):
+            return True
+        nursery = task.parent_nursery
+        while nursery is not None and not nursery.cancel_scope.cancel_called:
+            nursery = nursery.parent_task.parent_nursery
+        return nursery is not None

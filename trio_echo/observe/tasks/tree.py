@@ -1,0 +1,231 @@
+"""The tasks and nurseries that live now in this Trio run.
+
+Only Trio's documented attributes are read. What a task waits in, and what a nursery is called,
+stands in the frames of the functions that the task is in.
+"""
+
+from __future__ import annotations
+
+import html
+import inspect
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import trio
+
+from trio_echo.screen.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType, FrameType
+
+_PATH = re.compile(r"(?:(?:[^\W\d]\w*|<locals>)\.)+([^\W\d]\w*|<lambda>)")
+_DIGITS = re.compile("([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskNode:
+    """A task.
+
+    Attributes:
+        name: its name, without the module and the class.
+        waits_in: the function of Trio that it waits in, such as `SocketStream.receive_some`;
+            `running` for the task that took the snapshot, `about to start` for a new one.
+        nurseries: those it has open, the outer before the inner.
+    """
+
+    name: str
+    waits_in: str
+    nurseries: tuple[NurseryNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NurseryNode:
+    """A nursery.
+
+    Attributes:
+        name: the variable that holds it in the task that opened it; `None` if there is none.
+        cancelled: its cancel scope was cancelled, or its deadline has passed.
+        seconds_left: until its deadline; infinity without one.
+        shielded: a cancellation from further up does not reach it.
+        tasks: its children, sorted by name.
+    """
+
+    name: str | None
+    cancelled: bool
+    seconds_left: float
+    shielded: bool
+    tasks: tuple[TaskNode, ...]
+
+    @property
+    def title(self) -> str:
+        """Its name and the state of its cancel scope."""
+        words = ["nursery"] if self.name in (None, "nursery") else [f"nursery {self.name}"]
+        if self.cancelled:
+            words.append("cancelled")
+        elif self.seconds_left != math.inf:
+            words.append(f"deadline in {self.seconds_left:.3g} s")
+        if self.shielded:
+            words.append("shielded")
+        if not self.tasks:
+            words.append("no children")
+        return ", ".join(words)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TaskTree:
+    """What lived at one moment. `str()` draws it with lines; a notebook shows that.
+
+    Attributes:
+        root: where it begins.
+    """
+
+    root: TaskNode | NurseryNode
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self.root))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f'<pre style="font-family:monospace">{html.escape(str(self))}</pre>'
+
+    def walk(self) -> Iterator[TaskNode | NurseryNode]:
+        """Visit every node, each before its children."""
+        todo = [self.root]
+        while todo:
+            node = todo.pop()
+            yield node
+            todo.extend(reversed(children(node)))
+
+
+def children(node: TaskNode | NurseryNode) -> tuple[TaskNode, ...] | tuple[NurseryNode, ...]:
+    """What is directly below: a task's nurseries, or a nursery's tasks."""
+    return node.nurseries if isinstance(node, TaskNode) else node.tasks
+
+
+def tree(
+    root: trio.lowlevel.Task | trio.Nursery | None = None, *, system: bool = False
+) -> TaskTree:
+    """Take a snapshot of the tasks and nurseries of this Trio run.
+
+    Args:
+        root: begin at this task or nursery; without it, at the main task, which `trio.run`
+            started.
+        system: begin at Trio's own first task instead, so that its other tasks are there too.
+
+    Raises:
+        RuntimeError: no Trio run in this thread.
+    """
+    if root is None:
+        first, main = first_and_main_task()
+        root = first if system else main
+    if isinstance(root, trio.Nursery):
+        return TaskTree(_nursery(root, _frames(root.parent_task)))
+    return TaskTree(_task(root))
+
+
+def first_and_main_task() -> tuple[trio.lowlevel.Task, trio.lowlevel.Task]:
+    """Trio's own first task, and the one that `trio.run` was called for.
+
+    The first task has one nursery in the other for its kinds of children; the innermost is for
+    the main task alone.
+    """
+    first = trio.lowlevel.current_root_task()
+    if first is None:
+        raise RuntimeError("Trio has not started its first task yet")
+    innermost = first.child_nurseries[-1:]
+    return first, next((task for nursery in innermost for task in nursery.child_tasks), first)
+
+
+def short_name(name: str) -> str:
+    """`trio_echo.server.serve` is `serve`; a name that is no path of Python's stays."""
+    path = _PATH.fullmatch(name)
+    return safe(path[1] if path else name)
+
+
+def _task(task: trio.lowlevel.Task) -> TaskNode:
+    frames = _frames(task) if task.child_nurseries else []
+    nurseries = tuple(_nursery(one, frames) for one in task.child_nurseries)
+    return TaskNode(short_name(task.name), _waits_in(task), nurseries)
+
+
+def _nursery(nursery: trio.Nursery, frames: list[FrameType]) -> NurseryNode:
+    scope = nursery.cancel_scope
+    return NurseryNode(
+        name=_variable(nursery, frames),
+        cancelled=scope.cancel_called,
+        seconds_left=scope.deadline - trio.current_time(),
+        shielded=scope.shield,
+        tasks=tuple(sorted(map(_task, nursery.child_tasks), key=_order)),
+    )
+
+
+def _order(task: TaskNode) -> list[tuple[int, str]]:
+    """Sort `worker 9` before `worker 10`: Trio keeps children in no order at all."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part)
+        for part in _DIGITS.split(f"{task.name} {task.waits_in} {len(task.nurseries)}")
+    ]
+
+
+def _is_running(task: trio.lowlevel.Task) -> bool:
+    return trio.lowlevel.in_trio_task() and task is trio.lowlevel.current_task()
+
+
+def _frames(task: trio.lowlevel.Task) -> list[FrameType]:
+    """The functions that a task is in, the outermost first."""
+    if not _is_running(task):
+        return [frame for frame, _ in task.iter_await_frames()]
+    frames: list[FrameType] = []
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_globals is not globals():
+            frames.insert(0, frame)
+        frame = frame.f_back
+    return frames
+
+
+def _variable(value: object, frames: list[FrameType]) -> str | None:
+    """The name under which one of the functions knows a value."""
+    for frame in frames:
+        for name, held in frame.f_locals.items():
+            # Python and pytest keep values in variables that nobody wrote, such as `.0`.
+            if held is value and name != "self" and name.isidentifier():
+                return name
+    return None
+
+
+def _waits_in(task: trio.lowlevel.Task) -> str:
+    """The function of Trio that was called from outside of Trio, or one that waits by itself."""
+    if _is_running(task):
+        return "running"
+    if inspect.getcoroutinestate(task.coro) == inspect.CORO_CREATED:
+        return "about to start"
+    codes: list[CodeType] = []
+    frames = _frames(task)
+    for frame in reversed(frames):
+        if frame.f_globals.get("__name__", "").partition(".")[0] != "trio":
+            break
+        codes.insert(0, frame.f_code)
+    if codes and codes[0].co_qualname == "NurseryManager.__aexit__":
+        return "end of nursery"
+    # What `async with`, `async for` and Trio's own helpers call tells more than they do.
+    names = [code.co_qualname for code in codes if not code.co_name.startswith("_")]
+    if names == ["wait_task_rescheduled"]:  # all waiting ends there; who called it tells more
+        names = [frame.f_code.co_qualname for frame in frames[-len(codes) - 1 :]]
+    return names[0].rpartition("<locals>.")[2].lstrip("_") if names else "something not of Trio"
+
+
+def _lines(node: TaskNode | NurseryNode) -> Iterator[str]:
+    if isinstance(node, TaskNode):
+        yield f"{node.name} ── {node.waits_in}"
+    else:
+        yield node.title
+    below = children(node)
+    for child in below:
+        first, others = ("└── ", "    ") if child is below[-1] else ("├── ", "│   ")
+        for number, line in enumerate(_lines(child)):
+            yield (others if number else first) + line

@@ -1,0 +1,36 @@
+"""Pictures: everything that draws. It needs matplotlib: the `notebooks` extra.
+
+Each function takes values of `trio_echo.observe`, or plain numbers, and returns a `Picture`: a
+notebook shows it, and `save` writes it. `trio_echo.measure.plots` draws results of measurements.
+"""
+
+from __future__ import annotations
+
+from .bars import compared_bars, stacked_bars
+from .canvas import Picture
+from .curves import curves
+from .door import door
+from .eyeballs import eyeballs
+from .ladder import ladder
+from .layers import layers
+from .parting import parting
+from .pieces import pieces
+from .sides import sides
+from .task_tree import task_tree
+from .timeline import timeline
+
+__all__ = [
+    "Picture",
+    "compared_bars",
+    "curves",
+    "door",
+    "eyeballs",
+    "ladder",
+    "layers",
+    "parting",
+    "pieces",
+    "sides",
+    "stacked_bars",
+    "task_tree",
+    "timeline",
+]

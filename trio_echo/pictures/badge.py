@@ -1,0 +1,57 @@
+"""A TCP state as a badge: its name on its colour, the same in every picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.patches import FancyBboxPatch
+
+from .canvas import BLUE, GREEN, GREY, ORANGE, PAPER, PURPLE, VERMILION
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH, HEIGHT = 1.15, 0.25
+"""Of a badge, in inches."""
+
+_COLOURS = {
+    "CLOSE": GREY,
+    "CLOSED": GREY,
+    "LISTEN": BLUE,
+    "SYN_SENT": ORANGE,
+    "SYN_RECV": ORANGE,
+    "ESTABLISHED": GREEN,
+    "TIME_WAIT": PURPLE,
+}
+_CLOSING = VERMILION
+
+
+def colour_of(state: str) -> str:
+    """Tell a state's colour; those between ESTABLISHED and the end have one together."""
+    return _COLOURS.get(state, _CLOSING)
+
+
+def badge(axes: Axes, x: float, y: float, state: str) -> None:
+    """Draw a state with its middle at this point, on axes that are measured in inches."""
+    axes.add_patch(
+        FancyBboxPatch(
+            (x - WIDTH / 2, y - HEIGHT / 2),
+            WIDTH,
+            HEIGHT,
+            boxstyle="round,pad=0,rounding_size=0.06",
+            facecolor=colour_of(state),
+            edgecolor=PAPER,
+            zorder=3,
+        )
+    )
+    axes.text(
+        x,
+        y + 0.01,
+        state,
+        ha="center",
+        va="center",
+        size=8.5,
+        weight="bold",
+        color=PAPER,
+        zorder=4,
+    )

@@ -1,0 +1,114 @@
+"""A listener's door: who waits in its accept queue, who was let in, who stands outside.
+
+Drawn from a snapshot. A client whose SYN found the queue full stays in SYN_SENT: its kernel asks
+again and again, and its `connect()` waits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.patches import FancyBboxPatch
+
+from .canvas import BLACK, BLUE, GREEN, GREY, ORANGE, PAPER, SKY, Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from trio_echo.observe.kernel.sockets import Snapshot
+
+# Inches.
+_WIDTH, _MARGIN, _TITLE, _LINE = 8.2, 0.15, 0.42, 0.5
+_BOX_WIDTH, _BOX_HEIGHT, _STEP = 0.92, 0.36, 1.0
+_BOXES_A_LINE = 8
+
+# Of a long queue, so many free places are drawn.
+_MOST_PLACES = 2 * _BOXES_A_LINE
+
+
+def door(snapshot: Snapshot, clients: Sequence[str]) -> Picture:
+    """Draw what has become of some clients of one listener.
+
+    Args:
+        snapshot: with one listener, and the clients' sockets by their names.
+        clients: their names, in the order in which they came.
+    """
+    listener = next(row for row in snapshot.rows if row.state == "LISTEN")
+    known = {row.name: row for row in snapshot.rows if row.name in clients}
+    accepted = {row.remote: row.accepted for row in snapshot.rows if row.local == listener.local}
+    inside, queued, outside = [], [], []
+    for name in clients:
+        row = known.get(name)
+        if row is None:
+            continue
+        if row.state == "SYN_SENT":
+            outside.append(name)
+        elif accepted.get(row.local) is False:
+            queued.append(name)
+        else:
+            inside.append(name)
+    backlog = listener.backlog
+    asked = "" if backlog is None else f"listen({backlog}): "
+    groups = [
+        (f"accepted: {len(inside)}", inside, 0, GREEN, GREEN),
+        (
+            f"{asked}{len(queued)} in the accept queue",
+            queued,
+            0 if backlog is None else max(min(backlog, _MOST_PLACES) - len(queued), 0),
+            SKY,
+            BLUE,
+        ),
+        (f"outside, in SYN_SENT: {len(outside)}", outside, 0, ORANGE, ORANGE),
+    ]
+    height = 2 * _MARGIN + sum(
+        _TITLE + _LINE * _lines(len(names) + free) for _, names, free, _, _ in groups
+    )
+    told = "; ".join(f"{title} ({', '.join(names) or 'nobody'})" for title, names, *_ in groups)
+    picture = Picture(_WIDTH, height, f"the door of {listener.local}: {told}")
+    axes = picture.sheet()
+    y = _MARGIN
+    for title, names, free, fill, edge in groups:
+        _group(axes, y, title, names, free, fill, edge)
+        y += _TITLE + _LINE * _lines(len(names) + free)
+    return picture
+
+
+def _lines(boxes: int) -> int:
+    return max(-(-boxes // _BOXES_A_LINE), 1)
+
+
+def _group(
+    axes: Axes, y: float, title: str, names: Sequence[str], free: int, fill: str, edge: str
+) -> None:
+    """Draw a title, a box for each client, and an empty one for each place that is free."""
+    axes.text(_MARGIN, y + _TITLE / 2, title, va="center", size=11, weight="bold")
+    texts = [*names, *[""] * free]
+    if not texts:
+        axes.text(_MARGIN, y + _TITLE + 0.15, "nobody", va="center", size=10, color=GREY)
+    for index, text in enumerate(texts):
+        left = _MARGIN + index % _BOXES_A_LINE * _STEP
+        top = y + _TITLE + index // _BOXES_A_LINE * _LINE
+        axes.add_patch(
+            FancyBboxPatch(
+                (left, top),
+                _BOX_WIDTH,
+                _BOX_HEIGHT,
+                boxstyle="round,pad=0,rounding_size=0.06",
+                facecolor=fill if text else PAPER,
+                edgecolor=edge,
+                linewidth=1.4,
+                linestyle="-" if text else (0, (4, 2.5)),
+            )
+        )
+        axes.text(
+            left + _BOX_WIDTH / 2,
+            top + _BOX_HEIGHT / 2,
+            text or "free",
+            ha="center",
+            va="center",
+            size=9.5,
+            color=BLACK if text else GREY,
+            parse_math=False,
+        )

@@ -1,0 +1,88 @@
+"""How a stream of bytes came apart: which bytes each call carried."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from matplotlib.patches import Rectangle
+
+from .canvas import BLACK, BLUE, GREY, PAPER, SKY, Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+
+# Inches.
+_WIDTH, _ROW, _MARGIN, _LABEL = 8.2, 0.78, 0.15, 2.0
+_ROOM = _WIDTH - _LABEL - _MARGIN
+_LETTER = 0.085
+
+
+def pieces(rows: Mapping[str, Sequence[bytes]]) -> Picture:
+    """Draw the same bytes as several calls carried them, one row below the other.
+
+    A box is one call, as long as its bytes; where there is room it shows them, as text or
+    in hexadecimal, or else how many they are.
+
+    Args:
+        rows: what to call each row, and its pieces in order.
+    """
+    most = max((sum(map(len, row)) for row in rows.values()), default=0)
+    picture = Picture(_WIDTH, _ROW * max(len(rows), 1) + _MARGIN, _description(rows))
+    axes = picture.sheet()
+    for index, (label, row) in enumerate(rows.items()):
+        y = _MARGIN + index * _ROW
+        axes.text(_MARGIN, y + 0.2, label, va="center", size=10, weight="bold")
+        axes.text(_MARGIN, y + 0.42, _count(row), va="center", size=8.5, color=GREY)
+        _draw(axes, y, row, _ROOM / max(most, 1))
+    return picture
+
+
+def _draw(axes: Axes, y: float, row: Sequence[bytes], byte_width: float) -> None:
+    ends = [end * byte_width for end in accumulate(map(len, row))]
+    for index, (piece, end) in enumerate(zip(row, ends, strict=True)):
+        width = len(piece) * byte_width
+        axes.add_patch(
+            Rectangle(
+                (_LABEL + end - width, y),
+                width,
+                0.5,
+                # Neighbours differ, also where they are too small for a border to be seen.
+                facecolor=SKY if index % 2 else PAPER,
+                edgecolor=BLUE,
+                linewidth=1 if width > 0.03 else 0,
+            )
+        )
+        text = _fitting(piece, width)
+        if text:
+            axes.text(
+                _LABEL + end - width / 2,
+                y + 0.25,
+                text,
+                ha="center",
+                va="center_baseline",
+                size=9,
+                family="monospace",
+                color=BLACK,
+            )
+
+
+def _fitting(piece: bytes, width: float) -> str:
+    is_plain = piece.isascii() and piece.decode("ascii").isprintable()
+    # Other characters than these are in no font for certain; as bytes they can come apart, too.
+    written = piece.decode("ascii") if is_plain else piece.hex(" ")
+    for text in (written, str(len(piece))):
+        if len(text) * _LETTER <= width:
+            return text
+    return ""
+
+
+def _count(row: Sequence[bytes]) -> str:
+    total = sum(map(len, row))
+    return f"{total} byte{'s' * (total != 1)}, {len(row)} call{'s' * (len(row) != 1)}"
+
+
+def _description(rows: Mapping[str, Sequence[bytes]]) -> str:
+    return "; ".join(f"{label}: {_count(row)}" for label, row in rows.items()) or "nothing"

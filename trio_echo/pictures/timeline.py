@@ -1,0 +1,180 @@
+"""The picture of a recording: each task's life as a bar over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from matplotlib.patches import Rectangle
+
+from .canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
+from .sheet import GAP, INDENT, MARGIN, ROW, SIZE, cut, left_out, text_width, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from trio_echo.observe.tasks.recorder import Life, Recorder
+
+# Inches.
+_BARS = 4.2
+_AXIS = 0.6
+
+_Children: TypeAlias = "dict[Life | None, list[Life]]"
+
+_UNITS = ((1.0, "s"), (1e3, "ms"), (1e6, "µs"))
+
+
+class _Line(NamedTuple):
+    """One row of the time line: a life, or those that there is no room for."""
+
+    lives: Sequence[Life]
+    label: str
+    depth: int
+    inside: int
+    """how many rows below it are those of its children, and theirs"""
+
+
+def timeline(recorder: Recorder) -> Picture:
+    """Draw each task's life as a bar over time, its children's below it, indented.
+
+    The pale field around a bar and those below it is the task's own time: no child leaves it.
+    An arrow marks a task that is older than the recording or outlives it, a cross the moment when a
+    cancellation reached it. Of many siblings, those with a note and the longest lives are drawn,
+    and the others counted.
+
+    It takes a moment, in which no task runs: draw when the recording is over.
+
+    Raises:
+        ValueError: nothing was recorded.
+    """
+    lives, seconds = recorder.lives, recorder.seconds
+    if not lives:
+        raise ValueError("nothing was recorded")
+    scale, unit = next((one for one in _UNITS if seconds * one[0] >= 1), _UNITS[-1])
+    end = seconds * scale or 1.0
+    below: _Children = {}
+    for life in lives:
+        below.setdefault(life.parent, []).append(life)
+    lines = _lines(below.get(None, []), below, seconds, 0)
+
+    left = MARGIN + max(INDENT * line.depth + text_width(line.label) for line in lines) + GAP
+    ends = [_end(line) for line in lines]
+    steps_at = left + _BARS + GAP + text_width("steps")
+    ends_at = steps_at + GAP
+    width = ends_at + max(map(text_width, [*ends, "end, note"])) + MARGIN
+    height = MARGIN + ROW * (len(lines) + 1) + _AXIS
+
+    picture = Picture(
+        width,
+        height,
+        f"the lives of {len(lives)} tasks, in {unit} since the recording began: "
+        + "; ".join(
+            _words(line, how, seconds, scale) for line, how in zip(lines, ends, strict=True)
+        ),
+    )
+    sheet = picture.sheet()
+    top = MARGIN + ROW
+    axes = picture.figure.add_axes(
+        (left / width, _AXIS / height, _BARS / width, ROW * len(lines) / height)
+    )
+    axes.set(xlim=(0, end), ylim=(len(lines), 0), yticks=[])
+    axes.set_xlabel(f"time since the recording began ({unit})", fontsize=SIZE)
+    axes.tick_params(labelsize=SIZE - 1)
+    axes.grid(axis="x", color=GREY, alpha=0.25)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+
+    write(sheet, steps_at - text_width("steps"), top - ROW / 2, "steps", GREY)
+    write(sheet, ends_at, top - ROW / 2, "end, note", GREY)
+    for number, (line, how) in enumerate(zip(lines, ends, strict=True)):
+        y = top + ROW * (number + 0.5)
+        write(sheet, MARGIN + INDENT * line.depth, y, line.label)
+        steps = str(sum(life.steps for life in line.lives))
+        write(sheet, steps_at - text_width(steps), y, steps, GREY)
+        write(sheet, ends_at, y, how, VERMILION if how.startswith("cancelled") else BLACK)
+        _bars(axes, line, number, seconds, scale)
+    return picture
+
+
+def _lines(siblings: Sequence[Life], below: _Children, seconds: float, depth: int) -> list[_Line]:
+    """Put each life's children below it."""
+
+    def rank(number: int) -> tuple[float, ...]:
+        life = siblings[number]
+        return life.note != "", _until(life, seconds) - (life.began or 0)
+
+    hidden = left_out([life.name for life in siblings], rank)
+    lines: list[_Line] = []
+    for number, life in enumerate(siblings):
+        if number not in hidden:
+            inside = _lines(below.get(life, []), below, seconds, depth + 1)
+            lines += [_Line([life], cut(life.name), depth, len(inside)), *inside]
+    if hidden:
+        others = [siblings[number] for number in sorted(hidden)]
+        lines.append(_Line(others, f"… and {len(others)} more", depth, 0))
+    return lines
+
+
+def _until(life: Life, seconds: float) -> float:
+    return seconds if life.ended is None else life.ended
+
+
+def _end(line: _Line) -> str:
+    """What is known of how it ended."""
+    if len(line.lives) > 1:
+        cancelled = sum(life.cancelled is not None for life in line.lives)
+        return f"{cancelled} cancelled" if cancelled else ""
+    (life,) = line.lives
+    words = ["cancelled"] if life.cancelled is not None else []
+    if life.ended is None:
+        words.append("still alive")
+    if life.note:
+        words.append(life.note)
+    return cut("; ".join(words))
+
+
+def _words(line: _Line, how: str, seconds: float, scale: float) -> str:
+    start = min(life.began or 0 for life in line.lives) * scale
+    stop = max(_until(life, seconds) for life in line.lives) * scale
+    return f"{line.label} {start:.3g} to {stop:.3g}" + (f" ({how})" if how else "")
+
+
+def _bars(axes: Axes, line: _Line, number: int, seconds: float, scale: float) -> None:
+    """Draw the bar of a life, or those of many in one row, pale."""
+    spans = [
+        ((life.began or 0) * scale, (_until(life, seconds) - (life.began or 0)) * scale)
+        for life in line.lives
+    ]
+    alone = len(spans) == 1
+    # The line around it shows a life too short for a bar.
+    axes.broken_barh(
+        spans,
+        (number + 0.25, 0.5),
+        facecolor=BLUE,
+        edgecolor=BLUE,
+        linewidth=1,
+        alpha=1 if alone else max(1 / len(spans), 0.02),
+    )
+    if not alone:
+        return
+    (life,), ((start, length),) = line.lives, spans
+    if line.inside:
+        field = Rectangle((start, number), length, line.inside + 1, color=SKY, alpha=0.15, zorder=0)
+        axes.add_patch(field)
+    marks = [
+        ("<", BLUE, start if life.began is None else None),
+        (">", BLUE, start + length if life.ended is None else None),
+        ("X", VERMILION, None if life.cancelled is None else life.cancelled * scale),
+    ]
+    for marker, colour, at in marks:
+        if at is not None:
+            axes.plot(
+                at,
+                number + 0.5,
+                marker=marker,
+                markersize=9,
+                markerfacecolor=colour,
+                markeredgecolor=PAPER,
+                clip_on=False,
+            )

@@ -1,0 +1,308 @@
+"""Events become the lines a person reads, in that person's language.
+
+Whatever comes from a peer goes through `text`, which makes it safe for a terminal.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from trio_echo.errors import SocketCallError, WorkerError
+from trio_echo.events import (
+    AcceptFailed,
+    ClientClosed,
+    ClientConnected,
+    ClientEvent,
+    ClientFailed,
+    ClientIdle,
+    ClientReset,
+    ClientsWaiting,
+    Connection,
+    DataReceived,
+    DataSent,
+    Draining,
+    EchoReceived,
+    FamilyMissing,
+    LinesMissing,
+    Listening,
+    ServerEvent,
+    Stopped,
+    WorkerDied,
+    WorkerReplaced,
+)
+from trio_echo.exact import IncompleteReceiveError
+
+from .text import PeerText, decoded, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from gettext import NullTranslations
+
+    from trio_echo.addresses import Endpoint
+
+
+def N_(message: str) -> str:  # noqa: N802  gettext's own name
+    """Mark a message for translation that is translated where it is used."""
+    return message
+
+
+# The words of POSIX, the same on every system.
+_REASONS = {
+    errno.EACCES: N_("Permission denied"),
+    errno.EADDRINUSE: N_("Address already in use"),
+    errno.EADDRNOTAVAIL: N_("Cannot assign requested address"),
+    errno.EAFNOSUPPORT: N_("Address family not supported by protocol"),
+    errno.ECONNABORTED: N_("Software caused connection abort"),
+    errno.ECONNREFUSED: N_("Connection refused"),
+    errno.ECONNRESET: N_("Connection reset by peer"),
+    errno.EHOSTUNREACH: N_("No route to host"),
+    errno.EMFILE: N_("Too many open files"),
+    errno.ENETUNREACH: N_("Network is unreachable"),
+    errno.ENFILE: N_("Too many open files in system"),
+    errno.ENOBUFS: N_("No buffer space available"),
+    errno.EPIPE: N_("Broken pipe"),
+    errno.ETIMEDOUT: N_("Connection timed out"),
+}
+_NO_ADDRESS = N_("The host has no address of that family")
+_LOOKUP_REASONS = {
+    getattr(socket, name): message
+    for name, message in (
+        ("EAI_ADDRFAMILY", _NO_ADDRESS),  # not every system has all of these
+        ("EAI_NODATA", _NO_ADDRESS),
+        ("EAI_FAMILY", _NO_ADDRESS),
+        ("EAI_AGAIN", N_("Temporary failure in name resolution")),
+        ("EAI_NONAME", N_("No such host is known")),
+    )
+    if hasattr(socket, name)
+}
+if sys.platform == "win32":
+    _LOOKUP_REASONS[11004] = _NO_ADDRESS  # WSANO_DATA, for which Python has no name
+
+
+class Transcript:
+    """Writes events as the lecture's screen lines.
+
+    Args:
+        translations: the language, from `language.translations`.
+        encoding: of the text that peers send; bytes that are none in it are escaped.
+        columns: tells how many cells a row of the terminal has; `None` where nothing wraps.
+    """
+
+    def __init__(
+        self,
+        translations: NullTranslations,
+        encoding: str,
+        columns: Callable[[], int] | None = None,
+    ) -> None:
+        self._encoding = encoding
+        self._columns = columns
+        self._texts: dict[Connection, PeerText] = {}
+        self._ = translations.gettext
+        self._ngettext = translations.ngettext
+
+    def lines(self, event: ServerEvent | ClientEvent) -> Iterator[str]:
+        r"""Write an event: parts of text that together are whole lines, ending in `\n`."""
+        _ = self._
+        match event:
+            case DataReceived(connection, data):  # the first, for there are millions of them
+                yield from self._text(connection).lines(data)
+            case Listening(endpoint):
+                yield self._place(
+                    _("[TCP server] listening: IP address={host}, port={port}"), endpoint
+                )
+            case FamilyMissing(error):
+                text = _("{error} (left out; the other addresses are served)")
+                yield text.format(error=self.describe(error)) + "\n"
+            case AcceptFailed(error):
+                yield self.describe(error) + "\n"
+            case WorkerDied():
+                self._texts.clear()  # nothing ends those of its clients
+                yield self._worker_died(event)
+            case WorkerReplaced(number):
+                yield _("[TCP server] worker {number} serves again").format(number=number) + "\n"
+            case LinesMissing(count):
+                # What comes next from a client may begin amid a character.
+                self._texts.clear()
+                yield self.dropped(count)
+            case ClientsWaiting(max_clients):
+                text = self._ngettext(
+                    "[TCP server] {count} client is served; the next ones wait for their turn",
+                    "[TCP server] {count} clients are served; the next ones wait for their turn",
+                    max_clients,
+                )
+                yield text.format(count=max_clients) + "\n"
+            case ClientConnected(connection):
+                yield "\n" + self._place(
+                    _("[TCP server] client connected: IP address={host}, port={port}"),
+                    connection.remote,
+                )
+            case ClientFailed(connection, error):
+                yield from self._end(connection)
+                yield self.describe(error) + "\n"
+            case ClientIdle(connection, idle_timeout):
+                yield from self._end(connection)
+                text = _("[TCP server] nothing came or went for {seconds:g} s")
+                yield text.format(seconds=idle_timeout) + "\n"
+            case ClientReset(connection, echoed):
+                yield from self._end(connection)
+                text = self._ngettext(
+                    "[TCP server] reset on purpose after {count} byte",
+                    "[TCP server] reset on purpose after {count} bytes",
+                    echoed,
+                )
+                yield text.format(count=echoed) + "\n"
+            case ClientClosed(connection):
+                yield from self._end(connection)
+                yield self._place(
+                    _("[TCP server] client closed: IP address={host}, port={port}"),
+                    connection.remote,
+                )
+            case Draining(clients, grace):
+                text = self._ngettext(
+                    "[TCP server] stopping: {count} client has {seconds:g} s to finish",
+                    "[TCP server] stopping: {count} clients have {seconds:g} s to finish",
+                    clients,
+                )
+                yield text.format(count=clients, seconds=grace) + "\n"
+            case Stopped(clients, echoed, cut_off):
+                yield self._stopped(clients, echoed, cut_off)
+            case DataSent(count):
+                text = self._ngettext(
+                    "[TCP client] {count} byte sent.", "[TCP client] {count} bytes sent.", count
+                )
+                yield text.format(count=count) + "\n"
+            case EchoReceived(data):
+                yield from self._echo(data)
+
+    def dropped(self, count: int) -> str:
+        """Say that lines are missing here."""
+        text = self._ngettext(
+            "[TCP server] {count} line not shown", "[TCP server] {count} lines not shown", count
+        )
+        return text.format(count=count) + "\n"
+
+    @property
+    def prompt(self) -> str:
+        """What stands before the cursor when the client waits for a line."""
+        return self._("[data to send] ")
+
+    def closed_by_server(self) -> str:
+        """Say that the server ended the connection while the client waited for a line."""
+        return self._("[recv()] connection closed by the server")
+
+    def unasked(self, count: int) -> str:
+        """Say that the server sent bytes that are no echo."""
+        text = self._ngettext(
+            "[recv()] {count} byte came that is no echo",
+            "[recv()] {count} bytes came that are no echo",
+            count,
+        )
+        return text.format(count=count)
+
+    def timed_out(self, received: int, expected: int) -> str:
+        """Say that an echo did not come back whole in time."""
+        text = self._("[recv()] timed out after {received} of {expected} bytes")
+        return text.format(received=received, expected=expected)
+
+    def interrupted(self, received: int, expected: int) -> str:
+        """Say that the user left before an echo had come back whole."""
+        text = self._("[recv()] interrupted after {received} of {expected} bytes")
+        return text.format(received=received, expected=expected)
+
+    def differs(self, sent: bytes, received: bytes) -> str:
+        """Say where an echo is not what was sent."""
+        at = next(i for i, (a, b) in enumerate(zip(sent, received, strict=True)) if a != b)
+        text = self._(
+            "[TCP client] the echo differs from byte {number} on: "
+            "sent 0x{sent:02x}, received 0x{received:02x}"
+        )
+        return text.format(number=at + 1, sent=sent[at], received=received[at])
+
+    def cannot_express(self, error: UnicodeEncodeError) -> str:
+        """Say which character of a line the encoding lacks."""
+        character = error.object[error.start]
+        text = self._("[encode()] {encoding} cannot express {character} (U+{code:04X})")
+        return text.format(
+            encoding=safe(error.encoding), character=safe(character), code=ord(character)
+        )
+
+    def describe(self, error: Exception) -> str:
+        """Say in one line which call failed, why, and on what."""
+        if isinstance(error, IncompleteReceiveError):
+            text = self._("[recv()] connection closed after {received} of {expected} bytes")
+            return text.format(received=len(error.partial), expected=error.expected)
+        if isinstance(error, SocketCallError):
+            place = "" if error.where is None else f": {safe(error.where)}"
+            return f"[{error.call}] {self._reason(error)}{place}"
+        if isinstance(error, WorkerError):
+            text = self._("[TCP server] worker {number} did not start: {cause}")
+            return text.format(number=error.number, cause=self._cause(error.status))
+        # The network is never the cause of these: it is a bug, to be reported with its name.
+        return self._("internal error: {error}").format(error=safe(repr(error)))
+
+    def _reason(self, error: SocketCallError) -> str:
+        by_number = _LOOKUP_REASONS if isinstance(error.reason, socket.gaierror) else _REASONS
+        message = by_number.get(error.errno or 0)
+        return safe(error.strerror or "") if message is None else self._(message)
+
+    def _place(self, text: str, endpoint: Endpoint) -> str:
+        return text.format(host=safe(endpoint.host), port=endpoint.port) + "\n"
+
+    def _stopped(self, clients: int, echoed: int, cut_off: int) -> str:
+        served = self._ngettext(
+            "[TCP server] stopped: {count} client served",
+            "[TCP server] stopped: {count} clients served",
+            clients,
+        ).format(count=clients)
+        size = self._ngettext("{count} byte echoed", "{count} bytes echoed", echoed).format(
+            count=echoed
+        )
+        parts = [served, size]
+        if cut_off:
+            text = self._ngettext("{count} client cut off", "{count} clients cut off", cut_off)
+            parts.append(text.format(count=cut_off))
+        return ", ".join(parts) + "\n"
+
+    def _worker_died(self, event: WorkerDied) -> str:
+        text = self._ngettext(
+            "[TCP server] worker {number} died: {cause}; {count} client cut off",
+            "[TCP server] worker {number} died: {cause}; {count} clients cut off",
+            event.clients,
+        )
+        line = text.format(number=event.number, cause=self._cause(event.cause), count=event.clients)
+        if event.pause is not None:
+            line += self._("; another one starts in {seconds:g} s").format(seconds=event.pause)
+        return line + "\n"
+
+    def _cause(self, cause: int | SocketCallError) -> str:
+        if isinstance(cause, SocketCallError):
+            return self.describe(cause)
+        try:
+            return signal.Signals(-cause).name
+        except ValueError:  # it ended by itself, or of a signal without a name
+            return self._("exit status {status}").format(status=cause)
+
+    def _echo(self, data: bytes) -> Iterator[str]:
+        text = self._ngettext(
+            "[TCP client] {count} byte received.", "[TCP client] {count} bytes received.", len(data)
+        )
+        yield text.format(count=len(data)) + "\n"
+        shown = decoded(data, self._encoding)
+        yield self._("[received data] {text}").format(text=shown) + "\n"
+
+    def _text(self, connection: Connection) -> PeerText:
+        # By the whole of it: of several processes, each counts its own connections.
+        if connection not in self._texts:
+            prefix = safe(f"[TCP/{connection.remote}]")
+            self._texts[connection] = PeerText(prefix, self._encoding, self._columns)
+        return self._texts[connection]
+
+    def _end(self, connection: Connection) -> Iterator[str]:
+        """Write what is left of a client's text: half a character that never became whole."""
+        text = self._texts.pop(connection, None)
+        if text is not None:
+            yield from text.lines(b"", final=True)
