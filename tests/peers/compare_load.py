@@ -5,7 +5,7 @@
 Linux only. It compiles both C programs with cc, pins the server to one core and the load to
 another, and lets the two loads take turns, in random order within each pair: a closed loop of 64
 connections with messages of 64 bytes, verified by neither. For each pair it takes the ratio of the
-rates and that of the median round trips. It prints the medians of these ratios, with bootstrap 95 %
+rates and that of the median round trips. It prints the medians of these ratios, with 95 %
 intervals. Other work on these two cores widens them, and moves the rates more than the round trips.
 
 The generators differ in their order of work: C answers each echo at once, trio_echo receives up to

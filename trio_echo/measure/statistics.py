@@ -7,12 +7,9 @@ how well a median is known. Rounds are taken to be independent of each other.
 from __future__ import annotations
 
 import math
-import random
-from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import accumulate
-from statistics import NormalDist, median
+from itertools import accumulate, takewhile
+from statistics import median
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .records import Amount, Count, Ordinal
@@ -28,13 +25,9 @@ CONFIDENCE = 0.95
 MINIMUM_ROUNDS = 6
 """Fewer rounds have no interval.
 
-Whatever the distribution, the median lies between the least and the greatest of n rounds with the
-probability 1 - 2 / 2**n: 0.94 for five, which is no 95 % even with the widest interval there is;
-0.97 for six.
+Whatever the distribution, the median lies between the smallest and the largest of n rounds with
+probability 1 - 2 / 2**n: 0.94 for five rounds, which is less than 95 %; 0.97 for six.
 """
-
-_RESAMPLES = 10_000
-_SEED = 1979  # any will do: the same data give the same interval. Efron's paper is of that year.
 
 _SENTENCES: dict[Quantity, str] = {
     "messages_per_second": "{name} is {ratio} of {baseline}",
@@ -123,13 +116,13 @@ class Comparison:
 
 
 def estimate(values: Sequence[float]) -> Estimate | None:
-    """Tell the median of rounds and its interval; `None` of no rounds.
+    """Return the median of rounds and its interval; `None` without a round.
 
-    The interval is the percentile bootstrap's (Efron, Bootstrap Methods: Another Look at the
-    Jackknife, The Annals of Statistics 7(1), 1979), expanded for few rounds (Hesterberg, What
-    Teachers Should Know About the Bootstrap, The American Statistician 69(4), 2015): as it is, it
-    covers the median of 7 rounds 88 times in 100, expanded 98 times. BCa, the usual refinement,
-    needs a statistic that changes smoothly with each value, which a median does not.
+    The interval is exact and assumes no distribution. Each round is below the true median with
+    probability 1/2, so the number of rounds below it is binomial. The ends are two of the sorted
+    values, as close together as a confidence of 95 % allows (David and Nagaraja, Order Statistics,
+    3rd edition, section 7.1). The true confidence is a little more: 96.9 % for 6 rounds, 97.9 % for
+    10, 95.9 % for 20.
     """
     if not values:
         return None
@@ -137,13 +130,8 @@ def estimate(values: Sequence[float]) -> Estimate | None:
     count = len(ordered)
     interval = None
     if count >= MINIMUM_ROUNDS:
-        medians = sorted(
-            ((ordered[low] + ordered[high]) / 2, times)
-            for (low, high), times in _resampled(count).items()
-        )
-        low = _after(medians, _tail(count) * _RESAMPLES)
-        high = _after(medians[::-1], _tail(count) * _RESAMPLES)
-        interval = Interval(low=low, high=high)
+        skipped = _skipped(count)
+        interval = Interval(low=ordered[skipped], high=ordered[-1 - skipped])
     return Estimate(median=median(ordered), interval=interval, rounds=count)
 
 
@@ -174,11 +162,11 @@ def compare(
 
 
 def paired_ratio(pairs: Iterable[tuple[float | None, float | None]]) -> Estimate | None:
-    """Tell the ratio of the one to the other over pairs of rounds; `None` without a pair.
+    """Return the ratio of the first to the second over pairs of rounds; `None` without a pair.
 
-    A drift of the machine hits both rounds of a pair and cancels out. The median is taken of the
-    logarithms: it stands firm when a few rounds go wrong, as a geometric mean does not, and A of B
-    is exactly as far from 1 as B of A, as with plain ratios it is not.
+    A drift of the machine affects both rounds of a pair and cancels out. The median is taken of the
+    logarithms. A few bad rounds do not move it, unlike a geometric mean; and the ratio of A to B is
+    exactly as far from 1 as that of B to A, unlike with plain ratios.
 
     Args:
         pairs: a pair with `None` or 0 is left out.
@@ -192,43 +180,11 @@ def paired_ratio(pairs: Iterable[tuple[float | None, float | None]]) -> Estimate
     return Estimate(median=math.exp(logarithm.median), interval=interval, rounds=logarithm.rounds)
 
 
-@lru_cache(maxsize=64)
-def _resampled(count: int) -> Counter[tuple[int, int]]:
-    """Count which two of the sorted values a resample has its median between.
-
-    That does not depend on the values, so that it is drawn once for each count. Each resample is
-    taken with its mirror image: what is told of 1/x is then what is told of x.
-    """
-    draw = random.Random(_SEED)  # noqa: S311  statistics, no secret
-    middle = ((count - 1) // 2, count // 2)
-    centres: Counter[tuple[int, int]] = Counter()
-    for _ in range(_RESAMPLES // 2):
-        resample = sorted(draw.choices(range(count), k=count))
-        low, high = (resample[at] for at in middle)
-        centres[low, high] += 1
-        centres[count - 1 - high, count - 1 - low] += 1
-    return centres
-
-
-def _tail(count: int) -> float:
-    """Which share of the resampled medians lies outside of the interval on each side.
-
-    A plain percentile interval is too short, by about the factor sqrt((n - 1) / n) and by the
-    normal distribution's quantile in the place of Student's; this undoes both.
-    """
-    normal = NormalDist()
-    z = normal.inv_cdf((1 + CONFIDENCE) / 2)
-    v = count - 1
-    # Student's quantile by its expansion (Abramowitz and Stegun, 26.7.5): within 0.003 from v=5.
-    t = z + (z**3 + z) / (4 * v) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
-    t += (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
-    return normal.cdf(-t * math.sqrt(count / v))
-
-
-def _after(medians: Sequence[tuple[float, int]], skipped: float) -> float:
-    """The first value that has, with those before it, been drawn more than so many times."""
-    drawn = accumulate(times for _, times in medians)
-    return next(value for (value, _), seen in zip(medians, drawn, strict=True) if seen > skipped)
+def _skipped(count: int) -> int:
+    """Return how many values lie outside the interval on each side."""
+    most = (1 - CONFIDENCE) / 2 * 2**count
+    below = accumulate(math.comb(count, number) for number in range(count))
+    return sum(1 for _ in takewhile(lambda ways: ways <= most, below)) - 1
 
 
 def _decimals(low: float, high: float) -> int:
