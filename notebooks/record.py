@@ -58,6 +58,22 @@ async def refused(host: str) -> None:
         raise AssertionError(f"somebody listens on {host}:{DEFAULT_PORT}")
 
 
+async def wait_for_room(host: str) -> None:
+    """Connect while the accept queue is full; the server makes room after six seconds."""
+    with trio.socket.socket() as listener, trio.socket.socket() as first:
+        await listener.bind((host, DEFAULT_PORT))
+        listener.listen(0)
+        await first.connect((host, DEFAULT_PORT))
+        late = trio.socket.socket()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(late.connect, (host, DEFAULT_PORT))
+            await trio.sleep(6)
+            accepted, _ = await listener.accept()
+        late.close()
+        with (await listener.accept())[0] as server_side, accepted:
+            await server_side.recv(1)
+
+
 async def wait_for_ack(host: str) -> None:
     """Send requests in two pieces, of which the second one waits for the first one's ACK."""
     header, body = b"length: 5;", b"hello"
@@ -91,6 +107,7 @@ async def record(folder: Path) -> None:
 
     with ungrouped(SocketCallError):
         await save("refused.pcap", refused, "127.0.0.1")
+        await save("unanswered.pcap", wait_for_room, "127.0.0.1")
         await save("nagle.pcap", wait_for_ack, "127.0.0.1")
         async with trio.open_nursery() as nursery:
             await nursery.start(serve, DEFAULT_PORT)

@@ -97,6 +97,17 @@ def test_it_asks_for_a_prediction_and_hides_the_answer(notebook: NotebookNode) -
     assert text.count("<details>") == text.count("</details>")
 
 
+def test_the_time_that_it_claims_fits_its_length(notebook: NotebookNode) -> None:
+    text = prose(notebook)
+    lines = sum(len(cell.source.splitlines()) for cell in code_cells(notebook))
+    exercises = sum("exercise" in cell.metadata.get("tags", []) for cell in code_cells(notebook))
+    # Notebook 01 gives this rate to its readers.
+    minutes = len(text.split()) / 150 + lines / 20 + text.count("**Predict.**") + 3 * exercises
+    claimed = re.search(r"^\| time \| about (\d+) minutes", text, re.MULTILINE)
+    assert claimed is not None
+    assert int(claimed[1]) == pytest.approx(minutes, rel=0.15)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_executing_it_again_gives_outputs_of_the_same_kinds(path: Path, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_each_client_stands_where_the_kernel_has_it() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of the backlog")
-@pytest.mark.parametrize(("backlog", "free"), [(3, 2), (1000, 15)])
+@pytest.mark.parametrize(("backlog", "free"), [(3, 3), (1000, 15)])
 def test_free_places_are_drawn_as_far_as_there_is_room(backlog: int, free: int) -> None:
     assert texts(crowd(backlog=backlog, clients=1, accepts=0)).count("free") == free
 
@@ -56,7 +56,10 @@ def test_free_places_are_drawn_as_far_as_there_is_room(backlog: int, free: int) 
 def test_nobody_is_said_in_words() -> None:
     picture = crowd(backlog=0, clients=0, accepts=0)
     assert picture.description.count("(nobody)") == 3
-    assert texts(picture).count("nobody") == 3
+    # Linux's listen(0) has one place, which is drawn; elsewhere the places are unknown.
+    free = 1 if sys.platform == "linux" else 0
+    assert texts(picture).count("free") == free
+    assert texts(picture).count("nobody") == 3 - free
 
 
 @pytest.mark.parametrize("clients", [0, 10])

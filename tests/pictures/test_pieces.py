@@ -19,20 +19,25 @@ def widths(picture: Picture) -> list[float]:
     return [one.get_width() for one in boxes if one.get_height() == 0.5]
 
 
-def test_a_box_is_a_call_as_long_as_its_bytes() -> None:
+def test_a_box_is_a_piece_as_long_as_its_bytes() -> None:
     picture = pieces({"sent": [b"nice to meet you"], "received": [b"nice to", b" meet you"]})
     whole, first, second = widths(picture)
     assert [first, second] == pytest.approx([whole * 7 / 16, whole * 9 / 16])
     assert texts(picture) == [
         "sent",
-        "16 bytes, 1 call",
+        "16 bytes, 1 piece",
         "nice to meet you",
         "received",
-        "16 bytes, 2 calls",
+        "16 bytes, 2 pieces",
         "nice to",
         " meet you",
     ]
-    assert picture.description == "sent: 16 bytes, 1 call; received: 16 bytes, 2 calls"
+    assert picture.description == "sent: 16 bytes, 1 piece; received: 16 bytes, 2 pieces"
+
+
+def test_characters_are_not_counted_as_calls() -> None:
+    picture = pieces({"characters": [one.encode() for one in "한국"]})
+    assert picture.description == "characters: 6 bytes, 2 pieces"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +57,6 @@ def test_what_has_no_room_or_is_no_plain_text_is_shown_otherwise(
 
 
 def test_tiny_pieces_have_no_text_and_none_are_a_picture_too() -> None:
-    assert texts(pieces({"received": [b"x"] * 2000})) == ["received", "2000 bytes, 2000 calls"]
-    assert texts(pieces({"received": []})) == ["received", "0 bytes, 0 calls"]
+    assert texts(pieces({"received": [b"x"] * 2000})) == ["received", "2000 bytes, 2000 pieces"]
+    assert texts(pieces({"received": []})) == ["received", "0 bytes, 0 pieces"]
     assert texts(pieces({})) == []

@@ -1,7 +1,7 @@
 """A listener's door: who waits in its accept queue, who was let in, who stands outside.
 
-Drawn from a snapshot. A client whose SYN found the queue full stays in SYN_SENT: its kernel asks
-again and again, and its `connect()` waits.
+Drawn from a snapshot. Linux's queue holds one connection more than the backlog. A client whose SYN
+found the queue full stays in SYN_SENT: its kernel repeats the SYN, and its `connect()` waits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WIDTH, _MARGIN, _TITLE, _LINE = 8.2, 0.15, 0.42, 0.5
 _BOX_WIDTH, _BOX_HEIGHT, _STEP = 0.92, 0.36, 1.0
 _BOXES_A_LINE = 8
 
-# Of a long queue, so many free places are drawn.
+# Of a long queue, only so many places are drawn.
 _MOST_PLACES = 2 * _BOXES_A_LINE
 
 
@@ -49,14 +49,14 @@ def door(snapshot: Snapshot, clients: Sequence[str]) -> Picture:
             queued.append(name)
         else:
             inside.append(name)
-    backlog = listener.backlog
-    asked = "" if backlog is None else f"listen({backlog}): "
+    places = 0 if listener.places is None else listener.places
+    asked = "" if listener.backlog is None else f"listen({listener.backlog}): "
     groups = [
         (f"accepted: {len(inside)}", inside, 0, GREEN, GREEN),
         (
             f"{asked}{len(queued)} in the accept queue",
             queued,
-            0 if backlog is None else max(min(backlog, _MOST_PLACES) - len(queued), 0),
+            max(min(places, _MOST_PLACES) - len(queued), 0),
             SKY,
             BLUE,
         ),

@@ -1,4 +1,4 @@
-"""How a stream of bytes came apart: which bytes each call carried."""
+"""How a stream of bytes came apart: which bytes each call carried, or each character is made of."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _LETTER = 0.085
 
 
 def pieces(rows: Mapping[str, Sequence[bytes]]) -> Picture:
-    """Draw the same bytes as several calls carried them, one row below the other.
+    """Draw the same bytes cut into pieces in several ways, one row below the other.
 
-    A box is one call, as long as its bytes; where there is room it shows them, as text or
-    in hexadecimal, or else how many they are.
+    A box is one piece, such as what one call carried, and as long as its bytes. It shows them, as
+    text or in hexadecimal, if there is room; or else how many they are.
 
     Args:
         rows: what to call each row, and its pieces in order.
@@ -81,7 +81,7 @@ def _fitting(piece: bytes, width: float) -> str:
 
 def _count(row: Sequence[bytes]) -> str:
     total = sum(map(len, row))
-    return f"{total} byte{'s' * (total != 1)}, {len(row)} call{'s' * (len(row) != 1)}"
+    return f"{total} byte{'s' * (total != 1)}, {len(row)} piece{'s' * (len(row) != 1)}"
 
 
 def _description(rows: Mapping[str, Sequence[bytes]]) -> str:

@@ -181,17 +181,17 @@ def _link(axes: Axes, start: float, end: float, y: float, row: SocketRow) -> Non
 
 def _queue(axes: Axes, x: float, y: float, row: SocketRow) -> None:
     """Draw the places of a listener's queue, those taken filled."""
-    if row.accept_queue is None or row.backlog is None:
+    if row.accept_queue is None or row.places is None:
         return
     axes.text(
         x,
         y + 0.32,
-        f"accept queue:\n{row.accept_queue} of {row.backlog} wait",
+        f"accept queue:\n{row.accept_queue} of {row.places} wait",
         va="center",
         size=8.5,
         linespacing=1.3,
     )
-    for index in range(min(max(row.backlog, row.accept_queue), _SLOTS)):
+    for index in range(min(max(row.places, row.accept_queue), _SLOTS)):
         column, line = index % _SLOTS_A_LINE, index // _SLOTS_A_LINE
         axes.add_patch(
             Rectangle(

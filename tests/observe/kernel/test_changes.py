@@ -119,7 +119,7 @@ NEW = SocketRow(family=socket.AF_INET, state="CLOSE", name="sock", owned=True, p
             [],
             [replace(LISTENER, name=None)],
             [
-                "There is a new socket: 127.0.0.1:9000, LISTEN, 0 of 5 to be accepted.",
+                "There is a new socket: 127.0.0.1:9000, LISTEN, 0 of 6 to be accepted.",
             ],
         ),
     ],

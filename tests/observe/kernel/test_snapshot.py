@@ -118,7 +118,7 @@ def test_a_listener_tells_how_many_wait_and_how_many_may(sockets: Sockets) -> No
     taken = kernel.snapshot(listen_sock=listener)
     row = taken["listen_sock"]
     assert (row.accept_queue, row.backlog) == (3, 7)
-    assert row.waiting == "3 of 7 to be accepted"
+    assert row.waiting == "3 of 8 to be accepted"
     ends = [end(listener), *map(end, clients)]
     waiting = [one for one in among(ends, taken) if one.accepted is False]
     assert {one.remote for one in waiting} == set(map(end, clients))
@@ -160,6 +160,19 @@ async def test_syn_sent(sockets: Sockets) -> None:
     row = await state("SYN_SENT", listener, *clients)
     assert row.remote == end(listener)
     assert (row.send_queue, row.waiting) == (0, "SYN not acknowledged")
+
+
+@on_linux
+async def test_a_backlog_of_two_holds_three_connections(sockets: Sockets) -> None:
+    listener = sockets.listener(backlog=2)
+    for _ in range(3):
+        sockets.connected(listener)
+    outside = sockets.fresh()
+    outside.setblocking(False)
+    outside.connect_ex(listener.getsockname())
+    await state("SYN_SENT", listener, outside)
+    row = kernel.snapshot(listen_sock=listener)["listen_sock"]
+    assert (row.backlog, row.places, row.waiting) == (2, 3, "3 of 3 to be accepted")
 
 
 async def test_syn_received(sockets: Sockets) -> None:
@@ -326,7 +339,7 @@ def test_the_table_and_the_page_say_the_same_and_forge_nothing() -> None:
     taken = kernel.Snapshot((row,))
     assert str(taken).splitlines() == [
         "Proto     Local address   Remote address  State   Waiting                Owner",
-        "TCP/IPv4  127.0.0.1:9000  -               LISTEN  1 of 3 to be accepted  "
+        "TCP/IPv4  127.0.0.1:9000  -               LISTEN  1 of 4 to be accepted  "
         "<b>evil\\x1b[2J (7)",
     ]
     page = taken._repr_html_()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ REQUEST = ["> PSH+ACK length: 5;", "> PSH+ACK hello", "< PSH+ACK thanks"]
         ("echo-ipv6.pcap", "::1", ECHO),
         ("reset.pcap", "127.0.0.1", [*ECHO[:4], "> RST+ACK"]),
         ("refused.pcap", "127.0.0.1", ["> SYN", "< RST+ACK"]),
+        ("unanswered.pcap", "127.0.0.1", ["> SYN"] * 6 + [*ECHO[:2], *ECHO[4:]]),
         ("nagle.pcap", "127.0.0.1", [*ECHO[:2], *REQUEST * 3, *ECHO[4:]]),
     ],
 )
@@ -45,6 +47,13 @@ def test_a_small_segment_waits_for_a_late_acknowledgement() -> None:
     assert waits == 2  # the first request of a connection is acknowledged at once
 
 
+def test_a_syn_without_an_answer_is_repeated_each_second_and_then_less_often() -> None:
+    segments = Trace.load(RECORDINGS / "unanswered.pcap").segments
+    times = [one.time / 1e9 for one in segments if one.flags == Flags.SYN]
+    waits = [later - earlier for earlier, later in pairwise(times)]
+    assert waits == pytest.approx([1, 1, 1, 1, 1, 2], abs=0.1)
+
+
 def test_each_recording_is_tested() -> None:
     names = {path.name for path in RECORDINGS.iterdir()}
     assert names == {
@@ -53,4 +62,5 @@ def test_each_recording_is_tested() -> None:
         "nagle.pcap",
         "refused.pcap",
         "reset.pcap",
+        "unanswered.pcap",
     }

@@ -31,8 +31,7 @@ class SocketRow:
         got_end: the end of the stream (the peer's FIN) has arrived and was not received.
         sent_control: the SYN or FIN that it sent was not acknowledged.
         accept_queue: of a listener, how many connections wait to be accepted.
-        backlog: of a listener, how many may wait: `listen()`'s argument, as far as the system
-            allows it.
+        backlog: of a listener, `listen()`'s argument, as far as the system allows it.
     """
 
     family: socket.AddressFamily
@@ -62,12 +61,21 @@ class SocketRow:
         return self.owned if self.state in ("ESTABLISHED", "CLOSE_WAIT") else None
 
     @property
+    def places(self) -> int | None:
+        """How many connections a listener's accept queue holds; `None` where unknown.
+
+        Only Linux reports a backlog, and it lets in one more: its queue is full when *more* than
+        the backlog wait (`sk_acceptq_is_full()` in include/net/sock.h).
+        """
+        return None if self.backlog is None else self.backlog + 1
+
+    @property
     def waiting(self) -> str:
         """What waits in its queues, in words; empty if nothing does or it is unknown."""
         if self.state == "LISTEN":
             if self.accept_queue is None:
                 return ""
-            return f"{self.accept_queue} of {self.backlog} to be accepted"
+            return f"{self.accept_queue} of {self.places} to be accepted"
         control = "SYN" if self.state == "SYN_SENT" else "FIN"
         unread = _together(self.receive_queue, "end of stream" if self.got_end else "")
         unacknowledged = _together(self.send_queue, control if self.sent_control else "")

@@ -17,7 +17,7 @@ class Layers:
 
     Attributes:
         version: of the Internet Protocol, 4 or 6.
-        link: the Ethernet header (a frame on loopback has one, too).
+        link: the Ethernet header; Linux imitates one on loopback, with zeros for addresses.
         network: the IPv4 or IPv6 header.
         transport: the TCP header with its options.
         data: what the program sent.
