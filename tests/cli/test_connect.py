@@ -229,6 +229,7 @@ NO_ADDRESS = (
         (["--encoding", "klingon"], 2, "unknown text encoding: klingon"),
         (["--lang", "tlh"], 2, "'tlh'"),
         (["nosuch.invalid"], 1, "[getaddrinfo()] No such host is known: nosuch.invalid"),
+        (["fe80::1", "9000"], 1, "[getaddrinfo()] a link-local address needs a zone"),
         (["-6", "127.0.0.1"], 1, f"[getaddrinfo()] {NO_ADDRESS}"),
         (["--lang", "ko", "nosuch.invalid"], 1, "[getaddrinfo()] 알려진 호스트가 없습니다"),
     ],
