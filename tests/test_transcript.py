@@ -30,7 +30,7 @@ from trio_echo import (
     SocketCallError,
     Stopped,
 )
-from trio_echo.errors import WorkerError
+from trio_echo.errors import WorkerError, ZoneMissingError
 from trio_echo.events import AcceptFailed, LinesMissing, WorkerDied, WorkerReplaced
 from trio_echo.language import translations
 from trio_echo.transcript import Transcript
@@ -333,6 +333,12 @@ def test_the_character_that_an_encoding_lacks_is_named(
             "[TCP 서버] 작업 프로세스 2번을 시작하지 못했습니다: SIGTERM",
         ),
         (
+            ZoneMissingError("fe80::1", "fe80::1%\x1b"),
+            r"[getaddrinfo()] a link-local address needs a zone, such as fe80::1%\x1b: fe80::1",
+            r"[getaddrinfo()] 링크 로컬 주소에는 fe80::1%\x1b처럼 영역(인터페이스)이 필요합니다: "
+            "fe80::1",
+        ),
+        (
             KeyError("a\u202eb"),
             r"internal error: KeyError('a\u202eb')",
             r"내부 오류: KeyError('a\u202eb')",
@@ -346,6 +352,7 @@ def test_the_character_that_an_encoding_lacks_is_named(
         "number",
         "short",
         "worker",
+        "zone",
         "bug",
     ],
 )

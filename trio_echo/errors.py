@@ -61,7 +61,7 @@ class SocketCallError(OSError):
         place = "" if self.where is None else f": {self.where}"
         return f"[{self.call}] {self.strerror}{place}"
 
-    def __reduce__(self) -> tuple[type[SocketCallError], tuple[str, OSError, str | None]]:
+    def __reduce__(self) -> tuple[type[SocketCallError], tuple[object, ...]]:
         return type(self), (self.call, self.reason, self.where)
 
     @classmethod
@@ -80,6 +80,22 @@ class SocketCallError(OSError):
     def opening(cls, call: str, exc: OSError, where: str) -> SocketCallError:
         """Name the call that failed while a socket was opened: `socket()`, or else `call`."""
         return cls("socket()" if exc.errno in _SOCKET_ERRNOS else call, exc, where)
+
+
+class ZoneMissingError(SocketCallError):
+    """A link-local address has no zone: the interface to reach it through (RFC 4007, section 6).
+
+    Attributes:
+        example: the address with the zone of an interface, such as `"fe80::1%eth0"`.
+    """
+
+    def __init__(self, host: str, example: str) -> None:
+        words = f"a link-local address needs a zone, such as {example}"
+        super().__init__("getaddrinfo()", OSError(errno.EINVAL, words), host)
+        self.example = example
+
+    def __reduce__(self) -> tuple[type[SocketCallError], tuple[object, ...]]:
+        return type(self), (self.where, self.example)
 
 
 class WorkerError(Exception):

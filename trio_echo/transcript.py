@@ -11,7 +11,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from .errors import SocketCallError, WorkerError
+from .errors import SocketCallError, WorkerError, ZoneMissingError
 from .events import (
     AcceptFailed,
     ClientClosed,
@@ -234,6 +234,10 @@ class Transcript:
         if isinstance(error, IncompleteReceiveError):
             text = self._("[recv()] connection closed after {received} of {expected} bytes")
             return text.format(received=len(error.partial), expected=error.expected)
+        if isinstance(error, ZoneMissingError):
+            text = self._("[{call}] a link-local address needs a zone, such as {example}: {host}")
+            host, example = safe(error.where or ""), safe(error.example)
+            return text.format(call=error.call, example=example, host=host)
         if isinstance(error, SocketCallError):
             place = "" if error.where is None else f": {safe(error.where)}"
             return f"[{error.call}] {self._reason(error)}{place}"

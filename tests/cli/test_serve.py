@@ -404,6 +404,7 @@ def test_hosts_are_names_or_addresses_each_served_once() -> None:
     [
         (["--host", "nosuch.invalid"], 1, "[getaddrinfo()] No such host is known: nosuch.invalid"),
         (["--host", "203.0.113.1"], 1, "[bind()] Cannot assign requested address: 203.0.113.1:"),
+        (["--host", "fe80::1"], 1, "needs a zone, such as fe80::1%"),
         (["--host", "fe80::1%nosuch"], 1, "[getaddrinfo()] No such host is known: fe80::1%nosuch"),
         (["--port", "65536"], 2, "'65536' is no port number (0 to 65535)"),
         (["--port", "http"], 2, "'http' is no port number (0 to 65535)"),
