@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import math
 import socket
-from contextlib import ExitStack, asynccontextmanager
+import sys
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import pytest
 import trio
-from support import Events, has_ipv6, reset
+from support import Events, has_ipv6, receive_all, reset
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trio_echo
@@ -345,6 +346,21 @@ async def test_servers_that_are_given_the_same_places_share_them(host: str) -> N
         nursery.cancel_scope.cancel()
 
 
+async def jump_from_pause_to_pause(clock: MockClock, seconds: float, times: int) -> None:
+    for _ in range(times):
+        await wait_all_tasks_blocked()
+        clock.jump(seconds)
+
+
+async def idle_in_the_end(server: Server, clock: MockClock) -> ClientIdle:
+    """Let time pass until a client is idle; some may pass before it acknowledges what it got."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(jump_from_pause_to_pause, clock, 1, 10_000)
+        idle = await server.events.wait(ClientIdle)
+        nursery.cancel_scope.cancel()
+    return idle
+
+
 async def test_an_idle_client_is_closed_and_an_active_one_is_not(
     host: str, mock_clock: MockClock
 ) -> None:
@@ -353,8 +369,7 @@ async def test_an_idle_client_is_closed_and_an_active_one_is_not(
         for _ in range(3):
             assert await client.echo(b"still here") == b"still here"
             mock_clock.jump(9)
-        mock_clock.jump(2)
-        idle = await server.events.wait(ClientIdle)
+        idle = await idle_in_the_end(server, mock_clock)
         assert idle.idle_timeout == 10
         assert await server.events.wait(ClientClosed) == ClientClosed(idle.connection, 30)
         assert await client.receive_unasked() == b""
@@ -376,8 +391,77 @@ async def test_a_client_that_floods_and_never_receives_is_idle_once_nothing_move
             mock_clock.jump(9)
             await wait_all_tasks_blocked()
             assert not any(isinstance(event, ClientIdle) for event in server.events.seen)
-            mock_clock.jump(11)
-            await server.events.wait(ClientIdle)
+            await idle_in_the_end(server, mock_clock)
+
+
+async def test_bytes_that_wait_to_be_received_when_the_limit_runs_out_are_echoed(
+    host: str, mock_clock: MockClock
+) -> None:
+    """A server that was stopped (SIGSTOP), or is busy, finds both at once when it goes on."""
+    async with serving(host, Limits(idle_timeout=2)) as server:
+        sock = plain_socket(host, server.port)
+        await server.events.wait(ClientConnected)
+        for message in (b"a", b"b", b"c"):
+            sock.sendall(message)
+            mock_clock.jump(2.5)
+            assert (await server.events.wait(DataReceived)).data == message
+        sock.shutdown(socket.SHUT_WR)
+        await server.events.wait(ClientClosed)
+        with sock:
+            assert receive_all(sock) == b"abc"
+        assert not any(isinstance(event, ClientIdle) for event in server.events.seen)
+
+
+def slow_reader(host: str, port: int) -> socket.socket:
+    """A client with little room to receive."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect((host, port))
+    return sock
+
+
+async def sent_and_all_taken(sock: socket.socket, server: Server, count: int) -> None:
+    """Send, and wait until the server has received it all and handed it to the system."""
+    message = pattern(count)
+    sock.setblocking(False)
+    while message:
+        message = message[sock.send(message) :]
+        await trio.lowlevel.checkpoint()
+    while count:
+        count -= len((await server.events.wait(DataReceived)).data)
+    await wait_all_tasks_blocked(0.01)
+
+
+def pattern(count: int) -> bytes:
+    return b"".join(number.to_bytes(4, "big") for number in range(count // 4))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is acknowledged")
+async def test_a_client_that_receives_slowly_is_not_idle(host: str, mock_clock: MockClock) -> None:
+    size = 60_000
+    async with serving(host, Limits(idle_timeout=3)) as server:
+        with slow_reader(host, server.port) as sock:
+            await sent_and_all_taken(sock, server, size)
+            received = b""
+            while len(received) < size:
+                with suppress(BlockingIOError):
+                    received += sock.recv(8192)
+                await jump_from_pause_to_pause(mock_clock, 0.8, 2)
+            assert received == pattern(size)
+            assert not any(isinstance(event, ClientIdle) for event in server.events.seen)
+            idle = await idle_in_the_end(server, mock_clock)
+            assert await server.events.wait(ClientClosed) == ClientClosed(idle.connection, size)
+
+
+async def test_a_client_that_does_not_receive_what_the_system_holds_for_it_is_idle(
+    host: str, mock_clock: MockClock
+) -> None:
+    async with serving(host, Limits(idle_timeout=3)) as server:
+        with slow_reader(host, server.port) as sock:
+            await sent_and_all_taken(sock, server, 60_000)
+            before = trio.current_time()
+            await idle_in_the_end(server, mock_clock)
+            assert trio.current_time() - before < 3 * 3
 
 
 async def test_stopping_accepts_no_more_and_lets_clients_finish(
@@ -487,12 +571,6 @@ async def test_a_reset_on_purpose_makes_room_for_the_next_client(host: str) -> N
         assert await server.drained() == Stopped(clients=2, echoed=0, cut_off=0)
 
 
-async def jump_from_pause_to_pause(clock: MockClock, seconds: float, times: int) -> None:
-    for _ in range(times):
-        await wait_all_tasks_blocked()
-        clock.jump(seconds)
-
-
 async def test_a_client_is_not_idle_while_a_slow_echo_moves(
     host: str, mock_clock: MockClock
 ) -> None:
@@ -505,8 +583,7 @@ async def test_a_client_is_not_idle_while_a_slow_echo_moves(
         await server.events.wait(DataReceived)
         await jump_from_pause_to_pause(mock_clock, 3, 5)
         assert await receive_exactly(client.stream, 5) == b"hello"
-        await jump_from_pause_to_pause(mock_clock, 6, 1)
-        idle = await server.events.wait(ClientIdle)
+        idle = await idle_in_the_end(server, mock_clock)
         assert await server.events.wait(ClientClosed) == ClientClosed(idle.connection, 5)
 
 
