@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import gc
 import math
 import socket
 import sys
 from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -40,7 +42,6 @@ from trio_echo import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -325,6 +326,102 @@ async def test_places_that_fill_up_again_are_said_again(host: str) -> None:
             await server.events.wait(ClientClosed)
             await second.aclose()
             await server.events.wait(ClientClosed)
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists a process's descriptors")
+async def test_those_that_came_and_went_hold_few_descriptors_until_their_turn(host: str) -> None:
+    async with serving(host, Limits(max_clients=1)) as server:
+        first = await connect(host, server.port)
+        await server.events.wait(ClientConnected)
+        before = descriptors()
+        for number in range(500):
+            with plain_socket(host, server.port) as sock:
+                sock.sendall(b"!" * (number % 2))
+        await server.events.wait(ClientsWaiting)
+        await wait_all_tasks_blocked()
+        assert descriptors() - before < 100
+        last = await connect(host, server.port)
+        await first.aclose()
+        async with last:
+            assert await last.echo(b"my turn") == b"my turn"
+        # Those that had sent nothing may have been served, or gone before that.
+        stopped = await server.drained()
+        assert (stopped.clients, stopped.cut_off) == (502, 0)
+
+
+async def test_those_that_wait_when_the_server_stops_have_the_grace_period_too(
+    host: str, mock_clock: MockClock
+) -> None:
+    async with serving(host, Limits(max_clients=1, grace=5)) as server:
+        first, second, third = [await connect(host, server.port) for _ in range(3)]
+        await server.events.wait(ClientsWaiting)
+        await wait_all_tasks_blocked()
+        server.stop.set()
+        assert await server.events.wait(Draining) == Draining(clients=3, grace=5)
+        assert await first.echo(b"hello") == b"hello"
+        await first.aclose()
+        assert await second.echo(b"my turn") == b"my turn"
+        mock_clock.jump(5)
+        assert await server.events.wait(Stopped) == Stopped(clients=2, echoed=12, cut_off=2)
+        for client in (second, third):
+            async with client:
+                assert await client.receive_unasked() == b""
+
+
+@pytest.mark.parametrize("how", ["stopped", "cancelled"])
+async def test_those_that_wait_are_cut_off_and_counted_but_for_those_that_have_left(
+    host: str, how: str
+) -> None:
+    events, stop = Events(), trio.Event()
+    limits = Limits(max_clients=1, grace=0)
+    start = partial(serve, 0, hosts=[host], limits=limits, observer=events, stop=stop)
+    with ExitStack() as crowd:
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(start)
+            port = listeners[0].socket.getsockname()[1]
+            for number in range(300):
+                sock = plain_socket(host, port)
+                match number % 3:
+                    case 0:
+                        crowd.callback(sock.close)
+                    case 1 if number > 2:
+                        sock.close()
+                    case _:
+                        reset(sock)
+                if number == 0:
+                    await events.wait(ClientConnected)
+            await events.wait(ClientsWaiting)
+            await wait_all_tasks_blocked()
+            if how == "stopped":
+                stop.set()
+            else:
+                nursery.cancel_scope.cancel()
+    assert events.seen[-1] == Stopped(clients=1, echoed=0, cut_off=100)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.1 is the only one")
+async def test_of_its_own_endpoints_a_server_remembers_few_and_each_once() -> None:
+    (listener,) = await trio.open_tcp_listeners(0, host="0.0.0.0")  # noqa: S104
+    port = listener.socket.getsockname()[1]
+    hosts = {f"127.0.1.{number}" for number in range(1, 101)}
+    events = Events()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(serve, listeners=[listener], observer=events))
+        for host in hosts:
+            plain_socket(host, port).close()
+            plain_socket(host, port).close()
+            first, second = [(await events.wait(ClientClosed)).connection for _ in range(2)]
+            assert first.local is second.local
+            assert first.local == Endpoint(host, port)
+        del first, second
+        events.seen.clear()
+        alive = [one for one in gc.get_objects() if isinstance(one, Endpoint)]
+        assert 0 < sum(one.host in hosts and one.port == port for one in alive) < 70
+        nursery.cancel_scope.cancel()
 
 
 async def test_servers_that_are_given_the_same_places_share_them(host: str) -> None:

@@ -31,6 +31,9 @@ ANY = ("0.0.0.0", "::")  # noqa: S104  it is what the lecture's INADDR_ANY means
 FREE_PORT_ATTEMPTS = 16
 """How often a free port is looked for."""
 
+# More clients than can overtake one another between the system's queue and `Door.fit_out`.
+_OUT_OF_ORDER = 256
+
 
 async def endpoints_of(hosts: Sequence[str], port: int) -> list[Endpoint]:
     """List what `serve` listens on; it raises what `serve` raises for hosts and port."""
@@ -143,7 +146,8 @@ class Door(trio.abc.Listener[trio.SocketStream]):
             except OSError as exc:
                 where = str(Endpoint.from_sockaddr(listener.socket.getsockname()))
                 raise SocketCallError("setsockopt()", exc, where) from exc
-            self._without_options = waiting_to_be_accepted(listener.socket)
+            early = waiting_to_be_accepted(listener.socket)
+            self._without_options = early + _OUT_OF_ORDER if early else 0
 
     async def accept(self) -> trio.SocketStream:
         """Accept a client once there is room for it."""
@@ -155,7 +159,7 @@ class Door(trio.abc.Listener[trio.SocketStream]):
         await self._listener.aclose()
 
     def fit_out(self, sock: Socket) -> None:
-        """Set the options of a socket that was accepted; they must come here in their order."""
+        """Set the options of a socket that was accepted, if it may lack them."""
         if self._without_options:
             self._without_options -= 1
             with suppress(OSError):  # it is closed already
