@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import ExitStack
-from typing import IO
+from typing import IO, Self
 
 import pytest
 from namespaces import CLIENT, SERVER, Host, two_hosts
@@ -64,7 +64,7 @@ class Clients:
         self._stdin.flush()
         return self.line()
 
-    def __enter__(self) -> Clients:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
