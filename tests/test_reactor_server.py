@@ -90,7 +90,7 @@ async def test_no_descriptor_for_a_queue_is_one_typed_error(
     monkeypatch.setattr(trio_echo.server, "open_queue", fail)
     with pytest.raises(SocketCallError) as failure:
         await serve(0, hosts=["127.0.0.1"])
-    assert str(failure.value) == "[socket()] Too many open files: 127.0.0.1:0"
+    assert str(failure.value).startswith("[socket()] Too many open files: 127.0.0.1:")
 
 
 async def waiting_clients(

@@ -140,7 +140,12 @@ class ClientClosed:
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """The server accepts no more; `clients` that are connected have `grace` seconds to finish."""
+    """The server accepts no more, and its clients have some seconds to finish.
+
+    Attributes:
+        clients: how many are connected, also those that wait for their turn.
+        grace: how many seconds.
+    """
 
     clients: int
     grace: float
@@ -153,7 +158,8 @@ class Stopped:
     Attributes:
         clients: how many were served in all.
         echoed: how many bytes went back in all.
-        cut_off: how many of the clients were still connected and were cancelled.
+        cut_off: how many clients lost their connection by that: they were connected still, or
+            waited for their turn.
     """
 
     clients: int

@@ -141,7 +141,10 @@ class Transcript:
                 )
             case ClientFailed(connection, error):
                 yield from self._end(connection)
-                yield self.describe(error) + "\n"
+                text = "{error}"
+                if isinstance(error, SocketCallError) and error.errno == errno.ETIMEDOUT:
+                    text = _("{error} (the client no longer answers)")
+                yield text.format(error=self.describe(error)) + "\n"
             case ClientIdle(connection, idle_timeout):
                 yield from self._end(connection)
                 text = _("[TCP server] nothing came or went for {seconds:g} s")

@@ -24,8 +24,8 @@ def client(number: int) -> TaskNode:
 def server(clients: int) -> TaskTree:
     listeners = [
         TaskNode(
-            f"trio.serve_tcp, {host}",
-            "serve_tcp",
+            f"trio.serve_listeners, {host}",
+            "serve_listeners",
             (nursery(TaskNode("_serve_one_listener", "SocketListener.accept", ())),),
         )
         for host in ("127.0.0.1", "::1")
@@ -40,7 +40,12 @@ def server(clients: int) -> TaskTree:
 @pytest.mark.parametrize("clients", [0, 1, 12])
 def test_it_shows_every_task_what_it_waits_in_and_every_nursery(clients: int) -> None:
     shown = texts(tree.draw(server(clients)))
-    names = ["main", "serve", "trio.serve_tcp, ::1", *(client(one).name for one in range(clients))]
+    names = [
+        "main",
+        "serve",
+        "trio.serve_listeners, ::1",
+        *(client(one).name for one in range(clients)),
+    ]
     assert set(names) <= set(shown)
     assert shown.count("SocketStream.receive_some") == clients
     assert shown.count("nursery, no children") == clients

@@ -211,7 +211,7 @@ class _Supervisor:
         """Note that a worker accepts no more; with the last one, say how many clients are left."""
         if worker not in self._stopping:
             self._stopping.add(worker)
-            connected = sum(one.present.cut_off for one in self._workers)
+            connected = sum(one.present.cut_off for one in self._workers) + self._places.waiting
             if connected and len(self._stopping) == len(self._workers):
                 self._report(Draining(connected, self._job.limits.grace))
 
