@@ -35,13 +35,14 @@ from .events import (
     WorkerReplaced,
 )
 from .exact import IncompleteReceiveError
-from .text import PeerText, decoded, safe
+from .text import PeerText, Rows, decoded, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from gettext import NullTranslations
 
     from .addresses import Endpoint
+    from .text import Terminal
 
 
 def N_(message: str) -> str:  # noqa: N802  gettext's own name
@@ -88,17 +89,17 @@ class Transcript:
     Args:
         translations: the language, from `language.translations`.
         encoding: of the text that peers send; bytes that are none in it are escaped.
-        columns: tells how many cells a row of the terminal has; `None` where nothing wraps.
+        terminal: where the lines are shown; `None` where nothing wraps.
     """
 
     def __init__(
         self,
         translations: NullTranslations,
         encoding: str,
-        columns: Callable[[], int] | None = None,
+        terminal: Terminal | None = None,
     ) -> None:
         self._encoding = encoding
-        self._columns = columns
+        self._terminal = terminal
         self._texts: dict[Connection, PeerText] = {}
         self._ = translations.gettext
         self._ngettext = translations.ngettext
@@ -290,14 +291,14 @@ class Transcript:
             "[TCP client] {count} byte received.", "[TCP client] {count} bytes received.", len(data)
         )
         yield text.format(count=len(data)) + "\n"
-        shown = decoded(data, self._encoding)
-        yield self._("[received data] {text}").format(text=shown) + "\n"
+        received = Rows(self._("[received data]"), self._terminal)
+        yield received.write(decoded(data, self._encoding)) + "\n"
 
     def _text(self, connection: Connection) -> PeerText:
         # By the whole of it: of several processes, each counts its own connections.
         if connection not in self._texts:
             prefix = safe(f"[TCP/{connection.remote}]")
-            self._texts[connection] = PeerText(prefix, self._encoding, self._columns)
+            self._texts[connection] = PeerText(prefix, self._encoding, self._terminal)
         return self._texts[connection]
 
     def _end(self, connection: Connection) -> Iterator[str]:

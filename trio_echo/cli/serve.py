@@ -25,7 +25,7 @@ from trio_echo.transcript import Transcript
 from trio_echo.workers.supervisor import supervise
 
 from .options import host, language_options, port, positive_seconds, seconds, workers
-from .screen import FAREWELL, Complaint, Output, Screen, terminal_columns
+from .screen import FAREWELL, Complaint, Output, Screen, terminal
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def serve(
         faults=Faults(fragment=fragment, delay=delay, reset_after=reset_after),
         portable=portable,
     )
-    transcript = Transcript(translations(lang), encoding, terminal_columns())
+    transcript = Transcript(translations(lang), encoding, terminal())
     return trio.run(_run, service, transcript, quiet)
 
 
