@@ -223,5 +223,6 @@ def test_on_a_terminal_no_server_forges_a_row_by_an_echo_that_wraps() -> None:
         for row in rows:
             assert row.startswith("[received data]+")
             assert len(row) < 80
-        client.expect(pexpect.EOF)
-        client.close()
+        client.expect_exact("[data to send] ")
+        client.sendcontrol("d")
+        assert end(client)[0] == 1
