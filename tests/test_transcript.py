@@ -134,6 +134,11 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             "[TCP 서버] 2줄을 표시하지 못했습니다.\n",
         ),
         (
+            LinesMissing(2, CLIENT),
+            "[TCP server] 2 lines of 127.0.0.1:51188 not shown\n",
+            "[TCP 서버] 127.0.0.1:51188의 2줄을 표시하지 못했습니다.\n",
+        ),
+        (
             ClientsWaiting(1),
             "[TCP server] 1 client is served; the next ones wait for their turn\n",
             "[TCP 서버] 클라이언트 1개를 처리하고 있습니다. 다음 클라이언트는 차례를 기다립니다.\n",
@@ -436,12 +441,20 @@ def test_an_unfinished_line_is_not_ended_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [LinesMissing(1), WorkerDied(1, cause=-15, clients=1, pause=None)]
+    "event",
+    [LinesMissing(1), LinesMissing(1, CLIENT), WorkerDied(1, cause=-15, clients=1, pause=None)],
 )
 def test_after_events_were_left_out_every_client_starts_afresh(event: ServerEvent) -> None:
     transcript = make()
     show(transcript, *received(b"one\xea"), event)
     assert show(transcript, *received(b"\ntwo\n")) == f"{PREFIX}\n{PREFIX}two\n"
+
+
+def test_lines_missing_of_one_client_leave_the_others_as_they_were() -> None:
+    other = Connection(2, SERVER, Endpoint("127.0.0.1", 51189))
+    transcript = make()
+    show(transcript, *received(b"one\xea"), LinesMissing(1, other))
+    assert show(transcript, *received(b"\xb0\x80\n")) == f"{PREFIX}가\n"
 
 
 def test_an_echo_is_one_line_whatever_is_in_it() -> None:

@@ -124,10 +124,13 @@ class Transcript:
                 yield self._worker_died(event)
             case WorkerReplaced(number):
                 yield _("[TCP server] worker {number} serves again").format(number=number) + "\n"
-            case LinesMissing(count):
+            case LinesMissing(count, None):
                 # What comes next from a client may begin amid a character.
                 self._texts.clear()
                 yield self.dropped(count)
+            case LinesMissing(count, Connection() as connection):
+                self._texts.pop(connection, None)
+                yield self._dropped_of(connection, count)
             case ClientsWaiting(max_clients):
                 text = self._ngettext(
                     "[TCP server] {count} client is served; the next ones wait for their turn",
@@ -184,6 +187,14 @@ class Transcript:
             "[TCP server] {count} line not shown", "[TCP server] {count} lines not shown", count
         )
         return text.format(count=count) + "\n"
+
+    def _dropped_of(self, connection: Connection, count: int) -> str:
+        text = self._ngettext(
+            "[TCP server] {count} line of {client} not shown",
+            "[TCP server] {count} lines of {client} not shown",
+            count,
+        )
+        return text.format(count=count, client=safe(str(connection.remote))) + "\n"
 
     @property
     def prompt(self) -> str:
