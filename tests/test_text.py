@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
+import encodings
+import io
+import pkgutil
 import unicodedata
-from itertools import pairwise
+from contextlib import suppress
+from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -353,6 +358,67 @@ def test_bytes_that_a_decoder_gives_up_on_are_all_shown(encoding: str, pieces: l
     shown = show(*pieces, encoding=encoding, final=True)
     assert r"\xff" in shown
     assert r"\xb6" in shown
+
+
+def every_encoding() -> list[str]:
+    """List the encodings of this Python that are taken."""
+    names = []
+    for module in pkgutil.iter_modules(encodings.__path__):
+        with suppress(LookupError):
+            names.append(checked_encoding(module.name))
+    return names
+
+
+STARTS = [b"", b"+", b"&", b"\\N{", b"\x1b$B", b"\x1b$)C\x0e", b"~{", b"\xef\xbb", b"\x81"]
+PATTERNS = [b"A", b"+AAA", b"\\N{A", b"\x1b", b"\x1b$", b"\xff", b"\0", b"\xea", b"\x0e\x81", b"~{"]
+
+
+@pytest.mark.parametrize("encoding", every_encoding())
+def test_no_encoding_lets_a_client_hide_much_in_the_decoder(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fed = 0
+    make = codecs.getincrementaldecoder(encoding)
+
+    class Counting:
+        """A decoder that counts the bytes it works on: those held before, and those that come."""
+
+        def __init__(self, errors: str) -> None:
+            self._decoder = make(errors)
+            self.reset, self.getstate = self._decoder.reset, self._decoder.getstate
+
+        def decode(self, data: bytes, final: bool = False) -> str:
+            nonlocal fed
+            held, _ = self.getstate()
+            assert len(held) <= 1024 or (final and not data)  # it must give up what it holds
+            fed += len(held) + len(data)
+            return self._decoder.decode(data, final)
+
+    monkeypatch.setattr(codecs, "getincrementaldecoder", lambda _: Counting)
+    sizes = [1] * 10 + [2000]
+    for start, pattern in product(STARTS, PATTERNS):
+        fed = 0
+        text = peer(encoding)
+        stream = io.BytesIO(start + pattern * (sum(sizes) // len(pattern) + 1))
+        shown = "".join("".join(text.lines(stream.read(size))) for size in sizes)
+        shown += "".join(text.lines(b"", final=True))
+        assert shown.count("\n") <= 1 + stream.tell()
+        assert all(safe(line) == line for line in shown.split("\n"))
+        # No byte is decoded again and again.
+        assert fed < 2 * stream.tell() + len(sizes) * 1024
+
+
+def test_a_run_of_utf_7_without_an_end_is_shown_before_its_end() -> None:
+    run = ("가" * 1000).encode("utf-7").removesuffix(b"-")
+    cuts = [*range(10, len(run), 10)]
+    shown, _ = unbroken(show(*split(run, cuts), encoding="utf-7"))
+    assert shown.startswith("가" * 300)
+
+
+def test_utf_7_is_still_read_in_pieces() -> None:
+    sent = "한국산업기술대학교 게임공학과 안녕\n".encode("utf-7")
+    shown, _ = unbroken(show(*split(sent, [*range(1, len(sent))]), encoding="utf-7"))
+    assert shown == "한국산업기술대학교 게임공학과 안녕"
 
 
 def test_a_whole_text_is_decoded_and_made_safe() -> None:

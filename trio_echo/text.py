@@ -117,7 +117,7 @@ def _decoded_in_pieces(data: bytes, encoding: str) -> str:
 
 
 def decoded(data: bytes, encoding: str) -> str:
-    """Decode a whole text, and make it safe: bytes that are none in the encoding are escaped."""
+    """Decode a whole text, and make it safe: bytes that are not text in it are escaped."""
     return safe(data.decode(encoding, "backslashreplace"))
 
 
@@ -222,7 +222,7 @@ class PeerText:
         # The bytes that the decoder holds: they may be the start of a character.
         self._undecoded = b""
         self._carriage_return = ""
-        # The last piece ended amid a line: a newline that comes next ends that one.
+        # The last piece ended within a line: a newline that comes next ends that one.
         self._unfinished = False
 
     def lines(self, data: bytes, *, final: bool = False) -> Iterator[str]:
@@ -254,6 +254,7 @@ class PeerText:
 
     def _decode(self, data: bytes, *, final: bool) -> str:
         """Decode and escape; a newline is the only control character left."""
+        held = self._undecoded
         try:
             text = self._decoder.decode(data, final)
             self._undecoded, _ = self._decoder.getstate()
@@ -262,7 +263,7 @@ class PeerText:
                 self._restart()
         except UnicodeError:
             # Some decoders of escape sequences give up where no error handler is asked.
-            text = "".join(f"\\x{byte:02x}" for byte in self._undecoded + data)
+            text = "".join(f"\\x{byte:02x}" for byte in held + data)
             self._restart()
         text = self._carriage_return + text
         self._carriage_return = ""
