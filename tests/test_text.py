@@ -395,7 +395,7 @@ def test_no_encoding_lets_a_client_hide_much_in_the_decoder(
             return self._decoder.decode(data, final)
 
     monkeypatch.setattr(codecs, "getincrementaldecoder", lambda _: Counting)
-    sizes = [1] * 10 + [2000]
+    sizes = [1] * 10 + [2000, 1, 1]
     for start, pattern in product(STARTS, PATTERNS):
         fed = 0
         text = peer(encoding)
