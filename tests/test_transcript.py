@@ -33,11 +33,10 @@ from trio_echo import (
 from trio_echo.errors import WorkerError, ZoneMissingError
 from trio_echo.events import AcceptFailed, LinesMissing, WorkerDied, WorkerReplaced
 from trio_echo.language import translations
+from trio_echo.text import Terminal
 from trio_echo.transcript import Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from trio_echo.events import ClientEvent, ServerEvent
 
 SERVER = Endpoint("127.0.0.1", 9000)
@@ -60,9 +59,9 @@ ENCODINGS = ["utf-8", "cp949", "utf-16-le", "iso2022_kr", "ascii", "latin-1"]
 
 
 def make(
-    language: str = "en", encoding: str = "utf-8", columns: Callable[[], int] | None = None
+    language: str = "en", encoding: str = "utf-8", terminal: Terminal | None = None
 ) -> Transcript:
-    return Transcript(translations(language), encoding, columns)
+    return Transcript(translations(language), encoding, terminal)
 
 
 def show(transcript: Transcript, *events: ServerEvent | ClientEvent) -> str:
@@ -134,6 +133,11 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             LinesMissing(2),
             "[TCP server] 2 lines not shown\n",
             "[TCP 서버] 2줄을 표시하지 못했습니다.\n",
+        ),
+        (
+            LinesMissing(2, CLIENT),
+            "[TCP server] 2 lines of 127.0.0.1:51188 not shown\n",
+            "[TCP 서버] 127.0.0.1:51188의 2줄을 표시하지 못했습니다.\n",
         ),
         (
             ClientsWaiting(1),
@@ -450,7 +454,8 @@ def test_an_unfinished_line_is_not_ended_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [LinesMissing(1), WorkerDied(1, cause=-15, clients=1, pause=None)]
+    "event",
+    [LinesMissing(1), LinesMissing(1, CLIENT), WorkerDied(1, cause=-15, clients=1, pause=None)],
 )
 def test_after_events_were_left_out_every_client_starts_afresh(event: ServerEvent) -> None:
     transcript = make()
@@ -458,9 +463,25 @@ def test_after_events_were_left_out_every_client_starts_afresh(event: ServerEven
     assert show(transcript, *received(b"\ntwo\n")) == f"{PREFIX}\n{PREFIX}two\n"
 
 
+def test_lines_missing_of_one_client_leave_the_others_as_they_were() -> None:
+    other = Connection(2, SERVER, Endpoint("127.0.0.1", 51189))
+    transcript = make()
+    show(transcript, *received(b"one\xea"), LinesMissing(1, other))
+    assert show(transcript, *received(b"\xb0\x80\n")) == f"{PREFIX}가\n"
+
+
 def test_an_echo_is_one_line_whatever_is_in_it() -> None:
     shown = show(make(), EchoReceived(b"a\nb\x1b\xff\r"))
     assert shown == "[TCP client] 6 bytes received.\n" + r"[received data] a\nb\x1b\xff\r" + "\n"
+
+
+def test_no_row_of_a_terminal_begins_with_what_a_server_sends() -> None:
+    transcript = make("ko", terminal=Terminal(lambda: 40))
+    _, *rows = show(transcript, EchoReceived("가[recv()] ".encode() * 9)).splitlines()
+    assert len(rows) == 4
+    assert rows[0].startswith("[받은 데이터] 가[recv()] ")
+    assert all(row.startswith("[받은 데이터]+") for row in rows[1:])
+    assert all(len(row) + sum(not one.isascii() for one in row) < 40 for row in rows)
 
 
 def test_an_echo_is_read_in_the_encoding_of_the_text() -> None:

@@ -74,9 +74,15 @@ class WorkerReplaced:
 
 @dataclass(frozen=True, slots=True)
 class LinesMissing:
-    """Events were left out that would have been so many lines: there were too many to show."""
+    """Events were left out here, for too many waited to be shown.
+
+    Attributes:
+        lines: how many the screen would have had of them.
+        connection: of the client that caused them; `None` if several may have.
+    """
 
     lines: int
+    connection: Connection | None = None
 
 
 @dataclass(frozen=True, slots=True)

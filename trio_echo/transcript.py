@@ -35,13 +35,14 @@ from .events import (
     WorkerReplaced,
 )
 from .exact import IncompleteReceiveError
-from .text import PeerText, decoded, safe
+from .text import PeerText, Rows, decoded, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from gettext import NullTranslations
 
     from .addresses import Endpoint
+    from .text import Terminal
 
 
 def N_(message: str) -> str:  # noqa: N802  gettext's own name
@@ -88,17 +89,17 @@ class Transcript:
     Args:
         translations: the language, from `language.translations`.
         encoding: of the text that peers send; bytes that are none in it are escaped.
-        columns: tells how many cells a row of the terminal has; `None` where nothing wraps.
+        terminal: where the lines are shown; `None` where nothing wraps.
     """
 
     def __init__(
         self,
         translations: NullTranslations,
         encoding: str,
-        columns: Callable[[], int] | None = None,
+        terminal: Terminal | None = None,
     ) -> None:
         self._encoding = encoding
-        self._columns = columns
+        self._terminal = terminal
         self._texts: dict[Connection, PeerText] = {}
         self._ = translations.gettext
         self._ngettext = translations.ngettext
@@ -123,10 +124,13 @@ class Transcript:
                 yield self._worker_died(event)
             case WorkerReplaced(number):
                 yield _("[TCP server] worker {number} serves again").format(number=number) + "\n"
-            case LinesMissing(count):
+            case LinesMissing(count, None):
                 # What comes next from a client may begin amid a character.
                 self._texts.clear()
                 yield self.dropped(count)
+            case LinesMissing(count, Connection() as connection):
+                self._texts.pop(connection, None)
+                yield self._dropped_of(connection, count)
             case ClientsWaiting(max_clients):
                 text = self._ngettext(
                     "[TCP server] {count} client is served; the next ones wait for their turn",
@@ -186,6 +190,14 @@ class Transcript:
             "[TCP server] {count} line not shown", "[TCP server] {count} lines not shown", count
         )
         return text.format(count=count) + "\n"
+
+    def _dropped_of(self, connection: Connection, count: int) -> str:
+        text = self._ngettext(
+            "[TCP server] {count} line of {client} not shown",
+            "[TCP server] {count} lines of {client} not shown",
+            count,
+        )
+        return text.format(count=count, client=safe(str(connection.remote))) + "\n"
 
     @property
     def prompt(self) -> str:
@@ -297,14 +309,14 @@ class Transcript:
             "[TCP client] {count} byte received.", "[TCP client] {count} bytes received.", len(data)
         )
         yield text.format(count=len(data)) + "\n"
-        shown = decoded(data, self._encoding)
-        yield self._("[received data] {text}").format(text=shown) + "\n"
+        received = Rows(self._("[received data]"), self._terminal)
+        yield received.write(decoded(data, self._encoding)) + "\n"
 
     def _text(self, connection: Connection) -> PeerText:
         # By the whole of it: of several processes, each counts its own connections.
         if connection not in self._texts:
             prefix = safe(f"[TCP/{connection.remote}]")
-            self._texts[connection] = PeerText(prefix, self._encoding, self._columns)
+            self._texts[connection] = PeerText(prefix, self._encoding, self._terminal)
         return self._texts[connection]
 
     def _end(self, connection: Connection) -> Iterator[str]:

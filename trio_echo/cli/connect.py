@@ -23,7 +23,7 @@ from trio_echo.transcript import Transcript
 
 from .console import Console, restored_terminal
 from .options import keepalive, language_options, positive_seconds
-from .screen import FAREWELL, Complaint, Screen, Text
+from .screen import FAREWELL, Complaint, Screen, Text, terminal
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def connect(
         raise click.UsageError(str(exc)) from exc
     if endpoint.port == 0:
         raise click.UsageError("nobody can be reached on port 0: give 1 to 65535")
-    transcript = Transcript(translations(lang), encoding)
+    transcript = Transcript(translations(lang), encoding, terminal())
     with restored_terminal():
         dial = partial(connect_client, *endpoint, family=family, keepalive=keepalive)
         return trio.run(_run, endpoint, dial, transcript, encoding, timeout)

@@ -22,9 +22,10 @@ from trio_echo.events import (
     ServerEvent,
     WorkerDied,
 )
+from trio_echo.text import Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from trio_echo.transcript import Transcript
 
@@ -241,8 +242,8 @@ def discard_output() -> None:
         os.close(nowhere)
 
 
-def terminal_columns() -> Callable[[], int] | None:
-    """Make a function that tells the width of the terminal; `None` where none is written to."""
+def terminal() -> Terminal | None:
+    """Describe the terminal that standard output is; `None` if it is something else."""
     stdout = sys.stdout
     if stdout is None or not stdout.isatty():
         return None
@@ -253,4 +254,4 @@ def terminal_columns() -> Callable[[], int] | None:
         except OSError:  # it was closed
             return _UNKNOWN_COLUMNS
 
-    return columns
+    return Terminal(columns, stdout.encoding or "utf-8")

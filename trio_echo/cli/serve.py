@@ -34,7 +34,7 @@ from .options import (
     seconds,
     workers,
 )
-from .screen import FAREWELL, Complaint, Output, Screen, terminal_columns
+from .screen import FAREWELL, Complaint, Output, Screen, terminal
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def serve(
         faults=Faults(fragment=fragment, delay=delay, reset_after=reset_after),
         portable=portable,
     )
-    transcript = Transcript(translations(lang), encoding, terminal_columns())
+    transcript = Transcript(translations(lang), encoding, terminal())
     return trio.run(_run, service, transcript, quiet)
 
 
