@@ -78,7 +78,7 @@ def test_two_targets_are_compared_and_everything_is_kept(tmp_path: Path) -> None
     result = files.read(output)
     assert len(result.rounds) == 12
     assert {one.summary.messages for one in result.rounds} == {60}
-    assert [len(one.received) for one in files.read_samples(output)] == [60] * 12
+    assert [len(one.received) for one in files.read_samples(output, result)] == [60] * 12
     with sheet.open(newline="", encoding="utf-8") as rows:
         assert len(list(csv.DictReader(rows))) == 12
 
