@@ -23,7 +23,7 @@ from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import SocketCallError, ungrouped
 from trio_echo.measure import environment, files
 from trio_echo.measure.remarks import remarks
-from trio_echo.measure.results import Run, Target, collect, labels
+from trio_echo.measure.results import Cell, Run, Target, collect, labels
 from trio_echo.measure.session import named, served
 from trio_echo.measure.turns import Plan, Progress, run
 from trio_echo.text import safe
@@ -241,30 +241,32 @@ def _failures(result: Run, names: Sequence[str]) -> list[str]:
     ]
 
 
-def _missing(result: Run, target: int, workload: int) -> str | None:
-    """Say how much of a target and a workload did not answer; `None` if all of it did."""
-    (cell,) = (one for one in result.cells if (one.target, one.workload) == (target, workload))
-    rounds = [one for one in result.rounds if (one.target, one.workload) == (target, workload)]
+def _missing(result: Run, cell: Cell) -> str:
+    """Say how much of a target and a workload did not answer, if some of it did not."""
+    which = cell.target, cell.workload
+    rounds = [one for one in result.rounds if (one.target, one.workload) == which]
     if not any(one.summary.messages for one in rounds):
         return "nothing came back"
     said = []
     if cell.silent_rounds:
         said.append(f"nothing came back in {cell.silent_rounds} of {len(rounds)} rounds")
     if failed := sum(sum(one.summary.failures.values()) for one in rounds):
-        asked = result.workloads[workload].connections * len(rounds)
+        asked = result.workloads[cell.workload].connections * len(rounds)
         said.append(f"{failed:,} of {asked:,} connections failed")
-    return ", ".join(said) or None
+    return ", ".join(said)
 
 
 def _report(result: Run) -> list[str]:
     """Say what came of it: a line for each target and size, then the comparisons."""
     names = labels(result.targets)
     lines = []
+    incomplete: set[tuple[int, int]] = set()
     for cell in result.cells:
         asked = result.workloads[cell.workload]
         words = [f"{safe(names[cell.target])}, {asked.connections} x {asked.size} B:"]
         rate = cell.messages_per_second
-        if missing := _missing(result, cell.target, cell.workload):
+        if missing := _missing(result, cell):
+            incomplete.add((cell.target, cell.workload))
             words.append(missing)
         if missing == "nothing came back":
             lines.append(" ".join(words))
@@ -292,7 +294,7 @@ def _report(result: Run) -> list[str]:
         asked = result.workloads[one.workload]
         which = f"{asked.connections} x {asked.size} B" if several else f"{asked.size} B"
         line = f"{which}: {safe(one.comparison.sentence())}"
-        if any(_missing(result, each, one.workload) for each in (one.target, one.baseline)):
+        if incomplete & {(one.target, one.workload), (one.baseline, one.workload)}:
             line += "; but not every connection answered"
         lines.append(line)
     lines += [safe(one) for one in remarks(result)]
