@@ -119,13 +119,17 @@ def zeros(value: object) -> object:
 
 
 @pytest.mark.parametrize("raw", [True, False])
-def test_times_that_are_all_0_are_drawn(results: Path, raw: bool, plot: CommandLine) -> None:
-    value = json.loads(results.read_text("utf-8"))
+@pytest.mark.parametrize("rounds", [2, 6])  # without and with intervals
+def test_times_that_are_all_0_are_drawn(
+    results: Path, rounds: int, raw: bool, plot: CommandLine
+) -> None:
+    run, samples = runs.run(rounds)
+    value = json.loads(to_json(run))
     for name in ("rounds", "cells", "comparisons"):
         value[name] = zeros(value[name])
     results.write_text(json.dumps(value))
     if raw:
-        none = [replace(one, sent=one.received[:], intended=one.received[:]) for one in SAMPLES]
+        none = [replace(one, sent=one.received, intended=one.received) for one in samples]
         files._write_samples(files.samples_path(results), none)
     else:
         files.samples_path(results).unlink()
