@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,6 +104,37 @@ def test_samples_that_do_not_belong_to_the_results_are_one_line(
     assert len(err.splitlines()) == 1
     assert str(samples) in err
     assert not results.with_suffix(".png").exists()
+
+
+def zeros(value: object) -> object:
+    """The same results, of messages that took no time."""
+    if isinstance(value, dict):
+        return {
+            name: dict.fromkeys(one, 0) if name == "percentiles" else zeros(one)
+            for name, one in value.items()
+        }
+    if isinstance(value, list):
+        return [zeros(one) for one in value]
+    return 0 if isinstance(value, float) else value
+
+
+@pytest.mark.parametrize("raw", [True, False])
+@pytest.mark.parametrize("rounds", [2, 6])  # without and with intervals
+def test_times_that_are_all_0_are_drawn(
+    results: Path, rounds: int, raw: bool, plot: CommandLine
+) -> None:
+    run, samples = runs.run(rounds)
+    value = json.loads(to_json(run))
+    for name in ("rounds", "cells", "comparisons"):
+        value[name] = zeros(value[name])
+    results.write_text(json.dumps(value))
+    if raw:
+        none = [replace(one, sent=one.received, intended=one.received) for one in samples]
+        files._write_samples(files.samples_path(results), none)
+    else:
+        files.samples_path(results).unlink()
+    status, out, _ = plot(results)
+    assert (status, out) == (0, f"{results.with_suffix('.png')}\n")
 
 
 def test_a_file_that_cannot_be_written_is_one_line(results: Path, plot: CommandLine) -> None:
