@@ -44,8 +44,11 @@ def test_the_order_within_a_turn_is_random() -> None:
     assert 20 < sum(first) < 180
 
 
-# The timeout runs from the start of the worker's process on: what is answered must come before it.
-@pytest.mark.parametrize(("rate", "answered", "seconds"), [(None, 0, 0.3), (1000.0, 10, 2.0)])
+# What is answered must come before the timeout, also on a busy machine.
+@pytest.mark.parametrize(
+    ("rate", "answered", "seconds"),
+    [(None, 0, 0.3), pytest.param(1000.0, 10, 10.0, marks=pytest.mark.slow)],
+)
 async def test_a_round_by_messages_does_not_wait_for_ever(
     rate: float | None, answered: int, seconds: float
 ) -> None:
@@ -68,17 +71,18 @@ async def test_a_round_by_messages_does_not_wait_for_ever(
     assert progress.partial
 
 
+@pytest.mark.slow
 async def test_a_slow_server_is_waited_for() -> None:
-    with BackgroundServer(faults=Faults(delay=0.2)) as server:
+    with BackgroundServer(faults=Faults(delay=1)) as server:
         plan = Plan(
             endpoints=server.addresses[:1],
-            workloads=[Workload(size=8, messages=5)],
+            workloads=[Workload(size=8, messages=12)],
             rounds=1,
-            timeout=0.7,  # in all it takes longer
+            timeout=10,  # in all it takes longer
         )
         progress = Progress([], [])
         await run(plan, progress, lambda: None)
-    assert progress.done[0].summary.messages == 5
+    assert progress.done[0].summary.messages == 12
     assert not progress.partial
 
 
