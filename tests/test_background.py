@@ -163,7 +163,7 @@ def test_an_observer_cannot_stop_its_own_server(host: str) -> None:
 
     with BackgroundServer(hosts=[host], observer=observe) as server:
         socket.create_connection(server.addresses[0]).close()
-        assert "its own server" in str(refused.get(timeout=30))
+        assert "its own server" in str(refused.get(timeout=PATIENCE))
 
 
 def test_it_is_started_once_only(host: str) -> None:

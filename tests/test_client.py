@@ -116,11 +116,15 @@ async def test_a_reset_between_two_echoes_is_found_while_waiting(host: str) -> N
 
 
 async def test_after_an_interrupted_echo_the_connection_is_not_used_further(host: str) -> None:
-    async def say_nothing(stream: trio.SocketStream) -> None:
+    scope = trio.CancelScope()
+
+    async def interrupt(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        scope.cancel()
         await trio.sleep_forever()
 
-    async with connected_to(say_nothing, host) as client:
-        with trio.move_on_after(0.01) as scope:
+    async with connected_to(interrupt, host) as client:
+        with scope:
             await client.echo(b"hello")
         assert scope.cancelled_caught
         with pytest.raises(trio.BrokenResourceError, match="interrupted"):

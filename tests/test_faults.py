@@ -13,7 +13,7 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import receive_count, reset
+from support import PATIENCE, receive_count, reset
 from trio.testing import (
     MockClock,
     check_half_closeable_stream,
@@ -289,7 +289,7 @@ async def test_a_peer_that_resets_during_a_pause_is_noticed(host: str, faults: F
     ours, peer = connected(host)
     async with FaultyStream(stream_of(ours), faults) as faulty:
         reset(peer)
-        with trio.fail_after(30), pytest.raises(trio.BrokenResourceError) as caught:
+        with trio.fail_after(PATIENCE), pytest.raises(trio.BrokenResourceError) as caught:
             await faulty.send_all(b"hello")
     assert isinstance(caught.value.__cause__, ConnectionResetError)
     assert not faulty.was_reset

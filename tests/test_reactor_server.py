@@ -213,7 +213,7 @@ async def test_a_connection_leaves_no_cycles_behind(end: str, many: int, portabl
         if isinstance(event, ClientClosed):
             closed += 1
 
-    limits = Limits(idle_timeout=0.02) if end == "idle" else Limits()
+    limits = Limits(idle_timeout=0.1) if end == "idle" else Limits()
     async with trio.open_nursery() as nursery:
         start = partial(
             serve, 0, hosts=["127.0.0.1"], observer=observe, limits=limits, portable=portable

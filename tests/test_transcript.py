@@ -125,6 +125,13 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             "클라이언트 0개 강제 종료, 10초 뒤에 다시 시작합니다.\n",
         ),
         (
+            WorkerDied(1, cause=None, clients=2, pause=0.1),
+            "[TCP server] worker 1 died: no answer; 2 clients cut off; another one starts in 0.1 s"
+            "\n",
+            "[TCP 서버] 작업 프로세스 1번 비정상 종료: 응답 없음, 클라이언트 2개 강제 종료, "
+            "0.1초 뒤에 다시 시작합니다.\n",
+        ),
+        (
             WorkerReplaced(2),
             "[TCP server] worker 2 serves again\n",
             "[TCP 서버] 작업 프로세스 2번이 다시 서비스합니다.\n",

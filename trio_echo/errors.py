@@ -103,11 +103,12 @@ class WorkerError(Exception):
 
     Attributes:
         number: which of the workers, from 1.
-        status: its exit status, negative for a signal.
+        status: its exit status, negative for a signal; `None` if it did not answer and was killed.
     """
 
-    def __init__(self, number: int, status: int) -> None:
-        super().__init__(f"worker {number} did not start: exit status {status}")
+    def __init__(self, number: int, status: int | None) -> None:
+        cause = "no answer" if status is None else f"exit status {status}"
+        super().__init__(f"worker {number} did not start: {cause}")
         self.number = number
         self.status = status
 

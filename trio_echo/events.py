@@ -53,14 +53,15 @@ class WorkerDied:
 
     Attributes:
         number: which of the workers, from 1.
-        cause: its exit status, negative for a signal; or why it could not be started again.
+        cause: its exit status, negative for a signal; or why it could not be started again. `None`
+            if it did not answer, or did not end, and was killed.
         clients: how many clients lost their connection.
         pause: seconds until another process takes its place; `None` where none does, because the
             server stops.
     """
 
     number: int
-    cause: int | SocketCallError
+    cause: int | SocketCallError | None
     clients: int
     pause: float | None
 

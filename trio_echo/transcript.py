@@ -296,7 +296,9 @@ class Transcript:
             line += self._("; another one starts in {seconds:g} s").format(seconds=event.pause)
         return line + "\n"
 
-    def _cause(self, cause: int | SocketCallError) -> str:
+    def _cause(self, cause: int | SocketCallError | None) -> str:
+        if cause is None:
+            return self._("no answer")
         if isinstance(cause, SocketCallError):
             return self.describe(cause)
         try:

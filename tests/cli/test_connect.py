@@ -195,8 +195,10 @@ def test_an_echo_that_takes_too_long_is_given_up() -> None:
         assert sock.recv(100) == b""
 
     with RawServer(dawdle) as address:
-        status, _, error = piped(b"hello\n", address, "--timeout", "0.3")
-    assert (status, error) == (1, "[recv()] timed out after 2 of 5 bytes\n")
+        status, _, error = piped(b"hello\n", address, "--timeout", "1")
+    assert status == 1
+    # On a busy machine even the two bytes may be late.
+    assert re.fullmatch(r"\[recv\(\)\] timed out after [02] of 5 bytes\n", error)
 
 
 def test_a_connection_that_takes_too_long_is_given_up() -> None:

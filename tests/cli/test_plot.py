@@ -130,7 +130,8 @@ def test_times_that_are_all_0_are_drawn(
     results.write_text(json.dumps(value))
     if raw:
         none = [replace(one, sent=one.received, intended=one.received) for one in samples]
-        files._write_samples(files.samples_path(results), none)
+        with files.samples_path(results).open("wb") as file:
+            files._write_samples(file, none)
     else:
         files.samples_path(results).unlink()
     status, out, _ = plot(results)

@@ -77,7 +77,8 @@ def test_any_time_stamps_are_read_back(
         failures=failures,
         unanswered=3,
     )
-    files._write_samples(path, [one, one])
+    with path.open("wb") as file:
+        files._write_samples(file, [one, one])
     load = RUN.workloads[0]
     rounds = [Round(number=i, target=0, workload=0, summary=summary(one)) for i in (1, 2)]
     run = collect(RUN.environment, RUN.targets, [load], rounds, partial=False)
@@ -168,6 +169,16 @@ def test_a_link_is_written_through(tmp_path: Path) -> None:
     files.write(link, RUN, SAMPLES)
     assert link.is_symlink()
     assert files.read(target) == RUN
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_in_the_place_of_the_raw_samples_is_replaced(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine", "utf-8")
+    files.samples_path(tmp_path / "results.json").symlink_to(victim)
+    files.write(tmp_path / "results.json", RUN, SAMPLES)
+    assert victim.read_text("utf-8") == "mine"
+    assert files.read_samples(tmp_path / "results.json") == SAMPLES
 
 
 def test_samples_of_other_rounds_are_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import nbclient
 import nbformat
 import pytest
 from layout import texts
+from support import PATIENCE
 
 from trio_echo.observe import tree
 from trio_echo.observe.tasks import NurseryNode, TaskNode, TaskTree
@@ -101,7 +102,7 @@ display(snapshot, tree.draw(snapshot))"""
     new_cell = nbformat.v4.new_code_cell
     cells = [new_cell(one) for one in ("%autoawait trio", code)]  # type: ignore[no-untyped-call]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    nbclient.NotebookClient(notebook, timeout=30).execute()
+    nbclient.NotebookClient(notebook, timeout=round(PATIENCE)).execute()
     text, picture = (output["data"] for output in notebook.cells[1].outputs)
     assert "nursery mine\n    └── the child ── sleep_forever" in text["text/html"]
     assert picture["image/png"]

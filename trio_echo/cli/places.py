@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_echo.measure import files
+from trio_echo import writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ def check(places: Mapping[str, Path | None]) -> None:
         if place is None:
             continue
         try:
-            files.check(place)
+            writing.check(writing.followed(place))
             resolved = os.path.normcase(place.resolve())
         except (OSError, RuntimeError) as exc:  # the latter of a loop of links
             why = exc.strerror if isinstance(exc, OSError) else None

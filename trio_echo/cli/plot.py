@@ -44,11 +44,9 @@ def draw(path: Path, run: Run, samples: Sequence[Samples] | None, *, dark: bool 
         OSError: the file cannot be written.
     """
     # Here, for no other command may wait for matplotlib.
-    from trio_echo.measure import files, plots
+    from trio_echo.measure import plots
 
-    page = plots.page(run, samples, dark=dark)
-    with files.whole(path) as part:
-        page.save(part)
+    plots.page(run, samples, dark=dark).save(path)
 
 
 @click.command

@@ -15,19 +15,18 @@ What else a round brought back stands in `rounds.json`: `began`, `ended`, `failu
 
 from __future__ import annotations
 
-import errno
 import json
-import secrets
 import sys
 import zipfile
 import zlib
 from array import array
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import accumulate, chain
 from operator import sub
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
+
+from trio_echo.writing import followed, whole
 
 from .records import Count, Nanoseconds, Ordinal, build
 from .results import ResultsError, Run, from_json, to_json
@@ -36,7 +35,7 @@ from .workload import Samples
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 _ROUNDS = "rounds.json"
 _TIME = 8  # bytes of a time stamp
@@ -71,7 +70,9 @@ def samples_path(path: str | os.PathLike[str]) -> Path:
 def write(path: str | os.PathLike[str], run: Run, samples: Sequence[Samples]) -> None:
     """Write the results, and the raw samples beside them.
 
-    Each file is there as a whole or not at all; one of the same name is replaced.
+    Each file is there as a whole or not at all; one of the same name is replaced. If the path is a
+    symbolic link, the results are written where it leads; a link in the place of the raw samples is
+    replaced.
 
     Args:
         path: of the results.
@@ -85,9 +86,10 @@ def write(path: str | os.PathLike[str], run: Run, samples: Sequence[Samples]) ->
     if len(samples) != len(run.rounds):
         raise ValueError(f"{len(samples)} samples of {len(run.rounds)} rounds")
     text = to_json(run) + "\n"
-    with whole(Path(path)) as part, whole(samples_path(path)) as samples_part:
-        part.write_text(text, "utf-8")
-        _write_samples(samples_part, samples)
+    with whole(followed(path)) as file, whole(samples_path(path)) as samples_file:
+        file.write(text.encode())
+        file.flush()  # a full disk is noticed before one of the two takes its place
+        _write_samples(samples_file, samples)
 
 
 def write_csv(path: str | os.PathLike[str], run: Run) -> None:
@@ -96,8 +98,8 @@ def write_csv(path: str | os.PathLike[str], run: Run) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with whole(Path(path)) as part:
-        part.write_bytes(to_csv(run).encode())
+    with whole(followed(path)) as file:
+        file.write(to_csv(run).encode())
 
 
 def read(path: str | os.PathLike[str]) -> Run:
@@ -147,8 +149,8 @@ def read_samples(path: str | os.PathLike[str], run: Run) -> list[Samples]:
         raise ResultsError(f"{path}: not the raw samples of these results: {exc}") from None
 
 
-def _write_samples(path: Path, samples: Sequence[Samples]) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as file:
+def _write_samples(target: BinaryIO, samples: Sequence[Samples]) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as file:
         rounds = tuple(
             _Round(
                 began=one.began,
@@ -228,46 +230,3 @@ def _little_endian(numbers: array[int]) -> array[int]:
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a part file to write, of the same suffix, which then takes the path's place.
-
-    Raises:
-        OSError: it cannot.
-    """
-    path = _regular(path)
-    part = _part(path)
-    try:
-        yield part
-        part.replace(path)
-    except OSError as exc:
-        if str(exc.filename) == str(part):
-            exc.filename = str(path)  # which the user knows
-        raise
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def check(path: Path) -> None:
-    """See that a file can be written, and leave what is there alone.
-
-    Raises:
-        OSError: it cannot.
-    """
-    part = _part(_regular(path))
-    part.touch(exist_ok=False)
-    part.unlink()
-
-
-def _regular(path: Path) -> Path:
-    """Follow a link, as any program that writes; /dev/stdout would be replaced by a file."""
-    if path.exists() and not path.is_file():
-        raise FileExistsError(errno.EEXIST, "it is there, and no regular file", str(path))
-    return path.resolve()
-
-
-def _part(path: Path) -> Path:
-    """Name a file beside it that nobody else has."""
-    return path.with_name(f".{path.stem}.{secrets.token_hex(8)}.part{path.suffix}")
