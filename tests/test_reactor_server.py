@@ -204,8 +204,18 @@ def no_cycles() -> Iterator[None]:
 
 @pytest.mark.parametrize("end", ["half-close", "reset", "reset amid an echo", "idle"])
 @pytest.mark.parametrize("many", [1, 10], ids=["one", "a crowd"])
-@pytest.mark.parametrize("portable", [False, True], ids=["reactor", "portable"])
-async def test_a_connection_leaves_no_cycles_behind(end: str, many: int, portable: bool) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param({}, id="reactor"),
+        pytest.param({"portable": True}, id="portable"),
+        pytest.param({"faults": Faults(fragment=100_000, delay=0)}, id="faults"),
+        pytest.param({"places": trio.CapacityLimiter(20)}, id="limited"),
+    ],
+)
+async def test_a_connection_leaves_no_cycles_behind(
+    end: str, many: int, kind: dict[str, Any]
+) -> None:
     closed = 0
 
     def observe(event: object) -> None:
@@ -215,9 +225,7 @@ async def test_a_connection_leaves_no_cycles_behind(end: str, many: int, portabl
 
     limits = Limits(idle_timeout=0.02) if end == "idle" else Limits()
     async with trio.open_nursery() as nursery:
-        start = partial(
-            serve, 0, hosts=["127.0.0.1"], observer=observe, limits=limits, portable=portable
-        )
+        start = partial(serve, 0, hosts=["127.0.0.1"], observer=observe, limits=limits, **kind)
         listeners = await nursery.start(start)
         address = listeners[0].socket.getsockname()
         for before in (0, many):
