@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 from support import Events, receive_all, reset
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trio_echo.reactor
 import trio_echo.server
@@ -214,7 +214,7 @@ def no_cycles() -> Iterator[None]:
     ],
 )
 async def test_a_connection_leaves_no_cycles_behind(
-    end: str, many: int, kind: dict[str, Any]
+    end: str, many: int, kind: dict[str, Any], mock_clock: MockClock
 ) -> None:
     closed = 0
 
@@ -223,7 +223,7 @@ async def test_a_connection_leaves_no_cycles_behind(
         if isinstance(event, ClientClosed):
             closed += 1
 
-    limits = Limits(idle_timeout=0.02) if end == "idle" else Limits()
+    limits = Limits(idle_timeout=1) if end == "idle" else Limits()
     async with trio.open_nursery() as nursery:
         start = partial(serve, 0, hosts=["127.0.0.1"], observer=observe, limits=limits, **kind)
         listeners = await nursery.start(start)
@@ -235,6 +235,8 @@ async def test_a_connection_leaves_no_cycles_behind(
                 for sock in clients:
                     sock.sendall(b"hello")
                 await wait_all_tasks_blocked(0.01)
+                if end == "idle":
+                    mock_clock.jump(1)
                 for sock in clients:
                     if end == "half-close":
                         sock.shutdown(socket.SHUT_WR)

@@ -120,9 +120,9 @@ def test_a_failure_in_the_middle_leaves_the_old_files(
 
 def test_a_place_that_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     for place in (tmp_path, Path(), Path(os.devnull)):
-        with pytest.raises(OSError, match="no regular file"):
+        with pytest.raises(OSError, match="not a regular file"):
             files.write(place, RUN, SAMPLES)
-        with pytest.raises(OSError, match="no regular file"):
+        with pytest.raises(OSError, match="not a regular file"):
             files.write_csv(place, RUN)
     assert not list(tmp_path.iterdir())
 

@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import secrets
+import stat
 import sys
 import zipfile
 import zlib
@@ -35,7 +37,6 @@ from .spreadsheet import to_csv
 from .workload import Samples
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Sequence
 
 _ROUNDS = "rounds.json"
@@ -230,9 +231,13 @@ def check(path: Path) -> None:
 
 def _regular(path: Path) -> Path:
     """Follow a link, as any program that writes; /dev/stdout would be replaced by a file."""
-    if path.exists() and not path.is_file():
-        raise FileExistsError(errno.EEXIST, "it is there, and no regular file", str(path))
-    return path.resolve()
+    try:
+        mode = path.stat().st_mode  # of links in a circle: an OSError, on every Python
+    except FileNotFoundError:
+        mode = stat.S_IFREG
+    if not stat.S_ISREG(mode):
+        raise FileExistsError(errno.EEXIST, "it exists and is not a regular file", str(path))
+    return Path(os.path.realpath(path))
 
 
 def _part(path: Path) -> Path:
