@@ -74,6 +74,11 @@ class SocketCallError(OSError):
         reason = exc if isinstance(exc, OSError) else exc.__cause__
         if not isinstance(reason, OSError):
             reason = OSError(errno.ECONNABORTED, str(exc) or "connection lost")
+        elif reason is not exc:
+            # From Python 3.12 on, the traceback of an exception that a @contextmanager turns into
+            # another one refers back to it (cpython #129280), and Trio's streams have one. `exc`
+            # has the same frames in its own traceback.
+            reason.__traceback__ = None
         return cls(call, reason, where)
 
     @classmethod

@@ -99,6 +99,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         moved: called whenever a piece went out.
 
     Attributes:
+        moved: as given.
         sent: how many bytes went out so far, in whole pieces.
         was_reset: whether the connection was reset on purpose.
     """
@@ -114,7 +115,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         self.was_reset = False
         self._stream = stream
         self._faults = faults
-        self._moved = moved
+        self.moved = moved
         self._closed = False
         # Set when it is closed, or when the peer resets the connection during a pause.
         self._ended = trio.Event()
@@ -141,8 +142,8 @@ class FaultyStream(trio.abc.HalfCloseableStream):
                     await self._stream.send_all(piece)
                 self.sent += size
                 start += size
-                if self._moved is not None:
-                    self._moved()
+                if self.moved is not None:
+                    self.moved()
             if self.sent == self._faults.reset_after:
                 await self._reset()
                 self._check()
@@ -254,8 +255,20 @@ class FaultyRelay(Relay):
         faults: Faults,
         tap: Callable[[bytes], object] | None = None,
     ) -> None:
-        self._faulty = FaultyStream(stream, faults, moved=self._piece_went_out)
+        self._faulty = FaultyStream(stream, faults)
         super().__init__(self._faulty, tap)
+
+    async def run(self) -> None:
+        """Echo as far as the faults let it, until the peer ends its side.
+
+        Raises:
+            SocketCallError: of `recv()` or `send()`: the connection broke, or was reset on purpose.
+        """
+        self._faulty.moved = self._piece_went_out
+        try:
+            await super().run()
+        finally:
+            self._faulty.moved = None  # which refers to this relay, and it to the stream
 
     @property
     def was_reset(self) -> bool:

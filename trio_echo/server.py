@@ -60,8 +60,9 @@ if TYPE_CHECKING:
 GC_THRESHOLD = 10_000
 """For the `gc.set_threshold` of a process that does nothing but serve.
 
-A client is some hundred objects, which leave no cycles behind. To look for cycles after every 700
-of them, as Python does by default, is a tenth of what a connection costs.
+A client is some hundred objects, and leaves no cycles behind, however it ends. Looking for cycles
+after every 700 objects, as Python does by default, is a tenth of what a connection costs. A cycle
+that is made elsewhere is still found: at most so many objects wait for the collector.
 """
 
 # So many clients are accepted and wait for their turn; further ones wait in the system's queue,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,13 +68,17 @@ def followed(path: str | os.PathLike[str]) -> Path:
             /dev/stdout); or it is somebody else's link.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():
-        raise FileExistsError(errno.EEXIST, "it is there, and no regular file", str(path))
+    try:
+        mode = path.stat().st_mode  # of links in a circle: an OSError, on every Python
+    except FileNotFoundError:
+        mode = stat.S_IFREG
+    if not stat.S_ISREG(mode):
+        raise FileExistsError(errno.EEXIST, "it exists and is not a regular file", str(path))
     if sys.platform != "win32" and path.is_symlink():
         trusted = {os.geteuid(), path.parent.stat().st_uid}
         if path.lstat().st_uid not in trusted:
             raise PermissionError(errno.EACCES, "it is a link of another user", str(path))
-    return path.resolve()
+    return Path(os.path.realpath(path))
 
 
 def _part(path: Path) -> Path:

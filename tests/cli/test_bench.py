@@ -504,10 +504,10 @@ NOWHERE = "127.0.0.1:1"
     [
         ("missing/page.png", "No such file or directory"),
         ("file/page.png", "Not a directory"),
-        ("folder.png", "is a directory|no regular file"),
+        ("folder.png", "is a directory|not a regular file"),
         (f"{'x' * 250}.png", "File name too long"),
         ("locked/page.png", "Permission denied"),
-        ("loop.png", "Symlink loop|Too many levels"),
+        ("loop.png", "Too many levels of symbolic links"),
     ],
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="it says so in other words")

@@ -145,6 +145,16 @@ def test_a_file_that_cannot_be_written_is_one_line(results: Path, plot: CommandL
     assert err == f"trio-echo plot: No such file or directory: {path}\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="it says so in other words")
+def test_a_symbolic_link_to_itself_is_one_line(results: Path, plot: CommandLine) -> None:
+    path = results.with_name("page.svg")
+    path.symlink_to(path)
+    status, _, err = plot(results, "-o", path)
+    assert status == 1
+    assert err == f"trio-echo plot: Too many levels of symbolic links: {path}\n"
+    assert path.is_symlink()
+
+
 def test_a_picture_does_not_replace_its_results(results: Path, plot: CommandLine) -> None:
     other = results.rename(results.with_suffix(".png"))
     text = other.read_bytes()

@@ -140,9 +140,9 @@ def test_a_failure_in_the_middle_leaves_the_old_files(
 
 def test_a_place_that_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     for place in (tmp_path, Path(), Path(os.devnull)):
-        with pytest.raises(OSError, match="no regular file"):
+        with pytest.raises(OSError, match="not a regular file"):
             files.write(place, RUN, SAMPLES)
-        with pytest.raises(OSError, match="no regular file"):
+        with pytest.raises(OSError, match="not a regular file"):
             files.write_csv(place, RUN)
     assert not list(tmp_path.iterdir())
 
@@ -178,7 +178,7 @@ def test_a_link_in_the_place_of_the_raw_samples_is_replaced(tmp_path: Path) -> N
     files.samples_path(tmp_path / "results.json").symlink_to(victim)
     files.write(tmp_path / "results.json", RUN, SAMPLES)
     assert victim.read_text("utf-8") == "mine"
-    assert files.read_samples(tmp_path / "results.json") == SAMPLES
+    assert files.read_samples(tmp_path / "results.json", RUN) == SAMPLES
 
 
 def test_samples_of_other_rounds_are_refused(tmp_path: Path) -> None:

@@ -29,10 +29,9 @@ def check(places: Mapping[str, Path | None]) -> None:
             continue
         try:
             writing.check(writing.followed(place))
-            resolved = os.path.normcase(place.resolve())
-        except (OSError, RuntimeError) as exc:  # the latter of a loop of links
-            why = exc.strerror if isinstance(exc, OSError) else None
-            raise click.UsageError(f"{name}: {why or exc}: {place}") from exc
+        except OSError as exc:
+            raise click.UsageError(f"{name}: {exc.strerror or exc}: {place}") from exc
+        resolved = os.path.normcase(os.path.realpath(place))
         if resolved in known:
             raise click.UsageError(f"{name} and {known[resolved]} are the same file: {place}")
         known[resolved] = name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ def plot(*, results: Path, output: Path | None, dark: bool) -> int:
     try:
         run = files.read(results)  # first, for what has no name is no file either
         path = output or results.with_suffix(".png")
-        if path.resolve() == results.resolve():
+        if os.path.realpath(path) == os.path.realpath(results):
             raise click.UsageError(f"the picture would replace its results: {path}")
         samples = _samples(results, run)
         draw(path, run, samples, dark=dark)
