@@ -41,6 +41,7 @@ def test_the_program_runs() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_mypy_accepts_it(tmp_path: Path) -> None:
     needs("mypy")
     run = checked(tmp_path, "mypy", "--strict", "--config-file=")
@@ -48,6 +49,7 @@ def test_mypy_accepts_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_pyright_accepts_it(tmp_path: Path) -> None:
     needs("pyright")
     (tmp_path / "pyrightconfig.json").write_text(json.dumps({"typeCheckingMode": "strict"}))
