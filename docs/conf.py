@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -32,12 +33,16 @@ exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = f"trio_echo {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 
 # The notebooks are shown as they are committed: tests execute them, the site does not.
 nb_execution_mode = "off"
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+
+maximum_signature_line_length = 80
 
 # In docstrings, `single` backticks are code.
 default_role = "code"
@@ -64,6 +69,15 @@ def copy_notebooks(_app: Sphinx, _config: object) -> None:
             shutil.copy(notebook, copy)
 
 
+def mark_options(_app: Sphinx, _context: object, lines: list[str]) -> None:
+    """Make code of the options that a help text names, so that their dashes stay two."""
+    for number, line in enumerate(lines):
+        if not line.startswith(".. option::"):
+            lines[number] = re.sub(r"(?<!\S)--(?:[a-z-]+(?:=[\w.]+)?)?", r"``\g<0>``", line)
+
+
 def setup(app: Sphinx) -> None:
     """Add what is ours to the build."""
     app.connect("config-inited", copy_notebooks)
+    app.connect("sphinx-click-process-options", mark_options)
+    app.connect("sphinx-click-process-description", mark_options)
