@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from trio_echo.events import ServerEvent
 
-PEERS = Path(__file__).parents[1] / "peers"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 MIB = 1 << 20
 SECOND = 1_000_000_000
 
@@ -619,7 +619,7 @@ def peers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("peers")
     programs = {name: str(folder / name) for name in ("echo", "load")}
     for name, program in programs.items():
-        source = str(PEERS / f"{name}.c")
+        source = str(BENCHMARKS / f"{name}.c")
         flags = ["-O2", "-Wall", "-Wextra", "-Werror"]
         subprocess.run([compiler, *flags, "-o", program, source], check=True)
     return programs

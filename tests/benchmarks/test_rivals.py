@@ -1,4 +1,4 @@
-"""The servers of tests/peers echo, and the commands that race them write what they should."""
+"""The servers of benchmarks/ echo, and the commands that race them write what they should."""
 
 from __future__ import annotations
 
