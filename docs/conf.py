@@ -39,7 +39,7 @@ html_show_sourcelink = False
 
 # The notebooks are shown as they are committed: tests execute them, the site does not.
 nb_execution_mode = "off"
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 
 maximum_signature_line_length = 80
