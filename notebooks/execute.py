@@ -21,11 +21,12 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from trio_echo.writing import whole
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FOLDER = Path(__file__).parent
-PICTURES = FOLDER / "pictures"
 TIMEOUT = 60
 """Seconds that a cell may take."""
 
@@ -128,8 +129,12 @@ def kinds(notebook: nbformat.NotebookNode) -> list[list[str]]:
     ]
 
 
-def save_pictures(notebook: nbformat.NotebookNode) -> None:
+def save_pictures(notebook: nbformat.NotebookNode, folder: Path) -> None:
     """Save what the cells with a tag like `picture:handshake` show; the README has these.
+
+    Args:
+        notebook: executed.
+        folder: for the pictures; made if there are some.
 
     Raises:
         OSError: a file cannot be written.
@@ -139,8 +144,9 @@ def save_pictures(notebook: nbformat.NotebookNode) -> None:
             kind, _, name = tag.partition(":")
             if kind == "picture":
                 (data,) = [one.data["image/png"] for one in cell.outputs if "data" in one]
-                PICTURES.mkdir(exist_ok=True)
-                (PICTURES / f"{name}.png").write_bytes(base64.b64decode(data))
+                folder.mkdir(exist_ok=True)
+                with whole(folder / f"{name}.png") as file:
+                    file.write(base64.b64decode(data))
 
 
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:
@@ -149,9 +155,8 @@ def write(notebook: nbformat.NotebookNode, path: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    part = path.with_suffix(".part")
-    nbformat.write(notebook, part)
-    part.replace(path)
+    with whole(path) as file:
+        file.write((nbformat.writes(notebook) + "\n").encode())
 
 
 @click.command(help=__doc__)
@@ -163,7 +168,7 @@ def main(files: tuple[Path, ...]) -> None:
         try:
             executed = execute(path)
             write(executed, path)
-            save_pictures(executed)
+            save_pictures(executed, path.parent / "pictures")
         except (CellExecutionError, CellTimeoutError, DeadKernelError, OSError, ValueError) as exc:
             click.echo(f"{path}: {exc}", err=True)
             sys.exit(1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from trio_echo.measure import environment
 from trio_echo.measure.results import Round, Run, Target, collect
 from trio_echo.measure.summary import summarize
+from trio_echo.measure.usage import Usage
 from trio_echo.measure.workload import Samples, Workload
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ WORKLOADS = (
     Workload(duration=1.0, warm_up=0.5),
     Workload(size=1024, messages=100, rate=1000.0, connections=3, verify=True),
 )
+QUIET = Usage(load=(0.7, 0.6), server=0.8, others=0.04, load_average=1.25)
 _SECOND = 1_000_000_000
 
 
@@ -58,7 +60,9 @@ def run(
                 late, start = workload.rate is not None, 5 + 1.25 * len(ran)
                 one = samples(messages, seed=len(ran), late=late, start=start)
                 summary = summarize(one, workload)
-                ran.append(Round(number=number, target=target, workload=i, summary=summary))
+                ran.append(
+                    Round(number=number, target=target, workload=i, summary=summary, usage=QUIET)
+                )
                 brought.append(one)
     made = collect(environment.look(), targets, workloads, ran, partial=partial)
     return made, brought

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 import queue
 import re
@@ -36,8 +38,9 @@ CommandLine: TypeAlias = Callable[..., tuple[int, str, str]]
 
 EventT = TypeVar("EventT", bound=ServerEvent)
 
-# Nothing here takes this long; a test that is about to fail does.
-PATIENCE = 30.0
+# Nothing here takes this long, also on a machine that does much else; a test that is about to fail
+# does.
+PATIENCE = 120.0
 
 
 # What ends a command: on Windows Ctrl-Break, for Ctrl-C reaches a whole console only.
@@ -287,6 +290,42 @@ class RawServer:
     def __exit__(self, *_: object) -> None:
         self._thread.join(PATIENCE)
         self._listener.close()
+
+
+@contextmanager
+def hanging_server(*, every: int = 0, after: float = math.inf) -> Iterator[Endpoint]:
+    """An echo server that hangs: it reads on, and does not answer.
+
+    Args:
+        every: each client whose number, from 1, this divides; 0 for none.
+        after: all of them, after so many pieces of data.
+    """
+    left = iter(range(sys.maxsize if after == math.inf else int(after)))
+    stopped = threading.Event()
+
+    def echo(number: int, sock: socket.socket) -> None:
+        with sock, suppress(OSError):  # it may be reset
+            while data := sock.recv(65536):
+                if not (every and number % every == 0) and next(left, None) is not None:
+                    sock.sendall(data)
+
+    def accept() -> None:
+        for number in itertools.count(1):
+            sock, _ = listener.accept()
+            if stopped.is_set():
+                sock.close()
+                return
+            threading.Thread(target=echo, args=(number, sock)).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        try:
+            yield Endpoint.from_sockaddr(listener.getsockname())
+        finally:
+            stopped.set()
+            socket.create_connection(listener.getsockname()).close()
+            accepting.join(PATIENCE)
 
 
 @contextmanager

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 import trio
 from hypothesis import example, given, settings
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from trio_echo import AddressError, Endpoint, SocketCallError, parse_endpoint
 from trio_echo.addresses import parse_port, resolve
+from trio_echo.errors import ZoneMissingError
 
 if TYPE_CHECKING:
     from trio_echo.addresses import Sockaddr
@@ -258,6 +261,44 @@ async def test_a_host_without_an_address_of_the_wanted_family_is_a_failed_getadd
         await resolve("127.0.0.1", 9000, family=socket.AF_INET6)
     assert (caught.value.call, caught.value.where) == ("getaddrinfo()", "127.0.0.1")
     assert isinstance(caught.value.reason, socket.gaierror)
+
+
+class Links(trio.abc.HostnameResolver):
+    """Gives every name two link-local addresses, and others after them."""
+
+    def __init__(self, *others: str) -> None:
+        self.others = others
+
+    async def getaddrinfo(self, *given: Any, **_: Any) -> Any:
+        hosts = [("fe80::1", 0), ("fe80::2", 7), *((host, 0) for host in self.others)]
+        return [(socket.AF_INET6, 1, 6, "", (host, given[1], 0, zone)) for host, zone in hosts]
+
+    async def getnameinfo(self, *_: object) -> Any:
+        raise NotImplementedError
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows picks a zone by itself")
+@pytest.mark.parametrize("address", ["fe80::1", "FE80:0::1", "febf::1"])
+async def test_a_link_local_address_needs_a_zone_and_the_error_has_an_example(address: str) -> None:
+    with pytest.raises(ZoneMissingError, match="needs a zone") as caught:
+        await resolve(address, 9000)
+    canonical = str(ipaddress.IPv6Address(address))
+    assert caught.value.where == canonical
+    found, zone = caught.value.example.split("%")
+    assert found == canonical
+    assert zone in psutil.net_if_stats() or zone == "eth0"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows picks a zone by itself")
+async def test_of_several_addresses_those_that_lack_a_zone_are_left_out() -> None:
+    trio.socket.set_custom_hostname_resolver(Links("2001:db8::7"))
+    hosts = [endpoint.host for endpoint in await resolve("echo.test", 9000)]
+    assert [host.partition("%")[0] for host in hosts] == ["fe80::2", "2001:db8::7"]
+
+
+@pytest.mark.parametrize("address", ["169.254.0.1", "fec0::1", "2001:db8::7"])
+async def test_other_addresses_need_no_zone(address: str) -> None:
+    assert await resolve(address, 9000) == [(address, 9000)]
 
 
 async def test_the_reason_of_a_failed_look_up_is_not_the_name_of_the_call() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import math
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +20,7 @@ from trio_echo import (
     BackgroundServer,
     ClientClosed,
     DataReceived,
+    Draining,
     Faults,
     Limits,
     SocketCallError,
@@ -159,7 +163,7 @@ def test_an_observer_cannot_stop_its_own_server(host: str) -> None:
 
     with BackgroundServer(hosts=[host], observer=observe) as server:
         socket.create_connection(server.addresses[0]).close()
-        assert "its own server" in str(refused.get(timeout=30))
+        assert "its own server" in str(refused.get(timeout=PATIENCE))
 
 
 def test_it_is_started_once_only(host: str) -> None:
@@ -209,3 +213,159 @@ sock.close()
         timeout=PATIENCE,
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def run_apart(program: str) -> str:
+    """Run a program in a process of its own; returns what it prints."""
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=4 * PATIENCE,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    return ran.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_leaves_the_block_at_once_and_the_server_goes_on(way: str) -> None:
+    said = run_apart(f"""
+import os, socket, trio_echo
+portable = {way == "portable"}
+with trio_echo.BackgroundServer(portable=portable) as server:
+    child = os.fork()
+    if child:
+        assert os.waitpid(child, 0)[1] == 0
+        with socket.create_connection(server.addresses[0]) as sock:
+            sock.sendall(b"x")
+            assert sock.recv(1) == b"x"
+        print("served")
+if not child:
+    server.stop()
+    with trio_echo.BackgroundServer(portable=portable) as another:
+        socket.create_connection(another.addresses[0]).close()
+    os._exit(0)
+""")
+    assert said == "served\n"
+
+
+# What the processes of the next tests have in common.
+INTERRUPTED = """
+import dis, itertools, random, signal, sys, threading, time
+import psutil
+import trio_echo, trio_echo.background
+
+def held():
+    return threading.active_count(), process.num_threads(), process.num_fds()
+
+def expect_nothing_left(after):
+    deadline = time.monotonic() + 30
+    while held() != before:  # the system's thread lives a moment longer than Python's
+        assert time.monotonic() < deadline, (after, before, held(), threading.enumerate())
+        time.sleep(0.001)
+
+process = psutil.Process()
+with trio_echo.BackgroundServer():
+    pass
+before = 1, 1, process.num_fds()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows counts descriptors otherwise")
+@pytest.mark.parametrize("method", ["start", "stop"])
+def test_an_interrupt_at_any_point_leaves_nothing_behind(method: str, way: str) -> None:
+    said = run_apart(f"""{INTERRUPTED}
+files = {{trio_echo.background.__file__, threading.__file__}}
+
+# Calls it, and raises KeyboardInterrupt at one of the points at which Python does.
+def interrupt_at(number, call):
+    points = itertools.count()
+    last = {{}}  # of each frame, the instruction before
+    def trace(frame, event, _):
+        if frame.f_code.co_filename not in files:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            before = last.get(frame, "")
+            last[frame] = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+            if before.startswith(("CALL", "RESUME")) and next(points) == number:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+    sys._getframe().f_trace_opcodes = True  # else 3.12 counts none
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(None)
+
+for number in itertools.count():
+    server = trio_echo.BackgroundServer(hosts=["127.0.0.1"], portable={way == "portable"})
+    if {method!r} == "stop":
+        server.start()
+    try:
+        interrupt_at(number, server.{method})
+    except KeyboardInterrupt:
+        if {method!r} == "stop":
+            server.stop()  # it may have been interrupted before it began
+        expect_nothing_left(number)
+    else:
+        server.stop()
+        break
+print(number)
+""")
+    assert int(said) > 10
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no interval timers")
+def test_of_many_starts_interrupted_at_random_none_leaves_anything_behind(way: str) -> None:
+    said = run_apart(f"""{INTERRUPTED}
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGALRM, interrupt)
+interrupted = 0
+for number in range(600):
+    server = trio_echo.BackgroundServer(hosts=["127.0.0.1"], portable={way == "portable"})
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 4e-3))
+            server.start()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        interrupted += 1
+    server.stop()
+    expect_nothing_left(number)
+print(interrupted)
+""")
+    assert int(said) > 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot signal one thread")
+def test_an_interrupt_while_clients_finish_cuts_them_off(host: str) -> None:
+    def interrupt(event: ServerEvent) -> None:
+        if isinstance(event, Draining) and sys.platform != "win32":
+            signal.pthread_kill(main, signal.SIGINT)
+
+    main = threading.get_ident()
+    server = BackgroundServer(hosts=[host], limits=Limits(grace=math.inf), observer=interrupt)
+    server.start()
+    with socket.create_connection(server.addresses[0]) as sock:
+        sock.sendall(b"x")
+        assert sock.recv(1) == b"x"
+        with pytest.raises(KeyboardInterrupt):
+            server.stop()
+        assert sock.recv(1) == b""
+    assert not any(one.name == "trio_echo.BackgroundServer" for one in threading.enumerate())
+
+
+def test_a_system_without_another_thread_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start"), BackgroundServer():
+        pass

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import math
 import socket
+import sys
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -17,13 +19,15 @@ from trio_echo import (
     DataSent,
     EchoClient,
     EchoReceived,
+    Endpoint,
     IncompleteReceiveError,
     Relay,
     SocketCallError,
     connect,
+    receive_exactly,
     serve,
 )
-from trio_echo.errors import strerror
+from trio_echo.errors import ZoneMissingError, strerror
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -112,11 +116,15 @@ async def test_a_reset_between_two_echoes_is_found_while_waiting(host: str) -> N
 
 
 async def test_after_an_interrupted_echo_the_connection_is_not_used_further(host: str) -> None:
-    async def say_nothing(stream: trio.SocketStream) -> None:
+    scope = trio.CancelScope()
+
+    async def interrupt(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        scope.cancel()
         await trio.sleep_forever()
 
-    async with connected_to(say_nothing, host) as client:
-        with trio.move_on_after(0.01) as scope:
+    async with connected_to(interrupt, host) as client:
+        with scope:
             await client.echo(b"hello")
         assert scope.cancelled_caught
         with pytest.raises(trio.BrokenResourceError, match="interrupted"):
@@ -139,6 +147,73 @@ async def test_an_echo_is_refused_while_something_unasked_is_waited_for(host: st
         with pytest.raises(trio.BusyResourceError):
             await client.echo(b"hello")
         nursery.cancel_scope.cancel()
+
+
+async def test_after_a_refused_echo_the_connection_stays_good(host: str) -> None:
+    async with connected_to(echo, host) as client:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.receive_unasked)
+            await trio.testing.wait_all_tasks_blocked()
+            with pytest.raises(trio.BusyResourceError):
+                await client.echo(b"refused")
+            nursery.cancel_scope.cancel()
+        assert await client.echo(b"hello") == b"hello"  # so nothing of the first one was sent
+
+
+async def test_what_comes_unasked_is_not_awaited_during_an_echo_or_twice() -> None:
+    ours, theirs = memory_stream_pair()
+    client = EchoClient(ours)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.echo, b"hello")
+        await trio.testing.wait_all_tasks_blocked()
+        await theirs.send_all(b"hello")  # the echo is there, and its task has not run yet
+        with pytest.raises(trio.BusyResourceError):
+            await client.receive_unasked()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.receive_unasked)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(trio.BusyResourceError):
+            await client.receive_unasked()
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_echo_cancelled_before_it_sent_anything_interrupts_nothing(host: str) -> None:
+    async with connected_to(echo, host) as client:
+        await client._turn.acquire()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.echo, b"never sent")
+            await trio.testing.wait_all_tasks_blocked()
+            client._turn.release()
+            nursery.cancel_scope.cancel()  # it has its turn, and did not run yet
+        assert await client.echo(b"hello") == b"hello"
+
+
+async def test_an_echo_is_refused_while_another_task_sends_on_the_stream_itself(host: str) -> None:
+    async def echo_later(stream: trio.SocketStream) -> None:
+        await refused.wait()
+        await echo(stream)
+
+    refused = trio.Event()
+    async with connected_to(echo_later, host) as client:
+        assert isinstance(client.stream, trio.SocketStream)
+        size = 20_000_000
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.stream.send_all, bytes(size))
+            await trio.testing.wait_all_tasks_blocked()
+            for _ in range(2):
+                with pytest.raises(trio.BusyResourceError):
+                    await client.echo(b"hello")
+            refused.set()
+            assert not any(await receive_exactly(client.stream, size))
+        assert await client.echo(b"hello") == b"hello"
+
+
+async def test_a_closed_client_says_so_each_time(host: str) -> None:
+    async with connected_to(echo, host) as client:
+        await client.aclose()
+        for _ in range(2):
+            with pytest.raises(trio.ClosedResourceError):
+                await client.echo(b"hello")
 
 
 async def test_what_holds_no_bytes_is_refused_and_the_connection_stays_good(host: str) -> None:
@@ -208,6 +283,109 @@ async def test_localhost_is_both_loopback_addresses(name: str, address: str) -> 
         async with await connect(name, port) as client:
             assert await client.echo(b"hello") == b"hello"
         nursery.cancel_scope.cancel()
+
+
+class Itself(trio.abc.SocketFactory):
+    """Makes one socket that is bound already, so that it can connect to itself."""
+
+    def __init__(self, host: str) -> None:
+        self.bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.bound.bind((host, 0))
+        self.port = self.bound.getsockname()[1]
+
+    def socket(self, family: int = -1, type: int = -1, proto: int = -1) -> trio.socket.SocketType:  # noqa: A002
+        if family == self.bound.family and self.bound.fileno() != -1:
+            return trio.socket.from_stdlib_socket(self.bound)
+        return trio.socket.from_stdlib_socket(socket.socket(family, type, proto))
+
+
+class Name(trio.abc.HostnameResolver):
+    """Gives every name the addresses of both families, the one with the self-connection first."""
+
+    def __init__(self, *hosts: str) -> None:
+        self.hosts = hosts
+
+    async def getaddrinfo(self, _: object, port: Any, *__: object) -> Any:
+        return [
+            (socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, 6, "", address)
+            for host in self.hosts
+            for address in [(host, port, 0, 0) if ":" in host else (host, port)]
+        ]
+
+    async def getnameinfo(self, *_: object) -> Any:
+        raise NotImplementedError
+
+
+async def test_a_connection_to_itself_is_a_refused_one(host: str) -> None:
+    itself = Itself(host)
+    trio.socket.set_custom_socket_factory(itself)
+    with pytest.raises(SocketCallError) as failure:
+        await connect(host, itself.port)
+    where = str(Endpoint(host, itself.port))
+    assert str(failure.value) == f"[connect()] {strerror(errno.ECONNREFUSED)}: {where}"
+    assert itself.bound.fileno() == -1
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+@pytest.mark.parametrize(
+    ("name", "hosts"),
+    [
+        ("localhost", ["127.0.0.1", "::1"]),
+        ("both.test", ["127.0.0.1", "::1"]),
+        ("both.test", ["::1", "127.0.0.1"]),
+    ],
+)
+async def test_after_a_connection_to_itself_the_other_addresses_are_tried(
+    name: str, hosts: list[str]
+) -> None:
+    trio.socket.set_custom_hostname_resolver(Name(*hosts))
+    itself = Itself(hosts[0])
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(serve, itself.port, hosts=hosts[1:]))
+        trio.socket.set_custom_socket_factory(itself)
+        async with await connect(name, itself.port) as client:
+            assert isinstance(client.stream, trio.SocketStream)
+            assert client.stream.socket.getpeername()[0] == hosts[1]
+            assert await client.echo(b"hello") == b"hello"
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows picks a zone by itself")
+@pytest.mark.parametrize("host", ["fe80::1", "FE80:0::1", "only.test"])
+async def test_a_link_local_address_without_a_zone_is_refused_with_an_example(host: str) -> None:
+    if host == "only.test":
+        trio.socket.set_custom_hostname_resolver(Name("fe80::1"))
+    with pytest.raises(ZoneMissingError) as failure:
+        await connect(host, 9000)
+    assert failure.value.example.startswith("fe80::1%")
+    words = f"a link-local address needs a zone, such as {failure.value.example}"
+    assert str(failure.value) == f"[getaddrinfo()] {words}: fe80::1"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not read these options back")
+@pytest.mark.parametrize("keepalive", [60, math.inf])
+async def test_a_connection_has_the_keepalive_that_is_asked_for(
+    host: str, keepalive: float
+) -> None:
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(serve, 0, hosts=[host]))
+        port = listeners[0].socket.getsockname()[1]
+        async with await connect(host, port, keepalive=keepalive) as client:
+            assert isinstance(client.stream, trio.SocketStream)
+            option = client.stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert bool(option) is (keepalive == 60)
+        nursery.cancel_scope.cancel()
+
+
+async def test_keepalive_is_on_by_default(host: str) -> None:
+    async with connected_to(echo, host) as client:
+        assert isinstance(client.stream, trio.SocketStream)
+        assert client.stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+async def test_a_keepalive_that_no_system_takes_is_refused_before_anything_is_tried() -> None:
+    with pytest.raises(ValueError, match="keepalive must be"):
+        await connect("nosuch.invalid", 9000, keepalive=0)
 
 
 async def test_an_address_of_the_other_family_is_refused() -> None:

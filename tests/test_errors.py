@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from trio_echo import SocketCallError
-from trio_echo.errors import strerror, ungrouped
+from trio_echo.errors import ZoneMissingError, strerror, ungrouped
 
 RESET = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
@@ -52,6 +52,13 @@ def test_it_survives_pickling(reason: OSError, where: str | None) -> None:
     assert str(copy) == str(error)
     assert (copy.call, copy.errno, copy.where) == (error.call, error.errno, error.where)
     assert (type(copy.reason), copy.reason.args) == (type(reason), reason.args)
+
+
+def test_a_missing_zone_survives_pickling() -> None:
+    error = ZoneMissingError("fe80::1", "fe80::1%eth0")
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  our own
+    assert type(copy) is ZoneMissingError
+    assert (str(copy), copy.where, copy.example) == (str(error), "fe80::1", "fe80::1%eth0")
 
 
 def test_the_systems_error_is_taken_as_it_is() -> None:

@@ -13,7 +13,7 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import receive_count, reset
+from support import PATIENCE, receive_count, reset
 from trio.testing import (
     MockClock,
     check_half_closeable_stream,
@@ -22,6 +22,7 @@ from trio.testing import (
     wait_all_tasks_blocked,
 )
 
+import trio_echo.faults
 from trio_echo import ExactReceiver, Faults, FaultyStream, SocketCallError, receive_exactly
 
 if TYPE_CHECKING:
@@ -288,10 +289,67 @@ async def test_a_peer_that_resets_during_a_pause_is_noticed(host: str, faults: F
     ours, peer = connected(host)
     async with FaultyStream(stream_of(ours), faults) as faulty:
         reset(peer)
-        with trio.fail_after(30), pytest.raises(trio.BrokenResourceError) as caught:
+        with trio.fail_after(PATIENCE), pytest.raises(trio.BrokenResourceError) as caught:
             await faulty.send_all(b"hello")
     assert isinstance(caught.value.__cause__, ConnectionResetError)
     assert not faulty.was_reset
+
+
+@linux
+async def test_a_long_pause_waits_for_the_peer_and_does_not_poll(
+    host: str, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = counted(monkeypatch, "was_reset")
+    ours, peer = connected(host)
+    async with FaultyStream(stream_of(ours), Faults(delay=math.inf)) as stream:
+        with peer, trio.move_on_after(1000):
+            await stream.send_all(b"hello")
+    assert looks == []
+
+
+@linux
+async def test_a_peer_that_never_receives_is_looked_at_less_and_less_often(
+    host: str, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = counted(monkeypatch, "holds_unacknowledged")
+    stream, peer, _ = sending_more_than_fits(host)
+    async with stream:
+        with peer, trio.move_on_after(1000):
+            await stream.send_all(bytes(MORE_THAN_FITS))
+    assert 100 < len(looks) < 300
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[bool]:
+    """Note what a function says to `faults`."""
+    answers: list[bool] = []
+    original = getattr(trio_echo.faults, name)
+
+    def ask(sock: trio.socket.SocketType) -> bool:
+        answers.append(original(sock))
+        return answers[-1]
+
+    monkeypatch.setattr(trio_echo.faults, name, ask)
+    return answers
+
+
+@linux
+async def test_a_pause_goes_on_if_the_peer_has_gone_without_a_reset(mock_clock: MockClock) -> None:
+    ours, peer = trio.socket.socketpair()  # no TCP: there is nothing to reset
+    sent = trio.Event()
+    stream = FaultyStream(trio.SocketStream(ours), Faults(delay=5), moved=sent.set)
+    async with stream, trio.open_nursery() as nursery:
+        nursery.start_soon(expect_closed, stream)
+        await wait_all_tasks_blocked()
+        peer.shutdown(socket.SHUT_RDWR)
+        await wait_all_tasks_blocked(0.01)
+        assert not sent.is_set()
+        await stream.aclose()
+    peer.close()
+
+
+async def expect_closed(stream: FaultyStream) -> None:
+    with pytest.raises(trio.ClosedResourceError):
+        await stream.send_all(b"hello")
 
 
 @linux

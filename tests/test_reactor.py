@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import trio
-from support import linked, reset
+from support import PATIENCE, linked, reset
 from trio.testing import wait_all_tasks_blocked
 
 import trio_echo.reactor
@@ -276,7 +276,7 @@ async def test_each_of_500_quiet_clients_is_served_before_a_flood_has_three_turn
 
 
 async def wait_for(condition: Callable[[], bool]) -> None:
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE):
         while not condition():
             await trio.lowlevel.checkpoint()
 

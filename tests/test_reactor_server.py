@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 from support import Events, receive_all, reset
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trio_echo.reactor
 import trio_echo.server
@@ -90,7 +90,7 @@ async def test_no_descriptor_for_a_queue_is_one_typed_error(
     monkeypatch.setattr(trio_echo.server, "open_queue", fail)
     with pytest.raises(SocketCallError) as failure:
         await serve(0, hosts=["127.0.0.1"])
-    assert str(failure.value) == "[socket()] Too many open files: 127.0.0.1:0"
+    assert str(failure.value).startswith("[socket()] Too many open files: 127.0.0.1:")
 
 
 async def waiting_clients(
@@ -204,8 +204,18 @@ def no_cycles() -> Iterator[None]:
 
 @pytest.mark.parametrize("end", ["half-close", "reset", "reset amid an echo", "idle"])
 @pytest.mark.parametrize("many", [1, 10], ids=["one", "a crowd"])
-@pytest.mark.parametrize("portable", [False, True], ids=["reactor", "portable"])
-async def test_a_connection_leaves_no_cycles_behind(end: str, many: int, portable: bool) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param({}, id="reactor"),
+        pytest.param({"portable": True}, id="portable"),
+        pytest.param({"faults": Faults(fragment=100_000, delay=0)}, id="faults"),
+        pytest.param({"places": trio.CapacityLimiter(20)}, id="limited"),
+    ],
+)
+async def test_a_connection_leaves_no_cycles_behind(
+    end: str, many: int, kind: dict[str, Any], mock_clock: MockClock
+) -> None:
     closed = 0
 
     def observe(event: object) -> None:
@@ -213,11 +223,9 @@ async def test_a_connection_leaves_no_cycles_behind(end: str, many: int, portabl
         if isinstance(event, ClientClosed):
             closed += 1
 
-    limits = Limits(idle_timeout=0.02) if end == "idle" else Limits()
+    limits = Limits(idle_timeout=1) if end == "idle" else Limits()
     async with trio.open_nursery() as nursery:
-        start = partial(
-            serve, 0, hosts=["127.0.0.1"], observer=observe, limits=limits, portable=portable
-        )
+        start = partial(serve, 0, hosts=["127.0.0.1"], observer=observe, limits=limits, **kind)
         listeners = await nursery.start(start)
         address = listeners[0].socket.getsockname()
         for before in (0, many):
@@ -227,6 +235,8 @@ async def test_a_connection_leaves_no_cycles_behind(end: str, many: int, portabl
                 for sock in clients:
                     sock.sendall(b"hello")
                 await wait_all_tasks_blocked(0.01)
+                if end == "idle":
+                    mock_clock.jump(1)
                 for sock in clients:
                     if end == "half-close":
                         sock.shutdown(socket.SHUT_WR)

@@ -6,41 +6,32 @@ import re
 import socket
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pytest
+from pages import ROOT, blocks, run_python, without_ports
 from support import Process, end, exchange, has_ipv6, reset
 
 import trio_echo
 from trio_echo.cli import cli
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+README = (ROOT / "README.md").read_text("utf-8")
 LAB = ("--lang", "ko", "--encoding", "cp949")
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
 def transcript(command: str) -> str:
     """The screen that the README shows under a command, without the ports that change."""
-    (block,) = [one for one in blocks("text") if one.startswith(f"$ {command}\n")]
+    (block,) = [one for one in blocks(README, "text") if one.startswith(f"$ {command}\n")]
     return without_ports(block.split("\n", 1)[1])
 
 
-def without_ports(text: str) -> str:
-    return re.sub(r"(port=|포트 번호=|TCP/127\.0\.0\.1:|TCP/\[::1\]:)[1-9]\d+", r"\1PORT", text)
-
-
-@pytest.mark.parametrize("code", blocks("python"))
+@pytest.mark.parametrize("code", blocks(README, "python"))
 def test_the_python_code_runs(code: str, tmp_path: Path) -> None:
-    with trio_echo.BackgroundServer() as server:
-        free = str(server.addresses[0].port)
-    file = tmp_path / "test_readme_code.py"
-    file.write_text(code.replace("9000", free))
-    command = ["-m", "pytest", "-q", "-p", "no:trio"] if "pytest" in code else []
-    subprocess.run([sys.executable, *command, str(file)], check=True, cwd=tmp_path)
+    run_python(code, tmp_path)
 
 
 def test_the_table_of_sockets_is_real() -> None:

@@ -404,7 +404,7 @@ async def test_thousands_of_tiny_messages_come_back(way: str, host: str) -> None
         assert ends.relay.echoed == 3000
 
 
-async def test_urgent_data_is_no_part_of_the_stream_and_holds_up_nothing(
+async def test_urgent_data_is_no_part_of_a_plain_stream_and_holds_up_nothing(
     way: str, host: str
 ) -> None:
     async with running(way, host) as ends:

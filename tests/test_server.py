@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import gc
 import math
 import socket
-from contextlib import ExitStack, asynccontextmanager
+import sys
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
 import trio
-from support import Events, has_ipv6, reset
+from support import Events, has_ipv6, receive_all, reset
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trio_echo
@@ -39,7 +42,6 @@ from trio_echo import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -326,6 +328,102 @@ async def test_places_that_fill_up_again_are_said_again(host: str) -> None:
             await server.events.wait(ClientClosed)
 
 
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists a process's descriptors")
+async def test_those_that_came_and_went_hold_few_descriptors_until_their_turn(host: str) -> None:
+    async with serving(host, Limits(max_clients=1)) as server:
+        first = await connect(host, server.port)
+        await server.events.wait(ClientConnected)
+        before = descriptors()
+        for number in range(500):
+            with plain_socket(host, server.port) as sock:
+                sock.sendall(b"!" * (number % 2))
+        await server.events.wait(ClientsWaiting)
+        await wait_all_tasks_blocked()
+        assert descriptors() - before < 100
+        last = await connect(host, server.port)
+        await first.aclose()
+        async with last:
+            assert await last.echo(b"my turn") == b"my turn"
+        # Those that had sent nothing may have been served, or gone before that.
+        stopped = await server.drained()
+        assert (stopped.clients, stopped.cut_off) == (502, 0)
+
+
+async def test_those_that_wait_when_the_server_stops_have_the_grace_period_too(
+    host: str, mock_clock: MockClock
+) -> None:
+    async with serving(host, Limits(max_clients=1, grace=5)) as server:
+        first, second, third = [await connect(host, server.port) for _ in range(3)]
+        await server.events.wait(ClientsWaiting)
+        await wait_all_tasks_blocked()
+        server.stop.set()
+        assert await server.events.wait(Draining) == Draining(clients=3, grace=5)
+        assert await first.echo(b"hello") == b"hello"
+        await first.aclose()
+        assert await second.echo(b"my turn") == b"my turn"
+        mock_clock.jump(5)
+        assert await server.events.wait(Stopped) == Stopped(clients=2, echoed=12, cut_off=2)
+        for client in (second, third):
+            async with client:
+                assert await client.receive_unasked() == b""
+
+
+@pytest.mark.parametrize("how", ["stopped", "cancelled"])
+async def test_those_that_wait_are_cut_off_and_counted_but_for_those_that_have_left(
+    host: str, how: str
+) -> None:
+    events, stop = Events(), trio.Event()
+    limits = Limits(max_clients=1, grace=0)
+    start = partial(serve, 0, hosts=[host], limits=limits, observer=events, stop=stop)
+    with ExitStack() as crowd:
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(start)
+            port = listeners[0].socket.getsockname()[1]
+            for number in range(300):
+                sock = plain_socket(host, port)
+                match number % 3:
+                    case 0:
+                        crowd.callback(sock.close)
+                    case 1 if number > 2:
+                        sock.close()
+                    case _:
+                        reset(sock)
+                if number == 0:
+                    await events.wait(ClientConnected)
+            await events.wait(ClientsWaiting)
+            await wait_all_tasks_blocked()
+            if how == "stopped":
+                stop.set()
+            else:
+                nursery.cancel_scope.cancel()
+    assert events.seen[-1] == Stopped(clients=1, echoed=0, cut_off=100)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.1 is the only one")
+async def test_of_its_own_endpoints_a_server_remembers_few_and_each_once() -> None:
+    (listener,) = await trio.open_tcp_listeners(0, host="0.0.0.0")  # noqa: S104
+    port = listener.socket.getsockname()[1]
+    hosts = {f"127.0.1.{number}" for number in range(1, 101)}
+    events = Events()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(serve, listeners=[listener], observer=events))
+        for host in hosts:
+            plain_socket(host, port).close()
+            plain_socket(host, port).close()
+            first, second = [(await events.wait(ClientClosed)).connection for _ in range(2)]
+            assert first.local is second.local
+            assert first.local == Endpoint(host, port)
+        del first, second
+        events.seen.clear()
+        alive = [one for one in gc.get_objects() if isinstance(one, Endpoint)]
+        assert 0 < sum(one.host in hosts and one.port == port for one in alive) < 70
+        nursery.cancel_scope.cancel()
+
+
 async def test_servers_that_are_given_the_same_places_share_them(host: str) -> None:
     places, events = trio.CapacityLimiter(1), [Events(), Events()]
     async with trio.open_nursery() as nursery:
@@ -345,6 +443,21 @@ async def test_servers_that_are_given_the_same_places_share_them(host: str) -> N
         nursery.cancel_scope.cancel()
 
 
+async def jump_from_pause_to_pause(clock: MockClock, seconds: float, times: int) -> None:
+    for _ in range(times):
+        await wait_all_tasks_blocked()
+        clock.jump(seconds)
+
+
+async def idle_in_the_end(server: Server, clock: MockClock) -> ClientIdle:
+    """Let time pass until a client is idle; some may pass before it acknowledges what it got."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(jump_from_pause_to_pause, clock, 1, 10_000)
+        idle = await server.events.wait(ClientIdle)
+        nursery.cancel_scope.cancel()
+    return idle
+
+
 async def test_an_idle_client_is_closed_and_an_active_one_is_not(
     host: str, mock_clock: MockClock
 ) -> None:
@@ -353,8 +466,7 @@ async def test_an_idle_client_is_closed_and_an_active_one_is_not(
         for _ in range(3):
             assert await client.echo(b"still here") == b"still here"
             mock_clock.jump(9)
-        mock_clock.jump(2)
-        idle = await server.events.wait(ClientIdle)
+        idle = await idle_in_the_end(server, mock_clock)
         assert idle.idle_timeout == 10
         assert await server.events.wait(ClientClosed) == ClientClosed(idle.connection, 30)
         assert await client.receive_unasked() == b""
@@ -376,8 +488,77 @@ async def test_a_client_that_floods_and_never_receives_is_idle_once_nothing_move
             mock_clock.jump(9)
             await wait_all_tasks_blocked()
             assert not any(isinstance(event, ClientIdle) for event in server.events.seen)
-            mock_clock.jump(11)
-            await server.events.wait(ClientIdle)
+            await idle_in_the_end(server, mock_clock)
+
+
+async def test_bytes_that_wait_to_be_received_when_the_limit_runs_out_are_echoed(
+    host: str, mock_clock: MockClock
+) -> None:
+    """A server that was stopped (SIGSTOP), or is busy, finds both at once when it goes on."""
+    async with serving(host, Limits(idle_timeout=2)) as server:
+        sock = plain_socket(host, server.port)
+        await server.events.wait(ClientConnected)
+        for message in (b"a", b"b", b"c"):
+            sock.sendall(message)
+            mock_clock.jump(2.5)
+            assert (await server.events.wait(DataReceived)).data == message
+        sock.shutdown(socket.SHUT_WR)
+        await server.events.wait(ClientClosed)
+        with sock:
+            assert receive_all(sock) == b"abc"
+        assert not any(isinstance(event, ClientIdle) for event in server.events.seen)
+
+
+def slow_reader(host: str, port: int) -> socket.socket:
+    """A client with little room to receive."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect((host, port))
+    return sock
+
+
+async def sent_and_all_taken(sock: socket.socket, server: Server, count: int) -> None:
+    """Send, and wait until the server has received it all and handed it to the system."""
+    message = pattern(count)
+    sock.setblocking(False)
+    while message:
+        message = message[sock.send(message) :]
+        await trio.lowlevel.checkpoint()
+    while count:
+        count -= len((await server.events.wait(DataReceived)).data)
+    await wait_all_tasks_blocked(0.01)
+
+
+def pattern(count: int) -> bytes:
+    return b"".join(number.to_bytes(4, "big") for number in range(count // 4))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is acknowledged")
+async def test_a_client_that_receives_slowly_is_not_idle(host: str, mock_clock: MockClock) -> None:
+    size = 60_000
+    async with serving(host, Limits(idle_timeout=3)) as server:
+        with slow_reader(host, server.port) as sock:
+            await sent_and_all_taken(sock, server, size)
+            received = b""
+            while len(received) < size:
+                with suppress(BlockingIOError):
+                    received += sock.recv(8192)
+                await jump_from_pause_to_pause(mock_clock, 0.8, 2)
+            assert received == pattern(size)
+            assert not any(isinstance(event, ClientIdle) for event in server.events.seen)
+            idle = await idle_in_the_end(server, mock_clock)
+            assert await server.events.wait(ClientClosed) == ClientClosed(idle.connection, size)
+
+
+async def test_a_client_that_does_not_receive_what_the_system_holds_for_it_is_idle(
+    host: str, mock_clock: MockClock
+) -> None:
+    async with serving(host, Limits(idle_timeout=3)) as server:
+        with slow_reader(host, server.port) as sock:
+            await sent_and_all_taken(sock, server, 60_000)
+            before = trio.current_time()
+            await idle_in_the_end(server, mock_clock)
+            assert trio.current_time() - before < 3 * 3
 
 
 async def test_stopping_accepts_no_more_and_lets_clients_finish(
@@ -487,12 +668,6 @@ async def test_a_reset_on_purpose_makes_room_for_the_next_client(host: str) -> N
         assert await server.drained() == Stopped(clients=2, echoed=0, cut_off=0)
 
 
-async def jump_from_pause_to_pause(clock: MockClock, seconds: float, times: int) -> None:
-    for _ in range(times):
-        await wait_all_tasks_blocked()
-        clock.jump(seconds)
-
-
 async def test_a_client_is_not_idle_while_a_slow_echo_moves(
     host: str, mock_clock: MockClock
 ) -> None:
@@ -505,8 +680,7 @@ async def test_a_client_is_not_idle_while_a_slow_echo_moves(
         await server.events.wait(DataReceived)
         await jump_from_pause_to_pause(mock_clock, 3, 5)
         assert await receive_exactly(client.stream, 5) == b"hello"
-        await jump_from_pause_to_pause(mock_clock, 6, 1)
-        idle = await server.events.wait(ClientIdle)
+        idle = await idle_in_the_end(server, mock_clock)
         assert await server.events.wait(ClientClosed) == ClientClosed(idle.connection, 5)
 
 

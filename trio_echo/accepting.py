@@ -1,4 +1,4 @@
-"""What `trio.serve_tcp` logs when it cannot accept, as events."""
+"""What `trio.serve_listeners` logs when it cannot accept, as events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class AcceptErrors(logging.Handler):
-    """Reports what `trio.serve_tcp` logs when it cannot accept, once a minute.
+    """Reports what `trio.serve_listeners` logs when it cannot accept, once a minute.
 
     Out of file descriptors, Trio tries again every 100 ms, and logs a traceback each time.
     """

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias, cast
 
 import trio
 
-from .errors import SocketCallError, strerror
+from .errors import SocketCallError, ZoneMissingError, strerror
 
 DEFAULT_PORT = 9000
 """The port of the lecture's lab."""
@@ -160,6 +160,8 @@ async def resolve(
 ) -> list[Endpoint]:
     """List the endpoints that a name or an address stands for, each once, in the system's order.
 
+    A link-local address without a zone cannot be used. It is left out if there are others.
+
     Args:
         host: a name, or an IPv4 or IPv6 address, with a zone where it needs one.
         port: 0 to 65535.
@@ -168,6 +170,7 @@ async def resolve(
     Raises:
         AddressError: host or port is none.
         SocketCallError: of `getaddrinfo()`: there is no such host, or none of that family.
+        ZoneMissingError: it has only link-local addresses, and they have no zone.
     """
     check_endpoint(host, port)
     loopback = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
@@ -179,7 +182,26 @@ async def resolve(
         raise no_such_host(host, exc) from exc
     # typeshed lets an address be (int, bytes), for a Python built without IPv6.
     sockaddrs = cast("list[Sockaddr]", [sockaddr for *_, sockaddr in found])
-    return list(dict.fromkeys(map(Endpoint.from_sockaddr, sockaddrs)))
+    endpoints = list(dict.fromkeys(map(Endpoint.from_sockaddr, sockaddrs)))
+    usable = [one for one in endpoints if not _needs_zone(one.host)]
+    if not usable:
+        address = endpoints[0].host
+        raise ZoneMissingError(address, f"{address}%{_some_interface()}")
+    return usable
+
+
+def _needs_zone(address: str) -> bool:
+    if sys.platform == "win32":  # it picks an interface by itself
+        return False
+    # Python counts 169.254.0.0/16 as link-local too; IPv4 has no zones.
+    return ":" in address and "%" not in address and ipaddress.ip_address(address).is_link_local
+
+
+def _some_interface() -> str:
+    import psutil
+
+    up = [name for name, one in psutil.net_if_stats().items() if one.isup]
+    return next((name for name in up if not name.startswith("lo")), "eth0")
 
 
 def no_such_host(host: str, exc: OSError | UnicodeError) -> SocketCallError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
+import os
 import threading
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Self
@@ -60,10 +61,17 @@ class BackgroundServer:
         self._observe_data = observe_data
         self._portable = portable
         self._addresses: tuple[Endpoint, ...] = ()
+        self._error: BaseException | None = None
+        self._process = os.getpid()
         self._thread: threading.Thread | None = None
-        self._finished: Future[None] = Future()
+        # Whoever takes it first decides whether the thread starts.
+        self._decision = threading.Lock()
+        self._started, self._finished = _Latch(), _Latch()
+        # What the thread is to do, and how to wake it up, once that is possible.
+        self._ends = self._ends_at_once = False
+        self._token: trio.lowlevel.TrioToken | None = None
         self._stop: trio.Event
-        self._token: trio.lowlevel.TrioToken
+        self._scope: trio.CancelScope
 
     @property
     def addresses(self) -> tuple[Endpoint, ...]:
@@ -73,34 +81,44 @@ class BackgroundServer:
     def start(self) -> None:
         """Start the thread, and return when the server is listening.
 
-        A server that nobody stops ends with its process, without a word.
+        If this is interrupted (Ctrl-C), nothing of the server stays behind. A server that nobody
+        stops ends with its process, without a word.
 
         Raises:
-            RuntimeError: it was started before.
+            RuntimeError: it was started before, or the system allows no more threads.
             SocketCallError: it cannot listen.
             TypeError: the arguments are none that `serve` takes.
             ValueError: likewise.
         """
         if self._thread is not None:
             raise RuntimeError("this BackgroundServer was started before; make another one")
-        listening: Future[tuple[Endpoint, ...]] = Future()
+        self._process = os.getpid()
         # A daemon, so that a program which forgets to stop it can still end.
         self._thread = threading.Thread(
-            target=self._run, args=(listening,), name="trio_echo.BackgroundServer", daemon=True
+            target=self._run, name="trio_echo.BackgroundServer", daemon=True
         )
-        self._thread.start()
         try:
-            self._addresses = listening.result()
+            # Python interrupts the main thread only, but there anywhere, also within
+            # Thread.start(): then nobody knows whether the thread runs. So another thread calls
+            # that, and this one makes a single call, which happens or does not.
+            _thread.start_new_thread(self._begin, (self._thread,))
+            self._started.wait()
         except BaseException:
-            # Interrupted while waiting (or it failed): there is nobody to serve for.
-            if not listening.cancel() and listening.exception() is None:
-                self._end()
+            if not self._decision.acquire(blocking=False):  # too late, it has begun
+                self._end(at_once=True)
+                self._wait()
             raise
+        if not self._addresses:
+            self._wait()
+            raise self._error or RuntimeError("the server ended before it was listening")
 
     def stop(self) -> None:
         """Stop the server, and return when everything is closed.
 
-        Where it does not run, or no more, this does nothing.
+        Does nothing unless the server is running. In a process that was forked from the server's,
+        the server is not running.
+
+        If this is interrupted (Ctrl-C) while clients finish, they are cut off at once.
 
         Raises:
             BaseException: what the server failed with, such as an observer's error.
@@ -108,8 +126,17 @@ class BackgroundServer:
         """
         if threading.current_thread() is self._thread:
             raise RuntimeError("an observer cannot wait for the end of its own server")
-        if self._addresses:
-            self._end()
+        if not self._addresses or self._process != os.getpid():
+            return
+        try:
+            self._end(at_once=False)
+            self._wait()
+        except BaseException:
+            self._end(at_once=True)
+            self._wait()
+            raise
+        if self._error is not None:
+            raise self._error
 
     def __enter__(self) -> Self:
         self.start()
@@ -123,25 +150,52 @@ class BackgroundServer:
     ) -> None:
         self.stop()
 
-    def _end(self) -> None:
-        with suppress(trio.RunFinishedError):  # it failed earlier: result() says how
-            self._token.run_sync_soon(self._stop.set)
-        self._finished.result()
-
-    def _run(self, listening: Future[tuple[Endpoint, ...]]) -> None:
+    def _begin(self, thread: threading.Thread) -> None:
+        if not self._decision.acquire(blocking=False):
+            return  # the wish was withdrawn
         try:
-            trio.run(self._main, listening)
+            thread.start()
+        except RuntimeError as exc:  # the system allows no more threads
+            self._error = exc
+            self._finished.open()
+            self._started.open()
+
+    def _end(self, *, at_once: bool) -> None:
+        """Ask the server to end; asking again does no harm."""
+        self._ends = True
+        self._ends_at_once |= at_once
+        if self._token is not None:
+            with suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(self._heed)
+
+    def _heed(self) -> None:
+        if self._ends_at_once:
+            self._scope.cancel()
+        elif self._ends:
+            self._stop.set()
+
+    def _wait(self) -> None:
+        """Wait for the end of the server and of its thread."""
+        self._finished.wait()
+        if self._thread is not None and self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            trio.run(self._main)
         except BaseException as exc:  # noqa: BLE001  carried over to the thread that waits for it
             while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
                 exc = exc.exceptions[0]
-            (self._finished if listening.done() else listening).set_exception(exc)
-        else:
-            self._finished.set_result(None)
+            self._error = exc
+        self._finished.open()
+        self._started.open()
 
-    async def _main(self, listening: Future[tuple[Endpoint, ...]]) -> None:
+    async def _main(self) -> None:
         self._stop = trio.Event()
-        self._token = trio.lowlevel.current_trio_token()
         async with trio.open_nursery() as nursery:
+            self._scope = nursery.cancel_scope
+            self._token = trio.lowlevel.current_trio_token()
+            self._heed()  # what was asked for before it could be woken up
             listeners = await nursery.start(
                 partial(
                     serve,
@@ -155,6 +209,31 @@ class BackgroundServer:
                     stop=self._stop,
                 )
             )
-            listening.set_result(
-                tuple(Endpoint.from_sockaddr(one.socket.getsockname()) for one in listeners)
+            self._addresses = tuple(
+                Endpoint.from_sockaddr(one.socket.getsockname()) for one in listeners
             )
+            self._started.open()
+
+
+class _Latch:
+    """Opens once; whoever waits for that may be interrupted anywhere.
+
+    An Event or a Future would not do. Both hold a lock in Python code while they are waited for,
+    and an interrupt there can leave it locked: the other thread then waits forever.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self._opened = False
+
+    def open(self) -> None:
+        """Let everybody through from now on. Only one thread may call this; again does no harm."""
+        if not self._opened:
+            self._opened = True
+            self._lock.release()
+
+    def wait(self) -> None:
+        """Return once it is open."""
+        with self._lock:  # entered and left in C: no interrupt comes between
+            pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -12,6 +13,7 @@ from .addresses import DEFAULT_PORT, Endpoint, check_endpoint, is_localhost, no_
 from .errors import SocketCallError, strerror, ungrouped
 from .events import DataSent, EchoReceived, ignore
 from .exact import ExactReceiver, IncompleteReceiveError
+from .keepalive import KEEPALIVE, check_keepalive, keep_alive
 
 if TYPE_CHECKING:
     from .events import ClientObserver
@@ -24,7 +26,7 @@ _ECHO_ERRORS = (
     trio.ClosedResourceError,
 )
 
-_NO_WAY = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+_NO_WAY = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL}
 
 
 class EchoClient(trio.abc.AsyncResource):
@@ -43,6 +45,7 @@ class EchoClient(trio.abc.AsyncResource):
         self._report = observer
         self._receiver = ExactReceiver(stream)
         self._turn = trio.Lock()
+        self._awaits_unasked = False
         self._interrupted = False
 
     @property
@@ -68,15 +71,16 @@ class EchoClient(trio.abc.AsyncResource):
             SocketCallError: of `send()` or `recv()`: the connection broke.
             trio.BrokenResourceError: an earlier echo was interrupted, so that what comes next
                 belongs to that one: the connection cannot be used further.
-            trio.BusyResourceError: a `receive_unasked` is under way.
+            trio.BusyResourceError: a `receive_unasked` is under way. Nothing was sent.
             trio.ClosedResourceError: this client was closed.
             TypeError: `data` holds no bytes.
         """
         message = bytes(memoryview(data))
         async with self._turn:
+            if self._awaits_unasked:
+                raise trio.BusyResourceError("another task waits for what comes unasked")
             if self._interrupted:
                 raise trio.BrokenResourceError("an earlier echo on this connection was interrupted")
-            self._interrupted = True
             received = b""
             with ungrouped(*_ECHO_ERRORS):
                 async with trio.open_nursery() as nursery:
@@ -89,27 +93,38 @@ class EchoClient(trio.abc.AsyncResource):
     async def receive_unasked(self) -> bytes:
         """Wait for what a server does without being asked: send something, or end the connection.
 
-        An echo server does the first never. Nothing is lost when this is cancelled.
+        An echo server never sends anything by itself. Nothing is lost when this is cancelled.
 
         Returns:
             Bytes that are no echo, or `b""` when the server has ended the connection.
 
         Raises:
             SocketCallError: of `recv()`: the connection broke.
-            trio.BusyResourceError: an `echo` is under way.
+            trio.BusyResourceError: an `echo` or another `receive_unasked` is under way.
         """
+        if self._turn.locked() or self._awaits_unasked:
+            raise trio.BusyResourceError("another task receives with this client")
+        self._awaits_unasked = True
         try:
             return bytes(await self.stream.receive_some())
         except trio.BrokenResourceError as exc:
             raise SocketCallError.wrap("recv()", exc) from exc
+        finally:
+            self._awaits_unasked = False
 
     async def aclose(self) -> None:
         """Close the connection."""
         await self.stream.aclose()
 
     async def _send(self, data: bytes) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        # From here on an echo may come, and must not be taken for that of a later message.
+        self._interrupted = bool(data)
         try:
             await self.stream.send_all(data)
+        except (trio.BusyResourceError, trio.ClosedResourceError):
+            self._interrupted = False  # nothing was sent, or nothing will come any more
+            raise
         except trio.BrokenResourceError as exc:
             raise SocketCallError.wrap("send()", exc) from exc
         self._report(DataSent(len(data)))
@@ -126,43 +141,71 @@ async def connect(
     port: int = DEFAULT_PORT,
     *,
     family: socket.AddressFamily = socket.AF_UNSPEC,
+    keepalive: float = KEEPALIVE,
     observer: ClientObserver = ignore,
 ) -> EchoClient:
     """Connect to an echo server.
 
-    Where its name has several addresses, Trio tries them by happy eyeballs (RFC 8305); those of
-    one family only, and those of `localhost`, are tried in turn.
+    If its name has several addresses, Trio tries them by happy eyeballs (RFC 8305); those of one
+    family only, and those of `localhost`, are tried in turn.
+
+    TCP can connect a socket to itself if nobody listens on a port of this machine (simultaneous
+    open; RFC 9293, section 3.5). This counts as a refused connection.
 
     Args:
         host: a name, or an IPv4 or IPv6 address, with a zone where needed (`fe80::1%eth0`).
         port: 1 to 65535.
         family: `AF_INET` or `AF_INET6` for that family only.
+        keepalive: seconds after which the connection breaks if the server's machine does not
+            answer any more (see `keepalive.keep_alive`); `math.inf` for never.
         observer: given to the `EchoClient`.
 
     Raises:
         AddressError: host or port is none.
         SocketCallError: of `getaddrinfo()`, `socket()` or `connect()`.
+        ValueError: `keepalive` is not a time that systems accept.
     """
     check_endpoint(host, port)
+    check_keepalive(keepalive)
     hosts = [host]
-    if family != socket.AF_UNSPEC or is_localhost(host):
+    if family != socket.AF_UNSPEC or is_localhost(host) or ":" in host:
         hosts = [endpoint.host for endpoint in await resolve(host, port, family=family)]
     attempts: list[OSError] = []
-    for numeric in hosts:
+    while hosts:
+        name = hosts.pop(0)
         try:
-            stream = await trio.open_tcp_stream(numeric, port)
+            stream = await trio.open_tcp_stream(name, port)
         except (socket.gaierror, UnicodeError) as exc:
             raise no_such_host(host, exc) from exc
         except OSError as exc:
             attempts += _attempts(exc)
-        else:
+            continue
+        itself = _connected_to_itself(stream)
+        if itself is None:
+            with suppress(OSError):  # it broke already, and macOS refuses: the next call says so
+                keep_alive(stream.socket, keepalive)
             return EchoClient(stream, observer=observer)
+        await stream.aclose()
+        attempts.append(OSError(errno.ECONNREFUSED, strerror(errno.ECONNREFUSED)))
+        if name != itself:  # a name; its other addresses were given up for this one
+            others = [endpoint.host for endpoint in await resolve(name, port)]
+            hosts += [one for one in others if one != itself]
     # The attempt that got furthest says most: an address that this machine has no way to at all
     # is no news when another one refused.
     attempts.sort(key=lambda one: one.errno in _NO_WAY)
+    if attempts[0].errno == errno.EINVAL:
+        await resolve(host, port)  # it says so if a link-local address without a zone is all
     reason = OSError(attempts[0].errno, strerror(attempts[0].errno or 0))
     where = str(Endpoint(host, port))
     raise SocketCallError.opening("connect()", reason, where) from attempts[0]
+
+
+def _connected_to_itself(stream: trio.SocketStream) -> str | None:
+    """Return the address of a socket that is its own peer."""
+    own, peer = stream.socket.getsockname(), None
+    with suppress(OSError):  # it broke already
+        peer = stream.socket.getpeername()
+    return Endpoint.from_sockaddr(own).host if own == peer else None
 
 
 def _attempts(exc: OSError) -> list[OSError]:

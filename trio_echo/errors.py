@@ -61,7 +61,7 @@ class SocketCallError(OSError):
         place = "" if self.where is None else f": {self.where}"
         return f"[{self.call}] {self.strerror}{place}"
 
-    def __reduce__(self) -> tuple[type[SocketCallError], tuple[str, OSError, str | None]]:
+    def __reduce__(self) -> tuple[type[SocketCallError], tuple[object, ...]]:
         return type(self), (self.call, self.reason, self.where)
 
     @classmethod
@@ -74,6 +74,11 @@ class SocketCallError(OSError):
         reason = exc if isinstance(exc, OSError) else exc.__cause__
         if not isinstance(reason, OSError):
             reason = OSError(errno.ECONNABORTED, str(exc) or "connection lost")
+        elif reason is not exc:
+            # From Python 3.12 on, the traceback of an exception that a @contextmanager turns into
+            # another one refers back to it (cpython #129280), and Trio's streams have one. `exc`
+            # has the same frames in its own traceback.
+            reason.__traceback__ = None
         return cls(call, reason, where)
 
     @classmethod
@@ -82,16 +87,33 @@ class SocketCallError(OSError):
         return cls("socket()" if exc.errno in _SOCKET_ERRNOS else call, exc, where)
 
 
+class ZoneMissingError(SocketCallError):
+    """A link-local address has no zone: the interface to reach it through (RFC 4007, section 6).
+
+    Attributes:
+        example: the address with the zone of an interface, such as `"fe80::1%eth0"`.
+    """
+
+    def __init__(self, host: str, example: str) -> None:
+        words = f"a link-local address needs a zone, such as {example}"
+        super().__init__("getaddrinfo()", OSError(errno.EINVAL, words), host)
+        self.example = example
+
+    def __reduce__(self) -> tuple[type[SocketCallError], tuple[object, ...]]:
+        return type(self), (self.where, self.example)
+
+
 class WorkerError(Exception):
     """A process of `workers.supervise` ended before it listened.
 
     Attributes:
         number: which of the workers, from 1.
-        status: its exit status, negative for a signal.
+        status: its exit status, negative for a signal; `None` if it did not answer and was killed.
     """
 
-    def __init__(self, number: int, status: int) -> None:
-        super().__init__(f"worker {number} did not start: exit status {status}")
+    def __init__(self, number: int, status: int | None) -> None:
+        cause = "no answer" if status is None else f"exit status {status}"
+        super().__init__(f"worker {number} did not start: {cause}")
         self.number = number
         self.status = status
 

@@ -53,14 +53,15 @@ class WorkerDied:
 
     Attributes:
         number: which of the workers, from 1.
-        cause: its exit status, negative for a signal; or why it could not be started again.
+        cause: its exit status, negative for a signal; or why it could not be started again. `None`
+            if it did not answer, or did not end, and was killed.
         clients: how many clients lost their connection.
         pause: seconds until another process takes its place; `None` where none does, because the
             server stops.
     """
 
     number: int
-    cause: int | SocketCallError
+    cause: int | SocketCallError | None
     clients: int
     pause: float | None
 
@@ -74,9 +75,15 @@ class WorkerReplaced:
 
 @dataclass(frozen=True, slots=True)
 class LinesMissing:
-    """Events were left out that would have been so many lines: there were too many to show."""
+    """Events were left out here, for too many waited to be shown.
+
+    Attributes:
+        lines: how many the screen would have had of them.
+        connection: of the client that caused them; `None` if several may have.
+    """
 
     lines: int
+    connection: Connection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +147,12 @@ class ClientClosed:
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """The server accepts no more; `clients` that are connected have `grace` seconds to finish."""
+    """The server accepts no more, and its clients have some seconds to finish.
+
+    Attributes:
+        clients: how many are connected, also those that wait for their turn.
+        grace: how many seconds.
+    """
 
     clients: int
     grace: float
@@ -153,7 +165,8 @@ class Stopped:
     Attributes:
         clients: how many were served in all.
         echoed: how many bytes went back in all.
-        cut_off: how many of the clients were still connected and were cancelled.
+        cut_off: how many clients lost their connection by that: they were connected still, or
+            waited for their turn.
     """
 
     clients: int

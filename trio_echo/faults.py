@@ -11,14 +11,16 @@ import operator
 import socket
 import struct
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import trio
 
 from .errors import strerror
+from .hangup import set_at_hangup
 from .relay import Relay
+from .tcp_info import holds_unacknowledged, was_reset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
 # before the next one comes.
 _PAUSE = 0.001
 
-# Seconds between two looks at whether the peer is still there, during a longer pause.
-_LOOK = 0.1
+# Seconds between two looks at whether the peer has acknowledged everything: at first, and at most.
+# Each is twice as long as the one before it: no event says so, and a peer may never receive.
+_FIRST_LOOK, _LONGEST_LOOK = 0.001, 5.0
 
 # `struct linger`, on for 0 seconds: closing then drops what is unsent and resets, instead of
 # ending the stream (socket(7)).
@@ -96,6 +99,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         moved: called whenever a piece went out.
 
     Attributes:
+        moved: as given.
         sent: how many bytes went out so far, in whole pieces.
         was_reset: whether the connection was reset on purpose.
     """
@@ -111,8 +115,10 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         self.was_reset = False
         self._stream = stream
         self._faults = faults
-        self._moved = moved
-        self._closed = trio.Event()
+        self.moved = moved
+        self._closed = False
+        # Set when it is closed, or when the peer resets the connection during a pause.
+        self._ended = trio.Event()
         self._sending = False
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -136,8 +142,8 @@ class FaultyStream(trio.abc.HalfCloseableStream):
                     await self._stream.send_all(piece)
                 self.sent += size
                 start += size
-                if self._moved is not None:
-                    self._moved()
+                if self.moved is not None:
+                    self.moved()
             if self.sent == self._faults.reset_after:
                 await self._reset()
                 self._check()
@@ -163,7 +169,8 @@ class FaultyStream(trio.abc.HalfCloseableStream):
 
     async def aclose(self) -> None:
         """Close the wrapped stream; a task that pauses before it sends is woken."""
-        self._closed.set()
+        self._closed = True
+        self._ended.set()
         await self._stream.aclose()
 
     def _piece_size(self, available: int) -> int:
@@ -185,7 +192,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
             self._sending = False
 
     def _check(self) -> None:
-        if self._closed.is_set():
+        if self._closed:
             raise trio.ClosedResourceError("this FaultyStream was already closed")
         if self.was_reset:
             # The words of ECONNABORTED fit: software on this side ended the connection.
@@ -196,23 +203,34 @@ class FaultyStream(trio.abc.HalfCloseableStream):
 
     async def _wait(self, seconds: float) -> None:
         """Wait, but not for a peer that has reset the connection: nobody else would notice."""
-        with trio.move_on_after(seconds):
-            while not self._closed.is_set():
-                with trio.move_on_after(_LOOK):
-                    await self._closed.wait()
+        stream = self._stream
+        with (
+            trio.move_on_after(seconds),
+            set_at_hangup(stream.socket, self._ended)
+            if isinstance(stream, trio.SocketStream)
+            else nullcontext(),
+        ):
+            while True:
+                await self._ended.wait()
+                self._check()
                 self._check_peer()
+                self._ended = trio.Event()  # it was no reset, and is not reported again
         self._check()
+        self._check_peer()
 
     def _check_peer(self) -> None:
-        if isinstance(self._stream, trio.SocketStream) and _was_reset(self._stream.socket):
-            reason = ConnectionResetError(errno.ECONNRESET, strerror(errno.ECONNRESET))
+        if isinstance(self._stream, trio.SocketStream) and was_reset(self._stream.socket):
+            number = self._stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            reason = OSError(number or errno.ECONNRESET, strerror(number or errno.ECONNRESET))
             raise trio.BrokenResourceError(reason.strerror) from reason
 
     async def _reset(self) -> None:
         stream = self._stream
         if isinstance(stream, trio.SocketStream):
-            while _holds_unacknowledged(stream.socket):
-                await self._wait(_PAUSE)
+            pause = _FIRST_LOOK
+            while holds_unacknowledged(stream.socket):
+                await self._wait(pause)
+                pause = min(2 * pause, _LONGEST_LOOK)
             self._check_peer()
             with suppress(OSError):  # the peer has reset it meanwhile; macOS then refuses
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -237,8 +255,20 @@ class FaultyRelay(Relay):
         faults: Faults,
         tap: Callable[[bytes], object] | None = None,
     ) -> None:
-        self._faulty = FaultyStream(stream, faults, moved=self._piece_went_out)
+        self._faulty = FaultyStream(stream, faults)
         super().__init__(self._faulty, tap)
+
+    async def run(self) -> None:
+        """Echo as far as the faults let it, until the peer ends its side.
+
+        Raises:
+            SocketCallError: of `recv()` or `send()`: the connection broke, or was reset on purpose.
+        """
+        self._faulty.moved = self._piece_went_out
+        try:
+            await super().run()
+        finally:
+            self._faulty.moved = None  # which refers to this relay, and it to the stream
 
     @property
     def was_reset(self) -> bool:
@@ -250,37 +280,3 @@ class FaultyRelay(Relay):
 
     def _piece_went_out(self) -> None:
         super()._went_back(self._faulty.sent - self.echoed)
-
-
-if sys.platform == "linux":
-    import fcntl
-    import termios
-
-    _TCP_CLOSE = 7  # in the kernel's net/tcp_states.h; the first byte of TCP_INFO is the state
-
-    def _state(sock: trio.socket.SocketType) -> int | None:
-        try:
-            return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-        except OSError:
-            return None  # not TCP, or closed by somebody else
-
-    def _was_reset(sock: trio.socket.SocketType) -> bool:
-        """Tell whether the peer has reset a connection that this side has not closed (tcp(7))."""
-        return _state(sock) == _TCP_CLOSE
-
-    def _holds_unacknowledged(sock: trio.socket.SocketType) -> bool:
-        """Tell whether the kernel holds bytes that the peer's has yet to acknowledge (tcp(7))."""
-        if _state(sock) in (None, _TCP_CLOSE):
-            return False
-        (count,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
-        return count > 0  # type: ignore[no-any-return]
-
-else:
-
-    def _was_reset(_sock: trio.socket.SocketType) -> bool:
-        """There is no portable way to ask."""
-        return False
-
-    def _holds_unacknowledged(_sock: trio.socket.SocketType) -> bool:
-        """There is no portable way to ask."""
-        return False

@@ -5,15 +5,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from .keepalive import KEEPALIVE, check_keepalive
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a server allows its clients.
 
     Attributes:
-        max_clients: how many are served at once; further ones are accepted and wait, unread, for
-            their turn. `None` for no limit.
+        max_clients: how many are served at once; further ones wait, unread, for their turn.
+            `None` for no limit.
         idle_timeout: seconds after which a client is closed to and from which no byte has moved.
+            On Linux, a byte that the client has yet to receive moves when the client's system
+            acknowledges it; elsewhere when the server's system takes it.
+        keepalive: seconds without an answer after which a client counts as gone: about so long
+            after its machine has vanished, it fails with ETIMEDOUT. `math.inf` for never.
         grace: seconds that the connected clients have to finish when the server stops.
 
     Raises:
@@ -22,6 +28,7 @@ class Limits:
 
     max_clients: int | None = None
     idle_timeout: float = math.inf
+    keepalive: float = KEEPALIVE
     grace: float = 5.0
 
     def __post_init__(self) -> None:
@@ -29,5 +36,6 @@ class Limits:
             raise ValueError(f"max_clients must be at least 1, not {self.max_clients}")
         if not self.idle_timeout > 0:
             raise ValueError(f"idle_timeout must be more than 0 seconds, not {self.idle_timeout}")
+        check_keepalive(self.keepalive)
         if not self.grace >= 0:
             raise ValueError(f"grace must be 0 seconds or more, not {self.grace}")

@@ -283,7 +283,7 @@ def accept_waiting(listener: socket.socket) -> Iterator[socket.socket]:
     Args:
         listener: not blocking.
     """
-    with suppress(OSError):  # nobody waits, or `trio.serve_tcp` will meet the same error
+    with suppress(OSError):  # nobody waits, or `trio.serve_listeners` will meet the same error
         for _ in range(_ACCEPTED):
             sock, _ = listener.accept()
             sock.setblocking(False)

@@ -4,10 +4,11 @@ The task tree, and who ends whom::
 
     serve()
     ├── reactor: on Linux, echoes for all clients what needs no waiting
+    ├── idle watch: if there is an idle timeout, ends the clients that outlast it
     └── clients: a nursery that outlives the listeners, so that clients can finish
-        ├── _serve_client ── the client's own nursery: its echo, its time limit
+        ├── _serve_client ── the client's own nursery: its echo
         ├── _serve_client ── …
-        └── listeners: a nursery with a trio.serve_tcp for each address
+        └── listeners: a nursery with a trio.serve_listeners for each address
 
 Stopping cancels `listeners` at once and `clients` after the grace period. What goes wrong with a
 client ends in its `_serve_client` and becomes an event.
@@ -15,11 +16,10 @@ client ends in its `_serve_client` and becomes an event.
 
 from __future__ import annotations
 
-import errno
 import math
 import socket
-from contextlib import ExitStack, nullcontext
-from functools import partial
+from contextlib import ExitStack, asynccontextmanager, nullcontext
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -42,26 +42,35 @@ from .events import (
     ignore,
 )
 from .faults import Faults, FaultyRelay
+from .idleness import IdleWatch
 from .limits import Limits
-from .listening import FREE_PORT_ATTEMPTS, LOOPBACK, check_listeners, endpoints_of, serve_endpoints
+from .listening import LOOPBACK, Door, check_listeners, endpoints_of, open_listeners
 from .reactor import SocketRelay, accept_waiting, open_queue, open_reactor
 from .relay import Relay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from .events import ServerObserver
-    from .listening import Serve
+    from .idleness import WatchedClient
     from .reactor import Reactor
     from .relay import BaseRelay
 
 GC_THRESHOLD = 10_000
 """For the `gc.set_threshold` of a process that does nothing but serve.
 
-A client is some hundred objects, which leave no cycles behind. To look for cycles after every 700
-of them, as Python does by default, is a tenth of what a connection costs.
+A client is some hundred objects, and leaves no cycles behind, however it ends. Looking for cycles
+after every 700 objects, as Python does by default, is a tenth of what a connection costs. A cycle
+that is made elsewhere is still found: at most so many objects wait for the collector.
 """
+
+# So many clients are accepted and wait for their turn; further ones wait in the system's queue,
+# which takes no descriptors. Several, so that workers need not wait for each place in turn.
+_MAY_WAIT = 64
+
+# So many of this machine's own endpoints are kept, to have each once for all its clients.
+_OWN_ENDPOINTS = 64
 
 
 async def serve(
@@ -86,7 +95,8 @@ async def serve(
             Addresses of a family that this system lacks are left out, with an event.
         listeners: to be used in place of new ones at `hosts` and `port`: a service manager or
             another process has opened them. They are closed in the end.
-        limits: how many clients, how long they may be idle, how long they have to finish.
+        limits: how many clients, how long they may be idle or not answer, how long they have to
+            finish.
         faults: how the echo goes wrong on purpose, for those who test a client.
         observer: called with each event. It runs in the event loop and must return at once. What
             it raises while a client is served ends that client, with a `ClientFailed`; what it
@@ -107,16 +117,18 @@ async def serve(
         ValueError: no hosts at all, no listeners, or such as cannot be served.
     """
     stop = trio.Event() if stop is None else stop
-    with ExitStack() as given, ungrouped(SocketCallError):
-        for listener in listeners or ():
-            if isinstance(listener, trio.SocketListener):
-                given.callback(listener.socket.close)
+    with ExitStack() as closing, ungrouped(SocketCallError):
+        missing: list[SocketCallError] = []
         if listeners is None:
-            endpoints = await endpoints_of(hosts, port)
-        else:
-            check_listeners(listeners)
-            endpoints = []
-        async with nullcontext() if portable or faults else open_reactor() as reactor:
+            listeners, missing = await open_listeners(await endpoints_of(hosts, port))
+        for listener in listeners:
+            if isinstance(listener, trio.SocketListener):
+                closing.callback(listener.socket.close)
+        check_listeners(listeners)
+        async with (
+            nullcontext() if portable or faults else open_reactor() as reactor,
+            _open_idle_watch(limits.idle_timeout) as idle_watch,
+        ):
             server = _Server(
                 limits,
                 faults,
@@ -124,16 +136,9 @@ async def serve(
                 observe_data=observe_data and observer is not ignore,
                 places=places,
                 reactor=reactor,
+                idle_watch=idle_watch,
             )
-            for attempt in range(FREE_PORT_ATTEMPTS):
-                try:
-                    await server.run(endpoints, listeners, stop, task_status)
-                except SocketCallError as exc:
-                    taken = port == 0 and exc.errno == errno.EADDRINUSE
-                    if not taken or attempt == FREE_PORT_ATTEMPTS - 1:
-                        raise
-                else:
-                    return
+            await server.run(listeners, missing, stop, task_status)
 
 
 class _Server:
@@ -148,16 +153,20 @@ class _Server:
         observe_data: bool,
         places: AbstractAsyncContextManager[object] | None,
         reactor: Reactor | None,
+        idle_watch: IdleWatch | None,
     ) -> None:
         self._limits = limits
         self._faults = faults
         self._report = observer
         self._observe_data = observe_data
         self._reactor = reactor
+        self._idle_watch = idle_watch
         self._limited = limits.max_clients is not None or places is not None
         self._shared_places = nullcontext() if places is None else places
         self._places = trio.CapacityLimiter(limits.max_clients or math.inf)
-        self._own_endpoints: dict[Endpoint, Endpoint] = {}
+        self._waiting = 0
+        self._kept_out = trio.lowlevel.ParkingLot()
+        self._own_endpoint = lru_cache(_OWN_ENDPOINTS)(_same)
         self._said_full = False
         self._served = 0
         self._connected = 0
@@ -166,8 +175,8 @@ class _Server:
 
     async def run(
         self,
-        endpoints: list[Endpoint],
-        given: Sequence[trio.SocketListener] | None,
+        opened: Sequence[trio.SocketListener],
+        missing: Sequence[SocketCallError],
         stop: trio.Event,
         task_status: trio.TaskStatus[list[trio.SocketListener]],
     ) -> None:
@@ -177,25 +186,18 @@ class _Server:
                 async with trio.open_nursery() as clients:
                     with ExitStack() as queues:
                         async with trio.open_nursery() as listeners:
-                            start = partial(self._start, listeners, clients, queues)
-                            if given is None:
-                                opened, missing = await serve_endpoints(endpoints, start)
-                                for error in missing:
-                                    self._report(FamilyMissing(error))
-                            else:
-                                opened = await start(
-                                    partial(trio.serve_listeners, listeners=list(given)),
-                                    "trio.serve_listeners",
-                                )
+                            for listener in opened:
+                                await self._start(listener, listeners, clients, queues)
+                            for error in missing:
+                                self._report(FamilyMissing(error))
                             listening = True
                             for listener in opened:
-                                name = Endpoint.from_sockaddr(listener.socket.getsockname())
-                                self._report(Listening(name))
-                            task_status.started(opened)
+                                self._report(Listening(_endpoint_of(listener)))
+                            task_status.started(list(opened))
                             await stop.wait()
                             listeners.cancel_scope.cancel()
-                    if self._connected:
-                        self._report(Draining(self._connected, self._limits.grace))
+                    if self._connected or self._waiting:
+                        self._report(Draining(self._connected + self._waiting, self._limits.grace))
                     clients.cancel_scope.deadline = trio.current_time() + self._limits.grace
         finally:
             if listening:
@@ -203,42 +205,59 @@ class _Server:
 
     async def _start(
         self,
+        listener: trio.SocketListener,
         listeners: trio.Nursery,
         clients: trio.Nursery,
         queues: ExitStack,
-        serve_each: Serve,
-        name: str,
-    ) -> list[trio.SocketListener]:
-        """Start a `trio.serve_tcp`, or what it is made of; returns its listeners."""
-        its_queues: list[socket.socket] = []
-        handler = partial(self._accepted, its_queues, clients)
-        found: list[trio.SocketListener] = await listeners.start(
-            partial(serve_each, handler, handler_nursery=clients), name=name
+    ) -> None:
+        """Start a `trio.serve_listeners` for one listener."""
+        endpoint = _endpoint_of(listener)
+        door = Door(listener, self._limits.keepalive, self._room)
+        try:
+            queue = queues.enter_context(open_queue(listener))
+        except OSError as exc:
+            raise SocketCallError.opening("socket()", exc, str(endpoint)) from exc
+        queues.callback(self._turn_away, queue)
+        await listeners.start(
+            partial(
+                trio.serve_listeners,
+                partial(self._accepted, door, queue, clients),
+                [door],
+                handler_nursery=clients,
+            ),
+            name=f"trio.serve_listeners, {endpoint.host}",
         )
-        # A limited server serves in the order of coming, and several tasks that start at once
-        # start in any order.
-        if self._reactor is not None and not self._limited:
-            its_queues += [queues.enter_context(open_queue(one)) for one in found]
-        return found
+
+    async def _room(self) -> None:
+        """Wait until few clients wait for their turn."""
+        while self._waiting >= _MAY_WAIT:
+            await self._kept_out.park()
 
     async def _accepted(
-        self, queues: list[socket.socket], clients: trio.Nursery, stream: trio.SocketStream
+        self, door: Door, queue: socket.socket, clients: trio.Nursery, stream: trio.SocketStream
     ) -> None:
-        """Serve a client that `trio.serve_tcp` accepted, and with a reactor those behind it too.
+        """Serve a client that Trio accepted, and with a reactor those behind it too.
 
         Trio accepts one client in each pass of its scheduler; when they come in crowds, that is
         a third of what a connection costs.
         """
-        serve_client = self._serve_in_turn if self._limited else self._serve_client
+        door.fit_out(stream.socket)
         if self._reactor is None:
-            await serve_client(stream)
+            await self._serve(stream)
             return
-        for queue in queues:
-            for sock in accept_waiting(queue):
-                clients.start_soon(serve_client, sock)
         sock = socket.socket(fileno=stream.socket.detach())
         sock.setblocking(False)
-        await serve_client(sock)
+        # A limited server serves in the order of coming, and several tasks that start at once
+        # start in any order.
+        if not self._limited:
+            for behind in accept_waiting(queue):
+                door.fit_out(behind)
+                clients.start_soon(self._serve, behind)
+        await self._serve(sock)
+
+    @property
+    def _serve(self) -> Callable[[trio.SocketStream | socket.socket], Awaitable[None]]:
+        return self._serve_in_turn if self._limited else self._serve_client
 
     async def _serve_in_turn(self, client: trio.SocketStream | socket.socket) -> None:
         """Serve a client once there is a place for it."""
@@ -247,16 +266,36 @@ class _Server:
         elif not self._said_full:
             self._said_full = True
             self._report(ClientsWaiting(int(self._places.total_tokens)))
-        with _socket_of(client):
-            async with self._places, self._shared_places:
-                await self._serve_client(client)
+        self._waiting += 1
+        waits = True
+        with _socket_of(client) as sock:
+            try:
+                async with self._places, self._shared_places:
+                    waits = False
+                    self._waits_no_longer()
+                    await self._serve_client(client)
+            finally:
+                if waits:
+                    self._waits_no_longer()
+                    self._cut_off += not _has_left(sock)
+
+    def _waits_no_longer(self) -> None:
+        self._waiting -= 1
+        self._kept_out.unpark_all()
+
+    def _turn_away(self, queue: socket.socket) -> None:
+        """Count those that still wait to be accepted when the server stops."""
+        while waiting := list(accept_waiting(queue)):
+            for sock in waiting:
+                with sock:
+                    self._cut_off += not _has_left(sock)
 
     async def _serve_client(self, client: trio.SocketStream | socket.socket) -> None:
         """Echo within the client's own nursery, close its socket, and report how that ended.
 
-        Leaving the nursery means that nothing of the client is left; its cancel scope is the
-        client's time limit. (One coroutine does it all: each frame that sleeps costs a connection
-        some 200 bytes.)
+        Leaving the nursery means that nothing of the client is left; its cancel scope ends the
+        client when it is idle. (One coroutine does it all: each frame that sleeps costs a
+        connection some 200 bytes.)
 
         Args:
             client: a plain socket if the reactor is to echo.
@@ -269,10 +308,13 @@ class _Server:
             return  # reset before it was accepted: like ECONNABORTED, it never was a client
         relay = self._relay(client, connection)
         failure: Exception | None = None
+        watched: WatchedClient | None = None
         try:
             self._report(ClientConnected(connection))
             async with trio.open_nursery() as nursery:
-                self._limit_idleness(relay, nursery.cancel_scope)
+                if self._idle_watch is not None:
+                    watched = self._idle_watch.add(sock, nursery.cancel_scope)
+                    relay.moved = watched.moved
                 try:
                     await relay.run()
                 except SocketCallError as exc:
@@ -285,6 +327,8 @@ class _Server:
             self._cut_off += 1
             raise
         finally:
+            if watched is not None:
+                watched.leave()
             sock.close()
             self._connected -= 1
             self._echoed += relay.echoed
@@ -302,8 +346,7 @@ class _Server:
             OSError: it is gone.
         """
         remote = Endpoint.from_sockaddr(sock.getpeername())
-        local = Endpoint.from_sockaddr(sock.getsockname())
-        local = self._own_endpoints.setdefault(local, local)  # each once, however many clients
+        local = self._own_endpoint(Endpoint.from_sockaddr(sock.getsockname()))
         trio.lowlevel.current_task().name = f"client {remote}"  # for who looks at the task tree
         self._served += 1
         self._connected += 1
@@ -318,16 +361,6 @@ class _Server:
             return SocketRelay(client, self._reactor, tap)
         return FaultyRelay(client, self._faults, tap) if self._faults else Relay(client, tap)
 
-    def _limit_idleness(self, relay: BaseRelay, scope: trio.CancelScope) -> None:
-        idle_timeout = self._limits.idle_timeout
-        if idle_timeout < math.inf:
-
-            def postpone() -> None:
-                scope.deadline = trio.current_time() + idle_timeout
-
-            relay.moved = postpone
-            postpone()
-
     def _tap(self, connection: Connection) -> Callable[[bytes], object]:
         report = self._report
         return lambda data: report(DataReceived(connection, data))
@@ -337,3 +370,38 @@ def _socket_of(
     client: trio.SocketStream | socket.socket,
 ) -> socket.socket | trio.socket.SocketType:
     return client if isinstance(client, socket.socket) else client.socket
+
+
+def _same(endpoint: Endpoint) -> Endpoint:
+    """Return what is given; with a cache, the first of those that are equal."""
+    return endpoint
+
+
+def _endpoint_of(listener: trio.SocketListener) -> Endpoint:
+    return Endpoint.from_sockaddr(listener.socket.getsockname())
+
+
+def _has_left(sock: socket.socket | trio.socket.SocketType) -> bool:
+    """Tell whether a client that was not served yet has left already, and has sent nothing."""
+    plain = socket.socket(fileno=sock.fileno())
+    try:
+        return plain.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except OSError:  # it has reset the connection
+        return True
+    finally:
+        plain.detach()
+
+
+@asynccontextmanager
+async def _open_idle_watch(limit: float) -> AsyncIterator[IdleWatch | None]:
+    """Run an idle watch for the length of a block; `None` if there is no limit."""
+    if limit == math.inf:
+        yield None
+        return
+    async with trio.open_nursery() as nursery:
+        watch = IdleWatch(limit)
+        nursery.start_soon(watch.run, name="idle watch")
+        yield watch
+        nursery.cancel_scope.cancel()

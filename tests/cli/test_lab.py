@@ -138,12 +138,14 @@ def test_a_folder_that_cannot_be_is_one_line(
     env: dict[str, str], installed: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("file", "file/below", "loop", "loop/below"):
+        folder = tmp_path / name
         with Process("lab", str(folder), env=env) as process:
             assert process.wait() == 1
         assert len(process.err.seen) == 1
         assert process.err.text.startswith("trio-echo lab: ")
-        assert str(tmp_path / "file") in process.err.text
+        assert str(tmp_path / Path(name).parts[0]) in process.err.text
 
 
 @pytest.mark.parametrize("missing", ["jupyterlab", "matplotlib", "ipywidgets", "ipykernel"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,11 +106,53 @@ def test_samples_that_do_not_belong_to_the_results_are_one_line(
     assert not results.with_suffix(".png").exists()
 
 
+def zeros(value: object) -> object:
+    """The same results, of messages that took no time."""
+    if isinstance(value, dict):
+        return {
+            name: dict.fromkeys(one, 0) if name == "percentiles" else zeros(one)
+            for name, one in value.items()
+        }
+    if isinstance(value, list):
+        return [zeros(one) for one in value]
+    return 0 if isinstance(value, float) else value
+
+
+@pytest.mark.parametrize("raw", [True, False])
+@pytest.mark.parametrize("rounds", [2, 6])  # without and with intervals
+def test_times_that_are_all_0_are_drawn(
+    results: Path, rounds: int, raw: bool, plot: CommandLine
+) -> None:
+    run, samples = runs.run(rounds)
+    value = json.loads(to_json(run))
+    for name in ("rounds", "cells", "comparisons"):
+        value[name] = zeros(value[name])
+    results.write_text(json.dumps(value))
+    if raw:
+        none = [replace(one, sent=one.received, intended=one.received) for one in samples]
+        with files.samples_path(results).open("wb") as file:
+            files._write_samples(file, none)
+    else:
+        files.samples_path(results).unlink()
+    status, out, _ = plot(results)
+    assert (status, out) == (0, f"{results.with_suffix('.png')}\n")
+
+
 def test_a_file_that_cannot_be_written_is_one_line(results: Path, plot: CommandLine) -> None:
     path = results.with_name("missing") / "page.svg"
     status, _, err = plot(results, "-o", path)
     assert status == 1
     assert err == f"trio-echo plot: No such file or directory: {path}\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it says so in other words")
+def test_a_symbolic_link_to_itself_is_one_line(results: Path, plot: CommandLine) -> None:
+    path = results.with_name("page.svg")
+    path.symlink_to(path)
+    status, _, err = plot(results, "-o", path)
+    assert status == 1
+    assert err == f"trio-echo plot: Too many levels of symbolic links: {path}\n"
+    assert path.is_symlink()
 
 
 def test_a_picture_does_not_replace_its_results(results: Path, plot: CommandLine) -> None:

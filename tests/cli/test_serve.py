@@ -16,6 +16,7 @@ import pytest
 from support import INTERRUPT, Process, exchange, has_ipv6, receive_all, receive_count, reset
 
 import trio_echo
+from trio_echo import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -319,6 +320,35 @@ def test_a_stalled_screen_delays_no_echo_and_the_loss_is_counted() -> None:
 
 
 @posix
+@pytest.mark.slow
+def test_a_client_that_floods_drowns_no_other() -> None:
+    flood = b"\xff" * 65536
+    with Screen() as screen, Process("serve", "--port", "0", stdout=screen.writer):
+        address = screen.address()
+        with (
+            socket.create_connection(address) as flooding,
+            socket.create_connection(address) as quiet,
+        ):
+            for number in range(250):  # twice what may wait
+                flooding.sendall(flood)
+                assert receive_count(flooding, len(flood)) == flood
+                if number >= 150 and number % 2:
+                    line = b"quiet %d\n" % number
+                    quiet.sendall(line)
+                    assert receive_count(quiet, len(line)) == line
+            names = [Endpoint.from_sockaddr(one.getsockname()) for one in (flooding, quiet)]
+        lines: list[str] = []
+        while sum("client closed" in line for line in lines) < 2:  # the screen is read again
+            lines.append(screen.reader.readline().decode().rstrip("\n"))
+    of_quiet = [f"[TCP/{names[1]}] quiet {number}" for number in range(151, 250, 2)]
+    assert [line for line in lines if str(names[1]) in line] == of_quiet
+    before = "".join(lines[: lines.index(of_quiet[-1])])
+    assert len(before) < 2_000_000  # not most of the flood
+    missing = rf"\[TCP server\] \d+ lines of {names[0]} not shown"
+    assert any(re.fullmatch(missing, line) for line in lines)
+
+
+@posix
 @pytest.mark.parametrize("read_first", [0, pytest.param(200_000, marks=pytest.mark.slow)])
 def test_every_line_is_shown_or_counted(read_first: int) -> None:
     lines = 100_000
@@ -331,7 +361,7 @@ def test_every_line_is_shown_or_counted(read_first: int) -> None:
         missing = int(server.err.expect(r"^\[TCP server\] (\d+) lines not shown$")[1])
         assert server.wait() == 0
         shown += b"".join(iter(lambda: screen.reader.read(1 << 20), b""))
-    missing += sum(int(text) for text in re.findall(rb"(\d+) lines not shown", shown))
+    missing += sum(int(text) for text in re.findall(rb"(\d+) lines (?:of \S+ )?not shown", shown))
     # Blank line, connected, closed and stopped come on top. A line that lies across two received
     # pieces counts twice, and those of the write that stalled may have got through.
     assert lines + 4 <= shown.count(b"\n") + missing <= lines + 100 + 65536 / len("[TCP/…] a")
@@ -404,6 +434,7 @@ def test_hosts_are_names_or_addresses_each_served_once() -> None:
     [
         (["--host", "nosuch.invalid"], 1, "[getaddrinfo()] No such host is known: nosuch.invalid"),
         (["--host", "203.0.113.1"], 1, "[bind()] Cannot assign requested address: 203.0.113.1:"),
+        (["--host", "fe80::1"], 1, "needs a zone, such as fe80::1%"),
         (["--host", "fe80::1%nosuch"], 1, "[getaddrinfo()] No such host is known: fe80::1%nosuch"),
         (["--port", "65536"], 2, "'65536' is no port number (0 to 65535)"),
         (["--port", "http"], 2, "'http' is no port number (0 to 65535)"),

@@ -9,12 +9,23 @@ import signal
 import socket
 import sys
 import threading
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from support import PATIENCE, Process, exchange, has_ipv6, receive_all, receive_count
+from support import (
+    PATIENCE,
+    Process,
+    exchange,
+    has_ipv6,
+    receive_all,
+    receive_count,
+    wait_for_end,
+)
 
+from trio_echo.workers import supervisor
 from trio_echo.workers.supervisor import usable_cores
 
 if sys.platform == "win32":
@@ -159,6 +170,49 @@ def test_a_worker_that_dies_is_told_of_and_replaced(lang: str, died: str, again:
             exchange(address, b"hello\n")
         assert server.stop() == 0
         assert len(server.err.seen) == 1
+
+
+def test_a_stopped_worker_ends_with_a_parent_that_is_killed(server: Process) -> None:
+    server.endpoints()
+    left = workers(server)
+    left[0].suspend()
+    try:
+        server.popen.kill()
+        server.wait()
+        for one in left:
+            wait_for_end(one)
+    finally:
+        for one in left:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+
+
+@pytest.mark.slow
+def test_a_stopped_worker_is_replaced_and_every_new_client_served(server: Process) -> None:
+    address, _ = server.endpoints()
+    for sock in crowd(address, server):
+        sock.close()
+    workers(server)[0].suspend()
+    number = server.err.expect(r"worker (\d) died: no answer; \d+ clients? cut off; another")[1]
+    server.out.expect(f"worker {number} serves again")
+    for _ in range(40):
+        exchange(address, b"hello\n")
+    assert server.stop() == 0
+    assert len(server.err.seen) == 1
+
+
+@pytest.mark.slow
+def test_a_parent_that_was_stopped_keeps_its_workers(server: Process) -> None:
+    address, _ = server.endpoints()
+    before = workers(server)
+    server.popen.send_signal(signal.SIGSTOP)
+    time.sleep(2 * supervisor._TICK * supervisor._SILENT_TICKS)
+    server.popen.send_signal(signal.SIGCONT)
+    for _ in range(40):
+        exchange(address, b"hello\n")
+    assert workers(server) == before
+    assert server.stop() == 0
+    assert server.err.text == ""
 
 
 def test_quiet_shows_the_listening_lines_and_who_died() -> None:

@@ -174,11 +174,18 @@ def test_ctrl_c_amid_an_echo_says_what_is_missing() -> None:
         assert "of 5 bytes" in rest
 
 
-@pytest.mark.parametrize("columns", [40, 80])
-def test_on_a_terminal_no_client_forges_a_row_by_a_line_that_wraps(columns: int) -> None:
+@pytest.mark.parametrize(("columns", "charset"), [(40, "utf-8"), (80, "utf-8"), (80, "ascii")])
+def test_on_a_terminal_no_client_forges_a_row_by_a_line_that_wraps(
+    columns: int, charset: str
+) -> None:
     command = [sys.executable, "-m", "trio_echo", "serve", "--port", "0", "--lang", "en"]
     server = pexpect.spawn(
-        command[0], command[1:], encoding="utf-8", timeout=PATIENCE, dimensions=(24, columns)
+        command[0],
+        command[1:],
+        env={**os.environ, "PYTHONIOENCODING": charset},
+        encoding="utf-8",
+        timeout=PATIENCE,
+        dimensions=(24, columns),
     )
     server.expect(r"127\.0\.0\.1, port=(\d+)")
     assert isinstance(server.match, re.Match)
@@ -192,6 +199,30 @@ def test_on_a_terminal_no_client_forges_a_row_by_a_line_that_wraps(columns: int)
         assert len(rows) > 2
         for row in rows:
             assert re.match(r"\[TCP/127\.0\.0\.1:\d{2,}\][ +]", row)
-            assert sum(1 + (unicodedata.east_asian_width(one) == "W") for one in row) <= columns
+            assert sum(1 + (unicodedata.east_asian_width(one) == "W") for one in row) < columns
     server.kill(signal.SIGKILL)
     server.close()
+
+
+def test_on_a_terminal_no_server_forges_a_row_by_an_echo_that_wraps() -> None:
+    def forge(sock: socket.socket) -> None:
+        size = len(sock.recv(1000))
+        sock.sendall((b"x" * 80 + b"[TCP client] forged ").ljust(size, b"x"))
+        assert sock.recv(1) == b""
+
+    with RawServer(forge) as address:
+        client = spawn(address, "--lang", "en")
+        client.setwinsize(24, 80)
+        client.expect_exact("[data to send] ")
+        client.send("y" * 200 + "\n")
+        client.expect(r"200 bytes received\.\r\n(.*)\r\n\[TCP client\] the echo differs")
+        assert isinstance(client.match, re.Match)
+        first, *rows = client.match[1].splitlines()
+        assert first == "[received data] " + "x" * 63
+        assert len(rows) == 3
+        for row in rows:
+            assert row.startswith("[received data]+")
+            assert len(row) < 80
+        client.expect_exact("[data to send] ")
+        client.sendcontrol("d")
+        assert end(client)[0] == 1

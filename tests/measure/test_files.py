@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import sys
+import tracemalloc
 import zipfile
 from array import array
 from pathlib import Path
@@ -17,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_echo.measure import files
-from trio_echo.measure.results import ResultsError
+from trio_echo.measure.results import ResultsError, Round, collect
+from trio_echo.measure.summary import Summary
 from trio_echo.measure.workload import Samples
 
 RUN, SAMPLES = runs.run()
@@ -35,8 +37,22 @@ def path(tmp_path: Path) -> Path:
 
 def test_results_and_samples_are_read_back_as_they_were(path: Path) -> None:
     assert files.read(path) == RUN
-    assert files.read_samples(path) == SAMPLES
-    assert files.read_samples(files.samples_path(path)) == SAMPLES
+    assert files.read_samples(path, RUN) == SAMPLES
+    assert files.read_samples(files.samples_path(path), RUN) == SAMPLES
+
+
+def summary(one: Samples) -> Summary:
+    """As much of a summary as the samples are held against."""
+    return Summary(
+        messages=len(one.received),
+        unanswered=one.unanswered,
+        seconds=0,
+        messages_per_second=None,
+        bytes_per_second=None,
+        round_trip_ns=None,
+        from_intended_ns=None,
+        failures=one.failures,
+    )
 
 
 def test_nothing_else_is_left_beside_them(path: Path) -> None:
@@ -61,8 +77,12 @@ def test_any_time_stamps_are_read_back(
         failures=failures,
         unanswered=3,
     )
-    files._write_samples(path, [one, one])
-    assert files.read_samples(path) == [one, one]
+    with path.open("wb") as file:
+        files._write_samples(file, [one, one])
+    load = RUN.workloads[0]
+    rounds = [Round(number=i, target=0, workload=0, summary=summary(one)) for i in (1, 2)]
+    run = collect(RUN.environment, RUN.targets, [load], rounds, partial=False)
+    assert files.read_samples(path, run) == [one, one]
 
 
 def test_numpy_reads_the_samples_in_two_lines(path: Path) -> None:
@@ -97,7 +117,7 @@ def test_writing_again_replaces(path: Path) -> None:
     old.hardlink_to(path)
     files.write(path, run, samples)
     assert files.read(path) == run
-    assert files.read_samples(path) == samples
+    assert files.read_samples(path, run) == samples
     assert files.read(old) == RUN  # the new one is another file: nobody reads half of it
 
 
@@ -115,14 +135,14 @@ def test_a_failure_in_the_middle_leaves_the_old_files(
     test_nothing_else_is_left_beside_them(path)
     monkeypatch.undo()
     assert files.read(path) == RUN
-    assert files.read_samples(path) == SAMPLES
+    assert files.read_samples(path, RUN) == SAMPLES
 
 
 def test_a_place_that_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     for place in (tmp_path, Path(), Path(os.devnull)):
-        with pytest.raises(OSError, match="no regular file"):
+        with pytest.raises(OSError, match="not a regular file"):
             files.write(place, RUN, SAMPLES)
-        with pytest.raises(OSError, match="no regular file"):
+        with pytest.raises(OSError, match="not a regular file"):
             files.write_csv(place, RUN)
     assert not list(tmp_path.iterdir())
 
@@ -151,6 +171,16 @@ def test_a_link_is_written_through(tmp_path: Path) -> None:
     assert files.read(target) == RUN
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_in_the_place_of_the_raw_samples_is_replaced(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine", "utf-8")
+    files.samples_path(tmp_path / "results.json").symlink_to(victim)
+    files.write(tmp_path / "results.json", RUN, SAMPLES)
+    assert victim.read_text("utf-8") == "mine"
+    assert files.read_samples(tmp_path / "results.json", RUN) == SAMPLES
+
+
 def test_samples_of_other_rounds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="1 samples of 24 rounds"):
         files.write(tmp_path / "results.json", RUN, SAMPLES[:1])
@@ -167,7 +197,7 @@ def test_a_missing_file_is_the_systems_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         files.read(tmp_path / "results.json")
     with pytest.raises(FileNotFoundError):
-        files.read_samples(tmp_path / "results.json")
+        files.read_samples(tmp_path / "results.json", RUN)
 
 
 def rewritten(path: Path, members: dict[str, bytes | None]) -> None:
@@ -199,8 +229,8 @@ def rewritten(path: Path, members: dict[str, bytes | None]) -> None:
 def test_wrong_samples_are_said_in_one_line(path: Path, members: dict[str, bytes | None]) -> None:
     archive = files.samples_path(path)
     rewritten(archive, members)
-    with pytest.raises(ResultsError, match=r"results\.samples\.zip: no whole file of") as caught:
-        files.read_samples(path)
+    with pytest.raises(ResultsError, match=r"results\.samples\.zip: not the raw samples") as caught:
+        files.read_samples(path, RUN)
     assert "\n" not in str(caught.value)
 
 
@@ -210,11 +240,11 @@ def test_samples_cut_short_or_damaged_anywhere_are_said_in_one_line(path: Path) 
     for length in range(0, len(whole), len(whole) // 20):
         archive.write_bytes(whole[:length])
         with pytest.raises(ResultsError):
-            files.read_samples(path)
+            files.read_samples(path, RUN)
     for at in range(0, len(whole), len(whole) // 200):
         archive.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
         try:
-            read = files.read_samples(path)
+            read = files.read_samples(path, RUN)
         except ResultsError as exc:
             assert "\n" not in str(exc)  # noqa: PT017  some bytes, such as dates, do not matter
         else:
@@ -224,3 +254,30 @@ def test_samples_cut_short_or_damaged_anywhere_are_said_in_one_line(path: Path) 
 def test_the_table_is_written_as_a_file(tmp_path: Path) -> None:
     files.write_csv(tmp_path / "rounds.csv", RUN)
     assert (tmp_path / "rounds.csv").read_bytes().count(b"\r\n") == len(RUN.rounds) + 1
+
+
+@pytest.mark.parametrize("name", ["0/sent", "5/received", "rounds.json"])
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("honest", [True, False])
+def test_what_would_unpack_to_much_more_than_the_results_say_is_refused(
+    path: Path, name: str, compression: int, honest: bool
+) -> None:
+    """Also if the archive lies about the size. Nothing much is unpacked before."""
+    archive = files.samples_path(path)
+    with zipfile.ZipFile(archive) as file:
+        old = {one.filename: file.read(one) for one in file.infolist()}
+    with zipfile.ZipFile(archive, "w", compression) as file:
+        for one, data in old.items():
+            file.writestr(one, bytes(50_000_000) if one == name else data)
+        if not honest:
+            file.getinfo(name).file_size = len(old[name])
+    assert archive.stat().st_size < 1_000_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ResultsError, match=r"results\.samples\.zip: not the raw") as refused:
+            files.read_samples(path, RUN)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000_000
+    assert "\n" not in str(refused.value)

@@ -3,11 +3,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import select
 import shutil
 import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +17,24 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 import trio
-from support import PATIENCE, RawServer, receive_all, reset, silent_listener
+from support import (
+    PATIENCE,
+    RawServer,
+    hanging_server,
+    linked,
+    receive_all,
+    receive_count,
+    reset,
+    silent_listener,
+)
 
 from trio_echo import BackgroundServer, Endpoint, Faults, SocketCallError, parse_endpoint
+from trio_echo.errors import strerror
 from trio_echo.events import DataReceived
 from trio_echo.measure.load import run_round
-from trio_echo.measure.pace import Pacer
+from trio_echo.measure.pace import Pacer, Share
+from trio_echo.measure.traffic import Connection, Traffic
+from trio_echo.measure.worker import Job, connect
 from trio_echo.measure.workload import Samples, Workload
 
 if TYPE_CHECKING:
@@ -28,7 +42,7 @@ if TYPE_CHECKING:
 
     from trio_echo.events import ServerEvent
 
-PEERS = Path(__file__).parents[1] / "peers"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 MIB = 1 << 20
 SECOND = 1_000_000_000
 
@@ -46,11 +60,15 @@ def workers() -> list[psutil.Process]:
 
 
 async def measured(
-    target: Endpoint, load: Workload, *, progress: Callable[[int], object] = lambda _: None
+    target: Endpoint,
+    load: Workload,
+    *,
+    patience: float = PATIENCE,
+    progress: Callable[[int], object] = lambda _: None,
 ) -> Samples:
     """Run a round, and check what holds for every one."""
-    with trio.fail_after(PATIENCE):
-        samples = await run_round(target, load, progress=progress)
+    with trio.fail_after(2 * PATIENCE):
+        samples = await run_round(target, load, patience=patience, progress=progress)
     assert not workers()
     assert len(samples.intended) == len(samples.sent) == len(samples.received)
     assert list(samples.received) == sorted(samples.received)
@@ -238,15 +256,13 @@ async def test_an_echo_is_only_counted_if_it_is_not_to_be_verified() -> None:
     assert not samples.failures
 
 
-async def test_a_refused_connection_is_counted(host: str) -> None:
+async def test_a_target_that_takes_no_connection_is_an_error(host: str) -> None:
     with serving(host) as (target, _):
         pass  # now nobody listens there
-    samples = await measured(target, Workload(connections=4, processes=2, duration=60.0))
-    (kind,) = samples.failures
-    assert kind.startswith("connect(): ")
-    assert samples.failures[kind] == 4
-    assert not samples.received
-    assert not samples.partial
+    with pytest.raises(SocketCallError) as refused:
+        await run_round(target, Workload(connections=4, processes=2, duration=60.0))
+    assert str(refused.value) == f"[connect()] {strerror(errno.ECONNREFUSED)}: {target}"
+    assert not workers()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems answer when a backlog is full")
@@ -254,10 +270,9 @@ async def test_a_refused_connection_is_counted(host: str) -> None:
 async def test_a_target_that_does_not_answer_is_given_up(asked: dict[str, Any]) -> None:
     with silent_listener() as target, trio.fail_after(PATIENCE):
         load = Workload(connections=150, processes=2, **asked)
-        samples = await run_round(target, load, patience=0.3)
-    assert samples.failures == {f"connect(): {os.strerror(errno.ETIMEDOUT)}": 150}
-    assert not samples.received
-    assert not samples.partial
+        with pytest.raises(SocketCallError) as given_up:
+            await run_round(target, load, patience=0.3)
+    assert str(given_up.value) == f"[connect()] {os.strerror(errno.ETIMEDOUT)}: {target}"
     assert not workers()
 
 
@@ -284,20 +299,158 @@ async def test_the_other_connections_go_on(rate: float | None) -> None:
     assert len(samples.received) + samples.unanswered == 100
 
 
-async def test_what_nobody_answered_is_told() -> None:
-    load = Workload(connections=3, pipeline=2, duration=0.1)
-    with serving(faults=Faults(delay=60.0)) as (target, _):
-        samples = await measured(target, load)
+@pytest.mark.parametrize("warm_up", [0.0, 0.1])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"duration": 0.1, "pipeline": 2},
+        {"messages": 100, "pipeline": 2},
+        {"duration": 0.1, "rate": 200.0},
+        {"messages": 20, "rate": 200.0},
+        {"duration": 0.1, "size": 4 * MIB},
+    ],
+)
+async def test_connections_of_a_frozen_server_are_counted(
+    asked: dict[str, Any], warm_up: float
+) -> None:
+    """The kernel accepts for it, and nobody reads."""
+    load = Workload(connections=3, processes=2, warm_up=warm_up, **asked)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = Endpoint.from_sockaddr(listener.getsockname())
+        samples = await measured(target, load, patience=0.5)
+    assert samples.failures == {"no echo for 0.5 s": 3}
     assert not samples.received
-    assert samples.unanswered == 6
+    assert samples.unanswered >= 3
+    assert not samples.partial
+
+
+@pytest.mark.slow  # the others have some seconds to answer, also on a busy machine
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("asked", [{"duration": 0.2}, {"messages": 400}])
+async def test_only_the_connections_that_hang_have_failed(
+    asked: dict[str, Any], processes: int
+) -> None:
+    load = Workload(connections=8, processes=processes, **asked)
+    with hanging_server(every=4) as target:
+        samples = await measured(target, load, patience=5.0)
+    assert samples.failures == {"no echo for 5 s": 2}
+    assert samples.received
+    assert samples.unanswered >= 2
+    assert not samples.partial
+    assert samples.ended - samples.began < 5 * SECOND  # waiting for those two is not measured
+
+
+async def test_a_server_that_stops_in_the_middle_has_hung_on_every_connection() -> None:
+    with hanging_server(after=50) as target:
+        samples = await measured(target, Workload(connections=4, messages=10**6), patience=1.0)
+    assert samples.failures == {"no echo for 1 s": 4}
+    assert 0 < len(samples.received) <= 50
+
+
+@pytest.mark.parametrize("asked", [{"duration": 0.001}, {"messages": 4}, {"duration": 1e-6}])
+async def test_a_slow_server_does_not_hang(asked: dict[str, Any]) -> None:
+    """Its echoes come long after the round is over; it is waited for."""
+    with serving(faults=Faults(delay=0.7)) as (target, _):
+        samples = await measured(target, Workload(connections=4, **asked))
     assert not samples.failures
+
+
+@contextmanager
+def load_on(*socks: socket.socket, size: int = 1) -> Iterator[Traffic]:
+    """A load in this process, of a message on each socket, with a patience of a nanosecond."""
+    for sock in socks:
+        sock.setblocking(False)
+    waker, wake = socket.socketpair()
+    with waker, wake:
+        traffic = Traffic(list(socks), wake, size=size, verify=False, patience=1e-9)
+        traffic.start_closed(1)
+        try:
+            yield traffic
+        finally:
+            traffic.close()
+
+
+def test_an_echo_that_is_there_unread_is_no_silence() -> None:
+    """The process was stopped for longer than its patience; one echo had come by then."""
+    near, far = linked("127.0.0.1")
+    other, silent = linked("127.0.0.1")
+    with far, silent, load_on(near, other) as traffic:
+        far.sendall(receive_count(far, 1))
+        select.select([near], [], [])
+        traffic._fail_silent(time.perf_counter_ns())
+        assert traffic.failures == {"no echo for 1e-09 s": 1}
+        traffic.drain(0)
+        assert traffic.failures == {"no echo for 1e-09 s": 1}
+        assert len(traffic.received) == 1
+
+
+def test_a_reset_is_not_taken_for_silence() -> None:
+    near, far = linked("127.0.0.1")
+    with load_on(near) as traffic:
+        reset(far)
+        select.select([near], [], [])
+        traffic._fail_silent(time.perf_counter_ns())
+    assert traffic.failures == {f"recv(): {os.strerror(errno.ECONNRESET)}": 1}
+
+
+def test_silence_begins_with_the_latest_byte_of_an_echo() -> None:
+    with socket.socket() as sock:
+        connection = Connection(sock, 1)
+        assert connection.silent(1000) == 0  # it waits for nothing
+        connection.sent.append(100)
+        assert connection.silent(1000) == 900
+        connection.heard = 600
+        assert connection.silent(1000) == 400
+
+
+def test_while_a_large_message_moves_its_echo_is_not_waited_for() -> None:
+    near, far = linked("127.0.0.1")
+    with far, load_on(near, size=64 * MIB) as traffic:
+        (connection,) = traffic._connections.values()
+        assert connection.unsent
+        began = time.perf_counter_ns()
+        while not connection.moved:
+            far.recv(MIB)
+            traffic._flush(connection)
+        now = time.perf_counter_ns()
+        assert connection.silent(now) < now - began
+
+
+def job(target: Endpoint) -> Job:
+    return Job(*target, Workload(messages=1), Share(0, 1, 1), PATIENCE)
+
+
+def test_a_connection_to_itself_is_a_refused_one(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system may choose the very port that is to be connected to."""
+
+    def connect_ex(sock: socket.socket, address: Any) -> int:
+        sock.bind(address)
+        return connect_as_usual(sock, address)
+
+    with serving(host) as (target, _):
+        pass  # now nobody listens there
+    connect_as_usual = socket.socket.connect_ex
+    monkeypatch.setattr(socket.socket, "connect_ex", connect_ex)
+    waker, wake = socket.socketpair()
+    with waker, wake:
+        assert connect(job(target), wake) == ([], {("connect()", errno.ECONNREFUSED): 1})
+
+
+def test_connections_have_keepalive(host: str) -> None:
+    waker, wake = socket.socketpair()
+    with serving(host) as (target, _), waker, wake:
+        (sock,), _ = connect(job(target), wake)
+        with sock:
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 async def test_an_open_loop_does_not_wait_for_echoes() -> None:
     sent: list[bytes] = []
     with RawServer(lambda sock: sent.append(receive_all(sock))) as address:
         load = Workload(rate=500.0, duration=0.1)
-        samples = await measured(parse_endpoint(address), load)
+        samples = await measured(parse_endpoint(address), load, patience=0.5)
     assert not samples.received
     assert samples.unanswered == 50
     assert 64 < len(sent[0]) <= 50 * 64
@@ -466,7 +619,7 @@ def peers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("peers")
     programs = {name: str(folder / name) for name in ("echo", "load")}
     for name, program in programs.items():
-        source = str(PEERS / f"{name}.c")
+        source = str(BENCHMARKS / f"{name}.c")
         flags = ["-O2", "-Wall", "-Wextra", "-Werror"]
         subprocess.run([compiler, *flags, "-o", program, source], check=True)
     return programs

@@ -188,16 +188,54 @@ def test_rounds_are_paired_by_number_and_a_lone_one_is_in_no_pair() -> None:
 
 def test_a_percentile_that_not_every_round_tells_is_not_told() -> None:
     workload = Workload(duration=1.0)
-    counts = [100, 20, 0]  # p50 and p90; p50; nothing
+    counts = [100, 100, 20]  # p50 and p90, twice; p50
     rounds = [
         Round(number=i, target=0, workload=0, summary=summarize(runs.samples(count), workload))
         for i, count in enumerate(counts, 1)
     ]
     (cell,) = collect(environment.look(), [V4], [workload], rounds, partial=False).cells
     assert set(cell.round_trip_ns) == {"p50"}
-    assert cell.round_trip_ns["p50"].rounds == 2
+    assert cell.round_trip_ns["p50"].rounds == 3
     assert cell.messages_per_second is not None
     assert cell.messages_per_second.rounds == 3
+
+
+def test_a_round_in_which_nothing_came_back_is_counted_and_hides_the_percentiles() -> None:
+    """They would be those of the other rounds, and look as if the server were well."""
+    workload = Workload(duration=1.0)
+    rounds = [
+        Round(number=i, target=0, workload=0, summary=summarize(runs.samples(count), workload))
+        for i, count in enumerate([100, 0, 100, 0], 1)
+    ]
+    (cell,) = collect(environment.look(), [V4], [workload], rounds, partial=False).cells
+    assert cell.silent_rounds == 2
+    assert cell.round_trip_ns == {}
+    assert cell.messages_per_second is not None
+    assert cell.messages_per_second.rounds == 4
+
+
+def of_version_1(run: Run) -> dict[str, Any]:
+    """What that version wrote."""
+    value: dict[str, Any] = json.loads(to_json(run))
+    value["schema_version"] = 1
+    for one in value["rounds"]:
+        del one["usage"]
+    for cell in value["cells"]:
+        del cell["silent_rounds"]
+    return value
+
+
+def test_results_of_version_1_are_read() -> None:
+    read = from_json(json.dumps(of_version_1(RUN)))
+    rounds = tuple(dataclasses.replace(one, usage=None) for one in RUN.rounds)
+    assert read == dataclasses.replace(RUN, rounds=rounds)
+    validate(read)
+
+
+@pytest.mark.parametrize("rounds", [None, {}, [1], [[]], [{}]])
+def test_wrong_results_of_version_1_are_said_in_one_line(rounds: object) -> None:
+    with pytest.raises(ResultsError, match=r"wrong results: rounds"):
+        from_json(json.dumps(of_version_1(RUN) | {"rounds": rounds}))
 
 
 def cut_short(messages: int, *, whole: int = 6) -> Run:
@@ -295,7 +333,7 @@ def changed(path: str, value: object) -> str:
         ("\x00", "no whole JSON file"),
         ("[]", "no schema_version"),
         ("{}", "no schema_version"),
-        (changed("schema_version", 2), "schema version 2; this version reads 1"),
+        (changed("schema_version", 3), "schema version 3; this version reads 2"),
         (changed("schema_version", "1"), "schema_version is none"),
         (changed("schema_version", True), "schema_version is none"),
         (changed("schema_version", 0), "schema_version is none"),
@@ -321,6 +359,8 @@ def changed(path: str, value: object) -> str:
         (changed("workloads", []), "a run has a target and a workload at least"),
         (changed("workloads.0.size", 10**30), "size must be 1 to 1,073,741,824"),
         (changed("workloads.0.duration", 1e308), "duration must be "),
+        (changed("rounds.0.usage.load", 1), r"rounds\[0\].usage.load is not a list: 1"),
+        (changed("rounds.0.usage.server", -1), "usage.server is not within 0 to "),
         (changed("rounds.0.number", 0), "number is not within 1 to "),
         (changed("rounds.0.summary.messages", -1), "messages is not within 0 to "),
         (changed("rounds.0.summary.messages_per_second", -1), "_per_second is not within 0 to "),

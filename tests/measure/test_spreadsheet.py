@@ -27,6 +27,13 @@ def test_each_round_has_a_row_in_the_order_in_which_they_ran() -> None:
         assert one.summary.round_trip_ns is not None
         assert row["round_trip_p50_ns"] == str(one.summary.round_trip_ns.percentiles["p50"])
         assert row["round_trip_p99.9_ns"] == ""
+        assert one.usage == runs.QUIET
+        assert [row[f"{name}_processors"] for name in ("load", "server", "other")] == [
+            "0.7",
+            "0.8",
+            "0.04",
+        ]
+        assert row["load_average"] == "1.25"
         open_loop = RUN.workloads[one.workload].rate is not None
         assert bool(row["from_intended_mean_ns"]) == open_loop
         assert None not in row  # a cell without a column

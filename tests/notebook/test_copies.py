@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,9 @@ from trio_echo.notebook import copies
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
 
 
 def fill(folder: Path, **files: str) -> None:
@@ -120,6 +124,36 @@ def test_after_a_failure_what_was_copied_counts_as_copied(source: Path, target: 
     fill(source, a="a 3")
     assert copies.update(source, target) == []
     assert texts(target) == texts(source)
+
+
+@links
+def test_nothing_is_written_through_a_link_that_somebody_planted(
+    source: Path, tmp_path: Path
+) -> None:
+    victim, folder = tmp_path / "victim", tmp_path / "folder"
+    victim.write_text("mine", "utf-8")
+    folder.mkdir()
+    for name in ("a.ipynb", ".trio_echo.json"):
+        (folder / f".{name}.part").symlink_to(victim)
+    for name in ("b.ipynb", ".trio_echo.json"):
+        (folder / name).symlink_to(tmp_path / f"not there: {name}")
+    assert copies.update(source, folder) == []
+    assert victim.read_text("utf-8") == "mine"
+    assert {one.name for one in tmp_path.iterdir()} == {"source", "victim", "folder"}
+    assert {**texts(folder), **texts(source)} == texts(folder)
+    for name in ("a.ipynb", "b.ipynb", ".trio_echo.json"):
+        assert not (folder / name).is_symlink()
+
+
+@links
+def test_a_link_in_the_place_of_a_folder_is_refused(source: Path, tmp_path: Path) -> None:
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "folder"
+    elsewhere.mkdir()
+    folder.mkdir()
+    (folder / "recordings").symlink_to(elsewhere)
+    with pytest.raises(OSError, match="it is a symbolic link"):
+        copies.update(source, folder)
+    assert not list(elsewhere.iterdir())
 
 
 def test_the_first_notebook_is_the_one_to_begin_with(source: Path, tmp_path: Path) -> None:

@@ -121,6 +121,14 @@ def test_a_cell_is_called_so_among_the_tasks(kernel: Kernel) -> None:
         assert kernel.run(f"{wait}trio.lowlevel.current_task().name").text == "'cell'"
 
 
+def test_an_untouched_answer_is_recognised(kernel: Kernel) -> None:
+    kernel.run("from trio_echo.notebook.checks import unusable")
+    kernel.run('async def answer(stream):\n    """Answer."""\n    ...')
+    assert kernel.run("unusable(answer)").text.startswith("No answer yet.")
+    kernel.run('async def answer(stream):\n    """Answer."""\n    return 5')
+    assert kernel.run("unusable(answer)") == Ran("ok")
+
+
 def test_sockets_live_from_cell_to_cell(kernel: Kernel) -> None:
     for cell, text in [
         ("listener = trio.socket.socket()", ""),

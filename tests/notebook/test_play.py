@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ class Kernel:
 
     def __init__(self) -> None:
         self.notebook = nbformat.v4.new_notebook()
-        self.client = NotebookClient(self.notebook, timeout=30)
+        self.client = NotebookClient(self.notebook, timeout=round(PATIENCE))
 
     def run(self, source: str) -> NotebookNode:
         """Run a cell; its outputs are kept up to date as later ones run."""

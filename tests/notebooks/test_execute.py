@@ -87,6 +87,31 @@ def test_the_command_writes_back_what_is_committed(tmp_path: Path) -> None:
     assert path.read_bytes() == written
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_nothing_is_written_through_a_link_that_somebody_planted(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine", "utf-8")
+    path = notebook(tmp_path / "one.ipynb", "1")
+    (tmp_path / "one.part").symlink_to(victim)
+    assert run(path).exit_code == 0
+    assert victim.read_text("utf-8") == "mine"
+    assert code_cells(path)[0].execution_count == 1
+
+
+def test_pictures_for_the_readme_are_saved_beside_the_notebook(tmp_path: Path) -> None:
+    path = notebook(
+        tmp_path / "one.ipynb",
+        "from trio_echo.pictures.canvas import Picture\nPicture(1, 1, 'nothing')",
+    )
+    document = execute.read(path)
+    document.cells[-1].metadata["tags"] = ["picture:kernel"]
+    nbformat.write(document, path)
+    before = {one: one.read_bytes() for one in (execute.FOLDER / "pictures").iterdir()}
+    assert run(path).exit_code == 0
+    assert (tmp_path / "pictures" / "kernel.png").read_bytes().startswith(b"\x89PNG")
+    assert {one: one.read_bytes() for one in (execute.FOLDER / "pictures").iterdir()} == before
+
+
 def test_a_widget_becomes_a_line_and_its_picture_stays(tmp_path: Path) -> None:
     done = execute.execute(notebook(tmp_path / "one.ipynb", SLIDER))
     assert execute.kinds(done) == [["text/plain", "image/png, text/plain"]]

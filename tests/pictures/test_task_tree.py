@@ -8,6 +8,7 @@ import nbclient
 import nbformat
 import pytest
 from layout import texts
+from support import PATIENCE
 
 from trio_echo.observe.tasks.tree import NurseryNode, TaskNode, TaskTree
 from trio_echo.pictures import task_tree
@@ -24,8 +25,8 @@ def client(number: int) -> TaskNode:
 def server(clients: int) -> TaskTree:
     listeners = [
         TaskNode(
-            f"trio.serve_tcp, {host}",
-            "serve_tcp",
+            f"trio.serve_listeners, {host}",
+            "serve_listeners",
             (nursery(TaskNode("_serve_one_listener", "SocketListener.accept", ())),),
         )
         for host in ("127.0.0.1", "::1")
@@ -40,7 +41,12 @@ def server(clients: int) -> TaskTree:
 @pytest.mark.parametrize("clients", [0, 1, 12])
 def test_it_shows_every_task_what_it_waits_in_and_every_nursery(clients: int) -> None:
     shown = texts(task_tree(server(clients)))
-    names = ["main", "serve", "trio.serve_tcp, ::1", *(client(one).name for one in range(clients))]
+    names = [
+        "main",
+        "serve",
+        "trio.serve_listeners, ::1",
+        *(client(one).name for one in range(clients)),
+    ]
     assert set(names) <= set(shown)
     assert shown.count("SocketStream.receive_some") == clients
     assert shown.count("nursery, no children") == clients
@@ -97,7 +103,7 @@ display(snapshot, task_tree(snapshot))"""
     new_cell = nbformat.v4.new_code_cell
     cells = [new_cell(one) for one in ("%autoawait trio", code)]  # type: ignore[no-untyped-call]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    nbclient.NotebookClient(notebook, timeout=30).execute()
+    nbclient.NotebookClient(notebook, timeout=round(PATIENCE)).execute()
     text, picture = (output["data"] for output in notebook.cells[1].outputs)
     assert "nursery mine\n    └── the child ── sleep_forever" in text["text/html"]
     assert picture["image/png"]

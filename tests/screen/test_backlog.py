@@ -1,64 +1,205 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from trio_echo import ClientClosed, ClientConnected, Connection, DataReceived, Endpoint, Listening
-from trio_echo.events import LinesMissing, ServerEvent
+from trio_echo import (
+    ClientClosed,
+    ClientConnected,
+    Connection,
+    DataReceived,
+    Endpoint,
+    Listening,
+    Stopped,
+)
+from trio_echo.events import ClientsWaiting, LinesMissing, ServerEvent
 from trio_echo.screen import backlog
 from trio_echo.screen.backlog import Backlog, lines_of
 
 SERVER = Endpoint("127.0.0.1", 9000)
-CLIENT = Connection(1, SERVER, Endpoint("127.0.0.1", 51188))
+CLIENTS = [Connection(number, SERVER, Endpoint("127.0.0.1", 50000 + number)) for number in range(9)]
+CLIENT, OTHER, THIRD, *_ = CLIENTS
 
 
-@pytest.fixture(autouse=True)
-def _room_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backlog, "_WAITING_BYTES", 2 * 1000)
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Backlog[ServerEvent]:
+    """A backlog that holds 12 small pieces, of each client 2 in the queue, and 8 other events."""
+    monkeypatch.setattr(backlog, "_DATA_BYTES", 12 * 600)
+    monkeypatch.setattr(backlog, "_QUEUED_BYTES", 2 * 600)
+    monkeypatch.setattr(backlog, "_OTHER_BYTES", 8 * 512)
+    return Backlog()
+
+
+def data(number: int, connection: Connection = CLIENT) -> DataReceived:
+    """Make a piece of two lines that counts as 600 bytes."""
+    return DataReceived(connection, b"%03d\n" % number + b"x" * 84)
+
+
+def fill(waiting: Backlog[ServerEvent], *events: ServerEvent) -> None:
+    for event in events:
+        waiting.put(event)
 
 
 def all_of(waiting: Backlog[ServerEvent]) -> list[ServerEvent]:
-    return [waiting.take() for _ in list(waiting)]
+    taken = []
+    while waiting:
+        following = waiting.first()
+        taken.append(waiting.take())
+        assert taken[-1] == following
+    assert waiting.first() is None
+    return taken
 
 
-def test_what_fits_comes_out_as_it_came_in() -> None:
-    waiting: Backlog[ServerEvent] = Backlog()
+def test_what_fits_comes_out_as_it_came_in(waiting: Backlog[ServerEvent]) -> None:
     assert not waiting
-    events: list[ServerEvent] = [ClientConnected(CLIENT), DataReceived(CLIENT, b"hello")]
-    for event in events:
-        waiting.put(event)
+    events: list[ServerEvent] = [
+        ClientConnected(CLIENT),
+        ClientConnected(OTHER),
+        data(1),
+        data(1, OTHER),
+        ClientsWaiting(2),
+        ClientConnected(THIRD),
+    ]
+    fill(waiting, *events)
     assert waiting
-    assert waiting.first() == events[0]
+    assert list(waiting) == events
     assert all_of(waiting) == events
-    assert not waiting
 
 
-def test_events_of_clients_that_do_not_fit_are_counted_where_they_would_have_been() -> None:
-    waiting: Backlog[ServerEvent] = Backlog()
-    large = DataReceived(CLIENT, b"a\nb\n" + b"x" * 1400)
+def test_lines_that_do_not_fit_are_counted_in_their_place(waiting: Backlog[ServerEvent]) -> None:
+    fill(waiting, ClientConnected(CLIENT), *map(data, range(9)))
+    fill(waiting, ClientClosed(CLIENT, 900), Listening(SERVER))
+    assert all_of(waiting) == [
+        ClientConnected(CLIENT),
+        *map(data, range(6)),
+        LinesMissing(6, CLIENT),
+        ClientClosed(CLIENT, 900),
+        Listening(SERVER),
+    ]
+
+
+def test_a_client_that_floods_leaves_room_for_the_lines_of_the_others(
+    waiting: Backlog[ServerEvent],
+) -> None:
+    fill(waiting, *map(data, range(100)))
+    quiet: list[ServerEvent] = [
+        ClientConnected(OTHER),
+        data(1, OTHER),
+        data(2, OTHER),
+        ClientClosed(OTHER, 176),
+    ]
+    fill(waiting, *quiet)
+    fill(waiting, *map(data, range(100)))
+    taken = all_of(waiting)
+    assert [event for event in taken if getattr(event, "connection", None) == OTHER] == quiet
+    assert taken.index(quiet[0]) == 2  # as soon as the queued part of the flood is over
+    assert sum(map(lines_of, taken)) == 400 + 7
+
+
+def test_several_that_flood_have_the_same_shares(waiting: Backlog[ServerEvent]) -> None:
+    for number in range(100):
+        fill(waiting, data(number), data(number, OTHER))
+    taken = all_of(waiting)
+    shown = [event.connection for event in taken if isinstance(event, DataReceived)]
+    assert shown == [CLIENT, OTHER] * 4  # a third of the room each
+    assert taken[-2:] == [LinesMissing(192, CLIENT), LinesMissing(192, OTHER)]
+
+
+def test_what_no_client_causes_comes_after_all_that_was_put_before(
+    waiting: Backlog[ServerEvent],
+) -> None:
+    fill(waiting, *map(data, range(6)), Listening(SERVER), data(6, OTHER), Stopped(1, 1, 0))
+    assert all_of(waiting) == [
+        *map(data, range(6)),
+        Listening(SERVER),
+        data(6, OTHER),
+        Stopped(1, 1, 0),
+    ]
+
+
+def test_clients_that_come_and_go_by_the_thousand_are_counted(
+    waiting: Backlog[ServerEvent],
+) -> None:
+    fill(waiting, *map(data, range(2)))
+    for client in CLIENTS[1:] * 100:
+        fill(waiting, ClientConnected(client), ClientClosed(client, 0))
+    fill(waiting, ClientsWaiting(1), data(1, OTHER), Listening(SERVER))
+    taken = all_of(waiting)
+    assert taken.count(data(1, OTHER)) == 1
+    assert taken[-1] == Listening(SERVER)
+    assert len(taken) < 40
+    assert sum(map(lines_of, taken)) == 800 * 3 + 1 + 3 * 2 + 1
+
+
+def test_lines_that_were_missing_elsewhere_are_added_up(waiting: Backlog[ServerEvent]) -> None:
+    fill(waiting, *map(data, range(7)), LinesMissing(10, CLIENT), LinesMissing(5, OTHER))
+    fill(waiting, LinesMissing(3), LinesMissing(4))
+    assert all_of(waiting) == [
+        *map(data, range(2)),
+        LinesMissing(5, OTHER),
+        LinesMissing(7),
+        *map(data, range(2, 6)),
+        LinesMissing(12, CLIENT),
+    ]
+
+
+def test_there_is_room_again_for_what_is_taken(waiting: Backlog[ServerEvent]) -> None:
     for _ in range(3):
-        waiting.put(large)
-    waiting.put(Listening(SERVER))  # this one is never left out
-    waiting.put(ClientClosed(CLIENT, 1404))
-    assert all_of(waiting) == [large, LinesMissing(6), Listening(SERVER), LinesMissing(1)]
+        fill(waiting, *map(data, range(9)))
+        assert all_of(waiting) == [*map(data, range(6)), LinesMissing(6, CLIENT)]
 
 
-def test_lines_that_were_missing_elsewhere_are_added_up() -> None:
-    waiting: Backlog[ServerEvent] = Backlog()
-    waiting.put(DataReceived(CLIENT, b"x" * 1488))
-    for _ in range(2):
-        waiting.put(DataReceived(CLIENT, b"x"))
-        waiting.put(LinesMissing(10))
-    assert all_of(waiting)[-1] == LinesMissing(22)
+EVENTS = st.one_of(
+    st.builds(
+        DataReceived,
+        st.sampled_from(CLIENTS),
+        st.sampled_from([b"a\n", b"x" * 600, b"b\n" * 3000, b"y" * 5000]),
+    ),
+    st.builds(ClientConnected, st.sampled_from(CLIENTS)),
+    st.builds(ClientClosed, st.sampled_from(CLIENTS), st.just(0)),
+    st.builds(LinesMissing, st.integers(1, 9), st.sampled_from([None, *CLIENTS])),
+    st.just(ClientsWaiting(1)),
+    st.just(Listening(SERVER)),
+)
+TAKE = st.none()
 
 
-def test_there_is_room_again_for_what_is_taken() -> None:
-    waiting: Backlog[ServerEvent] = Backlog()
-    large = DataReceived(CLIENT, b"x" * 1400)
-    waiting.put(large)
-    waiting.put(large)
-    assert all_of(waiting) == [large, LinesMissing(1)]
-    waiting.put(large)
-    assert all_of(waiting) == [large]
+@given(actions=st.lists(st.one_of(EVENTS, EVENTS, TAKE), max_size=200))
+def test_no_line_is_lost_or_out_of_order(actions: list[ServerEvent | None]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backlog, "_DATA_BYTES", 20_000)
+        patch.setattr(backlog, "_QUEUED_BYTES", 3_000)
+        patch.setattr(backlog, "_OTHER_BYTES", 4_000)
+        waiting: Backlog[ServerEvent] = Backlog()
+        taken: list[ServerEvent] = []
+        for event in actions:
+            if event is not None:
+                waiting.put(event)
+            elif waiting:
+                taken.append(waiting.take())
+            sizes = [512 + len(one.data) for one in waiting if isinstance(one, DataReceived)]
+            assert sum(sizes) <= 20_000
+        left = sorted(map(repr, waiting))
+        rest = all_of(waiting)
+        assert sorted(map(repr, rest)) == left
+        taken += rest
+    put = [event for event in actions if event is not None]
+    assert sum(map(lines_of, taken)) == sum(map(lines_of, put))
+    # Between two events that no client causes, what each client did is in order.
+    for client in CLIENTS:
+        before, after = (
+            [
+                one
+                for one in events
+                if isinstance(one, Listening) or getattr(one, "connection", None) == client
+                if not isinstance(one, LinesMissing)
+            ]
+            for events in (put, taken)
+        )
+        remaining = iter(before)
+        assert all(event in remaining for event in after)
+        assert after.count(Listening(SERVER)) == before.count(Listening(SERVER))
 
 
 @pytest.mark.parametrize(("data", "lines"), [(b"a", 1), (b"a\n", 1), (b"a\nb", 2), (b"\n\n", 2)])

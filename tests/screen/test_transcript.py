@@ -30,14 +30,13 @@ from trio_echo import (
     SocketCallError,
     Stopped,
 )
-from trio_echo.errors import WorkerError
+from trio_echo.errors import WorkerError, ZoneMissingError
 from trio_echo.events import AcceptFailed, LinesMissing, WorkerDied, WorkerReplaced
 from trio_echo.screen.language import translations
+from trio_echo.screen.text import Terminal
 from trio_echo.screen.transcript import Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from trio_echo.events import ClientEvent, ServerEvent
 
 SERVER = Endpoint("127.0.0.1", 9000)
@@ -53,15 +52,16 @@ CONTINUED = PREFIX.rstrip() + "+"
 NO_MEMORY = OSError(errno.ENOMEM, "no memory")
 NO_ADDRESS = OSError(errno.EADDRNOTAVAIL, "no such address")
 RESET = SocketCallError("recv()", ConnectionResetError(errno.ECONNRESET, "reset"))
+TIMED_OUT = SocketCallError("recv()", TimeoutError(errno.ETIMEDOUT, "timed out"))
 CLOSED = "[TCP server] client closed: IP address=127.0.0.1, port=51188\n"
 
 ENCODINGS = ["utf-8", "cp949", "utf-16-le", "iso2022_kr", "ascii", "latin-1"]
 
 
 def make(
-    language: str = "en", encoding: str = "utf-8", columns: Callable[[], int] | None = None
+    language: str = "en", encoding: str = "utf-8", terminal: Terminal | None = None
 ) -> Transcript:
-    return Transcript(translations(language), encoding, columns)
+    return Transcript(translations(language), encoding, terminal)
 
 
 def show(transcript: Transcript, *events: ServerEvent | ClientEvent) -> str:
@@ -125,6 +125,13 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             "클라이언트 0개 강제 종료, 10초 뒤에 다시 시작합니다.\n",
         ),
         (
+            WorkerDied(1, cause=None, clients=2, pause=0.1),
+            "[TCP server] worker 1 died: no answer; 2 clients cut off; another one starts in 0.1 s"
+            "\n",
+            "[TCP 서버] 작업 프로세스 1번 비정상 종료: 응답 없음, 클라이언트 2개 강제 종료, "
+            "0.1초 뒤에 다시 시작합니다.\n",
+        ),
+        (
             WorkerReplaced(2),
             "[TCP server] worker 2 serves again\n",
             "[TCP 서버] 작업 프로세스 2번이 다시 서비스합니다.\n",
@@ -133,6 +140,11 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             LinesMissing(2),
             "[TCP server] 2 lines not shown\n",
             "[TCP 서버] 2줄을 표시하지 못했습니다.\n",
+        ),
+        (
+            LinesMissing(2, CLIENT),
+            "[TCP server] 2 lines of 127.0.0.1:51188 not shown\n",
+            "[TCP 서버] 127.0.0.1:51188의 2줄을 표시하지 못했습니다.\n",
         ),
         (
             ClientsWaiting(1),
@@ -158,6 +170,11 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             DataReceived(CLIENTS[2], b"hello\n"),
             "[TCP/[::1]:51188] hello\n",
             "[TCP/[::1]:51188] hello\n",
+        ),
+        (
+            ClientFailed(CLIENT, TIMED_OUT),
+            "[recv()] Connection timed out (the client no longer answers)\n",
+            "[recv()] 연결 시간이 초과되었습니다 (클라이언트가 더 이상 응답하지 않습니다)\n",
         ),
         (
             ClientFailed(CLIENT, RESET),
@@ -333,6 +350,12 @@ def test_the_character_that_an_encoding_lacks_is_named(
             "[TCP 서버] 작업 프로세스 2번을 시작하지 못했습니다: SIGTERM",
         ),
         (
+            ZoneMissingError("fe80::1", "fe80::1%\x1b"),
+            r"[getaddrinfo()] a link-local address needs a zone, such as fe80::1%\x1b: fe80::1",
+            r"[getaddrinfo()] 링크 로컬 주소에는 fe80::1%\x1b처럼 영역(인터페이스)이 필요합니다: "
+            "fe80::1",
+        ),
+        (
             KeyError("a\u202eb"),
             r"internal error: KeyError('a\u202eb')",
             r"내부 오류: KeyError('a\u202eb')",
@@ -346,6 +369,7 @@ def test_the_character_that_an_encoding_lacks_is_named(
         "number",
         "short",
         "worker",
+        "zone",
         "bug",
     ],
 )
@@ -437,7 +461,8 @@ def test_an_unfinished_line_is_not_ended_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [LinesMissing(1), WorkerDied(1, cause=-15, clients=1, pause=None)]
+    "event",
+    [LinesMissing(1), LinesMissing(1, CLIENT), WorkerDied(1, cause=-15, clients=1, pause=None)],
 )
 def test_after_events_were_left_out_every_client_starts_afresh(event: ServerEvent) -> None:
     transcript = make()
@@ -445,9 +470,25 @@ def test_after_events_were_left_out_every_client_starts_afresh(event: ServerEven
     assert show(transcript, *received(b"\ntwo\n")) == f"{PREFIX}\n{PREFIX}two\n"
 
 
+def test_lines_missing_of_one_client_leave_the_others_as_they_were() -> None:
+    other = Connection(2, SERVER, Endpoint("127.0.0.1", 51189))
+    transcript = make()
+    show(transcript, *received(b"one\xea"), LinesMissing(1, other))
+    assert show(transcript, *received(b"\xb0\x80\n")) == f"{PREFIX}가\n"
+
+
 def test_an_echo_is_one_line_whatever_is_in_it() -> None:
     shown = show(make(), EchoReceived(b"a\nb\x1b\xff\r"))
     assert shown == "[TCP client] 6 bytes received.\n" + r"[received data] a\nb\x1b\xff\r" + "\n"
+
+
+def test_no_row_of_a_terminal_begins_with_what_a_server_sends() -> None:
+    transcript = make("ko", terminal=Terminal(lambda: 40))
+    _, *rows = show(transcript, EchoReceived("가[recv()] ".encode() * 9)).splitlines()
+    assert len(rows) == 4
+    assert rows[0].startswith("[받은 데이터] 가[recv()] ")
+    assert all(row.startswith("[받은 데이터]+") for row in rows[1:])
+    assert all(len(row) + sum(not one.isascii() for one in row) < 40 for row in rows)
 
 
 def test_an_echo_is_read_in_the_encoding_of_the_text() -> None:

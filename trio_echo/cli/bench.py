@@ -92,8 +92,8 @@ def _target(text: str) -> Endpoint:
     type=positive_seconds,
     default="10",
     show_default=True,
-    help="Connect no more when no connection is answered for S seconds; with --messages, also "
-    "give up a round when no echo comes back for so long.",
+    help="A connection fails if it waits for an echo and gets no byte of it for S seconds. If no "
+    "connection is accepted for so long, the others fail too.",
 )
 @click.option(
     "--warm-up",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -15,17 +16,21 @@ from trio_echo.client import EchoClient
 from trio_echo.client import connect as connect_client
 from trio_echo.errors import SocketCallError, strerror, ungrouped
 from trio_echo.exact import IncompleteReceiveError
-from trio_echo.screen.display import FAREWELL, Complaint, Screen, Text
+from trio_echo.keepalive import KEEPALIVE
+from trio_echo.screen.display import FAREWELL, Complaint, Screen, Text, terminal
 from trio_echo.screen.language import translations
 from trio_echo.screen.text import safe
 from trio_echo.screen.transcript import Transcript
 
 from .console import Console, restored_terminal
-from .options import language_options, positive_seconds
+from .options import keepalive, language_options, positive_seconds
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
+
+    Dial = Callable[..., Awaitable[EchoClient]]
+    """`trio_echo.connect`, but for the observer."""
 
 _DEFAULT = Endpoint("localhost", DEFAULT_PORT)
 
@@ -43,6 +48,14 @@ _DEFAULT = Endpoint("localhost", DEFAULT_PORT)
     show_default="no limit",
     help="Give up connecting, or waiting for an echo, after S seconds.",
 )
+@click.option(
+    "--keepalive",
+    metavar="S",
+    type=keepalive,
+    default=f"{KEEPALIVE:g}",
+    show_default=True,
+    help="Give up a server whose machine has not answered for S seconds; inf never does.",
+)
 @language_options
 def connect(
     *,
@@ -51,6 +64,7 @@ def connect(
     ipv4: bool,
     ipv6: bool,
     timeout: float,
+    keepalive: float,
     lang: str | None,
     encoding: str,
 ) -> int:
@@ -68,9 +82,10 @@ def connect(
         raise click.UsageError(str(exc)) from exc
     if endpoint.port == 0:
         raise click.UsageError("nobody can be reached on port 0: give 1 to 65535")
-    transcript = Transcript(translations(lang), encoding)
+    transcript = Transcript(translations(lang), encoding, terminal())
     with restored_terminal():
-        return trio.run(_run, endpoint, family, transcript, encoding, timeout)
+        dial = partial(connect_client, *endpoint, family=family, keepalive=keepalive)
+        return trio.run(_run, endpoint, dial, transcript, encoding, timeout)
 
 
 class _FailedError(Exception):
@@ -79,7 +94,7 @@ class _FailedError(Exception):
 
 async def _run(
     endpoint: Endpoint,
-    family: socket.AddressFamily,
+    dial: Dial,
     transcript: Transcript,
     encoding: str,
     timeout: float,  # noqa: ASYNC109  it limits each step, not this function
@@ -91,7 +106,7 @@ async def _run(
         nursery.start_soon(screen.run)
         with leaving:
             await nursery.start(_leave_on_signal, leaving, farewell)
-            await session.run(endpoint, family)
+            await session.run(endpoint, dial)
         with farewell:
             await screen.flush()
         nursery.cancel_scope.cancel()
@@ -140,10 +155,10 @@ class _Session:
         self._screen.post(Complaint(line))
         self.status = 1
 
-    async def run(self, endpoint: Endpoint, family: socket.AddressFamily) -> None:
+    async def run(self, endpoint: Endpoint, dial: Dial) -> None:
         """Connect and echo line by line; what goes wrong is shown."""
         with self._reporting():
-            async with await self._connect(endpoint, family) as client:
+            async with await self._connect(endpoint, dial) as client:
                 self.status = 0
                 # Closing is a checkpoint, at which a signal would take the place of an error.
                 with self._reporting():
@@ -159,10 +174,10 @@ class _Session:
         except (SocketCallError, IncompleteReceiveError) as exc:
             self.fail(self._transcript.describe(exc))
 
-    async def _connect(self, endpoint: Endpoint, family: socket.AddressFamily) -> EchoClient:
+    async def _connect(self, endpoint: Endpoint, dial: Dial) -> EchoClient:
         try:
             with trio.fail_after(self._timeout):
-                return await connect_client(*endpoint, family=family, observer=self._screen.post)
+                return await dial(observer=self._screen.post)
         except trio.TooSlowError:
             reason = TimeoutError(errno.ETIMEDOUT, strerror(errno.ETIMEDOUT))
             raise SocketCallError("connect()", reason, str(endpoint)) from None

@@ -65,14 +65,15 @@ def _prepare(folder: Path | None) -> Path | None:
         source, target = copies.CLONED, folder or copies.CLONED
     else:
         return None
-    if target.resolve() != source.resolve():
+    resolved = Path(os.path.realpath(target))  # resolve() raises for a loop, on some Pythons
+    if resolved != source.resolve():
         for file in copies.update(source, target):
             click.echo(
                 f"kept {safe(str(file))}, which you changed: there is a newer version, "
                 "which you get when you rename yours",
                 err=True,
             )
-    return target.resolve()
+    return resolved
 
 
 def _settings(folder: Path, port: int | None, no_browser: bool) -> list[str]:

@@ -20,8 +20,9 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from trio_echo.addresses import parse_endpoint
-from trio_echo.errors import ungrouped
+from trio_echo.errors import SocketCallError, ungrouped
 from trio_echo.measure import environment, files
+from trio_echo.measure.remarks import remarks
 from trio_echo.measure.results import Cell, Run, Target, collect, labels
 from trio_echo.measure.session import named, served
 from trio_echo.measure.turns import Plan, Progress, run
@@ -51,7 +52,7 @@ class Asked(NamedTuple):
         serve: measure a server of this package.
         workloads: the cells of the sweep.
         rounds: how many with each target and workload.
-        timeout: seconds without an echo that end a round.
+        timeout: seconds without an echo after which a connection has failed.
     """
 
     targets: list[Endpoint]
@@ -80,10 +81,12 @@ async def measure(asked: Asked, kept: Files) -> int:
 
     Raises:
         OSError: a file cannot be written.
-        SocketCallError: of `getaddrinfo()`: there is no such host; of `bind()`: no server started.
+        SocketCallError: of `getaddrinfo()`: there is no such host; of `bind()`: no server started;
+            of `connect()`: the target of the first round takes no connection.
     """
     where = environment.look()
     progress = Progress([], [])
+    refused: SocketCallError | None = None
     known: list[Target] = []
     planned = 0
     # Signals from the first moment on, so that one of them ends what was started by then.
@@ -102,7 +105,12 @@ async def measure(asked: Asked, kept: Files) -> int:
                     )
                     planned = len(plan)
                     with _Shown(plan, progress) as shown:
-                        await run(plan, progress, shown.update)
+                        try:
+                            await run(plan, progress, shown.update)
+                        except SocketCallError as exc:
+                            if not progress.done:
+                                raise
+                            refused = exc
             nursery.cancel_scope.cancel()
     if not progress.done:
         click.echo("partial: it ended before its first round did")
@@ -114,7 +122,9 @@ async def measure(asked: Asked, kept: Files) -> int:
     finally:  # a file may turn out not to be writable, and the screen too
         for line in _report(result):
             click.echo(line)
-    silent = not all(_answered(result, cell) for cell in result.cells)
+        if refused is not None:
+            click.echo(safe(str(refused)), err=True)
+    silent = any(cell.silent_rounds for cell in result.cells)
     return 1 if result.partial or result.failures or silent else 0
 
 
@@ -131,15 +141,6 @@ def _keep(kept: Files, result: Run, samples: list[Samples]) -> None:
             all_of_them.callback(files.write_csv, kept.csv, result)
         if kept.output is not None:
             all_of_them.callback(files.write, kept.output, result, samples)
-
-
-def _answered(result: Run, cell: Cell) -> int:
-    """Count the messages that came back in all rounds of a target and a workload."""
-    return sum(
-        one.summary.messages
-        for one in result.rounds
-        if (one.target, one.workload) == (cell.target, cell.workload)
-    )
 
 
 @asynccontextmanager
@@ -221,7 +222,8 @@ class _Shown:
             self._bar.update(self._task, completed=done, description=", ".join(words), refresh=True)
         elif now - self._said_at >= _INTERVAL:
             self._said_at = now
-            click.echo(", ".join([f"round {done + 1} of {len(self._plan)}", *words]), err=True)
+            which = min(done + 1, len(self._plan))
+            click.echo(", ".join([f"round {which} of {len(self._plan)}", *words]), err=True)
 
 
 def _failures(result: Run, names: Sequence[str]) -> list[str]:
@@ -239,17 +241,39 @@ def _failures(result: Run, names: Sequence[str]) -> list[str]:
     ]
 
 
+def _missing(result: Run, cell: Cell) -> str:
+    """Say how much of a target and a workload did not answer, if some of it did not."""
+    which = cell.target, cell.workload
+    rounds = [one for one in result.rounds if (one.target, one.workload) == which]
+    if not any(one.summary.messages for one in rounds):
+        return "nothing came back"
+    said = []
+    if cell.silent_rounds:
+        said.append(f"nothing came back in {cell.silent_rounds} of {len(rounds)} rounds")
+    if failed := sum(sum(one.summary.failures.values()) for one in rounds):
+        asked = result.workloads[cell.workload].connections * len(rounds)
+        said.append(f"{failed:,} of {asked:,} connections failed")
+    return ", ".join(said)
+
+
 def _report(result: Run) -> list[str]:
     """Say what came of it: a line for each target and size, then the comparisons."""
     names = labels(result.targets)
     lines = []
+    incomplete: set[tuple[int, int]] = set()
     for cell in result.cells:
         asked = result.workloads[cell.workload]
         words = [f"{safe(names[cell.target])}, {asked.connections} x {asked.size} B:"]
         rate = cell.messages_per_second
-        if not _answered(result, cell):
-            words.append("nothing came back")
-        elif rate is None:
+        if missing := _missing(result, cell):
+            incomplete.add((cell.target, cell.workload))
+            words.append(missing)
+        if missing == "nothing came back":
+            lines.append(" ".join(words))
+            continue
+        if missing:
+            words[-1] += "; what came back:"
+        if rate is None:
             words.append("too few messages to tell")
         else:
             words.append(f"{rate.median:,.0f} messages/s")
@@ -269,7 +293,11 @@ def _report(result: Run) -> list[str]:
     for one in result.comparisons:
         asked = result.workloads[one.workload]
         which = f"{asked.connections} x {asked.size} B" if several else f"{asked.size} B"
-        lines.append(f"{which}: {safe(one.comparison.sentence())}")
+        line = f"{which}: {safe(one.comparison.sentence())}"
+        if incomplete & {(one.target, one.workload), (one.baseline, one.workload)}:
+            line += "; but not every connection answered"
+        lines.append(line)
+    lines += [safe(one) for one in remarks(result)]
     # In a closed loop, each round ends with messages under way.
     open_loops = [one for one in result.rounds if result.workloads[one.workload].rate is not None]
     due = sum(one.summary.messages + one.summary.unanswered for one in open_loops)

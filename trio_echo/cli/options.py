@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trio_echo.addresses import AddressError, parse_port
+from trio_echo.keepalive import check_keepalive
 from trio_echo.measure.workload import A_YEAR
 from trio_echo.screen.language import LANGUAGES
 from trio_echo.screen.text import checked_encoding
@@ -49,6 +50,16 @@ def positive_seconds(text: str) -> float:
     value = seconds(text)
     if value == 0:
         raise click.BadParameter("it must be more than 0 seconds")
+    return value
+
+
+def keepalive(text: str) -> float:
+    """Read a time that systems accept for keepalive; `inf` switches it off."""
+    value = seconds(text)
+    try:
+        check_keepalive(value)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
     return value
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_echo.measure import files
+from trio_echo import writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,11 +28,10 @@ def check(places: Mapping[str, Path | None]) -> None:
         if place is None:
             continue
         try:
-            files.check(place)
-            resolved = os.path.normcase(place.resolve())
-        except (OSError, RuntimeError) as exc:  # the latter of a loop of links
-            why = exc.strerror if isinstance(exc, OSError) else None
-            raise click.UsageError(f"{name}: {why or exc}: {place}") from exc
+            writing.check(writing.followed(place))
+        except OSError as exc:
+            raise click.UsageError(f"{name}: {exc.strerror or exc}: {place}") from exc
+        resolved = os.path.normcase(os.path.realpath(place))
         if resolved in known:
             raise click.UsageError(f"{name} and {known[resolved]} are the same file: {place}")
         known[resolved] = name

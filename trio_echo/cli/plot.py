@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,11 +45,9 @@ def draw(path: Path, run: Run, samples: Sequence[Samples] | None, *, dark: bool 
         OSError: the file cannot be written.
     """
     # Here, for no other command may wait for matplotlib.
-    from trio_echo.measure import files, plots
+    from trio_echo.measure import plots
 
-    page = plots.page(run, samples, dark=dark)
-    with files.whole(path) as part:
-        page.save(part)
+    plots.page(run, samples, dark=dark).save(path)
 
 
 @click.command
@@ -75,7 +74,7 @@ def plot(*, results: Path, output: Path | None, dark: bool) -> int:
     try:
         run = files.read(results)  # first, for what has no name is no file either
         path = output or results.with_suffix(".png")
-        if path.resolve() == results.resolve():
+        if os.path.realpath(path) == os.path.realpath(results):
             raise click.UsageError(f"the picture would replace its results: {path}")
         samples = _samples(results, run)
         draw(path, run, samples, dark=dark)
@@ -93,17 +92,10 @@ def plot(*, results: Path, output: Path | None, dark: bool) -> int:
 def _samples(results: Path, run: Run) -> list[Samples] | None:
     """Read the raw samples; `None`, and a word of it, if there are none."""
     from trio_echo.measure import files
-    from trio_echo.measure.results import ResultsError
 
-    path = files.samples_path(results)
     try:
-        samples = files.read_samples(results)
+        return files.read_samples(results, run)
     except FileNotFoundError:
-        click.echo(f"drawn without raw samples: there is no {safe(str(path))}", err=True)
+        path = safe(str(files.samples_path(results)))
+        click.echo(f"drawn without raw samples: there is no {path}", err=True)
         return None
-    if len(samples) != len(run.rounds):
-        raise ResultsError(f"{path}: {len(samples)} rounds, and {len(run.rounds)} in the results")
-    counts = [len(one.received) for one in samples]
-    if counts != [one.summary.messages for one in run.rounds]:
-        raise ResultsError(f"{path}: it holds the samples of another run")
-    return samples

@@ -16,16 +16,17 @@ from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.errors import SocketCallError, WorkerError
 from trio_echo.events import ServerEvent, is_essential
 from trio_echo.faults import Faults
+from trio_echo.keepalive import KEEPALIVE
 from trio_echo.limits import Limits
 from trio_echo.listening import ANY, LOOPBACK
-from trio_echo.screen.display import FAREWELL, Complaint, Output, Screen, terminal_columns
+from trio_echo.screen.display import FAREWELL, Complaint, Output, Screen, terminal
 from trio_echo.screen.language import translations
 from trio_echo.screen.transcript import Transcript
 from trio_echo.server import GC_THRESHOLD
 from trio_echo.server import serve as serve_echo
 from trio_echo.workers.supervisor import supervise
 
-from .options import host, language_options, port, positive_seconds, seconds, workers
+from .options import host, keepalive, language_options, port, positive_seconds, seconds, workers
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
@@ -64,6 +65,14 @@ if TYPE_CHECKING:
     default="inf",
     show_default="no limit",
     help="Close a client when for S seconds no byte moves to or from it.",
+)
+@click.option(
+    "--keepalive",
+    metavar="S",
+    type=keepalive,
+    default=f"{KEEPALIVE:g}",
+    show_default=True,
+    help="Give up a client whose machine has not answered for S seconds; inf never does.",
 )
 @click.option(
     "--grace",
@@ -109,6 +118,7 @@ def serve(
     quiet: bool,
     max_clients: int | None,
     idle_timeout: float,
+    keepalive: float,
     grace: float,
     workers: int | None,
     fragment: int | None,
@@ -131,11 +141,13 @@ def serve(
         else partial(supervise, workers, quiet=quiet),
         port,
         hosts=ANY if any_ else hosts or LOOPBACK,
-        limits=Limits(max_clients=max_clients, idle_timeout=idle_timeout, grace=grace),
+        limits=Limits(
+            max_clients=max_clients, idle_timeout=idle_timeout, keepalive=keepalive, grace=grace
+        ),
         faults=Faults(fragment=fragment, delay=delay, reset_after=reset_after),
         portable=portable,
     )
-    transcript = Transcript(translations(lang), encoding, terminal_columns())
+    transcript = Transcript(translations(lang), encoding, terminal())
     return trio.run(_run, service, transcript, quiet)
 
 

@@ -15,19 +15,18 @@ What else a round brought back stands in `rounds.json`: `began`, `ended`, `failu
 
 from __future__ import annotations
 
-import errno
 import json
-import secrets
 import sys
 import zipfile
 import zlib
 from array import array
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import accumulate, chain
 from operator import sub
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
+
+from trio_echo.writing import followed, whole
 
 from .records import Count, Nanoseconds, Ordinal, build
 from .results import ResultsError, Run, from_json, to_json
@@ -36,9 +35,10 @@ from .workload import Samples
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 _ROUNDS = "rounds.json"
+_TIME = 8  # bytes of a time stamp
 # Level 1 takes a quarter of the time of level 6, and 4 % more room: 7 bytes a message.
 _LEVEL = 1
 
@@ -70,7 +70,9 @@ def samples_path(path: str | os.PathLike[str]) -> Path:
 def write(path: str | os.PathLike[str], run: Run, samples: Sequence[Samples]) -> None:
     """Write the results, and the raw samples beside them.
 
-    Each file is there as a whole or not at all; one of the same name is replaced.
+    Each file is there as a whole or not at all; one of the same name is replaced. If the path is a
+    symbolic link, the results are written where it leads; a link in the place of the raw samples is
+    replaced.
 
     Args:
         path: of the results.
@@ -84,9 +86,10 @@ def write(path: str | os.PathLike[str], run: Run, samples: Sequence[Samples]) ->
     if len(samples) != len(run.rounds):
         raise ValueError(f"{len(samples)} samples of {len(run.rounds)} rounds")
     text = to_json(run) + "\n"
-    with whole(Path(path)) as part, whole(samples_path(path)) as samples_part:
-        part.write_text(text, "utf-8")
-        _write_samples(samples_part, samples)
+    with whole(followed(path)) as file, whole(samples_path(path)) as samples_file:
+        file.write(text.encode())
+        file.flush()  # a full disk is noticed before one of the two takes its place
+        _write_samples(samples_file, samples)
 
 
 def write_csv(path: str | os.PathLike[str], run: Run) -> None:
@@ -95,8 +98,8 @@ def write_csv(path: str | os.PathLike[str], run: Run) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with whole(Path(path)) as part:
-        part.write_bytes(to_csv(run).encode())
+    with whole(followed(path)) as file:
+        file.write(to_csv(run).encode())
 
 
 def read(path: str | os.PathLike[str]) -> Run:
@@ -112,14 +115,15 @@ def read(path: str | os.PathLike[str]) -> Run:
         raise ResultsError(f"{path}: {exc}") from None
 
 
-def read_samples(path: str | os.PathLike[str]) -> list[Samples]:
-    """Read the raw samples of a results file, a `Samples` for each of its rounds.
+def read_samples(path: str | os.PathLike[str], run: Run) -> list[Samples]:
+    """Read the raw samples of a run, a `Samples` for each of its rounds.
 
     Args:
         path: of the results, or of the raw samples themselves.
+        run: the results. What the file would unpack to is held against them first.
 
     Raises:
-        ResultsError: the file holds no raw samples, or is cut short.
+        ResultsError: the file holds no raw samples, or is cut short, or is of another run.
         OSError: the file cannot be read.
     """
     path = Path(path)
@@ -127,23 +131,26 @@ def read_samples(path: str | os.PathLike[str]) -> list[Samples]:
         path = samples_path(path)
     try:
         with zipfile.ZipFile(path) as file:
-            rounds = build(_Rounds, json.loads(file.read(_ROUNDS))).rounds
-            return [_read_round(file, number, one) for number, one in enumerate(rounds)]
+            rounds = _read_rounds(file, run)
+            return [
+                _read_round(file, number, one, run.rounds[number].summary.messages)
+                for number, one in enumerate(rounds)
+            ]
     except (
         EOFError,
         KeyError,  # no such member
         NotImplementedError,  # compressed in another way
         OverflowError,  # sums that are no 64-bit integers
         RuntimeError,  # encrypted; nested too deeply
-        ValueError,  # no JSON, wrong values, arrays that are not whole
+        ValueError,  # no JSON, wrong values, arrays of another size
         zipfile.BadZipFile,
         zlib.error,
     ) as exc:
-        raise ResultsError(f"{path}: no whole file of raw samples: {exc}") from None
+        raise ResultsError(f"{path}: not the raw samples of these results: {exc}") from None
 
 
-def _write_samples(path: Path, samples: Sequence[Samples]) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as file:
+def _write_samples(target: BinaryIO, samples: Sequence[Samples]) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as file:
         rounds = tuple(
             _Round(
                 began=one.began,
@@ -162,21 +169,49 @@ def _write_samples(path: Path, samples: Sequence[Samples]) -> None:
                 file.writestr(f"{number}/intended", _packed(one.intended))
 
 
-def _read_round(file: zipfile.ZipFile, number: int, one: _Round) -> Samples:
-    sent = _unpacked(file.read(f"{number}/sent"))
-    received = _unpacked(file.read(f"{number}/received"))
-    samples = Samples(
+def _read_rounds(file: zipfile.ZipFile, run: Run) -> tuple[_Round, ...]:
+    # Some numbers, and the kinds of failures: it takes less.
+    most = 1000 + sum(1000 + len(json.dumps(one.summary.failures)) for one in run.rounds)
+    rounds = build(_Rounds, json.loads(_member(file, _ROUNDS, most=most))).rounds
+    if len(rounds) != len(run.rounds):
+        raise ValueError(f"{len(rounds)} rounds, and {len(run.rounds)} in the results")
+    return rounds
+
+
+def _read_round(file: zipfile.ZipFile, number: int, one: _Round, messages: int) -> Samples:
+    def times(name: str) -> array[int]:
+        data = _member(file, f"{number}/{name}", most=messages * _TIME)
+        if len(data) != messages * _TIME:
+            raise ValueError(f"{number}/{name} has {len(data)} bytes, not {messages * _TIME}")
+        return _unpacked(data)
+
+    sent = times("sent")
+    return Samples(
         began=one.began,
         ended=one.ended,
-        intended=_unpacked(file.read(f"{number}/intended")) if one.intended else sent[:],
+        intended=times("intended") if one.intended else sent[:],
         sent=sent,
-        received=received,
+        received=times("received"),
         failures=one.failures,
         unanswered=one.unanswered,
     )
-    if not len(samples.intended) == len(sent) == len(received):
-        raise ValueError(f"the arrays of round {number} are not of one length")
-    return samples
+
+
+def _member(file: zipfile.ZipFile, name: str, *, most: int) -> bytes:
+    """Read a member of an archive, unless it is larger than it may be.
+
+    The size in the archive may be a lie. Asked for the whole member, `zipfile` unpacks all of it
+    and then cuts it to that size. Asked for so many bytes, it unpacks not much more, but only of
+    these two kinds.
+    """
+    info = file.getinfo(name)
+    size = info.file_size
+    if size > most:
+        raise ValueError(f"{name} has {size:,} bytes, and not more than {most:,} belong there")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise NotImplementedError(f"{name} is compressed in another way")
+    with file.open(name) as member:
+        return member.read(size)
 
 
 def _packed(times: array[int]) -> bytes:
@@ -195,46 +230,3 @@ def _little_endian(numbers: array[int]) -> array[int]:
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a part file to write, of the same suffix, which then takes the path's place.
-
-    Raises:
-        OSError: it cannot.
-    """
-    path = _regular(path)
-    part = _part(path)
-    try:
-        yield part
-        part.replace(path)
-    except OSError as exc:
-        if str(exc.filename) == str(part):
-            exc.filename = str(path)  # which the user knows
-        raise
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def check(path: Path) -> None:
-    """See that a file can be written, and leave what is there alone.
-
-    Raises:
-        OSError: it cannot.
-    """
-    part = _part(_regular(path))
-    part.touch(exist_ok=False)
-    part.unlink()
-
-
-def _regular(path: Path) -> Path:
-    """Follow a link, as any program that writes; /dev/stdout would be replaced by a file."""
-    if path.exists() and not path.is_file():
-        raise FileExistsError(errno.EEXIST, "it is there, and no regular file", str(path))
-    return path.resolve()
-
-
-def _part(path: Path) -> Path:
-    """Name a file beside it that nobody else has."""
-    return path.with_name(f".{path.stem}.{secrets.token_hex(8)}.part{path.suffix}")

@@ -23,8 +23,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
-from trio_echo.addresses import resolve
+from trio_echo.addresses import Endpoint, resolve
+from trio_echo.errors import SocketCallError, strerror
 
+from .meter import Meter, find_servers
 from .pace import shares
 from .worker import ARRAYS, SCALARS, Job
 from .workload import Samples
@@ -32,8 +34,7 @@ from .workload import Samples
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from trio_echo.addresses import Endpoint
-
+    from .meter import Server
     from .pace import Share
     from .workload import Workload
 
@@ -48,13 +49,14 @@ async def run_round(
     workload: Workload,
     *,
     patience: float = 10.0,
-    connected: Callable[[], object] = lambda: None,
+    server: Server | None = None,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Samples:
     """Load an echo server for one round.
 
-    What goes wrong with a connection is counted in the samples, and the others go on. A server
-    that never answers holds up a round that ends by its messages: put a time limit around it.
+    What goes wrong with a connection is counted in the samples, and the others go on. A round ends
+    when its time is over or its messages are back. Connections that have not answered since are
+    then waited for, until each of them answers or has failed.
 
     Cancelled after the load has begun, it still returns: what was measured so far, marked as
     partial. The cancellation is delivered at the caller's next checkpoint, so keep the samples
@@ -64,16 +66,20 @@ async def run_round(
         target: the server. Of a name with several addresses, the first one is loaded.
         workload: the load.
         patience: seconds without an answer after which it connects no more; what is not connected
-            then has failed.
-        connected: called when all connections are open, or are not to be had.
+            then has failed. A connection that waits for an echo, and gets no byte of it for so
+            long, has failed as well.
+        server: whose CPU use is measured; by default it is looked for.
         progress: called about ten times a second for each process, with the number of messages
             that came back so far in the round. It runs within the event loop.
 
     Raises:
         AddressError: host or port is none.
-        SocketCallError: of `getaddrinfo()`: there is no such host.
+        SocketCallError: of `getaddrinfo()`: there is no such host; of `connect()` or `socket()`:
+            not one connection could be opened.
     """
     endpoint = (await resolve(target.host, target.port))[0]
+    if server is None:
+        (server,) = await look_for_servers([endpoint])
     parts = shares(workload.connections, workload.processes)
     counts = [0] * len(parts)
 
@@ -86,17 +92,26 @@ async def run_round(
             await stack.enter_async_context(_started(Job(*endpoint, workload, part, patience)))
             for part in parts
         ]
-        for worker in workers:
-            await worker.connected()
-        connected()
+        errors = [await worker.connected() for worker in workers]
+        if errors[0] is not None and all(errors):
+            raise errors[0]
         start = time.perf_counter_ns() + _LEAD
         for worker in workers:
             await worker.begin(start)
+        meter = Meter(server)
         async with trio.open_nursery() as nursery:
             for number, worker in enumerate(workers):
                 nursery.start_soon(worker.follow, partial(count, number))
+        usage = meter.stop([worker.cpu for worker in workers])
     began = start + int(workload.warm_up * 1e9)
-    return _merged(began, [worker.samples() for worker in workers], parts)
+    merged = _merged(began, [worker.samples() for worker in workers], parts)
+    merged.usage = usage
+    return merged
+
+
+async def look_for_servers(endpoints: Sequence[Endpoint]) -> list[Server]:
+    """Look for the processes that listen at these numeric addresses, without blocking."""
+    return await trio.to_thread.run_sync(find_servers, endpoints, abandon_on_cancel=True)
 
 
 class _Worker:
@@ -111,10 +126,19 @@ class _Worker:
         self._buffer = bytearray()
         self._last: dict[str, Any] | None = None
 
-    async def connected(self) -> None:
-        """Send it its job, and wait until its connections are open, or are not to be had."""
+    async def connected(self) -> SocketCallError | None:
+        """Send it its job, and wait until its connections are open, or cannot be opened.
+
+        Returns:
+            What most of them failed with, if not one is open.
+        """
         await self._tell(self._job.to_line())
-        await self._line()
+        line = await self._line()
+        if line is None or line["connected"] or line["failure"] is None:
+            return None
+        call, number = line["failure"]
+        where = str(Endpoint(self._job.host, self._job.port))
+        return SocketCallError(call, OSError(number, strerror(number)), where)
 
     async def begin(self, start: int) -> None:
         """Tell it when to start."""
@@ -142,6 +166,11 @@ class _Worker:
             self._process.kill()
             await self._process.wait()
             await self._stdout.aclose()
+
+    @property
+    def cpu(self) -> tuple[float, float]:
+        """For which share of the round it was busy, and spun."""
+        return (0.0, 0.0) if self._last is None else (self._last["busy"], self._last["spun"])
 
     def samples(self) -> Samples | str:
         """Give what it brought back; or say how it ended without."""

@@ -10,12 +10,13 @@ import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .environment import Environment
 from .records import Count, Ordinal, build
 from .statistics import Comparison, Estimate, compare, estimate
 from .summary import PERCENTILES, Distribution, PercentileName, Summary
+from .usage import Usage
 from .workload import Workload
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from .statistics import Quantity
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Counts up when a program that reads the file must know about a change."""
 
 
@@ -57,6 +58,7 @@ class Round:
         workload: its index in `Run.workloads`.
         cut: whether the run was ended amid it, so that it has fewer messages than it would have.
         summary: what came of it.
+        usage: how busy the machine was meanwhile; `None` if that was not measured.
     """
 
     number: Ordinal
@@ -64,6 +66,7 @@ class Round:
     workload: Count
     cut: bool = False
     summary: Summary
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +76,18 @@ class Cell:
     Attributes:
         target: its index in `Run.targets`.
         workload: its index in `Run.workloads`.
+        silent_rounds: in how many of its rounds, but for one that was cut short, nothing came back.
         messages_per_second: over the rounds; `None` if no time was measured.
         bytes_per_second: likewise.
-        round_trip_ns: each percentile that all rounds with a message tell. Of those that only the
-            fuller rounds tell, the median would be one of the faster rounds. A round that was cut
-            short has fewer messages for another reason: it counts where it has enough.
+        round_trip_ns: each percentile that all rounds tell. Of those that only the fuller rounds
+            tell, the median would be one of the faster rounds. A round that was cut short has
+            fewer messages for another reason: it counts if it has enough.
         from_intended_ns: likewise, from the intended start; empty in a closed loop.
     """
 
     target: Count
     workload: Count
+    silent_rounds: Count
     messages_per_second: Estimate | None
     bytes_per_second: Estimate | None
     round_trip_ns: dict[PercentileName, Estimate]
@@ -255,12 +260,22 @@ def from_json(text: str | bytes) -> Run:
     found = value.pop("schema_version")
     if type(found) is int and found > SCHEMA_VERSION:
         raise ResultsError(f"schema version {found}; this version reads {SCHEMA_VERSION}")
-    if type(found) is not int or found != SCHEMA_VERSION:
+    if type(found) is not int or found < 1:
         raise ResultsError("no results: its schema_version is none")
     try:
-        return build(Run, value)
+        return build(Run, value) if found == SCHEMA_VERSION else _build_first(value)
     except ValueError as exc:
         raise ResultsError(f"wrong results: {exc}") from None
+
+
+def _build_first(value: dict[str, Any]) -> Run:
+    """Build a run of version 1: without the usage, and with other medians, which are made again."""
+    rounds = value.get("rounds")
+    for one in rounds if isinstance(rounds, list) else ():
+        if isinstance(one, dict):
+            one.setdefault("usage", None)
+    old = build(Run, value | {"cells": [], "comparisons": []})
+    return collect(old.environment, old.targets, old.workloads, old.rounds, partial=old.partial)
 
 
 def _cell(target: int, workload: int, rounds: Sequence[Round]) -> Cell:
@@ -275,6 +290,7 @@ def _cell(target: int, workload: int, rounds: Sequence[Round]) -> Cell:
     return Cell(
         target=target,
         workload=workload,
+        silent_rounds=sum(not (one.summary.messages or one.cut) for one in rounds),
         messages_per_second=over(attrgetter("messages_per_second")),
         bytes_per_second=over(attrgetter("bytes_per_second")),
         round_trip_ns=percentiles(attrgetter("round_trip_ns")),
@@ -285,7 +301,7 @@ def _cell(target: int, workload: int, rounds: Sequence[Round]) -> Cell:
 def _percentiles(
     whole: Sequence[Distribution | None], cut: Sequence[Distribution | None]
 ) -> dict[str, Estimate]:
-    told = [one.percentiles for one in whole if one is not None]
+    told = [{} if one is None else one.percentiles for one in whole]
     more = [one.percentiles for one in cut if one is not None]
     estimates = {
         name: estimate([one[name] for one in (*told, *more) if name in one])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import trio
 
 from trio_echo.addresses import Endpoint, parse_endpoint, resolve
+from trio_echo.client import connect
 from trio_echo.errors import SocketCallError
 
 from . import environment
@@ -58,7 +59,8 @@ async def measure(
 
     Raises:
         AddressError: a host or a port is none.
-        SocketCallError: of `getaddrinfo()`: there is no such host.
+        SocketCallError: of `getaddrinfo()`: there is no such host; of `connect()`: a target took
+            no connection.
         ValueError: a load that cannot be made.
     """
     where = environment.look()
@@ -86,7 +88,7 @@ async def named(target: Endpoint) -> Target:
     """Describe a target: which address of its name is measured.
 
     Of several, that is the first one that takes a connection: many a name has an IPv6 address that
-    its server does not listen on. If none does, it is the first one, which the rounds will tell.
+    its server does not listen on. If none does, it is the first one, and the first round fails.
 
     Raises:
         AddressError: host or port is none.
@@ -104,8 +106,8 @@ async def named(target: Endpoint) -> Target:
 
 
 async def _takes_a_connection(address: Endpoint) -> bool:
-    with trio.move_on_after(_PATIENCE), suppress(OSError):
-        async with await trio.open_tcp_stream(*address):
+    with trio.move_on_after(_PATIENCE), suppress(SocketCallError):
+        async with await connect(*address):
             return True
     return False
 

@@ -11,6 +11,7 @@ from .summary import PERCENTILES
 if TYPE_CHECKING:
     from .results import Round, Run
     from .summary import Distribution
+    from .usage import Usage
 
 _Row: TypeAlias = dict[str, object]
 
@@ -50,8 +51,18 @@ def _row(run: Run, one: Round) -> _Row:
         "failed_connections": sum(summary.failures.values()),
         "messages_per_second": summary.messages_per_second,
         "bytes_per_second": summary.bytes_per_second,
+        **_usage(one.usage),
         **_times("round_trip", summary.round_trip_ns),
         **_times("from_intended", summary.from_intended_ns),
+    }
+
+
+def _usage(usage: Usage | None) -> _Row:
+    return {
+        "load_processors": None if usage is None else max(usage.load, default=None),
+        "server_processors": None if usage is None else usage.server,
+        "other_processors": None if usage is None else usage.others,
+        "load_average": None if usage is None else usage.load_average,
     }
 
 

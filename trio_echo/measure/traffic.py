@@ -10,6 +10,7 @@ and wait in their connection's queue only while the kernel does not take them.
 from __future__ import annotations
 
 import random
+import socket
 import time
 from array import array
 from bisect import bisect_left
@@ -22,7 +23,6 @@ from trio_echo.errors import strerror
 from .poller import READ, WRITE, open_poller
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterator
 
 FOREVER = (1 << 63) - 1
@@ -41,6 +41,9 @@ _WAIT = 3600.0
 _BURST = 64
 # Nanoseconds between two reports of how far it is.
 _REPORT = 100_000_000
+# How often, within its patience, it looks for connections that are silent; and not more often than
+# each so many nanoseconds.
+_LOOKS, _SHORTEST_LOOK = 10, 1_000_000
 # Verified messages are cut out of random bytes, each at another place: with eight bytes or more no
 # two of the latest million are alike. A step that is odd gets to every place.
 _PLACES = 1 << 20
@@ -55,8 +58,8 @@ class Connection:
     """
 
     __slots__ = (
-        "blocked", "dues", "missing", "places", "recv_into", "send", "sent", "sock", "unsent",
-        "waiting",
+        "blocked", "dues", "heard", "missing", "moved", "places", "recv_into", "send", "sent",
+        "sock", "unsent", "waiting",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, size: int) -> None:
@@ -64,6 +67,8 @@ class Connection:
         self.recv_into = sock.recv_into
         self.send = sock.send
         self.missing = size  # bytes of the oldest message's echo
+        self.heard = 0  # when the latest bytes arrived
+        self.moved = 0  # when the kernel took a further part of the oldest message
         self.sent: deque[int] = deque()
         self.dues: deque[int] = deque()
         self.places: deque[int] = deque()
@@ -76,6 +81,13 @@ class Connection:
         """How many messages it has that are not answered."""
         return len(self.sent) + len(self.waiting)
 
+    def silent(self, now: int) -> int:
+        """For how many nanoseconds it has waited for a byte of an echo.
+
+        While a large message is on its way, the server may be waiting for the rest of it.
+        """
+        return now - max(self.sent[0], self.heard, self.moved) if self.sent else 0
+
 
 class Traffic:
     """The connections of one process, and what they have measured.
@@ -85,21 +97,34 @@ class Traffic:
         wake: a socket that ends the load when something arrives on it.
         size: bytes of each message.
         verify: whether echoes are compared.
+        patience: seconds for which a connection may wait for a byte of an echo; one that waits
+            longer has failed.
 
     Attributes:
         failures: how many connections failed, by kind.
         allowance: how many messages may still be sent.
         stopped: whether `wake` ended it.
+        spun: nanoseconds of CPU time in which an open loop did nothing but wait for the next
+            message to be due.
         intended: when each message that came back was due, in an open loop.
         sent: when its first byte was handed to the kernel.
         received: when the last byte of its echo was there.
     """
 
     def __init__(
-        self, socks: list[socket.socket], wake: socket.socket, *, size: int, verify: bool
+        self,
+        socks: list[socket.socket],
+        wake: socket.socket,
+        *,
+        size: int,
+        verify: bool,
+        patience: float,
     ) -> None:
         self._size = size
         self._verify = verify
+        self._patience = int(patience * 1e9)
+        self._look_every = max(self._patience // _LOOKS, _SHORTEST_LOOK)
+        self._no_echo = f"no echo for {patience:g} s"
         self._block = random.randbytes(_PLACES + size if verify else size)  # noqa: S311  no secret
         self._message = memoryview(self._block)
         self._place = 0
@@ -119,6 +144,7 @@ class Traffic:
         self.failures: dict[str, int] = {}
         self.allowance = FOREVER
         self.stopped = False
+        self.spun = 0
 
     def start_closed(self, pipeline: int) -> None:
         """Send the first messages of a closed loop, `pipeline` on each connection."""
@@ -179,9 +205,13 @@ class Traffic:
         plain = not (self._open or self._verify)
         now = clock()
         report_at = now + _REPORT
+        look_at = now + self._look_every
+        spinning = 0  # the CPU time of this process after the latest turn of the loop, if it spins
         while now < until and connections and (self.allowance or self.pending):
+            due = self._next_due
             timeout = self._send_due(now) if self._open else _WAIT
-            for fd, event in poll(min(timeout, (until - now) / 1e9), _EVENTS):
+            events = poll(min(timeout, (min(until, look_at) - now) / 1e9), _EVENTS)
+            for fd, event in events:
                 try:
                     connection = connections[fd]
                 except KeyError:
@@ -198,7 +228,7 @@ class Traffic:
                 except OSError as exc:
                     self._fail(connection, failure("recv()", exc))
                     continue
-                now = clock()
+                connection.heard = now = clock()
                 # The usual case of _take, without the call; and below that of _flush. Together
                 # they are a fifth of the rate.
                 sent = connection.sent
@@ -229,9 +259,33 @@ class Traffic:
             self.allowance -= gone
             ready.clear()
             now = clock()
+            if events or timeout or due != self._next_due:
+                spinning = 0
+            else:
+                self.spun += (cpu := time.process_time_ns()) - (spinning or cpu)
+                spinning = cpu
             if now >= report_at:
                 report(len(self.received))
                 report_at = now + _REPORT
+            if now >= look_at:
+                self._fail_silent(now)
+                look_at = now + self._look_every
+
+    def drain(self, seconds: float) -> None:
+        """Send nothing new, and receive what is under way for a time.
+
+        A connection that has not answered by then is waited for until it does or fails: whether
+        it hangs or is slow, only time can show.
+        """
+        self.allowance = 0
+        since = now = time.perf_counter_ns()
+        self.run(since + int(seconds * 1e9))
+        while not self.stopped and any(
+            one.sent and one.heard < since for one in self._connections.values()
+        ):
+            self.run(now + self._look_every)
+            now = time.perf_counter_ns()
+            self._fail_silent(now)
 
     def close(self) -> None:
         """Close the connections."""
@@ -300,6 +354,8 @@ class Traffic:
             while unsent or waiting:
                 if unsent:
                     unsent = unsent[connection.send(unsent) :]
+                    if len(connection.sent) == 1:
+                        connection.moved = time.perf_counter_ns()
                     continue
                 message = self._message
                 if self._verify:
@@ -326,6 +382,18 @@ class Traffic:
             connection.blocked = blocked
             events = READ | WRITE if blocked else READ
             self._poller.modify(connection.sock.fileno(), events)
+
+    def _fail_silent(self, now: int) -> None:
+        """End the connections that have waited for too long."""
+        for connection in list(self._connections.values()):
+            if connection.silent(now) < self._patience:
+                continue
+            try:  # if this process was stopped or late, the echo may be there, unread
+                connection.sock.recv(1, socket.MSG_PEEK)
+            except BlockingIOError:
+                self._fail(connection, self._no_echo)
+            except OSError as exc:
+                self._fail(connection, failure("recv()", exc))
 
     def _fail(self, connection: Connection, kind: str) -> None:
         """End one connection; the others go on."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ import trio
 
 from trio_echo.addresses import Endpoint
 
-from .load import run_round
+from .load import look_for_servers, run_round
 from .results import Round
 from .summary import summarize
 from .workload import Samples, Workload
@@ -34,8 +33,8 @@ class Plan:
         endpoints: of the targets, in the order given.
         workloads: the cells of the sweep.
         rounds: how many with each target and each workload.
-        timeout: seconds without an answer after which no more is connected; and without an echo,
-            after which a round that ends by its messages is given up.
+        timeout: seconds without an answer after which no more is connected; and after which a
+            connection that waits for an echo has failed.
     """
 
     endpoints: Sequence[Endpoint]
@@ -86,55 +85,36 @@ async def run(plan: Plan, progress: Progress, changed: Callable[[], object]) -> 
         changed: called whenever it has changed. It runs within the event loop.
 
     Raises:
-        SocketCallError: of `getaddrinfo()`: there is no such host.
+        SocketCallError: of `getaddrinfo()`: there is no such host; of `connect()` or `socket()`:
+            a target took no connection. The rounds before that stay in `progress`.
     """
 
     def count(messages: int) -> None:
         progress.messages = messages
         changed()
 
+    servers = await look_for_servers(plan.endpoints)
     for number, workload, target in plan.visits():
-        samples = await _bounded(plan, target, workload, count)
+        samples = await run_round(
+            plan.endpoints[target],
+            plan.workloads[workload],
+            patience=plan.timeout,
+            server=servers[target],
+            progress=count,
+        )
         progress.samples.append(samples)
         cut = samples.partial and trio.current_effective_deadline() == -math.inf
         summary = summarize(samples, plan.workloads[workload], cut=cut)
         progress.done.append(
-            Round(number=number, target=target, workload=workload, cut=cut, summary=summary)
+            Round(
+                number=number,
+                target=target,
+                workload=workload,
+                cut=cut,
+                summary=summary,
+                usage=samples.usage,
+            )
         )
         progress.messages = 0
         changed()
         await trio.lowlevel.checkpoint()
-
-
-async def _bounded(
-    plan: Plan, target: int, workload: int, count: Callable[[int], object]
-) -> Samples:
-    """Run a round, and give it up when nothing comes back any more."""
-    endpoint, asked = plan.endpoints[target], plan.workloads[workload]
-    if asked.messages is None:
-        return await run_round(endpoint, asked, patience=plan.timeout, progress=count)
-    # Connecting has its own limit. Before the first echo there is the warm-up, between two the
-    # pace of an open loop.
-    patience = plan.timeout + (0 if asked.rate is None else 1 / asked.rate)
-    so_far = 0
-
-    def connected() -> None:
-        bound.deadline = trio.current_time() + asked.warm_up + patience
-
-    def hear(messages: int) -> None:
-        nonlocal so_far
-        if messages > so_far:
-            so_far = messages
-            bound.deadline = trio.current_time() + patience
-        count(messages)
-
-    began = time.perf_counter_ns()
-    samples = Samples(began, began, partial=True)  # of a round that does not get to its beginning
-    with trio.CancelScope() as bound:
-        samples = await run_round(
-            endpoint, asked, patience=plan.timeout, connected=connected, progress=hear
-        )
-    if bound.cancel_called and samples.partial:
-        kind = f"no echo for {plan.timeout:g} s"
-        samples.failures[kind] = asked.connections - sum(samples.failures.values())
-    return samples

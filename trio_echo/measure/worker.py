@@ -1,9 +1,14 @@
 """One process of a load: `python -m trio_echo.measure.worker`, which `load` starts.
 
-It reads a line of JSON, its `Job`, and connects. It writes `{"ready": …}`, reads the line that says
-when to start, and loads the server. Now and then it writes how many messages came back, and at the
-end a line with the rest of its `Samples`, followed by their arrays. Whatever else arrives on its
-standard input, or its end, ends the load: so none outlives the process that started it.
+It reads a line of JSON, its `Job`, and connects. It writes how many connections it has, and the
+call and the error number that most of the others failed with:
+
+    {"connected": 0, "failure": ["connect()", 111]}
+
+It reads the line that says when to start, and loads the server. Now and then it writes how many
+messages came back, and at the end a line with its CPU use and the rest of its `Samples`, followed
+by their arrays. Whatever else arrives on its standard input, or its end, ends the load: so none
+outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -20,7 +25,9 @@ import time
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import TypeAlias, cast
+
+from trio_echo.keepalive import KEEPALIVE, keep_alive
 
 from .pace import Pacer, Share
 from .traffic import FOREVER, Traffic, failure
@@ -30,6 +37,9 @@ SCALARS = ("began", "ended", "failures", "unanswered", "partial")
 """What of `Samples` stands in the last line."""
 ARRAYS = ("intended", "sent", "received")
 """What follows it: 64-bit integers in this machine's byte order; the line has their sizes."""
+
+Failures: TypeAlias = "Counter[tuple[str, int]]"
+"""How many connections could not be opened, by call and error number."""
 
 # What connect() says when it will be known later: on Windows the second.
 _UNDER_WAY = {errno.EINPROGRESS, errno.EWOULDBLOCK}
@@ -41,8 +51,8 @@ _CONNECTING = 100
 _LONGEST_WAIT = 3600.0
 # Descriptors beside the connections: standard streams, the poller, the pair that wakes it.
 _OTHER_FILES = 32
-# Nanoseconds that a server has for what is under way at the end, so that closing resets nothing.
-_DRAIN = 200_000_000
+# Seconds that a server has for what is under way at the end, so that closing resets nothing.
+_DRAIN = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,8 @@ class Job:
         port: of the server.
         workload: of the whole round.
         share: this process's part of it.
-        patience: seconds without an answer after which it connects no more.
+        patience: seconds without an answer after which it connects no more; and after which a
+            connection that waits for an echo has failed.
     """
 
     host: str
@@ -100,13 +111,16 @@ def main() -> None:
     threading.Thread(target=listen, daemon=True).start()
     allow_files(len(job.share) + _OTHER_FILES)
     socks, failures = connect(job, wake)
+    most = failures.most_common(1)
     try:
-        _say({"ready": len(socks)})
+        _say({"connected": len(socks), "failure": most[0][0] if most else None})
         commanded.wait()
         if starts:
-            samples = measure(job, socks, wake, starts[0])
-            samples.failures = dict(failures + Counter(samples.failures))
-            _write(samples)
+            samples, busy, spun = measure(job, socks, wake, starts[0])
+            for (call, number), count in failures.items():
+                kind = failure(call, OSError(number, ""))
+                samples.failures[kind] = samples.failures.get(kind, 0) + count
+            _write(samples, busy=busy, spun=spun)
     except OSError as exc:
         if exc.errno not in _NOBODY_READS:
             raise
@@ -124,19 +138,20 @@ def allow_files(count: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def connect(job: Job, wake: socket.socket) -> tuple[list[socket.socket], Counter[str]]:
+def connect(job: Job, wake: socket.socket) -> tuple[list[socket.socket], Failures]:
     """Open a worker's connections, many at a time.
 
     Returns:
-        Those that are connected, and how many are not, by kind; if none was answered for the
-        job's patience, the rest has failed. Neither is complete if something arrived on `wake`.
+        Those that are connected, and how many are not, by call and error number; if none was
+        answered for the job's patience, the rest has failed. Neither is complete if something
+        arrived on `wake`.
     """
     info = socket.getaddrinfo(
         job.host, job.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
     )
     family, _, _, _, address = info[0]
     connected: list[socket.socket] = []
-    failures: Counter[str] = Counter()
+    failures: Failures = Counter()
     to_open = len(job.share)
     with selectors.DefaultSelector() as selector:
         selector.register(wake, selectors.EVENT_READ)
@@ -146,10 +161,11 @@ def connect(job: Job, wake: socket.socket) -> tuple[list[socket.socket], Counter
                 try:
                     sock = socket.socket(family, socket.SOCK_STREAM)
                 except OSError as exc:
-                    failures[failure("socket()", exc)] += 1
+                    failures["socket()", exc.errno or 0] += 1
                     continue
                 sock.setblocking(False)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                keep_alive(sock, KEEPALIVE)
                 error = sock.connect_ex(address)
                 if error in _UNDER_WAY:
                     selector.register(sock, selectors.EVENT_WRITE)
@@ -160,7 +176,7 @@ def connect(job: Job, wake: socket.socket) -> tuple[list[socket.socket], Counter
             settled = selector.select(wait)
             if wait and not settled:
                 to_open += _give_up(selector, wake)
-                failures[failure("connect()", OSError(errno.ETIMEDOUT, ""))] += to_open
+                failures["connect()", errno.ETIMEDOUT] += to_open
                 break
             for key, _ in settled:
                 one = cast("socket.socket", key.fileobj)
@@ -181,22 +197,42 @@ def _give_up(selector: selectors.BaseSelector, wake: socket.socket) -> int:
 
 
 def _settle(
-    sock: socket.socket, error: int, connected: list[socket.socket], failures: Counter[str]
+    sock: socket.socket, error: int, connected: list[socket.socket], failures: Failures
 ) -> None:
+    if not error and _is_its_own_peer(sock):
+        error = errno.ECONNREFUSED
     if error:
         sock.close()
-        failures[failure("connect()", OSError(error, ""))] += 1
+        failures["connect()", error] += 1
     else:
         connected.append(sock)
 
 
-def measure(job: Job, socks: list[socket.socket], wake: socket.socket, start: int) -> Samples:
-    """Load the server from a time on, on the clock of `time.perf_counter_ns`; all at that time."""
+def _is_its_own_peer(sock: socket.socket) -> bool:
+    """Whether a socket has connected to itself, so that nobody else is there.
+
+    To a free port on this machine, the system may connect from that very port; the two SYNs then
+    are a simultaneous open (RFC 9293, section 3.5).
+    """
+    try:
+        return bool(sock.getsockname() == sock.getpeername())
+    except OSError:  # the peer has reset it by now, which the load will see
+        return False
+
+
+def measure(
+    job: Job, socks: list[socket.socket], wake: socket.socket, start: int
+) -> tuple[Samples, float, float]:
+    """Load the server from a time on, on the clock of `time.perf_counter_ns`; all at that time.
+
+    Returns:
+        What was measured, and for which share of that time this process was busy, and spun.
+    """
     clock, load, share = time.perf_counter_ns, job.workload, job.share
     began = start + int(load.warm_up * 1e9)
     end = FOREVER if load.duration is None else began + int(load.duration * 1e9)
     quota = FOREVER if load.messages is None else share.count(load.messages)
-    traffic = Traffic(socks, wake, size=load.size, verify=load.verify)
+    traffic = Traffic(socks, wake, size=load.size, verify=load.verify, patience=job.patience)
     pacer = None if load.rate is None else Pacer(load.rate)
     traffic.allowance = quota if began == start else FOREVER
     gc.disable()  # the loop makes no cycles
@@ -214,11 +250,13 @@ def measure(job: Job, socks: list[socket.socket], wake: socket.socket, start: in
         else:
             traffic.allowance = quota
             traffic.start_open(began + pacer.due(number) for number in share.numbers())
+    since, cpu, spun = clock(), time.process_time_ns(), traffic.spun
     traffic.run(end, lambda count: _say({"messages": count}))
+    took, spun = max(1, clock() - since), traffic.spun - spun
+    busy = max(0, time.process_time_ns() - cpu - spun)
     ended = max(began, min(clock(), end))  # it may be over before it began
     complete = not traffic.stopped and traffic.alive
-    traffic.allowance = 0
-    traffic.run(clock() + _DRAIN)
+    traffic.drain(_DRAIN)
     traffic.close()
 
     if pacer:  # what was due in the warm-up may have come back in the round
@@ -232,7 +270,7 @@ def measure(job: Job, socks: list[socket.socket], wake: socket.socket, start: in
     else:
         # The loop looks at the clock after each batch, so the last one may have sent too late.
         unanswered = traffic.under_way + sum(sent < ended for sent in traffic.sent[kept:quota])
-    return Samples(
+    samples = Samples(
         began,
         ended,
         intended=(traffic.intended if pacer else traffic.sent)[:kept],
@@ -242,6 +280,7 @@ def measure(job: Job, socks: list[socket.socket], wake: socket.socket, start: in
         unanswered=unanswered,
         partial=traffic.stopped,
     )
+    return samples, busy / took, spun / took
 
 
 def _say(fields: dict[str, object]) -> None:
@@ -249,8 +288,8 @@ def _say(fields: dict[str, object]) -> None:
     sys.stdout.buffer.flush()
 
 
-def _write(samples: Samples) -> None:
-    fields = {name: getattr(samples, name) for name in SCALARS}
+def _write(samples: Samples, *, busy: float, spun: float) -> None:
+    fields = {"busy": busy, "spun": spun} | {name: getattr(samples, name) for name in SCALARS}
     for name in ARRAYS:
         fields[name] = getattr(samples, name).itemsize * len(getattr(samples, name))
     _say(fields)

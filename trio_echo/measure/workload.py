@@ -6,6 +6,8 @@ import operator
 from array import array
 from dataclasses import dataclass, field
 
+from .usage import Usage
+
 LARGEST_SIZE = 1 << 30
 MOST_CONNECTIONS = 1_000_000
 A_YEAR = 31_536_000
@@ -88,11 +90,13 @@ class Samples:
         sent: when its first byte was handed to the kernel.
         received: when the last byte of its echo was there.
         failures: how many connections failed, by kind: `"connect(): Connection refused"`,
-            `"recv(): Connection reset by peer"`, `"echo differs"`, `"more than was sent"`,
-            `"closed early"`; or with the process that had them: `"worker: exit status -9"`.
+            `"recv(): Connection reset by peer"`, `"no echo for 10 s"`, `"echo differs"`,
+            `"more than was sent"`, `"closed early"`; or with the process that had them:
+            `"worker: exit status -9"`.
         unanswered: messages that were under way when the round ended or their connection failed;
             in an open loop also those that were due and could not be sent.
         partial: whether it was cancelled before its end.
+        usage: how busy the machine was meanwhile; `None` if that was not measured.
     """
 
     began: int
@@ -103,3 +107,4 @@ class Samples:
     failures: dict[str, int] = field(default_factory=dict)
     unanswered: int = 0
     partial: bool = False
+    usage: Usage | None = None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from trio_echo.writing import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +32,9 @@ def update(source: Path, target: Path) -> list[Path]:
     A file that is missing, or that is still as it was copied, becomes the one of `source`; so a
     file that was deleted or renamed is there again, as new. Only notebooks and recorded captures
     are copied.
+
+    Nothing is written through a symbolic link below the folder: one that leads nowhere is replaced
+    by the file, and one in the place of a folder is refused.
 
     Args:
         source: `INSTALLED` or `CLONED`.
@@ -55,6 +61,7 @@ def update(source: Path, target: Path) -> list[Path]:
                     kept.append(there)
                 continue
             if present != _digest(data):
+                _make_folder(target, there.parent)
                 _write(there, data)
             record[name.as_posix()] = _digest(data)
     finally:
@@ -88,13 +95,16 @@ def _read(record: Path) -> dict[str, str]:
     return copied if isinstance(copied, dict) else {}
 
 
+def _make_folder(target: Path, folder: Path) -> None:
+    """Make a folder below another one, if it is not there."""
+    if folder != target:
+        _make_folder(target, folder.parent)
+        if folder.is_symlink():
+            raise OSError(errno.ELOOP, "it is a symbolic link", str(folder))
+        folder.mkdir(exist_ok=True)
+
+
 def _write(file: Path, data: bytes) -> None:
     """Write a file as a whole: half a notebook would count as changed."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(file)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    with whole(file) as new:
+        new.write(data)

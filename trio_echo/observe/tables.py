@@ -5,7 +5,9 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from trio_echo.screen.text import cells, safe
+from rich.cells import cell_len
+
+from trio_echo.screen.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -28,18 +30,14 @@ def text_table(
         numbers: the heads of columns that stand to the right.
     """
     table = [[safe(cell) for cell in row] for row in (heads, *rows)]
-    widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
 
     def aligned(head: str, cell: str, width: int) -> str:
-        padding = " " * (width - _width(cell))
+        padding = " " * (width - cell_len(cell))
         return padding + cell if head in numbers else cell + padding
 
     lines = ["  ".join(map(aligned, heads, row, widths)).rstrip() for row in table]
     return "\n".join([*lines, note] if note else lines)
-
-
-def _width(text: str) -> int:
-    return cells(text, ambiguous=1)
 
 
 def html_table(

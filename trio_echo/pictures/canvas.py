@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from trio_echo.writing import followed, whole
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from matplotlib.axes import Axes
 
@@ -70,11 +72,15 @@ class Picture:
     def save(self, path: str | Path) -> None:
         """Write it to a file; the name's ending (`.png`, `.svg`, `.pdf`) settles the format.
 
+        A file of that name is replaced; if it is a symbolic link, the file that it leads to.
+
         Raises:
             OSError: the file cannot be written.
             ValueError: no such format.
         """
-        self.figure.savefig(path, dpi=_DPI * _SHARPNESS)
+        with whole(followed(path)) as file:
+            form = Path(path).suffix.removeprefix(".")
+            self.figure.savefig(file, format=form, dpi=_DPI * _SHARPNESS)
 
     def __repr__(self) -> str:
         return f"<picture: {self.description}>"

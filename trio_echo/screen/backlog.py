@@ -1,84 +1,201 @@
 """Events that wait for somebody slower than the echo: a screen, or another process.
 
-Clients decide how many events there are, so some are left out where too many wait, and counted.
+Clients decide how many events there are, so some are left out when too many wait, and counted.
+Each client has its share of the room and of the reader's time, whatever the others send.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from trio_echo.events import (
-    ClientClosed,
-    ClientConnected,
-    ClientFailed,
-    ClientIdle,
-    ClientReset,
-    ClientsWaiting,
-    DataReceived,
-    LinesMissing,
-)
+from trio_echo.events import ClientConnected, ClientsWaiting, DataReceived, LinesMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from trio_echo.addresses import Endpoint
+    from trio_echo.events import Connection
+
 ItemT = TypeVar("ItemT")
 
-# Clients decide how many of these there are, so these are what a slow reader loses. 16 MiB of
-# them may wait: seconds of a fast terminal, and little of a computer's memory.
-_DROPPABLE = (
-    ClientsWaiting,
-    ClientConnected,
-    DataReceived,
-    ClientFailed,
-    ClientIdle,
-    ClientReset,
-    ClientClosed,
-)
-_WAITING_BYTES = 16 * 1024 * 1024
+# 16 MiB may wait in all: seconds of a fast terminal, and little of a computer's memory. What
+# clients send has most of it; no flood of that leaves out who came and went.
+_DATA_BYTES = 12 * 1024 * 1024
+_OTHER_BYTES = 4 * 1024 * 1024
 _EVENT_BYTES = 512
+
+# So much of each client may stand in the queue, before what others send later: one large piece.
+_QUEUED_BYTES = 64 * 1024
+
+
+class _Gap:
+    """Stands where lines are missing: of one client, or of several."""
+
+    def __init__(self, connection: Connection | None) -> None:
+        self.connection = connection
+        self.lines = 0
+
+    def event(self) -> LinesMissing:
+        return LinesMissing(self.lines, self.connection)
+
+
+class _Share(Generic[ItemT]):
+    """What waits of one client.
+
+    Attributes:
+        queued: bytes in the queue.
+        data: bytes of `DataReceived`, in the queue and aside.
+        gap: the last item of the client, if that is one.
+        aside: items that join the end of the queue when there are fewer of this client in it.
+    """
+
+    queued = 0
+    data = 0
+    gap: _Gap | None = None
+    aside: deque[tuple[ItemT | _Gap, int, _Share[ItemT] | None]] | None = None
+
+    def __init__(self, peer: Endpoint) -> None:
+        self.peer = peer
 
 
 class Backlog(Generic[ItemT]):
-    """A queue in which events of clients give way to a `LinesMissing` where too many wait.
+    """A queue in which events of clients give way to a `LinesMissing` when too many wait.
 
-    Items that are no such events are always kept.
+    Items come out in the order they came in, with one exception: a client with much in the queue
+    has the rest set aside, so that others need not wait for all of it. The order of each client's
+    own events stays. A client may have as much data here as there is room left for everybody: one
+    alone gets half of the room, two get a third each.
+
+    Items that no client causes are always kept, and come after all that was put before them.
     """
 
     def __init__(self) -> None:
-        self._items: deque[ItemT | LinesMissing] = deque()
-        self._size = 0
+        # Each with its bytes, and with the share of the client that caused it.
+        self._queue: deque[tuple[ItemT | _Gap, int, _Share[ItemT] | None]] = deque()
+        self._shares: dict[Endpoint, _Share[ItemT]] = {}
+        self._late: dict[Endpoint, _Share[ItemT]] = {}  # those with items aside
+        self._data_bytes = 0
+        self._other_bytes = 0
 
     def __bool__(self) -> bool:
-        return bool(self._items)
+        return bool(self._queue)
 
     def __iter__(self) -> Iterator[ItemT | LinesMissing]:
-        return iter(self._items)
+        asides = (share.aside or () for share in self._late.values())
+        for item, _, _ in chain(self._queue, *asides):
+            yield item.event() if isinstance(item, _Gap) else item
 
     def put(self, item: ItemT) -> None:
         """Add an item at the end, or count its lines there."""
-        size = _bytes(item)
-        too_many = self._size + size > _WAITING_BYTES and isinstance(item, _DROPPABLE)
-        if too_many or isinstance(item, LinesMissing):
-            missing = lines_of(item)
-            last = self._items[-1] if self._items else None
-            if isinstance(last, LinesMissing):
-                missing += last.lines
-                self._items.pop()
-            self._items.append(LinesMissing(missing))
+        connection: Connection | None = getattr(item, "connection", None)
+        if connection is not None:
+            self._put_of_client(connection, item)
+        elif isinstance(item, LinesMissing):
+            self._count_missing(item.lines)
+        elif isinstance(item, ClientsWaiting) and not self._has_room():
+            self._count_missing(lines_of(item))
         else:
-            self._items.append(item)
-            self._size += size
+            if not isinstance(item, ClientsWaiting):
+                self._queue_all()
+            self._add(item, _EVENT_BYTES, None)
 
     def first(self) -> ItemT | LinesMissing | None:
         """Look at the item that is next; `None` if there is none."""
-        return self._items[0] if self._items else None
+        if not self._queue:
+            return None
+        item = self._queue[0][0]
+        return item.event() if isinstance(item, _Gap) else item
 
     def take(self) -> ItemT | LinesMissing:
         """Remove the item that is next."""
-        item = self._items.popleft()
-        self._size -= _bytes(item)
-        return item
+        item, size, share = self._queue.popleft()
+        is_data = isinstance(item, DataReceived)
+        if is_data:
+            self._data_bytes -= size
+        else:
+            self._other_bytes -= size
+        if share is not None:
+            share.queued -= size
+            if is_data:
+                share.data -= size
+            elif item is share.gap:
+                share.gap = None
+            if share.aside:
+                self._queue_more(share)
+            if not share.queued:
+                del self._shares[share.peer]
+        return item.event() if isinstance(item, _Gap) else item
+
+    def _put_of_client(self, connection: Connection, item: ItemT) -> None:
+        share = self._shares.get(connection.remote)
+        if isinstance(item, DataReceived):
+            size = _EVENT_BYTES + len(item.data)
+            held = 0 if share is None else share.data
+            fits = held + size <= _DATA_BYTES - self._data_bytes
+        else:
+            size = _EVENT_BYTES
+            fits = self._has_room()
+        if share is None:
+            if not fits:
+                self._count_missing(lines_of(item))
+                return
+            share = self._shares[connection.remote] = _Share(connection.remote)
+        if fits and not isinstance(item, LinesMissing):
+            share.gap = None
+            self._add(item, size, share)
+            return
+        if share.gap is None:
+            share.gap = _Gap(connection)
+            self._add(share.gap, _EVENT_BYTES, share)
+        share.gap.lines += lines_of(item)
+
+    def _has_room(self) -> bool:
+        return self._other_bytes + _EVENT_BYTES <= _OTHER_BYTES
+
+    def _count_missing(self, lines: int) -> None:
+        """Count lines of clients of which nothing waits."""
+        last = self._queue[-1][0] if self._queue else None
+        if not (isinstance(last, _Gap) and last.connection is None):
+            last = _Gap(None)
+            self._add(last, _EVENT_BYTES, None)
+        last.lines += lines
+
+    def _add(self, item: ItemT | _Gap, size: int, share: _Share[ItemT] | None) -> None:
+        entry = (item, size, share)
+        if isinstance(item, DataReceived):
+            self._data_bytes += size
+        else:
+            self._other_bytes += size
+        if share is not None:
+            if isinstance(item, DataReceived):
+                share.data += size
+            if share.aside or (share.queued and share.queued + size > _QUEUED_BYTES):
+                if not share.aside:
+                    share.aside = deque()
+                    self._late[share.peer] = share
+                share.aside.append(entry)
+                return
+            share.queued += size
+        self._queue.append(entry)
+
+    def _queue_more(self, share: _Share[ItemT]) -> None:
+        """Move what was set aside to the end of the queue, as far as the client's share allows."""
+        while share.aside:
+            size = share.aside[0][1]
+            if share.queued and share.queued + size > _QUEUED_BYTES:
+                return
+            share.queued += size
+            self._queue.append(share.aside.popleft())
+        del self._late[share.peer]
+
+    def _queue_all(self) -> None:
+        for share in self._late.values():
+            while share.aside:
+                share.queued += share.aside[0][1]
+                self._queue.append(share.aside.popleft())
+        self._late.clear()
 
 
 def lines_of(event: object) -> int:
@@ -92,10 +209,3 @@ def lines_of(event: object) -> int:
             return 2  # a blank line stands before it
         case _:
             return 1
-
-
-def _bytes(item: object) -> int:
-    if isinstance(item, DataReceived):
-        return _EVENT_BYTES + len(item.data)
-    # There is at most one more of these than of the others.
-    return 0 if isinstance(item, LinesMissing) else _EVENT_BYTES

@@ -21,11 +21,12 @@ from trio_echo.events import (
     ServerEvent,
     WorkerDied,
 )
+from trio_echo.screen.text import Terminal
 
 from .backlog import Backlog, lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from .transcript import Transcript
 
@@ -242,8 +243,8 @@ def discard_output() -> None:
         os.close(nowhere)
 
 
-def terminal_columns() -> Callable[[], int] | None:
-    """Make a function that tells the width of the terminal; `None` where none is written to."""
+def terminal() -> Terminal | None:
+    """Describe the terminal that standard output is; `None` if it is something else."""
     stdout = sys.stdout
     if stdout is None or not stdout.isatty():
         return None
@@ -254,4 +255,4 @@ def terminal_columns() -> Callable[[], int] | None:
         except OSError:  # it was closed
             return _UNKNOWN_COLUMNS
 
-    return columns
+    return Terminal(columns, stdout.encoding or "utf-8")

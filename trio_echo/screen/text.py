@@ -4,32 +4,58 @@ It is decoded piece by piece, so that a character split over two receives appear
 Whatever could move the cursor, hide text or look like another line is written as an escape:
 `\x1b`, `\u202e`. Every line on the screen that shows a client's text begins with that client's
 prefix; where the screen is a terminal, so does every row that a long line takes.
+
+No terminal wraps such a row, whatever tables of Unicode it has: the text is broken here, well
+before the edge, and each character counts as many cells as any terminal could take for it.
 """
 
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 # A received piece is written out in parts of this many bytes, so that whoever shows a large one
 # can let others run in between: bytes that are no text cost a microsecond each.
 _PART = 4 * 1024
 
+# So many bytes at most wait for the rest of their character. Four are enough for all encodings
+# but UTF-7, which has runs of any length; Python decodes such a run from its start each time.
+_UNDECODED = 1024
+
 # Joiners hold emoji together and do nothing else; of the other invisible characters, some turn
 # the direction of what follows, and none is missed.
 _HARMLESS = {"\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
 
-# On a terminal narrower than the prefix, something of the text is shown all the same.
+# What Python calls printable and no terminal shows: variation selectors, fillers and blank signs.
+_INVISIBLE = re.compile(
+    "[\u034f\u17b4\u17b5\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
+    "\u115f\u1160\u2800\u3164\uffa0\U00013441\U00013442\U00016fe4\U0001d159]"
+)
+# All of these and what lies beyond U+FFFF: a set that takes a fifth of the time to search for.
+_MAY_BE_INVISIBLE = re.compile(
+    "[^\0-\u034e\u0350-\u115e\u1161-\u17b3\u17b6-\u180a\u180e\u1810-\u27ff"
+    "\u2801-\u3163\u3165-\ufdff\ufe10-\uff9f\uffa1-\uffff]"
+)
+
+# A terminal with less room than this after a prefix has the text on rows of its own.
 _LEAST_ROOM = 8
+
+# Begins a row where there is no room for the prefix: none of our own lines begins like that.
+_SHORT_PREFIX = "+"
 
 
 def _escape(character: str) -> str:
     """Write a character that must not reach a terminal as what Python would write."""
-    if character in _HARMLESS or character.isprintable():
+    if character in _HARMLESS:
+        return character
+    if character.isprintable() and not _INVISIBLE.match(character):
         return character
     if unicodedata.category(character) == "Zs":
         return character  # spaces, such as the wide one of Chinese, Japanese and Korean text
@@ -51,40 +77,134 @@ _ESCAPES = _Escapes({code: _escape(chr(code)) for code in (*range(256), *range(0
 
 def safe(text: str) -> str:
     r"""Escape what could drive a terminal or break the line, such as `\n`, `\x1b` or `\u202e`."""
-    return text if text.isprintable() else text.translate(_ESCAPES)
+    return text if _is_plain(text) else text.translate(_ESCAPES)
+
+
+def _is_plain(text: str) -> bool:
+    if not text.isprintable():
+        return False
+    if text.isascii() or not _MAY_BE_INVISIBLE.search(text):
+        return True
+    return not _INVISIBLE.search(text)
 
 
 def checked_encoding(name: str) -> str:
     """Return the name of a text encoding that this module can work with.
 
     Raises:
-        LookupError: there is no such encoding, or it is none for text that comes in pieces.
+        LookupError: there is no such encoding, or it is not meant for text on a wire: it needs
+            the whole text, has a sign for its start, or is a notation of source code.
     """
     try:
-        "line\n".encode(name)
+        # What is decoded must be what was encoded: not so where `\u0041` stands for an A.
+        works = _decoded_in_pieces("\\u0041\n".encode(name), name) == "\\u0041\n"
+        # A line must end with a newline, not with a backslash and an n.
+        works = works and len("\n".encode(name)) == len("n".encode(name))
         for start in (b"\xff\n", b"a\0\0\0"):  # UTF-16 and UTF-32 insist on a byte order mark
-            codecs.getincrementaldecoder(name)("backslashreplace").decode(start, final=True)
-    except UnicodeError as exc:
-        raise LookupError(f"{safe(name)} is no encoding for text that comes in pieces") from exc
+            _decoded_in_pieces(start, name)
+    except UnicodeError:
+        works = False
     except (LookupError, ValueError, TypeError) as exc:
         raise LookupError(f"unknown text encoding: {safe(name)}") from exc
+    if not works:
+        raise LookupError(f"{safe(name)} is not an encoding for text that comes in pieces")
     return name
 
 
+def _decoded_in_pieces(data: bytes, encoding: str) -> str:
+    decoder = codecs.getincrementaldecoder(encoding)("backslashreplace")
+    return decoder.decode(data, final=True)
+
+
 def decoded(data: bytes, encoding: str) -> str:
-    """Decode a whole text, and make it safe: bytes that are none in the encoding are escaped."""
+    """Decode a whole text, and make it safe: bytes that are not text in it are escaped."""
     return safe(data.decode(encoding, "backslashreplace"))
 
 
-def cells(text: str, *, ambiguous: int = 2) -> int:
-    """Count the columns that a text takes on a terminal: a Korean character takes two.
+def cells(text: str) -> int:
+    """Count the columns that a text takes on a terminal, at most.
+
+    Terminals disagree about accents, arrows, flags, new emoji and much else, and so do the tables
+    of each Python. No table is asked here: none of them draws more than two cells for a character,
+    or for each of its two halves where it lies beyond U+FFFF (Windows' old console).
 
     Args:
         text: without control characters.
-        ambiguous: the columns of a character such as an arrow, which is wide on some terminals.
     """
-    widths = {"W": 2, "F": 2, "A": ambiguous}
-    return sum(widths.get(unicodedata.east_asian_width(one), 1) for one in text)
+    return len(text) if text.isascii() else sum(map(_cells_of, text))
+
+
+def _cells_of(character: str) -> int:
+    return 1 if character < "\x80" else 2 if character < "\U00010000" else 4
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Where rows wrap.
+
+    Attributes:
+        columns: returns how many cells a row has now.
+        charset: what the text is encoded in; characters that it lacks come as longer escapes.
+    """
+
+    columns: Callable[[], int]
+    charset: str = "utf-8"
+
+    def shown(self, text: str) -> str:
+        """Return a text as it appears there."""
+        if text.isascii():
+            return text
+        return text.encode(self.charset, "backslashreplace").decode(self.charset)
+
+
+class Rows:
+    """Lines that begin with a prefix on each row of the screen that they take.
+
+    Args:
+        prefix: begins each line. A line that is longer than a row gets it again on each of its
+            rows, with a plus sign instead of the space; where it leaves no room, the sign alone.
+        terminal: where the lines are shown; `None` where nothing wraps.
+    """
+
+    def __init__(self, prefix: str, terminal: Terminal | None = None) -> None:
+        if terminal is not None:
+            prefix = terminal.shown(prefix)
+        self._prefix = f"{prefix} "
+        self._prefix_cells = cells(self._prefix)
+        self._next_row = f"\n{prefix}+"
+        self._terminal = terminal
+        # How many cells of its row the text fills, at most.
+        self._filled = 0
+
+    def write(self, text: str, *, begun: bool = False) -> str:
+        """Write a line without its newline, or more of one that has begun already."""
+        if self._terminal is None:
+            return text if begun else self._prefix + text
+        out = []
+        if not begun:
+            out.append(self._prefix)
+            self._filled = self._prefix_cells
+        # The last column stays free: some terminals wrap as soon as it is filled.
+        edge = self._terminal.columns() - 1
+        next_row, before = self._next_row, self._prefix_cells
+        if edge - before < _LEAST_ROOM:
+            next_row, before = f"\n{_SHORT_PREFIX}", len(_SHORT_PREFIX)
+        text = self._terminal.shown(text)
+        if text.isascii():  # one cell each, so that a row is a slice
+            first, room = max(0, edge - self._filled), max(1, edge - before)
+            rows = [text[:first]]
+            rows += [text[at : at + room] for at in range(first, len(text), room)]
+            out.append(next_row.join(rows))
+            self._filled = len(rows[-1]) + (self._filled if len(rows) == 1 else before)
+            return "".join(out)
+        for character in text:
+            width = _cells_of(character)
+            if self._filled + width > edge:
+                out.append(next_row)
+                self._filled = before
+            out.append(character)
+            self._filled += width
+        return "".join(out)
 
 
 class PeerText:
@@ -93,23 +213,17 @@ class PeerText:
     Args:
         prefix: begins each line, and names the peer.
         encoding: of the peer's text, from `checked_encoding`.
-        columns: tells how many cells a row of the terminal has. A line that is longer wraps, and
-            text of a peer's choice would begin a row: that row gets the prefix too, with a plus
-            sign instead of its space. `None` where nothing wraps.
+        terminal: where the lines are shown; `None` where nothing wraps.
     """
 
-    def __init__(
-        self, prefix: str, encoding: str, columns: Callable[[], int] | None = None
-    ) -> None:
-        self._prefix = f"{prefix} "
-        self._continued = f"\n{prefix}+"
-        self._columns = columns
+    def __init__(self, prefix: str, encoding: str, terminal: Terminal | None = None) -> None:
+        self._rows = Rows(prefix, terminal)
         self._decoder = codecs.getincrementaldecoder(encoding)("backslashreplace")
+        # The bytes that the decoder holds: they may be the start of a character.
+        self._undecoded = b""
         self._carriage_return = ""
-        # The last piece ended amid a line: a newline that comes next ends that one.
+        # The last piece ended within a line: a newline that comes next ends that one.
         self._unfinished = False
-        # Where on the row of the screen the text has come to, in cells after the prefix.
-        self._cell = 0
 
     def lines(self, data: bytes, *, final: bool = False) -> Iterator[str]:
         r"""Write a received piece: parts of text that together are whole lines, ending in `\n`.
@@ -126,13 +240,13 @@ class PeerText:
             *ended, rest = text.split("\n")
             for line in ended:
                 if line or not self._unfinished:
-                    out.append(self._rows(line, begun=on_screen))
+                    out.append(self._rows.write(line, begun=on_screen))
                     on_screen = True
                 if on_screen:
                     out.append("\n")
                 on_screen = self._unfinished = False
             if rest:
-                out.append(self._rows(rest, begun=on_screen))
+                out.append(self._rows.write(rest, begun=on_screen))
                 on_screen = self._unfinished = True
             if last and on_screen:
                 out.append("\n")
@@ -140,35 +254,27 @@ class PeerText:
 
     def _decode(self, data: bytes, *, final: bool) -> str:
         """Decode and escape; a newline is the only control character left."""
-        held, _ = self._decoder.getstate()
+        held = self._undecoded
         try:
             text = self._decoder.decode(data, final)
+            self._undecoded, _ = self._decoder.getstate()
+            if len(self._undecoded) > _UNDECODED:
+                text += self._decoder.decode(b"", final=True)
+                self._restart()
         except UnicodeError:
             # Some decoders of escape sequences give up where no error handler is asked.
             text = "".join(f"\\x{byte:02x}" for byte in held + data)
-            self._decoder.reset()
-        if not self._carriage_return and text.isprintable():
-            return text  # the usual case: nothing to escape, and no end of a line
+            self._restart()
         text = self._carriage_return + text
         self._carriage_return = ""
         if text.endswith("\r") and not final:
             self._carriage_return = "\r"  # it may be half of a CRLF
             text = text[:-1]
-        return "\n".join(map(safe, text.replace("\r\n", "\n").split("\n")))
+        text = text.replace("\r\n", "\n")
+        if _is_plain(text.replace("\n", " ")):
+            return text  # the usual case
+        return "\n".join(map(safe, text.split("\n")))
 
-    def _rows(self, text: str, *, begun: bool) -> str:
-        """Put the prefix before a line, and where it wraps, unless it has begun already."""
-        out = [] if begun else [self._prefix]
-        if self._columns is None:
-            return "".join([*out, text])
-        if not begun:
-            self._cell = 0
-        room = max(self._columns() - len(self._prefix), _LEAST_ROOM)
-        for character in text:
-            width = cells(character)  # two where in doubt: a row too long would wrap
-            if self._cell + width > room:
-                out.append(self._continued)
-                self._cell = 0
-            out.append(character)
-            self._cell += width
-        return "".join(out)
+    def _restart(self) -> None:
+        self._decoder.reset()
+        self._undecoded = b""

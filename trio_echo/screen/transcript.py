@@ -11,7 +11,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from trio_echo.errors import SocketCallError, WorkerError
+from trio_echo.errors import SocketCallError, WorkerError, ZoneMissingError
 from trio_echo.events import (
     AcceptFailed,
     ClientClosed,
@@ -36,13 +36,15 @@ from trio_echo.events import (
 )
 from trio_echo.exact import IncompleteReceiveError
 
-from .text import PeerText, decoded, safe
+from .text import PeerText, Rows, decoded, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from gettext import NullTranslations
 
     from trio_echo.addresses import Endpoint
+
+    from .text import Terminal
 
 
 def N_(message: str) -> str:  # noqa: N802  gettext's own name
@@ -89,17 +91,17 @@ class Transcript:
     Args:
         translations: the language, from `language.translations`.
         encoding: of the text that peers send; bytes that are none in it are escaped.
-        columns: tells how many cells a row of the terminal has; `None` where nothing wraps.
+        terminal: where the lines are shown; `None` where nothing wraps.
     """
 
     def __init__(
         self,
         translations: NullTranslations,
         encoding: str,
-        columns: Callable[[], int] | None = None,
+        terminal: Terminal | None = None,
     ) -> None:
         self._encoding = encoding
-        self._columns = columns
+        self._terminal = terminal
         self._texts: dict[Connection, PeerText] = {}
         self._ = translations.gettext
         self._ngettext = translations.ngettext
@@ -124,10 +126,13 @@ class Transcript:
                 yield self._worker_died(event)
             case WorkerReplaced(number):
                 yield _("[TCP server] worker {number} serves again").format(number=number) + "\n"
-            case LinesMissing(count):
+            case LinesMissing(count, None):
                 # What comes next from a client may begin amid a character.
                 self._texts.clear()
                 yield self.dropped(count)
+            case LinesMissing(count, Connection() as connection):
+                self._texts.pop(connection, None)
+                yield self._dropped_of(connection, count)
             case ClientsWaiting(max_clients):
                 text = self._ngettext(
                     "[TCP server] {count} client is served; the next ones wait for their turn",
@@ -142,7 +147,10 @@ class Transcript:
                 )
             case ClientFailed(connection, error):
                 yield from self._end(connection)
-                yield self.describe(error) + "\n"
+                text = "{error}"
+                if isinstance(error, SocketCallError) and error.errno == errno.ETIMEDOUT:
+                    text = _("{error} (the client no longer answers)")
+                yield text.format(error=self.describe(error)) + "\n"
             case ClientIdle(connection, idle_timeout):
                 yield from self._end(connection)
                 text = _("[TCP server] nothing came or went for {seconds:g} s")
@@ -184,6 +192,14 @@ class Transcript:
             "[TCP server] {count} line not shown", "[TCP server] {count} lines not shown", count
         )
         return text.format(count=count) + "\n"
+
+    def _dropped_of(self, connection: Connection, count: int) -> str:
+        text = self._ngettext(
+            "[TCP server] {count} line of {client} not shown",
+            "[TCP server] {count} lines of {client} not shown",
+            count,
+        )
+        return text.format(count=count, client=safe(str(connection.remote))) + "\n"
 
     @property
     def prompt(self) -> str:
@@ -235,6 +251,10 @@ class Transcript:
         if isinstance(error, IncompleteReceiveError):
             text = self._("[recv()] connection closed after {received} of {expected} bytes")
             return text.format(received=len(error.partial), expected=error.expected)
+        if isinstance(error, ZoneMissingError):
+            text = self._("[{call}] a link-local address needs a zone, such as {example}: {host}")
+            host, example = safe(error.where or ""), safe(error.example)
+            return text.format(call=error.call, example=example, host=host)
         if isinstance(error, SocketCallError):
             place = "" if error.where is None else f": {safe(error.where)}"
             return f"[{error.call}] {self._reason(error)}{place}"
@@ -278,7 +298,9 @@ class Transcript:
             line += self._("; another one starts in {seconds:g} s").format(seconds=event.pause)
         return line + "\n"
 
-    def _cause(self, cause: int | SocketCallError) -> str:
+    def _cause(self, cause: int | SocketCallError | None) -> str:
+        if cause is None:
+            return self._("no answer")
         if isinstance(cause, SocketCallError):
             return self.describe(cause)
         try:
@@ -291,14 +313,14 @@ class Transcript:
             "[TCP client] {count} byte received.", "[TCP client] {count} bytes received.", len(data)
         )
         yield text.format(count=len(data)) + "\n"
-        shown = decoded(data, self._encoding)
-        yield self._("[received data] {text}").format(text=shown) + "\n"
+        received = Rows(self._("[received data]"), self._terminal)
+        yield received.write(decoded(data, self._encoding)) + "\n"
 
     def _text(self, connection: Connection) -> PeerText:
         # By the whole of it: of several processes, each counts its own connections.
         if connection not in self._texts:
             prefix = safe(f"[TCP/{connection.remote}]")
-            self._texts[connection] = PeerText(prefix, self._encoding, self._columns)
+            self._texts[connection] = PeerText(prefix, self._encoding, self._terminal)
         return self._texts[connection]
 
     def _end(self, connection: Connection) -> Iterator[str]:

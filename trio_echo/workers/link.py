@@ -54,6 +54,8 @@ class Command(Enum):
     """Accept no more, and end when the clients have finished."""
     TAKE_PLACE = auto()
     """One client more may be served."""
+    ANSWER = auto()
+    """Say `Notice.ALIVE`."""
 
 
 class Notice(Enum):
@@ -63,6 +65,7 @@ class Notice(Enum):
     STOPPING = auto()
     PLACE_WANTED = auto()
     PLACE_LEFT = auto()
+    ALIVE = auto()
 
 
 class OpaqueError(Exception):

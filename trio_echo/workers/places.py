@@ -36,6 +36,11 @@ class Places:
         self._report = observer
         self._said_full = False
 
+    @property
+    def waiting(self) -> int:
+        """How many clients wait for a place."""
+        return len(self._waiting)
+
     def want(self, holder: Holder) -> None:
         """Queue for a place."""
         if self._left:

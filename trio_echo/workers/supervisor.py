@@ -2,12 +2,14 @@
 
 ::
 
-    supervise()  keeps the ports, starts the workers, shows their events, replaces who died
+    supervise()  keeps the ports, starts the workers, shows their events, replaces those that died
     ├── python -m trio_echo.workers.worker    serve(), as in a single process, on the same ports
     └── python -m trio_echo.workers.worker    …
 
 A connection stays with the worker that accepted it; the kernel chooses that one. All that the
-processes tell each other goes through one `Link` for each worker.
+processes say to each other goes through one `Link` for each worker. A worker that is stopped or
+hangs would keep its share of the new clients waiting, so each one is asked now and then whether it
+is alive; one that does not answer is killed and replaced.
 """
 
 from __future__ import annotations
@@ -46,12 +48,19 @@ if TYPE_CHECKING:
     from trio_echo.addresses import Endpoint
     from trio_echo.events import ServerEvent, ServerObserver
 
+    from .process import Process
+
 # Seconds before a worker that died is replaced: the first time, and twice as many each time
 # after, up to the most. One that has lived as long as that begins afresh.
 _FIRST_PAUSE = 0.1
 _MOST_PAUSE = 10.0
 # Seconds that a worker has to end once it is told to, or its link has ended, before it is killed.
-_FAREWELL = 2.0
+_FAREWELL = 5.0
+# Each worker is asked for an answer once in so many seconds. It is killed after so many of these
+# ticks without a word from it: 10 s, or a minute while its process starts on a busy machine.
+_TICK = 2.0
+_SILENT_TICKS = 5
+_STARTING_TICKS = 30
 
 _NOTHING = Stopped(clients=0, echoed=0, cut_off=0)
 
@@ -72,7 +81,9 @@ async def supervise(
     """Echo as `serve` does, in several processes, until cancelled or stopped.
 
     A worker that dies takes its clients with it, and is replaced after a pause; the others go on.
-    None outlives this process, also if that is killed.
+    A worker that does not answer for 10 s is killed first. No worker outlives this process, also
+    if that is killed. On Linux this holds for a stopped worker too; on other POSIX systems the
+    kernel ends it unless its next parent is of the same session; on Windows nobody does.
 
     Args:
         count: of the workers.
@@ -116,8 +127,12 @@ class _Worker:
         self.listening = trio.Event()
         self.link: Link | None = None
         self.error: SocketCallError | None = None
-        self.killed: int | None = None
-        """The exit status of its present process, if that hung and was killed."""
+        self.killed = False
+        """Whether its present process did not answer, or did not end, and was killed."""
+        self.silent = 0
+        """For how many ticks its present process has said nothing."""
+        self.patience = _STARTING_TICKS
+        """How many are too many."""
         self.ends_by = math.inf
         """When its present process should have ended."""
         self.places = 0
@@ -135,7 +150,9 @@ class _Worker:
         """Settle what a process that has ended did; returns how many clients it left behind."""
         clients = self.present.cut_off
         self.past, self.present = _sum([self.past, self.present]), _NOTHING
-        self.error = self.killed = None
+        self.error = None
+        self.killed = False
+        self.silent, self.patience = 0, _STARTING_TICKS
         self.ends_by = math.inf
         return clients
 
@@ -187,8 +204,8 @@ class _Supervisor:
                 cause = await self._live(worker)
             except BaseException:
                 killed, clients = worker.killed, worker.lost()
-                if killed is not None:
-                    self._report(WorkerDied(worker.number, killed, clients, pause=None))
+                if killed:
+                    self._report(WorkerDied(worker.number, None, clients, pause=None))
                 raise
             clients = worker.lost()
             if not worker.listening.is_set():
@@ -211,12 +228,15 @@ class _Supervisor:
         """Note that a worker accepts no more; with the last one, say how many clients are left."""
         if worker not in self._stopping:
             self._stopping.add(worker)
-            connected = sum(one.present.cut_off for one in self._workers)
+            connected = sum(one.present.cut_off for one in self._workers) + self._places.waiting
             if connected and len(self._stopping) == len(self._workers):
                 self._report(Draining(connected, self._job.limits.grace))
 
-    async def _live(self, worker: _Worker) -> int | SocketCallError:
-        """Start a process and listen to it; returns why it ended, and nothing of it is left."""
+    async def _live(self, worker: _Worker) -> int | SocketCallError | None:
+        """Start a process and listen to it; returns why it ended (see `WorkerDied.cause`).
+
+        Nothing of the process is left then.
+        """
         try:
             process, sock, listeners = await start(self._ports.listeners)
         except OSError as exc:
@@ -228,6 +248,7 @@ class _Supervisor:
         try:
             async with link, trio.open_nursery() as nursery:
                 nursery.start_soon(link.write)
+                nursery.start_soon(self._watch, worker, link, process)
                 await self._listen_to(worker, link)
                 nursery.cancel_scope.cancel()
         finally:
@@ -236,10 +257,26 @@ class _Supervisor:
                 with trio.move_on_at(min(worker.ends_by, trio.current_time() + _FAREWELL)) as end:
                     status = await process.wait()  # its link has ended, so it ends by itself
                 if end.cancelled_caught:
+                    worker.killed = True
                     process.kill()
-                    status = worker.killed = await process.wait()
+                    status = await process.wait()
             self._places.free_all(worker)
+        if worker.killed:
+            return None
         return status if worker.error is None else worker.error
+
+    async def _watch(self, worker: _Worker, link: Link, process: Process) -> None:
+        """Kill a process that says nothing, though it is asked at each tick.
+
+        Ticks are counted, and no clock is read: if this process itself is stopped for an hour, that
+        is one tick.
+        """
+        while worker.silent < worker.patience:
+            worker.silent += 1
+            link.post(Command.ANSWER)
+            await _tick()
+        worker.killed = True
+        process.kill()
 
     async def _listen_to(self, worker: _Worker, link: Link) -> None:
         """Handle what a worker says, until it ends; cancelled, it is told to end at once."""
@@ -255,6 +292,7 @@ class _Supervisor:
             raise
 
     def _handle(self, worker: _Worker, said: list[object]) -> None:
+        worker.silent, worker.patience = 0, _SILENT_TICKS
         for one in said:
             match one:
                 case Stopped():
@@ -267,12 +305,18 @@ class _Supervisor:
                     self._places.free(worker)
                 case Notice.STOPPING:
                     self._stops(worker)
+                case Notice.ALIVE:
+                    pass
                 case Notice.LISTENING if worker.listening.is_set():
                     self._report(WorkerReplaced(worker.number))
                 case Notice.LISTENING:
                     worker.listening.set()
                 case _:
                     self._report(cast("ServerEvent", one))
+
+
+async def _tick() -> None:
+    await trio.sleep(_TICK)
 
 
 def _sum(done: Sequence[Stopped]) -> Stopped:

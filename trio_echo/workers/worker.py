@@ -2,7 +2,7 @@
 
 It is given one end of a `Link`. It is told its `Job`, serves the reserved ports with an ordinary
 `serve`, and reports every event. A client waits for its place until the parent grants
-one. When the link ends, because the parent wants that or is no more, everything ends at once.
+one. When the link ends, because the parent wants that or has ended, everything ends at once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from trio_echo.server import GC_THRESHOLD, serve
 
 from .link import Command, Job, Link, Notice, OpaqueError
 from .ports import open_listener
-from .process import given_link, given_listener
+from .process import end_with_parent, given_link, given_listener
 
 if TYPE_CHECKING:
     import socket
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Do one job."""
+    end_with_parent()
     # They reach all processes of a service; the parent receives them too, and says what to do.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -112,11 +113,14 @@ class _Worker:
     async def _obey(self, commands: list[object] | None) -> None:
         while commands is not None:
             for command in commands:
-                if command is Command.STOP:
-                    self._stop.set()
-                    self._link.post(Notice.STOPPING)
-                else:
-                    self._places.granted()
+                match command:
+                    case Command.STOP:
+                        self._stop.set()
+                        self._link.post(Notice.STOPPING)
+                    case Command.TAKE_PLACE:
+                        self._places.granted()
+                    case Command.ANSWER:
+                        self._link.post(Notice.ALIVE)
             commands = await self._link.receive()
         self._serving.cancel()
 

@@ -13,6 +13,8 @@ from trio_echo.notebook.checks import client_calls
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from trio.testing import MockClock
+
 
 @pytest.mark.parametrize(
     ("answer", "right"),
@@ -38,7 +40,7 @@ async def diagnose(host: str, port: int) -> str:
     return "timed out"
 
 
-async def test_a_right_diagnosis() -> None:
+async def test_a_right_diagnosis(autojump_clock: MockClock) -> None:
     assert (await client_calls.doctor(diagnose)).right
 
 
@@ -91,8 +93,7 @@ async def test_wrong_diagnoses(answer: Callable[[str, int], Awaitable[str]], why
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue may refuse")
-async def test_a_diagnosis_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_calls, "_PATIENCE", 0.2)
+async def test_a_diagnosis_without_an_end(autojump_clock: MockClock) -> None:
     verdict = await client_calls.doctor(never_gives_up)
     assert verdict.why == "Where it should say 'timed out', it never came back."
 

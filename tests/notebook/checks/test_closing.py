@@ -15,6 +15,8 @@ from trio_echo.notebook.checks import NO_ANSWER, closing
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from trio.testing import MockClock
+
 A, B, C = ("FIN_WAIT2", "CLOSE_WAIT"), ("CLOSED", "TIME_WAIT"), ("CLOSED", "CLOSED")
 
 
@@ -105,10 +107,8 @@ def plain(stream: trio.SocketStream, data: bytes) -> object:
 async def test_a_question_without_its_answer(
     answer: Callable[[trio.SocketStream, bytes], Awaitable[object]],
     why: str,
-    monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: MockClock,
 ) -> None:
-    if answer in (without_end, waits):
-        monkeypatch.setattr(closing, "_PATIENCE", 0.5)
     verdict = await closing.asks(answer)
     assert verdict.right is False
     assert why in verdict.why
@@ -219,7 +219,7 @@ async def test_what_is_no_server(answer: Callable[[int], Awaitable[object]], why
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there an accepted socket inherits it")
 async def test_a_server_that_resets_its_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closing, "_PATIENCE", 0.5)
+    monkeypatch.setattr(closing, "_PATIENCE", 1)  # only to wait for what does not come
     verdict = await closing.restarts(resets)
     assert verdict.right is False
     assert "was it reset?" in verdict.why

@@ -52,8 +52,9 @@ async def test_a_right_line() -> None:
 
 
 async def test_wrong_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "_PATIENCE", 0.01)
-    assert "it never came back" in (await data.line(endless_line)).why
+    with monkeypatch.context() as patches:
+        patches.setattr(data, "_PATIENCE", 0.01)
+        assert "it never came back" in (await data.line(endless_line)).why
     greedy = await data.line(greedy_line)
     assert greedy.right is False
     assert "it returned b'f'" in greedy.why

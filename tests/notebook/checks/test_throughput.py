@@ -81,7 +81,7 @@ async def test_a_request_in_one_piece() -> None:
         (silent, "Nothing was sent"),
         (raises, "it raised ZeroDivisionError()"),
         (hangs, "it never came back"),
-        (print, "is no function"),
+        (print, "is not a function"),
     ],
 )
 async def test_other_requests(

@@ -1,8 +1,11 @@
-"""What is no answer yet, and what no check can try."""
+"""Functions that no check can try: empty ones, those of the wrong kind, and other objects."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import trio
 
 from trio_echo.notebook.checks import NO_ANSWER, closing, meeting, unusable
 
@@ -12,6 +15,32 @@ async def untouched() -> None:
 
 
 def untouched_too() -> None: ...
+
+
+async def untouched_method(self: object, *peers: str, patience: float = 1) -> None:
+    # A learner's note.
+    ...
+
+
+async def only_says_what_it_does() -> None:
+    """Wait for a client."""
+
+
+async def passes() -> None:
+    pass
+
+
+async def calls_nothing_but_waits() -> None:
+    """Look empty."""
+    await trio.lowlevel.checkpoint()
+
+
+async def returns_a_constant() -> int:
+    return 5
+
+
+without_source: dict[str, Any] = {}
+exec("async def function(): return 5", without_source)  # noqa: S102
 
 
 async def forgets_to_return() -> None:
@@ -26,10 +55,16 @@ def plain() -> int:
     ("answer", "why"),
     [
         (untouched, NO_ANSWER.why),
+        (untouched_method, NO_ANSWER.why),
+        (only_says_what_it_does, NO_ANSWER.why),
+        (passes, NO_ANSWER.why),
         (forgets_to_return, None),
+        (calls_nothing_but_waits, None),
+        (returns_a_constant, None),
+        (without_source["function"], None),
         (plain, "Your function must be an async def."),
-        (..., "Ellipsis is no function."),
-        (5, "5 is no function."),
+        (..., "Ellipsis is not a function."),
+        (5, "5 is not a function."),
     ],
 )
 def test_a_function_to_await(answer: object, why: str | None) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 import trio
-from support import PATIENCE, among, end, reset
+from support import PATIENCE, among, end, has_ipv6, reset
 
 from trio_echo import AddressError, Endpoint, connect, serve
 from trio_echo.observe import kernel
@@ -260,6 +260,30 @@ def test_a_closed_socket_is_left_out(sockets: Sockets) -> None:
     taken = kernel.snapshot(sock=sock)
     with pytest.raises(KeyError):
         taken["sock"]
+
+
+@on_linux
+def test_the_same_port_on_another_address_or_family_is_a_strangers(sockets: Sockets) -> None:
+    listener = sockets.listener()
+    client = sockets.connected(listener)
+    port, client_port = end(listener).port, end(client).port
+    bound = sockets.bound()
+    for family, host in ((socket.AF_INET, "127.0.0.2"), (socket.AF_INET6, "::1")):
+        if host == sockets.host or (family == socket.AF_INET6 and not has_ipv6()):
+            continue
+        stranger = sockets.enter_context(socket.socket(family))
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        stranger.bind((host, port))
+        stranger.listen()
+        for number in (client_port, end(bound).port):
+            guest = sockets.enter_context(socket.socket(family))
+            guest.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            guest.bind((host, number))
+            guest.connect((host, port))
+    for names in ({"listener": listener}, {"client": client}, {"bound": bound}):
+        taken = kernel.snapshot(**names)
+        hosts = {one.host for row in taken.rows for one in (row.local, row.remote) if one}
+        assert hosts == {sockets.host}
 
 
 async def test_whatever_holds_a_socket_can_be_shown_by_name(host: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trio_echo.measure.remarks import remarks
+
 from . import scales
 from .look import drawable, shown
 
@@ -55,6 +57,8 @@ def conditions(run: Run) -> list[str]:
         f"{where.platform}, {where.cpu_model}{cpus}; {where.python}, trio {where.trio}, "
         f"trio-echo {where.trio_echo}{commit}; {where.date[:16].replace('T', ' ')} UTC",
     ]
+    if used := _usage(run):
+        told.append(used)
     return [drawable(one) for one in told]
 
 
@@ -66,9 +70,35 @@ def troubles(run: Run) -> list[str]:
         said.append("Partial: the run ended before its time.")
     if failed:
         said.append(drawable(f"Failed connections: {_few(failed)}."))
+    silent = sum(one.silent_rounds for one in run.cells)
     if not any(one.summary.messages for one in run.rounds):
         said.append("Nothing came back.")
-    return said
+    elif silent:
+        said.append(f"Nothing came back in {silent} of {len(run.rounds)} rounds.")
+    return said + [drawable(f"{one[0].upper()}{one[1:]}.") for one in remarks(run)]
+
+
+def _usage(run: Run) -> str:
+    """Say how busy the machine was: the least and the most of the rounds."""
+    used = [one.usage for one in run.rounds if one.usage is not None]
+    told = []
+    for name, values in (
+        ("busiest load process", [max(one.load) for one in used if one.load]),
+        ("server", [one.server for one in used]),
+        ("other programs", [one.others for one in used]),
+    ):
+        known = [100 * one for one in values if one is not None]
+        if known:
+            told.append(f"{name} {_between(known, '.0f')} %")
+    averages = [one.load_average for one in used if one.load_average is not None]
+    if averages:
+        told.append(f"load average {_between(averages, '.1f')}")
+    return f"Use of a processor: {', '.join(told)}" if told else ""
+
+
+def _between(values: Sequence[float], form: str) -> str:
+    low, high = (format(one, form) for one in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
 
 
 def _listed(run: Run, name: str) -> str:

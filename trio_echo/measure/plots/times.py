@@ -217,7 +217,7 @@ def _spectrum_points(line: Line) -> tuple[list[float], list[float]]:
 
 def time_axis(axes: Axes, name: Literal["x", "y"], values: Sequence[float], inches: float) -> None:
     """Make an axis one of times, which has room for these."""
-    ends = scales.padded([max(one, 1.0) for one in values], least=1.5)
+    ends = scales.padded([max(one, 1.0) for one in values] or [1.0], least=1.5)
     scales.logarithmic(axes, name, ends, scales.time, inches)
 
 

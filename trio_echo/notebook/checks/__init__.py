@@ -5,10 +5,10 @@ Each notebook has its own module here. A check tries an answer, and says what it
 
 from __future__ import annotations
 
-import dis
 import inspect
 from dataclasses import dataclass
 from html import escape
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -44,9 +44,6 @@ NO_ANSWER = Verdict(None, "Replace the … above, run that cell, then this one a
 
 MISSING_RETURN = Verdict(False, "Your function returned None: is a `return` missing?")
 
-_EMPTY_BODY = {"RESUME", "RETURN_GENERATOR", "POP_TOP", "LOAD_CONST", "RETURN_VALUE"}
-_EMPTY_BODY |= {"RETURN_CONST", "NOP"}  # Python 3.12 and newer
-
 
 def unusable(answer: object, *, awaits: bool = True) -> Verdict | None:
     """Say why a learner's function cannot be tried; `None` if it can.
@@ -55,16 +52,26 @@ def unusable(answer: object, *, awaits: bool = True) -> Verdict | None:
         answer: what the notebook has.
         awaits: whether it must be an `async def`.
     """
-    code = getattr(answer, "__code__", None)
-    if code is None:
-        return Verdict(False, f"{answer!r} is no function.")
-    constants = {None, getattr(answer, "__doc__", None)}
-    is_empty = {one.opname for one in dis.get_instructions(code)} <= _EMPTY_BODY
-    if is_empty and set(code.co_consts) <= constants:
+    if not (inspect.isfunction(answer) or inspect.ismethod(answer)):
+        return Verdict(False, f"{answer!r} is not a function.")
+    if _is_empty(answer):
         return NO_ANSWER
     if inspect.iscoroutinefunction(answer) != awaits:
         return Verdict(False, f"Your function must be {'an async def' if awaits else 'a def'}.")
     return None
+
+
+def _is_empty(function: Callable[..., object]) -> bool:
+    """Return whether the body of a function is `...`, with or without a docstring.
+
+    Each Python compiles an empty body to other bytecode, so this one compiles one to compare with.
+    """
+    head = "async def" if inspect.iscoroutinefunction(function) else "def"
+    body = "..." if function.__doc__ is None else repr(function.__doc__)
+    module = compile(f"{head} empty():\n    {body}", "<empty>", "exec", dont_inherit=True)
+    (empty,) = (one for one in module.co_consts if isinstance(one, CodeType))
+    code: CodeType = function.__code__
+    return code.co_code == empty.co_code and code.co_consts == empty.co_consts
 
 
 def compare(answer: object, right: object, why: str, hints: Mapping[Any, str]) -> Verdict:

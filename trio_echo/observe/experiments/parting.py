@@ -30,7 +30,7 @@ _LASTING = (
     {GONE},
 )
 # An acknowledgement may be held back for 40 ms (Linux), elsewhere for 200 ms (RFC 1122: 500 ms).
-_PATIENCE = 1.0
+_PATIENCE = 5.0
 _INTERVAL = 0.001
 
 

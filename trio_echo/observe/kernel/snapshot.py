@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 import psutil
 import trio
 
-from trio_echo.addresses import Endpoint, Sockaddr, check_endpoint
+from trio_echo.addresses import Endpoint, Sockaddr
 
 from . import sockdiag
 from .changes import Changes, changes
+from .interest import Interest
 from .sockets import Snapshot, SocketRow
 
 if TYPE_CHECKING:
@@ -54,40 +55,15 @@ SocketLike: TypeAlias = "_Descriptor | trio.SocketStream | trio.SocketListener |
 """Whatever holds a TCP socket: of the standard library, of Trio, or a client of ours."""
 
 
-class Interest:
-    """Which rows are of interest: all of some ports, and the connections among some pairs."""
-
-    def __init__(self, *ports: int) -> None:
-        for port in ports:
-            check_endpoint("", port)
-        self._ports = set(ports)
-        self._pairs: set[frozenset[int]] = set()
-
-    def include(self, row: SocketRow) -> None:
-        """Add a socket: its connection, or if it has none, all of its port.
-
-        Not all of a connection's ports: a client's is used again, for connections of others.
-        """
-        ends = _ports(row)
-        if row.remote is None:
-            self._ports |= ends
-        else:
-            self._pairs.add(frozenset(ends))
-
-    def __contains__(self, row: SocketRow) -> bool:
-        ends = _ports(row)
-        return not ends.isdisjoint(self._ports) or any(ends <= pair for pair in self._pairs)
-
-
 def snapshot(*ports: int, **sockets: SocketLike) -> Snapshot:
     """Look at every TCP socket that has one of these ports, at either end.
 
     Args:
         ports: local or remote ports. Without any, and without sockets, all ports.
         sockets: sockets of this process, under the names that they are to be shown by. Each is
-            shown whatever its state, and so are its peer and the listener; of one without a
-            connection, all the sockets that have its port. One that was closed is no socket any
-            more, and is left out.
+            shown whatever its state, with its peer and the listener of its connection. Of one
+            without a connection, such as a listener, the connections at its address and port are
+            shown. A closed one is left out.
 
     Raises:
         AddressError: this is no port number.
@@ -105,16 +81,16 @@ def look(interest: Interest | None, sockets: Mapping[str, SocketLike]) -> Snapsh
     """
     named = {name: _unwrap(name, one) for name, one in sockets.items()}
     own = {name: _row(name, one) for name, one in named.items() if one.fileno() != -1}
-    if interest is not None:
-        for row in own.values():
-            interest.include(row)
     listed, note = _listed()
+    if interest is not None:
+        for name, row in own.items():
+            interest.include(row, dual=_is_dual(named[name]))
+        listed = interest.among(listed)
     rows = []
     for row in listed:
-        if interest is None or row in interest:
-            names = [name for name, one in own.items() if _is_same(one, row)]
-            # What others share with this process is shown as this process's.
-            rows += [_as_listed(own.pop(name), row) for name in names] or [_with_owner(row)]
+        names = [name for name, one in own.items() if _is_same(one, row)]
+        # What others share with this process is shown as this process's.
+        rows += [_as_listed(own.pop(name), row) for name in names] or [_with_owner(row)]
     rows = list(_with_queues([*rows, *own.values()]))
     rows.sort(key=_order)
     return Snapshot(tuple(rows), note)
@@ -139,10 +115,6 @@ def _order(row: SocketRow) -> tuple[bool, bool, int, Endpoint, Endpoint]:
     nowhere = Endpoint("", 0)
     ends = row.local or nowhere, row.remote or nowhere
     return row.state != "LISTEN", row.local is None, row.family, *ends
-
-
-def _ports(row: SocketRow) -> set[int]:
-    return {end.port for end in (row.local, row.remote) if end is not None}
 
 
 def _unwrap(name: str, one: SocketLike) -> _Descriptor:
@@ -172,6 +144,13 @@ def _row(name: str, sock: _Descriptor) -> SocketRow:
         process_name=_process_name(os.getpid()),
         descriptor=sock.fileno(),
     )
+
+
+def _is_dual(sock: _Descriptor) -> bool:
+    """Tell an IPv6 socket that takes IPv4 connections too."""
+    if sock.family != socket.AF_INET6:
+        return False
+    return not any(sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 4))
 
 
 def _as_listed(own: SocketRow, listed: SocketRow) -> SocketRow:

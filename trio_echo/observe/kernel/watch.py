@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .snapshot import Changes, Interest, Snapshot, changes, look
+from .interest import Interest
+from .snapshot import Changes, Snapshot, changes, look
 
 if TYPE_CHECKING:
     from .snapshot import SocketLike

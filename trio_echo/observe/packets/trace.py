@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from trio_echo.addresses import Endpoint
 from trio_echo.observe.tables import html_table, text_table
 from trio_echo.screen.text import decoded, safe
+from trio_echo.writing import followed, whole
 
 from . import pcap
 from .pcap import CaptureError, Frame
@@ -130,7 +131,8 @@ class Trace:
         Raises:
             OSError: it cannot be written.
         """
-        Path(path).write_bytes(pcap.pack(self.frames))
+        with whole(followed(path)) as file:
+            file.write(pcap.pack(self.frames))
 
     def __repr__(self) -> str:
         rows = map(self._row, self.segments)

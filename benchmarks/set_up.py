@@ -1,7 +1,7 @@
 """What a connection costs trio_echo's server, and echo servers on other libraries.
 
-    python tests/peers/set_up.py [--rounds N] [--connections N] [--against NAME] [NAME...]
-    python tests/peers/set_up.py --memory [--connections LIST] [--against NAME] [NAME...]
+    python benchmarks/set_up.py [--rounds N] [--connections N] [--against NAME] [NAME...]
+    python benchmarks/set_up.py --memory [--connections LIST] [--against NAME] [NAME...]
 
 The first measures the server's CPU time to take a connection, echo 2 bytes and see it reset, with
 32 connections at a time and with one; the servers are visited by turns, in random order, and told

@@ -1,4 +1,4 @@
-"""The servers of tests/peers echo, and the commands that race them write what they should."""
+"""The servers of benchmarks/ echo, and the commands that race them write what they should."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_race_writes_a_table_results_and_a_chart(
     assert re.search(r"^\| Trio's tutorial \| \d\.\d\d ", shown, re.MULTILINE)
     result = files.read(output)
     assert [target.name for target in result.targets] == ["asyncio_streams", "trio_tutorial"]
-    assert len(files.read_samples(output)) == len(result.rounds) == 4
+    assert len(files.read_samples(output, result)) == len(result.rounds) == 4
     beside = json.loads(output.with_suffix(".cpu.json").read_text("utf-8"))
     assert len(beside["server_cpu_ns"]) == 4
     assert min(beside["server_cpu_ns"]) > 0

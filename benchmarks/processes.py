@@ -1,6 +1,6 @@
 """What a second process brings where the load is on the same cores, for trio_echo and for C.
 
-    python tests/peers/processes.py [--rounds N] [--seconds S] [--connections LIST]
+    python benchmarks/processes.py [--rounds N] [--seconds S] [--connections LIST]
 
 Two processes of a server share its port, and the kernel spreads the connections over them. One and
 two of each server are visited by turns, in random order, with a load in C and 64 bytes a message.

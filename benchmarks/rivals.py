@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Self
 
-PEERS = Path(__file__).parent
+FOLDER = Path(__file__).parent
 _OPTIONS = {
     "trio_echo": ["--quiet"],
     "trio_echo_display": [],
@@ -85,7 +85,7 @@ class Rival:
         if self.name in OURS:
             command = [sys.executable, "-m", "trio_echo", "serve", "--host", "127.0.0.1"]
             return [*command, "--port", "0", "--lang", "en", *_OPTIONS[self.name]]
-        return [sys.executable, str(PEERS / f"{self.name}.py"), "0"]
+        return [sys.executable, str(FOLDER / f"{self.name}.py"), "0"]
 
 
 RIVALS = {
@@ -154,7 +154,7 @@ def compiled(name: str, folder: Path) -> str:
     """Compile one of the C programs of this directory; returns the path of the result."""
     program = str(folder / name)
     compiler = shutil.which("cc") or sys.exit("there is no C compiler (cc)")
-    subprocess.run([compiler, "-O2", "-o", program, str(PEERS / f"{name}.c")], check=True)
+    subprocess.run([compiler, "-O2", "-o", program, str(FOLDER / f"{name}.c")], check=True)
     return program
 
 

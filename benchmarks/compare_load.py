@@ -1,6 +1,6 @@
 """Hold trio_echo's load generator against the C load of this directory, on the same server.
 
-    python tests/peers/compare_load.py [--server c|trio] [--host ::1] [--rounds N] [--seconds S]
+    python benchmarks/compare_load.py [--server c|trio] [--host ::1] [--rounds N] [--seconds S]
 
 Linux only. It compiles both C programs with cc, pins the server to one core and the load to
 another, and lets the two loads take turns, in random order within each pair: a closed loop of 64
@@ -57,7 +57,8 @@ def load_in_python(target: Endpoint, seconds: float) -> tuple[float, float]:
     """Run a round of trio_echo's; returns messages a second and the median round trip."""
     load = Workload(connections=CONNECTIONS, size=SIZE, warm_up=WARM_UP, duration=seconds)
     samples = trio.run(partial(run_round, target, load))
-    assert not samples.failures, samples.failures
+    if samples.failures:
+        sys.exit(f"connections failed: {samples.failures}")
     round_trips = [back - sent for sent, back in zip(samples.sent, samples.received, strict=True)]
     return len(round_trips) * 1e9 / (samples.ended - samples.began), median(round_trips)
 

@@ -1,6 +1,6 @@
 """Race trio_echo's server against echo servers on other libraries.
 
-    python tests/peers/race.py [--rounds N] [--seconds S] [--connections LIST] [--size LIST]
+    python benchmarks/race.py [--rounds N] [--seconds S] [--connections LIST] [--size LIST]
         [--load bench|c] [--against NAME] [--plot FILE] [--output FILE] [NAME...]
 
 All servers that can run here are visited by turns, in random order, with the load of `bench`: a

@@ -1,6 +1,6 @@
 """What one client that floods a server does to 500 quiet ones, for trio_echo and other libraries.
 
-    python tests/peers/fairness.py [--rounds N] [--seconds S] [--against NAME] [NAME...]
+    python benchmarks/fairness.py [--rounds N] [--seconds S] [--against NAME] [NAME...]
 
 Each quiet client sends 64 bytes five times a second, at its times, come echoes or not; the flood is
 a connection with 4 MiB under way, more than the kernel's buffers hold. Without and with it, by

@@ -1,0 +1,139 @@
+"""What the pages of docs/ show is what happens."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from pages import ROOT, blocks, free_port, real, run_python, typed, without_ports
+from support import PATIENCE, Lines, has_ipv6
+
+from trio_echo.cli import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCS = ROOT / "docs"
+PAGES = {
+    str(file.relative_to(DOCS).with_suffix("")): file.read_text("utf-8")
+    for file in sorted(DOCS.rglob("*.md"))
+    if "_build" not in file.parts
+}
+SERVERS = ("python -m trio_echo serve", "python benchmarks/")
+unix = pytest.mark.skipif(sys.platform == "win32", reason="the commands are for a Unix shell")
+
+
+def pages_with(language: str) -> list[str]:
+    return [name for name, page in PAGES.items() if blocks(page, language)]
+
+
+def commands(block: str) -> list[tuple[str, str]]:
+    """The commands of a `console` block, each with what it shows."""
+    return re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+
+
+def shape(screen: str) -> str:
+    """What is the same each time: the words, not the numbers and what follows from them."""
+    screen = re.sub(r"(p\d[\d.]* [\d.,]+ \w+(, )?)+", "PERCENTILES", without_ports(screen))
+    screen = re.sub(r"\b(faster|slower|no difference seen)\b", "VERDICT", screen)
+    return re.sub(r"\d[\d,.]*", "N", screen)
+
+
+def shell(command: str, port: int) -> str:
+    """The command that a test runs: on the page's port, and not for minutes."""
+    match command.split()[3:]:
+        case ["serve", *options] if "--port" not in options:
+            return f"{command} --port {port}"
+        case ["connect"]:
+            return f"{command} localhost {port}"
+        case ["connect", _]:
+            return f"{command} {port}"
+        case ["bench", *_]:
+            return f"{command} --messages 200 --rounds 6 --warm-up 0"
+        case _:
+            return command
+
+
+def environment() -> dict[str, str]:
+    own = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": own, "LC_ALL": "C.UTF-8", "LANGUAGE": ""}
+
+
+def examples() -> Iterator[object]:
+    for name, page in PAGES.items():
+        found = re.findall(
+            r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", page, re.MULTILINE | re.DOTALL
+        )
+        for number, (code, shown) in enumerate(found, 1):
+            yield pytest.param(code, shown, id=f"{name}-{number}")
+
+
+@pytest.mark.parametrize(("code", "shown"), [*examples()])
+def test_the_python_code_runs(code: str, shown: str, tmp_path: Path) -> None:
+    printed = run_python(code, tmp_path)
+    if shown:
+        assert without_trailing(printed) == without_trailing(shown)
+
+
+def without_trailing(text: str) -> list[str]:
+    return [line.rstrip() for line in text.splitlines()]
+
+
+@unix
+@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+@pytest.mark.parametrize("name", pages_with("console"))
+def test_the_commands_do_what_a_page_shows(name: str, tmp_path: Path) -> None:
+    session = "".join(blocks(PAGES[name], "console"))
+    first, second = (str(free_port()) for _ in range(2))
+    with ExitStack() as stack:
+        for command, shown in commands(session):
+            line = shell(command, int(first)).replace("9000", first).replace("9001", second)
+            run = stack.enter_context(
+                subprocess.Popen(
+                    ["/bin/sh", "-c", real(f"exec {line}")],
+                    cwd=tmp_path,
+                    env=environment(),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                )
+            )
+            stack.callback(run.kill)
+            if command.startswith(SERVERS):
+                assert not shown
+                Lines(run.stdout).expect(r"\d")  # it listens
+                continue
+            out, err = run.communicate(typed(shown), PATIENCE)
+            if run.returncode != 0:
+                out += err  # an error; otherwise, progress
+            assert shape(out.decode()) == shape(shown)
+
+
+@unix
+@pytest.mark.parametrize("name", pages_with("ini"))
+def test_the_service_listens_and_stops(name: str) -> None:
+    (unit,) = blocks(PAGES[name], "ini")
+    (start,) = re.findall(r"^ExecStart=\S+ (.*)$", unit, re.MULTILINE)
+    port = free_port()
+    words = start.replace("9000", str(port)).split()
+    with subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE) as service:
+        Lines(service.stdout).expect("listening")
+        socket.create_connection(("127.0.0.1", port)).close()
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(PATIENCE) == 0
+
+
+def test_every_option_that_a_page_names_exists() -> None:
+    options = [one for command in cli.commands.values() for one in command.params]
+    known = {name for option in options for name in option.opts}
+    for name, page in PAGES.items():
+        named = set(re.findall(r"`(--[a-z-]+)", page))
+        assert named <= known, name

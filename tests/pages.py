@@ -1,0 +1,55 @@
+"""What the README and the pages of docs/ show: blocks of code, and commands with their outputs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import trio_echo
+
+ROOT = Path(__file__).parents[1]
+PORTS = ("9000", "9001")
+"""What the pages show; a test takes free ones."""
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced blocks of a language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+
+
+def without_ports(text: str) -> str:
+    """The same text, whichever ports the system chose."""
+    return re.sub(r"(port=|포트 번호=|TCP/127\.0\.0\.1:|TCP/\[::1\]:)[1-9]\d+", r"\1PORT", text)
+
+
+def typed(screen: str) -> bytes:
+    """What a person typed at the client's prompts."""
+    lines = re.findall(r"^\[(?:data to send|보낼 데이터)\] (.*)$", screen, re.MULTILINE)
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def real(text: str) -> str:
+    """Put free ports and this clone's paths in the place of those that a page shows."""
+    for port in PORTS:
+        if port in text:
+            text = text.replace(port, str(free_port()))
+    return re.sub(r"(?<![\w/])(benchmarks|notebooks)/", f"{ROOT.as_posix()}/\\1/", text)
+
+
+def free_port() -> int:
+    """A port that is free on both families; nobody else gets it soon."""
+    with trio_echo.BackgroundServer() as server:
+        return server.addresses[0].port
+
+
+def run_python(code: str, folder: Path) -> str:
+    """Run a page's Python code, by pytest if it has tests; returns what it prints."""
+    file = folder / "test_code.py"
+    file.write_text(real(code), "utf-8")
+    by_pytest = ["-m", "pytest", "-q", "-p", "no:trio"] if "import pytest" in code else []
+    command = [sys.executable, "-W", "error", "-X", "utf8", *by_pytest, str(file)]
+    return subprocess.run(
+        command, check=True, cwd=folder, stdout=subprocess.PIPE, encoding="utf-8"
+    ).stdout

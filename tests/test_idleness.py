@@ -1,0 +1,100 @@
+"""The idle watch where the system counts no bytes: what waits to be received is all it can see."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+import trio_echo.idleness
+from trio_echo.idleness import IdleWatch
+from trio_echo.tcp_info import is_on_its_way, is_readable, progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LIMIT = 8.0
+
+
+@pytest.fixture
+def pair(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A connection of which the system counts nothing, as it is not TCP."""
+    near, far = socket.socketpair()
+    with near, far:
+        yield near, far
+
+
+async def pass_time(clock: MockClock, seconds: int) -> None:
+    for _ in range(seconds):
+        await wait_all_tasks_blocked()
+        clock.jump(1)
+    await wait_all_tasks_blocked()
+
+
+async def test_a_silent_client_is_ended_and_one_that_moves_or_has_left_is_not(
+    pair: tuple[socket.socket, socket.socket], mock_clock: MockClock
+) -> None:
+    scopes = [trio.CancelScope() for _ in range(3)]
+    async with trio.open_nursery() as nursery:
+        watch = IdleWatch(LIMIT)
+        nursery.start_soon(watch.run)
+        await pass_time(mock_clock, 100)  # with nobody to watch
+        silent, active, left = [watch.add(pair[0], scope) for scope in scopes]
+        await pass_time(mock_clock, 4)
+        active.moved()
+        left.leave()
+        await pass_time(mock_clock, 4)
+        assert [scope.cancel_called for scope in scopes] == [True, False, False]
+        silent.leave()
+        await pass_time(mock_clock, 4)
+        assert [scope.cancel_called for scope in scopes] == [True, True, False]
+        nursery.cancel_scope.cancel()
+
+
+async def test_bytes_that_came_give_the_relay_its_turn_but_not_for_ever(
+    pair: tuple[socket.socket, socket.socket], mock_clock: MockClock
+) -> None:
+    near, far = pair
+    scope = trio.CancelScope()
+    async with trio.open_nursery() as nursery:
+        watch = IdleWatch(LIMIT)
+        nursery.start_soon(watch.run)
+        client = watch.add(near, scope)
+        await pass_time(mock_clock, 4)
+        far.send(b"!")
+        await pass_time(mock_clock, 6)
+        assert not scope.cancel_called
+        await pass_time(mock_clock, 4)  # the relay cannot send, and so receives nothing
+        assert scope.cancel_called
+        client.leave()
+        nursery.cancel_scope.cancel()
+
+
+async def test_many_silent_clients_are_ended_in_batches(
+    pair: tuple[socket.socket, socket.socket],
+    mock_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trio_echo.idleness, "_BATCH", 2)
+    scopes = [trio.CancelScope() for _ in range(7)]
+    async with trio.open_nursery() as nursery:
+        watch = IdleWatch(LIMIT)
+        for scope in scopes:
+            watch.add(pair[0], scope)
+        nursery.start_soon(watch.run)
+        await wait_all_tasks_blocked()
+        mock_clock.jump(LIMIT)
+        await wait_all_tasks_blocked()
+        assert all(scope.cancel_called for scope in scopes)
+        nursery.cancel_scope.cancel()
+
+
+def test_a_closed_socket_can_be_asked_too() -> None:
+    sock = socket.socket()
+    sock.close()
+    assert is_readable(sock)
+    assert is_on_its_way(sock)
+    assert progress(sock) is True

@@ -1,0 +1,114 @@
+"""What a server gives the sockets that it accepts: read back, or seen in the echo."""
+
+from __future__ import annotations
+
+import errno
+import math
+import socket
+import sys
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from support import Events, receive_count
+
+import trio_echo.server
+from trio_echo import BackgroundServer, ClientConnected, Limits, SocketCallError, connect, serve
+from trio_echo.listening import Door
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trio_echo.tcp_info import Socket
+
+pytestmark = pytest.mark.usefixtures("way")
+
+
+@contextmanager
+def noted_sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Socket]]:
+    """Keep the sockets that a server serves."""
+    served: list[Socket] = []
+    original = trio_echo.server._Server._connection
+
+    def note(self: trio_echo.server._Server, sock: Socket) -> trio_echo.Connection:
+        served.append(sock)
+        return original(self, sock)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trio_echo.server._Server, "_connection", note)
+        yield served
+
+
+def options(sock: Socket) -> list[bool]:
+    names = (socket.SO_KEEPALIVE, socket.SO_OOBINLINE)
+    return [bool(sock.getsockopt(socket.SOL_SOCKET, name)) for name in names]
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
+@pytest.mark.parametrize("keepalive", [30, math.inf])
+@pytest.mark.parametrize("max_clients", [None, 100])
+async def test_every_client_has_the_options_also_one_that_connected_before_the_server_began(
+    host: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    given: bool,
+    keepalive: float,
+    max_clients: int | None,
+) -> None:
+    events = Events()
+    clients: list[socket.socket] = []
+    limits = Limits(keepalive=keepalive, max_clients=max_clients)
+    start = partial(serve, 0, hosts=[host], observer=events, limits=limits)
+    with noted_sockets(monkeypatch) as served:
+        async with trio.open_nursery() as nursery:
+            if given:
+                listeners = await trio.open_tcp_listeners(0, host=host)
+                address = listeners[0].socket.getsockname()[:2]
+                clients += [socket.create_connection(address) for _ in range(100)]
+                start = partial(start, listeners=listeners)
+            listeners = await nursery.start(start)
+            address = listeners[0].socket.getsockname()[:2]
+            clients += [socket.create_connection(address) for _ in range(3)]
+            for _ in clients:
+                await events.wait(ClientConnected)
+            assert len(served) == len(clients)
+            assert [options(sock) for sock in served] == [[keepalive == 30, True]] * len(clients)
+            nursery.cancel_scope.cancel()
+    for sock in clients:
+        sock.close()
+
+
+async def test_urgent_data_comes_back_in_its_place(host: str) -> None:
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(serve, 0, hosts=[host]))
+        async with await connect(host, listeners[0].socket.getsockname()[1]) as client:
+            assert isinstance(client.stream, trio.SocketStream)
+            await client.stream.socket.send(b"abc", socket.MSG_OOB)
+            await client.stream.send_all(b"def")
+            assert await client.echo(b"ghi") == b"abcdefghi"[:3]
+            assert await trio_echo.receive_exactly(client.stream, 6) == b"defghi"
+        nursery.cancel_scope.cancel()
+
+
+def test_a_server_in_a_thread_returns_urgent_data_in_its_place() -> None:
+    with BackgroundServer() as server:
+        for address in server.addresses:
+            with socket.create_connection(address) as sock:
+                sock.send(b"abc", socket.MSG_OOB)
+                sock.sendall(b"def")
+                assert receive_count(sock, 6) == b"abcdef"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a listener is given no options")
+async def test_a_listener_that_takes_no_options_is_one_typed_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOPROTOOPT, "Protocol not available")
+
+    monkeypatch.setattr(Door, "_set_options", fail)
+    with pytest.raises(SocketCallError) as failure:
+        await serve(0, hosts=["127.0.0.1"])
+    assert str(failure.value).startswith("[setsockopt()] Protocol not available: 127.0.0.1:")

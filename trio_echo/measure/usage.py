@@ -1,0 +1,28 @@
+"""How busy the load, the server and the rest of the machine were during a round: values, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .records import Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What kept the processors busy while a round ran.
+
+    The numbers are processors: 0.5 is half of the time of one of them, 2 is all of the time of two.
+
+    Attributes:
+        load: each process of the load. The time in which an open loop spins, because no message is
+            due for a moment, does not count.
+        server: the process that listens at the target's address, with its children; `None` if it
+            does not run on this machine, or this user may not see it.
+        others: all other programs; `None` if the server is among them, or the round was too short.
+        load_average: the system's, over a minute, when the round began; `None` on Windows.
+    """
+
+    load: tuple[Amount, ...]
+    server: Amount | None
+    others: Amount | None
+    load_average: Amount | None

@@ -1,0 +1,142 @@
+"""Which of a machine's TCP sockets a snapshot shows."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import psutil
+
+from trio_echo.addresses import Endpoint, check_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .sockets import SocketRow
+
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+
+_Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class _End(NamedTuple):
+    """An endpoint in the one form in which two of them can be compared."""
+
+    address: _Address
+    port: int
+
+
+class _Place(NamedTuple):
+    """The endpoint of a socket without a connection, such as a listener.
+
+    Attributes:
+        dual: if it is of IPv6, it takes IPv4 connections too.
+    """
+
+    end: _End
+    dual: bool
+
+
+class Interest:
+    """Which rows are of interest: those of some ports, and those that belong to some sockets.
+
+    The same port number on another address, or on the other family, is somebody else's.
+
+    Args:
+        ports: local or remote ports.
+    """
+
+    def __init__(self, *ports: int) -> None:
+        for port in ports:
+            check_endpoint("", port)
+        self._ports = set(ports)
+        self._places: set[_Place] = set()
+        self._pairs: set[frozenset[_End]] = set()
+
+    def include(self, row: SocketRow, *, dual: bool) -> None:
+        """Add a socket: its connection, or if it has none, what is connected at its endpoint.
+
+        Args:
+            row: the socket.
+            dual: it is an IPv6 socket that takes IPv4 connections too.
+        """
+        if row.local is None:
+            return
+        if row.remote is None:
+            self._places.add(_Place(_plain(row.local), dual))
+        else:
+            self._pairs.add(frozenset([_plain(row.local), _plain(row.remote)]))
+
+    def among(self, rows: Sequence[SocketRow]) -> list[SocketRow]:
+        """Pick the rows that are of interest, in their order."""
+        own = _own_addresses()
+        listeners = self._listeners(rows, own)
+        return [
+            row
+            for row in rows
+            if self._has_port(row) or row in listeners or self._is_connected_here(row, own)
+        ]
+
+    def _has_port(self, row: SocketRow) -> bool:
+        return any(end is not None and end.port in self._ports for end in (row.local, row.remote))
+
+    def _is_connected_here(self, row: SocketRow, own: set[_Address]) -> bool:
+        if row.local is None or row.remote is None:
+            return False
+        ends = frozenset([_plain(row.local), _plain(row.remote)])
+        return ends in self._pairs or any(
+            _covers(place, end, own) for place in self._places for end in ends
+        )
+
+    def _listeners(self, rows: Sequence[SocketRow], own: set[_Address]) -> list[SocketRow]:
+        """Find the listeners at our places, and those of our connections."""
+        unconnected = {
+            row: _Place(_plain(row.local), dual=True)
+            for row in rows
+            if row.local is not None and row.remote is None
+        }
+        found = []
+        for row, place in unconnected.items():
+            if any(place.end == other.end for other in self._places):
+                found.append(row)
+        for end in {end for pair in self._pairs for end in pair}:
+            covering = [row for row, place in unconnected.items() if _covers(place, end, own)]
+            # An IPv4 connection belongs to a listener of IPv4, if there is one. Whether one of
+            # IPv6 takes IPv4 too, the tables do not say.
+            exact = [
+                row
+                for row in covering
+                if unconnected[row].end.address.version == end.address.version
+            ]
+            found += exact or covering
+        return found
+
+
+def _plain(endpoint: Endpoint) -> _End:
+    """Write an IPv4 address within IPv6 as IPv4, and drop zones: not every table has them."""
+    address = ipaddress.ip_address(endpoint.host.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    return _End(address, endpoint.port)
+
+
+def _covers(place: _Place, end: _End, own: set[_Address]) -> bool:
+    """Tell whether a connection that has this end is, or was, made with a socket at this place."""
+    if place.end.port != end.port:
+        return False
+    if not place.end.address.is_unspecified:
+        return place.end.address == end.address
+    taken = {place.end.address.version, 4} if place.dual else {place.end.address.version}
+    if end.address.version not in taken:
+        return False
+    return end.address.is_loopback or end.address in own
+
+
+def _own_addresses() -> set[_Address]:
+    return {
+        _plain(Endpoint(one.address, 0)).address
+        for addresses in psutil.net_if_addrs().values()
+        for one in addresses
+        if one.family in _FAMILIES
+    }
