@@ -48,7 +48,7 @@ def options(sock: Socket) -> list[bool]:
 
 @pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
 @pytest.mark.parametrize("keepalive", [30, math.inf])
-@pytest.mark.parametrize("max_clients", [None, 100])
+@pytest.mark.parametrize("max_clients", [None, 1000])
 async def test_every_client_has_the_options_also_one_that_connected_before_the_server_began(
     host: str,
     monkeypatch: pytest.MonkeyPatch,
