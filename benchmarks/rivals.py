@@ -38,6 +38,8 @@ OURS = tuple(_OPTIONS)
 
 # Seconds.
 _PATIENCE = 10.0
+# Seconds that a server may take to listen on a busy machine; one that dies is noticed at once.
+_STARTING = 120.0
 _PAUSE = 0.03
 # A server is at rest when it takes less than this share of a pause.
 _REST = 0.1
@@ -181,7 +183,7 @@ def running(command: Sequence[str], shown: Path) -> Iterator[tuple[int, int]]:
 
 def _port(server: subprocess.Popen[bytes], shown: Path) -> int:
     """Wait for its first line, which ends with the port."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _STARTING
     while time.monotonic() < deadline and server.poll() is None:
         if found := re.match(rb".*?(\d+)\s*\n", shown.read_bytes()):
             return int(found[1])
