@@ -31,9 +31,11 @@ WAYS = [
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _interrupts_are_received() -> None:
-    """A shell starts what it runs in the background with SIGINT ignored."""
+def _signals_are_received() -> None:
+    """A shell starts background jobs with SIGINT ignored, and nohup with SIGHUP ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(params=LOOPBACKS)
