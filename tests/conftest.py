@@ -31,9 +31,11 @@ WAYS = [
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _interrupts_are_received() -> None:
-    """A shell starts what it runs in the background with SIGINT ignored."""
+def _signals_are_received() -> None:
+    """A shell starts background jobs with SIGINT ignored, and nohup with SIGHUP ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(params=LOOPBACKS)
@@ -73,3 +75,11 @@ def command_line(
         return ended.value.code, *capsys.readouterr()
 
     return run
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Keep long texts out of the ids, as pytest 9 does.
+
+    One with the date in it would differ between two of xdist's processes, which then stop.
+    """
+    return argname if isinstance(val, str | bytes) and len(val) > 100 else None
