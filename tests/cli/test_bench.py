@@ -260,7 +260,7 @@ def test_a_signal_keeps_what_was_measured_though_the_terminal_is_gone(
         finally:
             command.kill()
     assert files.read(output).rounds
-    assert not any(one.is_running() for one in started)
+    assert not psutil.wait_procs(started, PATIENCE)[1]
 
 
 @pytest.mark.skipif(shutil.which("nohup") is None, reason="there is no nohup here")

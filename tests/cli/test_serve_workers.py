@@ -43,6 +43,11 @@ def workers(server: Process) -> list[psutil.Process]:
     return psutil.Process(server.popen.pid).children()
 
 
+def listens_at(address: tuple[str, int], process: psutil.Process) -> bool:
+    own = process.net_connections("tcp")
+    return any(one.status == psutil.CONN_LISTEN and one.laddr == address for one in own)
+
+
 @pytest.fixture
 def server() -> Iterator[Process]:
     with Process("serve", "--port", "0", "--workers", "2") as process:
@@ -97,6 +102,9 @@ def test_a_signal_lets_the_clients_of_all_workers_finish(number: int) -> None:
             process.send_signal(number)
         clients = f"{len(socks)} clients? ha(ve|s)"
         server.out.expect(f"stopping: {clients} 60 s to finish")
+        # The parent may say so before a worker has heard the signal, and the ports are the parent's.
+        while any(listens_at(address, one) for one in everybody[:-1]):
+            pass
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(address)
         assert receive_count(socks[0], 500_000) == b"x" * 500_000
