@@ -13,6 +13,13 @@ ROOT = Path(__file__).parents[1]
 PORTS = ("9000", "9001")
 """What the pages show; a test takes free ones."""
 
+PAGES = {"README": (ROOT / "README.md").read_text("utf-8")} | {
+    file.relative_to(ROOT / "docs").with_suffix("").as_posix(): file.read_text("utf-8")
+    for file in sorted((ROOT / "docs").rglob("*.md"))
+    if "_build" not in file.parts
+}
+"""The text of each page, by its name without the suffix."""
+
 
 def blocks(page: str, language: str) -> list[str]:
     """The fenced blocks of a language, in order."""
