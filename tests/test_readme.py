@@ -1,4 +1,4 @@
-"""The README is short, and what it points to is there."""
+"""The README is short, and its links lead somewhere."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ import pytest
 from pages import PAGES, ROOT
 
 README = PAGES["README"]
-LINKS = re.findall(r"\]\(([^)#:]+)\)", README)
+TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
+HEADINGS = {
+    heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+}
 
 
-@pytest.mark.parametrize("link", LINKS)
-def test_each_link_leads_to_a_file(link: str) -> None:
-    assert (ROOT / link).is_file()
+@pytest.mark.parametrize("name", TEXTS)
+def test_each_link_leads_to_a_file(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    for link in re.findall(r"\]\(([^)#:]+)[)#]", text):
+        assert (ROOT / link).is_file(), link
+
+
+def test_each_link_within_it_leads_to_a_heading() -> None:
+    assert {*re.findall(r"\]\(#(.*?)\)", README)} <= HEADINGS
 
 
 def test_it_has_the_two_commands_that_ci_runs() -> None:

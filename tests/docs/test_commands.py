@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -138,6 +139,15 @@ def test_the_service_listens_and_stops(name: str) -> None:
         socket.create_connection(("127.0.0.1", port)).close()
         service.send_signal(signal.SIGTERM)
         assert service.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_command_line_takes_each_command(name: str) -> None:
+    for line in re.findall(
+        r"^(?:    |\$ |.* && )python -m trio_echo (.*)", PAGES[name], re.MULTILINE
+    ):
+        command, *words = shlex.split(line)
+        cli.commands[command].make_context(command, words)
 
 
 def test_every_option_that_a_page_names_exists() -> None:
