@@ -7,7 +7,7 @@ import inspect
 import re
 
 import click
-from pages import PAGES
+from pages import PAGES, ROOT, blocks
 
 import trio_echo
 from trio_echo import events, pictures
@@ -39,3 +39,12 @@ def test_every_option_of_serve_is_explained() -> None:
     assert command is not None
     options = {name for option in command.params for name in option.opts if name.startswith("--")}
     assert options <= set(re.findall(r"`(--[a-z-]+)", PAGES["how-to/serve"]))
+
+
+def test_the_tree_of_the_design_has_every_module_and_room() -> None:
+    tree = blocks(PAGES["explanation/design"], "text")[1].partition("notebooks/")[0]
+    drawn = set(re.findall(r"^  (\w+(?:\.py|/)) ", tree, re.MULTILINE))
+    package = ROOT / "trio_echo"
+    modules = {file.name for file in package.glob("[!_]*.py")}
+    rooms = {f"{file.parent.name}/" for file in package.glob("*/__init__.py")}
+    assert drawn == modules | rooms
