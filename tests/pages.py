@@ -13,6 +13,13 @@ ROOT = Path(__file__).parents[1]
 PORTS = ("9000", "9001")
 """What the pages show; a test takes free ones."""
 
+PAGES = {"README": (ROOT / "README.md").read_text("utf-8")} | {
+    file.relative_to(ROOT / "docs").with_suffix("").as_posix(): file.read_text("utf-8")
+    for file in sorted((ROOT / "docs").rglob("*.md"))
+    if "_build" not in file.parts
+}
+"""The text of each page, by its name without the suffix."""
+
 
 def blocks(page: str, language: str) -> list[str]:
     """The fenced blocks of a language, in order."""
@@ -20,7 +27,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def without_ports(text: str) -> str:
-    """The same text, whichever ports the system chose."""
+    """The same text without the ports, which the system chooses."""
     return re.sub(r"(port=|포트 번호=|TCP/127\.0\.0\.1:|TCP/\[::1\]:)[1-9]\d+", r"\1PORT", text)
 
 
@@ -39,7 +46,7 @@ def real(text: str) -> str:
 
 
 def free_port() -> int:
-    """A port that is free on both families; nobody else gets it soon."""
+    """A port that is free on both families, and that the system does not give away again soon."""
     with trio_echo.BackgroundServer() as server:
         return server.addresses[0].port
 

@@ -1,9 +1,10 @@
-"""What the pages of docs/ show is what happens."""
+"""What the README and the pages of docs/ show is what happens."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from pages import ROOT, blocks, free_port, real, run_python, typed, without_ports
+from pages import PAGES, blocks, free_port, real, run_python, typed, without_ports
 from support import PATIENCE, Lines, has_ipv6
 
 from trio_echo.cli import cli
@@ -21,12 +22,6 @@ from trio_echo.cli import cli
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DOCS = ROOT / "docs"
-PAGES = {
-    str(file.relative_to(DOCS).with_suffix("")): file.read_text("utf-8")
-    for file in sorted(DOCS.rglob("*.md"))
-    if "_build" not in file.parts
-}
 SERVERS = ("python -m trio_echo serve", "python benchmarks/")
 unix = pytest.mark.skipif(sys.platform == "win32", reason="the commands are for a Unix shell")
 
@@ -40,9 +35,13 @@ def commands(block: str) -> list[tuple[str, str]]:
     return re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
 
 
-def shape(screen: str) -> str:
-    """What is the same each time: the words, not the numbers and what follows from them."""
-    screen = re.sub(r"(p\d[\d.]* [\d.,]+ \w+(, )?)+", "PERCENTILES", without_ports(screen))
+def shape(command: str, screen: str) -> str:
+    """What is the same each time: no client's address, no measured number, no busy machine."""
+    if not command.startswith("python -m trio_echo bench"):
+        screen = re.sub(r"(?<=client )(.*IP address=).*(?=,)", r"\1ADDRESS", screen)
+        return without_ports(re.sub(r"(?<=\[TCP/)\S*:\d+(?=\] )", "ENDPOINT", screen))
+    screen = re.sub(r"^the (load|machine|rounds) .*\n", "", screen, flags=re.MULTILINE)
+    screen = re.sub(r"(p\d[\d.]* [\d.,]+ \w+(, )?)+", "PERCENTILES", screen)
     screen = re.sub(r"\b(faster|slower|no difference seen)\b", "VERDICT", screen)
     return re.sub(r"\d[\d,.]*", "N", screen)
 
@@ -93,6 +92,7 @@ def without_trailing(text: str) -> list[str]:
 def test_the_commands_do_what_a_page_shows(name: str, tmp_path: Path) -> None:
     session = "".join(blocks(PAGES[name], "console"))
     first, second = (str(free_port()) for _ in range(2))
+    servers = []
     with ExitStack() as stack:
         for command, shown in commands(session):
             line = shell(command, int(first)).replace("9000", first).replace("9001", second)
@@ -108,13 +108,23 @@ def test_the_commands_do_what_a_page_shows(name: str, tmp_path: Path) -> None:
             )
             stack.callback(run.kill)
             if command.startswith(SERVERS):
-                assert not shown
-                Lines(run.stdout).expect(r"\d")  # it listens
+                screen = Lines(run.stdout)
+                screen.expect(r"\d")  # it listens
+                servers.append((run, command, screen, shown))
                 continue
             out, err = run.communicate(typed(shown), PATIENCE)
             if run.returncode != 0:
                 out += err  # an error; otherwise, progress
-            assert shape(out.decode()) == shape(shown)
+            assert shape(command, out.decode()) == shape(command, shown)
+        for server, command, screen, shown in servers:
+            if not shown:
+                continue
+            for _ in range(shown.count("client closed")):
+                screen.expect("client closed")
+            server.send_signal(signal.SIGINT)
+            server.wait(PATIENCE)
+            screen.finish()
+            assert shape(command, screen.text) == shape(command, shown)
 
 
 @unix
@@ -129,6 +139,15 @@ def test_the_service_listens_and_stops(name: str) -> None:
         socket.create_connection(("127.0.0.1", port)).close()
         service.send_signal(signal.SIGTERM)
         assert service.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_command_line_takes_each_command(name: str) -> None:
+    for line in re.findall(
+        r"^(?:    |\$ |.* && )python -m trio_echo (.*)", PAGES[name], re.MULTILINE
+    ):
+        command, *words = shlex.split(line)
+        cli.commands[command].make_context(command, words)
 
 
 def test_every_option_that_a_page_names_exists() -> None:

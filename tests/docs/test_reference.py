@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 
-from pages import ROOT
+import click
+from pages import PAGES, ROOT, blocks
 
 import trio_echo
-from trio_echo import events
-
-PAGE = (ROOT / "docs" / "reference" / "library.md").read_text("utf-8")
+from trio_echo import events, pictures
+from trio_echo.cli import cli
 
 
 def test_the_library_page_has_every_public_name() -> None:
@@ -20,4 +21,30 @@ def test_the_library_page_has_every_public_name() -> None:
         for name, value in values.items()
         if inspect.ismodule(value) or inspect.getmodule(value) is events
     }
-    assert set(re.findall(r"^\.\. auto\w+:: (\w+)$", PAGE, re.MULTILINE)) == set(values) - elsewhere
+    named = re.findall(r"^\.\. auto\w+:: (\w+)$", PAGES["reference/library"], re.MULTILINE)
+    assert set(named) == set(values) - elsewhere
+
+
+def test_the_page_on_observing_names_what_there_is() -> None:
+    named = {}
+    for block in PAGES["reference/observe"].split(".. currentmodule:: ")[1:]:
+        module = importlib.import_module(block.split("\n", 1)[0])
+        named[module] = set(re.findall(r"^   (\w+)$", block, re.MULTILINE))
+        assert named[module] <= set(vars(module))
+    assert named[pictures] == set(pictures.__all__) - {"Picture"}
+
+
+def test_every_option_of_serve_is_explained() -> None:
+    command = cli.get_command(click.Context(cli), "serve")
+    assert command is not None
+    options = {name for option in command.params for name in option.opts if name.startswith("--")}
+    assert options <= set(re.findall(r"`(--[a-z-]+)", PAGES["how-to/serve"]))
+
+
+def test_the_tree_of_the_design_has_every_module_and_room() -> None:
+    tree = blocks(PAGES["explanation/design"], "text")[1].partition("notebooks/")[0]
+    drawn = set(re.findall(r"^  (\w+(?:\.py|/)) ", tree, re.MULTILINE))
+    package = ROOT / "trio_echo"
+    modules = {file.name for file in package.glob("[!_]*.py")}
+    rooms = {f"{file.parent.name}/" for file in package.glob("*/__init__.py")}
+    assert drawn == modules | rooms
