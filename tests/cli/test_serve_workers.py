@@ -102,7 +102,7 @@ def test_a_signal_lets_the_clients_of_all_workers_finish(number: int) -> None:
             process.send_signal(number)
         clients = f"{len(socks)} clients? ha(ve|s)"
         server.out.expect(f"stopping: {clients} 60 s to finish")
-        # The parent may say so before a worker has received the signal. (It holds the ports itself.)
+        # The parent may say so before a worker has received the signal.
         while any(listens_at(address, one) for one in everybody[:-1]):
             pass
         with pytest.raises(ConnectionRefusedError):
