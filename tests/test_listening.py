@@ -15,8 +15,15 @@ import trio
 from support import Events, receive_count
 
 import trio_echo.server
-from trio_echo import BackgroundServer, ClientConnected, Limits, SocketCallError, connect, serve
-from trio_echo.listening import Door
+from trio_echo import (
+    BackgroundServer,
+    ClientConnected,
+    Limits,
+    SocketCallError,
+    connect,
+    listening,
+    serve,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +115,7 @@ async def test_a_listener_that_takes_no_options_is_one_typed_error(
     def fail(*_: object) -> None:
         raise OSError(errno.ENOPROTOOPT, "Protocol not available")
 
-    monkeypatch.setattr(Door, "_set_options", fail)
+    monkeypatch.setattr(listening, "_set_options", fail)
     with pytest.raises(SocketCallError) as failure:
         await serve(0, hosts=["127.0.0.1"])
     assert str(failure.value).startswith("[setsockopt()] Protocol not available: 127.0.0.1:")

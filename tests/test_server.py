@@ -128,6 +128,42 @@ async def test_a_free_port_that_is_taken_on_the_second_address_is_given_up_for_a
             nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize("max_clients", [None, 1])
+@pytest.mark.parametrize("taken", [False, True], ids=["free", "taken"])
+async def test_an_early_client_is_served_once_the_server_listens_on_all_addresses(
+    *, taken: bool, max_clients: int | None
+) -> None:
+    if not has_ipv6():
+        pytest.skip("this system has no IPv6 loopback")
+    early: list[socket.socket] = []
+    original = trio.open_tcp_listeners
+
+    async def open_late(
+        port: int, *, host: str | None = None, backlog: int | None = None
+    ) -> list[trio.SocketListener]:
+        if host == "::1" and not early:
+            early.append(plain_socket("127.0.0.1", port))
+            await wait_all_tasks_blocked()
+            if taken:
+                raise OSError(errno.EADDRINUSE, "Address already in use")
+        return await original(port, host=host, backlog=backlog)
+
+    events = Events()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trio, "open_tcp_listeners", open_late)
+        async with trio.open_nursery() as nursery:
+            limits = Limits(max_clients=max_clients)
+            listeners = await nursery.start(partial(serve, 0, limits=limits, observer=events))
+            names = [Endpoint.from_sockaddr(one.socket.getsockname()) for one in listeners]
+            if not taken:
+                await events.wait(ClientConnected)
+            assert events.seen[:2] == [Listening(name) for name in names]
+            nursery.cancel_scope.cancel()
+    assert events.seen[-1] == Stopped(int(not taken), echoed=0, cut_off=int(not taken))
+    with early[0] as sock, suppress(ConnectionResetError):  # not served by the next attempt
+        assert sock.recv(1) == b""
+
+
 async def test_a_client_that_ends_its_side_gets_everything_back_before_the_end(host: str) -> None:
     async with serving(host) as server:
         stream = await trio.open_tcp_stream(host, server.port)

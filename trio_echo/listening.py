@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import errno
-import math
 import socket
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -14,7 +13,6 @@ import trio
 from .addresses import Endpoint, resolve
 from .errors import SocketCallError
 from .keepalive import keep_alive
-from .tcp_info import waiting_to_be_accepted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -31,8 +29,8 @@ ANY = ("0.0.0.0", "::")  # noqa: S104  it is what the lecture's INADDR_ANY means
 FREE_PORT_ATTEMPTS = 16
 """How often a free port is looked for."""
 
-# More clients than can overtake one another between the system's queue and `Door.fit_out`.
-_OUT_OF_ORDER = 256
+# Whether a socket has the options of the listener that accepted it.
+_INHERITED = sys.platform == "linux"
 
 
 async def endpoints_of(hosts: Sequence[str], port: int) -> list[Endpoint]:
@@ -64,49 +62,37 @@ def check_listeners(listeners: Sequence[trio.SocketListener]) -> None:
             raise ValueError("listeners must be of TCP, on IPv4 or IPv6")
 
 
-async def open_listeners(
-    endpoints: Sequence[Endpoint],
+async def listen_at(
+    sources: Sequence[Endpoint | trio.SocketListener],
+    start: Callable[[Endpoint | trio.SocketListener], Awaitable[trio.SocketListener]],
 ) -> tuple[list[trio.SocketListener], list[SocketCallError]]:
-    """Listen on each endpoint whose family this system has.
+    """Start a listener for each source; leave out endpoints of a family that this system lacks.
 
     Args:
-        endpoints: numeric addresses; a port 0 becomes the same free one for all of them.
+        sources: numeric endpoints, or open listeners. A port 0 becomes the same free one for all.
+        start: opens and starts one.
 
     Returns:
         All listeners, and the errors of the families that are missing.
 
     Raises:
-        SocketCallError: of `socket()` or `bind()`: one of them is not to be had.
+        SocketCallError: of `socket()` or `bind()`: an endpoint cannot be had.
     """
-    for attempt in range(FREE_PORT_ATTEMPTS):
-        with ExitStack() as opened:
-            try:
-                found, missing = await _open_all(endpoints, opened)
-            except SocketCallError as exc:
-                taken = endpoints[0].port == 0 and exc.errno == errno.EADDRINUSE
-                if not taken or attempt == FREE_PORT_ATTEMPTS - 1:
-                    raise
-            else:
-                opened.pop_all()
-                break
-    return found, missing
-
-
-async def _open_all(
-    endpoints: Sequence[Endpoint], opened: ExitStack
-) -> tuple[list[trio.SocketListener], list[SocketCallError]]:
     found: list[trio.SocketListener] = []
     missing: list[SocketCallError] = []
-    for host, wanted in endpoints:
+    for source in sources:
+        if isinstance(source, trio.SocketListener):
+            found.append(await start(source))
+            continue
         # The first listener settles the port for all: with port 0, the kernel picked it.
-        port = found[0].socket.getsockname()[1] if found else wanted
+        endpoint = source._replace(port=endpoint_of(found[0]).port) if found else source
         try:
-            for listener in await trio.open_tcp_listeners(port, host=host):
-                opened.callback(listener.socket.close)
-                found.append(listener)
+            found.append(await start(endpoint))
+        except SocketCallError:
+            raise
         except OSError as exc:
-            error = SocketCallError.opening("bind()", exc, str(Endpoint(host, port)))
-            if not family_is_missing(error, host):
+            error = SocketCallError.opening("bind()", exc, str(endpoint))
+            if not family_is_missing(error, endpoint.host):
                 raise error from exc
             missing.append(error)
     if not found:
@@ -114,40 +100,22 @@ async def _open_all(
     return found, missing
 
 
-class Door(trio.abc.Listener[trio.SocketStream]):
-    """A listener as `trio.serve_listeners` uses it: it fits out who comes, and may keep them out.
+def endpoint_of(listener: trio.SocketListener) -> Endpoint:
+    """Return where a listener listens."""
+    return Endpoint.from_sockaddr(listener.socket.getsockname())
 
-    Every client's socket has keepalive and receives urgent data as part of the stream
-    (`SO_OOBINLINE`): an echo gives every byte back in its order. On Linux a socket has the
-    options of its listener, so only those that had connected before need their own.
+
+class Door(trio.abc.Listener[trio.SocketStream]):
+    """A listener that keeps clients waiting in the system's queue until there is room.
 
     Args:
         listener: is closed with this one.
-        keepalive: as in `Limits`.
-        room: is awaited before a client is accepted. Until then it waits in the system's queue.
-
-    Raises:
-        SocketCallError: of `setsockopt()`.
+        room: is awaited before each client is accepted.
     """
 
-    def __init__(
-        self,
-        listener: trio.SocketListener,
-        keepalive: float,
-        room: Callable[[], Awaitable[None]],
-    ) -> None:
+    def __init__(self, listener: trio.SocketListener, room: Callable[[], Awaitable[None]]) -> None:
         self._listener = listener
-        self._keepalive = keepalive
         self._room = room
-        self._without_options = math.inf
-        if sys.platform == "linux":
-            try:
-                self._set_options(listener.socket)
-            except OSError as exc:
-                where = str(Endpoint.from_sockaddr(listener.socket.getsockname()))
-                raise SocketCallError("setsockopt()", exc, where) from exc
-            early = waiting_to_be_accepted(listener.socket)
-            self._without_options = early + _OUT_OF_ORDER if early else 0
 
     async def accept(self) -> trio.SocketStream:
         """Accept a client once there is room for it."""
@@ -158,16 +126,35 @@ class Door(trio.abc.Listener[trio.SocketStream]):
         """Close the listener."""
         await self._listener.aclose()
 
-    def fit_out(self, sock: Socket) -> None:
-        """Set the options of a socket that was accepted, if it may lack them."""
-        if self._without_options:
-            self._without_options -= 1
-            with suppress(OSError):  # it is closed already
-                self._set_options(sock)
 
-    def _set_options(self, sock: Socket) -> None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
-        keep_alive(sock, self._keepalive)
+def fit_out_listener(listener: trio.SocketListener, keepalive: float) -> None:
+    """On Linux, set the options that each client's socket needs: it inherits them.
+
+    Raises:
+        SocketCallError: of `setsockopt()`.
+    """
+    if _INHERITED:
+        try:
+            _set_options(listener.socket, keepalive)
+        except OSError as exc:
+            raise SocketCallError("setsockopt()", exc, str(endpoint_of(listener))) from exc
+
+
+def fit_out(sock: Socket, keepalive: float) -> None:
+    """Set the options of an accepted socket, unless it has inherited them.
+
+    A client that connected before `fit_out_listener` has inherited nothing.
+    """
+    with suppress(OSError):  # it is closed already
+        if not (_INHERITED and sock.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE)):
+            _set_options(sock, keepalive)
+
+
+def _set_options(sock: Socket, keepalive: float) -> None:
+    keep_alive(sock, keepalive)
+    # Urgent data is part of the stream: an echo returns every byte in its order. This option
+    # comes last: whoever has inherited it has the others too.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
 
 
 def family_is_missing(error: SocketCallError, host: str) -> bool:

@@ -8,7 +8,7 @@ The task tree, and who ends whom::
     └── clients: a nursery that outlives the listeners, so that clients can finish
         ├── _serve_client ── the client's own nursery: its echo
         ├── _serve_client ── …
-        └── listeners: a nursery with a trio.serve_listeners for each address
+        └── listeners: a nursery with a trio.serve_tcp for each address
 
 Stopping cancels `listeners` at once and `clients` after the grace period. What goes wrong with a
 client ends in its `_serve_client` and becomes an event.
@@ -16,6 +16,7 @@ client ends in its `_serve_client` and becomes an event.
 
 from __future__ import annotations
 
+import errno
 import math
 import socket
 from contextlib import ExitStack, asynccontextmanager, nullcontext
@@ -44,7 +45,17 @@ from .events import (
 from .faults import Faults, FaultyRelay
 from .idleness import IdleWatch
 from .limits import Limits
-from .listening import LOOPBACK, Door, check_listeners, endpoints_of, open_listeners
+from .listening import (
+    FREE_PORT_ATTEMPTS,
+    LOOPBACK,
+    Door,
+    check_listeners,
+    endpoint_of,
+    endpoints_of,
+    fit_out,
+    fit_out_listener,
+    listen_at,
+)
 from .reactor import SocketRelay, accept_waiting, open_queue, open_reactor
 from .relay import Relay
 
@@ -118,27 +129,37 @@ async def serve(
     """
     stop = trio.Event() if stop is None else stop
     with ExitStack() as closing, ungrouped(SocketCallError):
-        missing: list[SocketCallError] = []
+        sources: Sequence[Endpoint | trio.SocketListener]
         if listeners is None:
-            listeners, missing = await open_listeners(await endpoints_of(hosts, port))
-        for listener in listeners:
-            if isinstance(listener, trio.SocketListener):
-                closing.callback(listener.socket.close)
-        check_listeners(listeners)
+            sources = await endpoints_of(hosts, port)
+        else:
+            for listener in listeners:
+                if isinstance(listener, trio.SocketListener):
+                    closing.callback(listener.socket.close)
+            check_listeners(listeners)
+            sources = listeners
         async with (
             nullcontext() if portable or faults else open_reactor() as reactor,
             _open_idle_watch(limits.idle_timeout) as idle_watch,
         ):
-            server = _Server(
-                limits,
-                faults,
-                observer,
-                observe_data=observe_data and observer is not ignore,
-                places=places,
-                reactor=reactor,
-                idle_watch=idle_watch,
-            )
-            await server.run(listeners, missing, stop, task_status)
+            for attempts_left in reversed(range(FREE_PORT_ATTEMPTS)):
+                server = _Server(
+                    limits,
+                    faults,
+                    observer,
+                    observe_data=observe_data and observer is not ignore,
+                    places=places,
+                    reactor=reactor,
+                    idle_watch=idle_watch,
+                )
+                try:
+                    await server.run(sources, stop, task_status)
+                except SocketCallError as exc:
+                    collision = port == 0 and exc.errno == errno.EADDRINUSE
+                    if not collision or not attempts_left:
+                        raise
+                else:
+                    return
 
 
 class _Server:
@@ -167,6 +188,7 @@ class _Server:
         self._waiting = 0
         self._kept_out = trio.lowlevel.ParkingLot()
         self._own_endpoint = lru_cache(_OWN_ENDPOINTS)(_same)
+        self._listening = trio.Event()
         self._said_full = False
         self._served = 0
         self._connected = 0
@@ -175,73 +197,89 @@ class _Server:
 
     async def run(
         self,
-        opened: Sequence[trio.SocketListener],
-        missing: Sequence[SocketCallError],
+        sources: Sequence[Endpoint | trio.SocketListener],
         stop: trio.Event,
         task_status: trio.TaskStatus[list[trio.SocketListener]],
     ) -> None:
-        listening = False
+        """Serve at endpoints, or from listeners."""
         try:
             with ungrouped(SocketCallError):
                 async with trio.open_nursery() as clients:
                     with ExitStack() as queues:
                         async with trio.open_nursery() as listeners:
-                            for listener in opened:
-                                await self._start(listener, listeners, clients, queues)
+                            start = partial(self._start, listeners, clients, queues)
+                            opened, missing = await listen_at(sources, start)
                             for error in missing:
                                 self._report(FamilyMissing(error))
-                            listening = True
+                            self._listening.set()
                             for listener in opened:
-                                self._report(Listening(_endpoint_of(listener)))
-                            task_status.started(list(opened))
+                                self._report(Listening(endpoint_of(listener)))
+                            task_status.started(opened)
                             await stop.wait()
                             listeners.cancel_scope.cancel()
                     if self._connected or self._waiting:
                         self._report(Draining(self._connected + self._waiting, self._limits.grace))
                     clients.cancel_scope.deadline = trio.current_time() + self._limits.grace
         finally:
-            if listening:
+            if self._listening.is_set():
                 self._report(Stopped(self._served, self._echoed, self._cut_off))
 
     async def _start(
         self,
-        listener: trio.SocketListener,
         listeners: trio.Nursery,
         clients: trio.Nursery,
         queues: ExitStack,
-    ) -> None:
-        """Start a `trio.serve_listeners` for one listener."""
-        endpoint = _endpoint_of(listener)
-        door = Door(listener, self._limits.keepalive, self._room)
+        source: Endpoint | trio.SocketListener,
+    ) -> trio.SocketListener:
+        """Start to accept clients at an endpoint or from a listener; return the listener.
+
+        At an endpoint, `trio.serve_tcp` does it. With a limit, clients must wait outside, and
+        `trio.serve_tcp` has no door: then a listener is opened here.
+        """
+        if self._limited and isinstance(source, Endpoint):
+            (source,) = await trio.open_tcp_listeners(source.port, host=source.host)
+        queue: list[socket.socket] = []
+        accepted = partial(self._accepted, queue, clients)
+        if isinstance(source, Endpoint):
+            serve_tcp = partial(
+                trio.serve_tcp, accepted, source.port, host=source.host, handler_nursery=clients
+            )
+            name = f"trio.serve_tcp, {source.host}"
+            (listener,) = await listeners.start(serve_tcp, name=name)
+        else:
+            listener, doors = source, [Door(source, self._room)]
+            serve_listeners = partial(
+                trio.serve_listeners, accepted, doors, handler_nursery=clients
+            )
+            name = f"trio.serve_listeners, {endpoint_of(listener).host}"
+            await listeners.start(serve_listeners, name=name)
+        fit_out_listener(listener, self._limits.keepalive)
         try:
-            queue = queues.enter_context(open_queue(listener))
+            queue.append(queues.enter_context(open_queue(listener)))
         except OSError as exc:
-            raise SocketCallError.opening("socket()", exc, str(endpoint)) from exc
-        queues.callback(self._turn_away, queue)
-        await listeners.start(
-            partial(
-                trio.serve_listeners,
-                partial(self._accepted, door, queue, clients),
-                [door],
-                handler_nursery=clients,
-            ),
-            name=f"trio.serve_listeners, {endpoint.host}",
-        )
+            where = str(endpoint_of(listener))
+            raise SocketCallError("socket()", exc, where) from exc
+        queues.callback(self._turn_away, queue[0])
+        return listener  # type: ignore[no-any-return]
 
     async def _room(self) -> None:
-        """Wait until few clients wait for their turn."""
+        """Wait until the server listens everywhere, and few clients wait for their turn."""
+        if not self._listening.is_set():
+            await self._listening.wait()
         while self._waiting >= _MAY_WAIT:
             await self._kept_out.park()
 
     async def _accepted(
-        self, door: Door, queue: socket.socket, clients: trio.Nursery, stream: trio.SocketStream
+        self, queue: list[socket.socket], clients: trio.Nursery, stream: trio.SocketStream
     ) -> None:
         """Serve a client that Trio accepted, and with a reactor those behind it too.
 
         Trio accepts one client in each pass of its scheduler; when they come in crowds, that is
         a third of what a connection costs.
         """
-        door.fit_out(stream.socket)
+        if not self._listening.is_set():
+            await self._listening.wait()  # an address that is not to be had ends the others
+        fit_out(stream.socket, self._limits.keepalive)
         if self._reactor is None:
             await self._serve(stream)
             return
@@ -250,8 +288,8 @@ class _Server:
         # A limited server serves in the order of coming, and several tasks that start at once
         # start in any order.
         if not self._limited:
-            for behind in accept_waiting(queue):
-                door.fit_out(behind)
+            for behind in accept_waiting(queue[0]):
+                fit_out(behind, self._limits.keepalive)
                 clients.start_soon(self._serve, behind)
         await self._serve(sock)
 
@@ -375,10 +413,6 @@ def _socket_of(
 def _same(endpoint: Endpoint) -> Endpoint:
     """Return what is given; with a cache, the first of those that are equal."""
     return endpoint
-
-
-def _endpoint_of(listener: trio.SocketListener) -> Endpoint:
-    return Endpoint.from_sockaddr(listener.socket.getsockname())
 
 
 def _has_left(sock: socket.socket | trio.socket.SocketType) -> bool:

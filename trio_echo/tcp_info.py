@@ -5,7 +5,6 @@ Linux answers all of this, other systems almost nothing: there, each function sa
 
 from __future__ import annotations
 
-import math
 import select
 import socket
 import struct
@@ -76,11 +75,6 @@ if sys.platform == "linux":
                 return True
         return is_readable(sock)
 
-    def waiting_to_be_accepted(listener: Socket) -> int:
-        """Count the connections in a listener's queue."""
-        (count,) = struct.unpack_from("=I", _info(listener, _SIZE), _UNACKED)
-        return count  # type: ignore[no-any-return]
-
     def _info(sock: Socket, size: int) -> bytes:
         try:
             return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)
@@ -104,7 +98,3 @@ else:
     def is_on_its_way(sock: Socket) -> bool:
         """Tell whether bytes are to be received."""
         return is_readable(sock)
-
-    def waiting_to_be_accepted(_listener: Socket) -> float:
-        """There is no portable way to ask: `math.inf`."""
-        return math.inf
