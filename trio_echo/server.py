@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .accepting import reported_accept_errors
 from .addresses import DEFAULT_PORT, Endpoint
 from .errors import SocketCallError, ungrouped
 from .events import (
@@ -128,7 +129,7 @@ async def serve(
         ValueError: no hosts at all, no listeners, or such as cannot be served.
     """
     stop = trio.Event() if stop is None else stop
-    with ExitStack() as closing, ungrouped(SocketCallError):
+    with ExitStack() as closing, ungrouped(SocketCallError), reported_accept_errors(observer):
         sources: Sequence[Endpoint | trio.SocketListener]
         if listeners is None:
             sources = await endpoints_of(hosts, port)
