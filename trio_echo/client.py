@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .addresses import DEFAULT_PORT, Endpoint, check_endpoint, is_localhost, no_such_host, resolve
-from .errors import SocketCallError, strerror, ungrouped
+from .errors import SocketCallError, naming, strerror, ungrouped
 from .events import DataSent, EchoReceived, ignore
 from .exact import ExactReceiver, IncompleteReceiveError
 from .keepalive import KEEPALIVE, check_keepalive, keep_alive
@@ -106,9 +106,8 @@ class EchoClient(trio.abc.AsyncResource):
             raise trio.BusyResourceError("another task receives with this client")
         self._awaits_unasked = True
         try:
-            return bytes(await self.stream.receive_some())
-        except trio.BrokenResourceError as exc:
-            raise SocketCallError.wrap("recv()", exc) from exc
+            with naming("recv()"):
+                return bytes(await self.stream.receive_some())
         finally:
             self._awaits_unasked = False
 
@@ -121,19 +120,16 @@ class EchoClient(trio.abc.AsyncResource):
         # From here on an echo may come, and must not be taken for that of a later message.
         self._interrupted = bool(data)
         try:
-            await self.stream.send_all(data)
+            with naming("send()"):
+                await self.stream.send_all(data)
         except (trio.BusyResourceError, trio.ClosedResourceError):
             self._interrupted = False  # nothing was sent, or nothing will come any more
             raise
-        except trio.BrokenResourceError as exc:
-            raise SocketCallError.wrap("send()", exc) from exc
         self._report(DataSent(len(data)))
 
     async def _receive(self, count: int) -> bytes:
-        try:
+        with naming("recv()"):
             return await self._receiver.receive_exactly(count)
-        except trio.BrokenResourceError as exc:
-            raise SocketCallError.wrap("recv()", exc) from exc
 
 
 async def connect(
@@ -197,7 +193,7 @@ async def connect(
         await resolve(host, port)  # it says so if a link-local address without a zone is all
     reason = OSError(attempts[0].errno, strerror(attempts[0].errno or 0))
     where = str(Endpoint(host, port))
-    raise SocketCallError.opening("connect()", reason, where) from attempts[0]
+    raise SocketCallError.wrap("connect()", reason, where) from attempts[0]
 
 
 def _connected_to_itself(stream: trio.SocketStream) -> str | None:

@@ -12,12 +12,14 @@ import trio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
 # Windows numbers the errors of sockets from here on.
 _WINSOCK = 10_000
 
-# What `socket()` itself refuses; Trio opens, binds, listens and connects in one call of its own,
-# and the number tells which of them it was.
+# What `socket()` refuses. Trio opens a socket and binds or connects it in one call of its own; the
+# number says which of the two failed.
+_OPENING = ("bind()", "connect()")
 _SOCKET_ERRNOS = {
     errno.EAFNOSUPPORT,
     errno.EMFILE,
@@ -68,8 +70,14 @@ class SocketCallError(OSError):
     def wrap(cls, call: str, exc: Exception, where: str | None = None) -> SocketCallError:
         """Name the call that raised `exc`.
 
-        Trio's `BrokenResourceError` carries the system's error as its cause; a stream that is no
-        socket has none, and its own words stand in.
+        Trio's `BrokenResourceError` has the system's error as its cause. A stream in memory has no
+        such cause, so the words of `exc` are used.
+
+        Args:
+            call: if this is `bind()` or `connect()`, and the number one of `socket()`'s, the
+                error is named `socket()`.
+            exc: an `OSError` or a `trio.BrokenResourceError`.
+            where: as in `SocketCallError`.
         """
         reason = exc if isinstance(exc, OSError) else exc.__cause__
         if not isinstance(reason, OSError):
@@ -79,12 +87,44 @@ class SocketCallError(OSError):
             # another one refers back to it (cpython #129280), and Trio's streams have one. `exc`
             # has the same frames in its own traceback.
             reason.__traceback__ = None
+        if call in _OPENING and reason.errno in _SOCKET_ERRNOS:
+            call = "socket()"
         return cls(call, reason, where)
 
-    @classmethod
-    def opening(cls, call: str, exc: OSError, where: str) -> SocketCallError:
-        """Name the call that failed while a socket was opened: `socket()`, or else `call`."""
-        return cls("socket()" if exc.errno in _SOCKET_ERRNOS else call, exc, where)
+
+class naming:  # noqa: N801  a verb, as contextlib.suppress
+    """Name the call that a `with` block makes.
+
+    An `OSError` or a `trio.BrokenResourceError` becomes a `SocketCallError`, as `wrap` makes it. A
+    `SocketCallError` has its name already, and passes.
+
+    This is a class for its low price, a fraction of a microsecond, and because it leaves no cycles
+    (see `wrap`).
+
+    Args:
+        call: such as `"recv()"`.
+        where: what the call is made on.
+    """
+
+    __slots__ = ("_call", "_where")
+
+    def __init__(self, call: str, where: str | None = None) -> None:
+        self._call = call
+        self._where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(exc, SocketCallError):
+            return
+        if isinstance(exc, OSError | trio.BrokenResourceError):
+            raise SocketCallError.wrap(self._call, exc, self._where) from exc
 
 
 class ZoneMissingError(SocketCallError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .addresses import Endpoint, resolve
-from .errors import SocketCallError
+from .errors import SocketCallError, naming
 from .keepalive import keep_alive
 
 if TYPE_CHECKING:
@@ -87,13 +87,11 @@ async def listen_at(
         # The first listener settles the port for all: with port 0, the kernel picked it.
         endpoint = source._replace(port=endpoint_of(found[0]).port) if found else source
         try:
-            found.append(await start(endpoint))
-        except SocketCallError:
-            raise
-        except OSError as exc:
-            error = SocketCallError.opening("bind()", exc, str(endpoint))
+            with naming("bind()", str(endpoint)):
+                found.append(await start(endpoint))
+        except SocketCallError as error:
             if not family_is_missing(error, endpoint.host):
-                raise error from exc
+                raise
             missing.append(error)
     if not found:
         raise missing[0]
@@ -134,10 +132,8 @@ def fit_out_listener(listener: trio.SocketListener, keepalive: float) -> None:
         SocketCallError: of `setsockopt()`.
     """
     if _INHERITED:
-        try:
+        with naming("setsockopt()", str(endpoint_of(listener))):
             _set_options(listener.socket, keepalive)
-        except OSError as exc:
-            raise SocketCallError("setsockopt()", exc, str(endpoint_of(listener))) from exc
 
 
 def fit_out(sock: Socket, keepalive: float) -> None:

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from .errors import SocketCallError
+from .errors import SocketCallError, naming
 from .relay import BaseRelay
 
 if TYPE_CHECKING:
@@ -168,10 +168,8 @@ class Reactor:
         Raises:
             SocketCallError: of `epoll_ctl()`.
         """
-        try:
+        with naming("epoll_ctl()"):  # it has the limit `max_user_watches`, see epoll(7)
             self._epoll.register(relay.descriptor, _READABLE)
-        except OSError as exc:  # such as the limit `max_user_watches`, see epoll(7)
-            raise SocketCallError("epoll_ctl()", exc) from exc
         self._relays[relay.descriptor] = relay
 
     def remove(self, relay: SocketRelay) -> None:
@@ -256,10 +254,8 @@ async def open_reactor() -> AsyncIterator[Reactor | None]:
     if sys.platform != "linux":
         yield None
         return
-    try:
+    with naming("epoll_create()"):
         reactor = Reactor()
-    except OSError as exc:
-        raise SocketCallError("epoll_create()", exc) from exc
     with closing(reactor):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(reactor.run, name="reactor")

@@ -8,9 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-import trio
-
-from .errors import SocketCallError
+from .errors import naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,10 +86,8 @@ class Relay(BaseRelay):
             SocketCallError: of `recv()` or `send()`: the connection broke.
         """
         while True:
-            try:
+            with naming("recv()"):
                 data = await self._stream.receive_some()
-            except (OSError, trio.BrokenResourceError) as exc:
-                raise SocketCallError.wrap("recv()", exc) from exc
             if not data:
                 return
             if self.moved is not None:
@@ -104,10 +100,8 @@ class Relay(BaseRelay):
         size = len(data) if self.moved is None else _STEP
         for start in range(0, len(data), size):
             step = data if len(data) <= size else memoryview(data)[start : start + size]
-            try:
+            with naming("send()"):
                 await self._stream.send_all(step)
-            except (OSError, trio.BrokenResourceError) as exc:
-                raise SocketCallError.wrap("send()", exc) from exc
             self._went_back(len(step))
 
     def _went_back(self, count: int) -> None:

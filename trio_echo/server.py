@@ -27,7 +27,7 @@ import trio
 
 from .accepting import reported_accept_errors
 from .addresses import DEFAULT_PORT, Endpoint
-from .errors import SocketCallError, ungrouped
+from .errors import SocketCallError, naming, ungrouped
 from .events import (
     ClientClosed,
     ClientConnected,
@@ -255,11 +255,8 @@ class _Server:
             name = f"trio.serve_listeners, {endpoint_of(listener).host}"
             await listeners.start(serve_listeners, name=name)
         fit_out_listener(listener, self._limits.keepalive)
-        try:
+        with naming("socket()", str(endpoint_of(listener))):
             queue.append(queues.enter_context(open_queue(listener)))
-        except OSError as exc:
-            where = str(endpoint_of(listener))
-            raise SocketCallError("socket()", exc, where) from exc
         queues.callback(self._turn_away, queue[0])
         return listener  # type: ignore[no-any-return]
 
