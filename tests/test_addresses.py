@@ -12,8 +12,8 @@ import trio
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from trio_echo import AddressError, Endpoint, SocketCallError, parse_endpoint
-from trio_echo.addresses import parse_port, resolve
+from trio_echo import AddressError, Endpoint, SocketCallError
+from trio_echo.addresses import parse_endpoint, parse_port, resolve
 from trio_echo.errors import ZoneMissingError
 
 if TYPE_CHECKING:

@@ -15,15 +15,8 @@ import trio
 from support import Events, receive_count
 
 import trio_echo.server
-from trio_echo import (
-    BackgroundServer,
-    ClientConnected,
-    Limits,
-    SocketCallError,
-    connect,
-    listening,
-    serve,
-)
+from trio_echo import BackgroundServer, Limits, SocketCallError, connect, listening, serve
+from trio_echo.events import ClientConnected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +32,7 @@ def noted_sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Socket]]:
     served: list[Socket] = []
     original = trio_echo.server._Server._connection
 
-    def note(self: trio_echo.server._Server, sock: Socket) -> trio_echo.Connection:
+    def note(self: trio_echo.server._Server, sock: Socket) -> trio_echo.events.Connection:
         served.append(sock)
         return original(self, sock)
 

@@ -20,6 +20,15 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import trio_echo
 from trio_echo import (
     AddressError,
+    Endpoint,
+    Faults,
+    Limits,
+    SocketCallError,
+    connect,
+    receive_exactly,
+    serve,
+)
+from trio_echo.events import (
     ClientClosed,
     ClientConnected,
     ClientFailed,
@@ -28,16 +37,9 @@ from trio_echo import (
     ClientsWaiting,
     DataReceived,
     Draining,
-    Endpoint,
     FamilyMissing,
-    Faults,
-    Limits,
     Listening,
-    SocketCallError,
     Stopped,
-    connect,
-    receive_exactly,
-    serve,
 )
 
 if TYPE_CHECKING:
@@ -189,7 +191,7 @@ async def test_the_events_of_a_client_tell_its_story(host: str) -> None:
             mine = Endpoint.from_sockaddr(client.stream.socket.getsockname())
         closed = await server.events.wait(ClientClosed)
         connection = closed.connection
-        assert connection == trio_echo.Connection(1, listening.endpoint, mine)
+        assert connection == trio_echo.events.Connection(1, listening.endpoint, mine)
         assert server.events.seen[1:] == [
             ClientConnected(connection),
             DataReceived(connection, b"hello"),

@@ -20,6 +20,7 @@ from .server import serve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     from .events import ServerObserver
@@ -34,12 +35,15 @@ class BackgroundServer:
     Args:
         port: as for `serve`; by default a free one.
         hosts: as for `serve`; by default loopback on both families.
+        listeners: as for `serve`.
         limits: as for `serve`; by default clients that are still connected at the end are cut
             off at once.
         faults: as for `serve`.
         observer: as for `serve`. It is called in the server's thread; `list.append` will do.
         observe_data: as for `serve`.
         portable: as for `serve`.
+        places: as for `serve`. It is entered in the server's thread, so servers in different
+            threads cannot share it.
     """
 
     def __init__(
@@ -47,19 +51,26 @@ class BackgroundServer:
         port: int = 0,
         *,
         hosts: Sequence[str] = LOOPBACK,
+        listeners: Sequence[trio.SocketListener] | None = None,
         limits: Limits = Limits(grace=0),
         faults: Faults = Faults(),
         observer: ServerObserver = ignore,
         observe_data: bool = True,
         portable: bool = False,
+        places: AbstractAsyncContextManager[object] | None = None,
     ) -> None:
-        self._port = port
-        self._hosts = hosts
-        self._limits = limits
-        self._faults = faults
-        self._observer = observer
-        self._observe_data = observe_data
-        self._portable = portable
+        self._serve = partial(
+            serve,
+            port,
+            hosts=hosts,
+            listeners=listeners,
+            limits=limits,
+            faults=faults,
+            observer=observer,
+            observe_data=observe_data,
+            portable=portable,
+            places=places,
+        )
         self._addresses: tuple[Endpoint, ...] = ()
         self._error: BaseException | None = None
         self._process = os.getpid()
@@ -196,19 +207,7 @@ class BackgroundServer:
             self._scope = nursery.cancel_scope
             self._token = trio.lowlevel.current_trio_token()
             self._heed()  # what was asked for before it could be woken up
-            listeners = await nursery.start(
-                partial(
-                    serve,
-                    self._port,
-                    hosts=self._hosts,
-                    limits=self._limits,
-                    faults=self._faults,
-                    observer=self._observer,
-                    observe_data=self._observe_data,
-                    portable=self._portable,
-                    stop=self._stop,
-                )
-            )
+            listeners = await nursery.start(partial(self._serve, stop=self._stop))
             self._addresses = tuple(
                 Endpoint.from_sockaddr(one.socket.getsockname()) for one in listeners
             )
