@@ -1,4 +1,4 @@
-"""The typed exception for a socket call that failed: which call, on what, and why."""
+"""A failed socket call as a typed exception: which call, on what, and why."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _SOCKET_ERRNOS = {
 
 
 def strerror(number: int) -> str:
-    """Give the system's words for an error number, as `os.strerror` does, also for a socket's.
+    """Return the system's words for an error number, also for a socket's on Windows.
 
-    On Windows these are the numbers of Winsock, from 10000 on. The C library, which `os.strerror`
-    asks, has no words for them.
+    Those are Winsock's numbers, from 10000 on. `os.strerror` asks the C library, which does not
+    know them.
     """
     if sys.platform == "win32" and number >= _WINSOCK:
         import ctypes
@@ -48,8 +48,8 @@ class SocketCallError(OSError):
 
     Attributes:
         call: the call as the lecture writes it: `"bind()"`, `"connect()"`, `"recv()"`, …
-        reason: the operating system's error (`socket.gaierror` for a failed name look-up).
-            `errno` and `strerror` are taken from it.
+        reason: the operating system's error (`socket.gaierror` if a name was not found). `errno`
+            and `strerror` come from it.
         where: what the call was made on, such as `"127.0.0.1:9000"`, or `None`.
     """
 
@@ -83,9 +83,9 @@ class SocketCallError(OSError):
         if not isinstance(reason, OSError):
             reason = OSError(errno.ECONNABORTED, str(exc) or "connection lost")
         elif reason is not exc:
-            # From Python 3.12 on, the traceback of an exception that a @contextmanager turns into
-            # another one refers back to it (cpython #129280), and Trio's streams have one. `exc`
-            # has the same frames in its own traceback.
+            # Trio's streams use a @contextmanager. From Python 3.12 on, the traceback of an
+            # exception that one of these replaces is a cycle (cpython #129280). `exc` has the
+            # same frames in its own traceback.
             reason.__traceback__ = None
         if call in _OPENING and reason.errno in _SOCKET_ERRNOS:
             call = "socket()"
@@ -128,7 +128,7 @@ class naming:  # noqa: N801  a verb, as contextlib.suppress
 
 
 class ZoneMissingError(SocketCallError):
-    """A link-local address has no zone: the interface to reach it through (RFC 4007, section 6).
+    """A link-local address lacks its zone, the interface to use (RFC 4007, section 6).
 
     Attributes:
         example: the address with the zone of an interface, such as `"fe80::1%eth0"`.
@@ -148,7 +148,8 @@ class WorkerError(Exception):
 
     Attributes:
         number: which of the workers, from 1.
-        status: its exit status, negative for a signal; `None` if it did not answer and was killed.
+        status: its exit status, negative for a signal. `None` if it was killed because it did
+            not answer.
     """
 
     def __init__(self, number: int, status: int | None) -> None:
@@ -160,11 +161,11 @@ class WorkerError(Exception):
 
 @contextmanager
 def ungrouped(*kinds: type[Exception]) -> Iterator[None]:
-    """Let an exception of these kinds leave the nurseries inside as itself, not in a group.
+    """Take an exception of these kinds out of the groups that nurseries put it in.
 
-    Of several, one is raised: they are one broken connection, seen from two tasks. Earlier kinds
-    tell more than later ones. A cancellation beside them comes again at the next checkpoint. A
-    group that holds anything else passes whole.
+    Several are one broken connection, seen from two tasks. One of them is raised, of the earliest
+    kind. A cancellation among them comes back at the next checkpoint. A group with anything else
+    in it is raised as it is.
     """
     error: BaseException | None = None
     try:

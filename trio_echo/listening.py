@@ -1,4 +1,4 @@
-"""Where a server listens: its addresses, a family that is missing, what its sockets are given."""
+"""Where a server listens: its addresses, a missing family, the options of its sockets."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ LOOPBACK = ("127.0.0.1", "::1")
 ANY = ("0.0.0.0", "::")  # noqa: S104  it is what the lecture's INADDR_ANY means
 """Every interface, on both families: the lecture's `INADDR_ANY` and `in6addr_any`."""
 
-# With port 0 the kernel picks a port that is free on the first address; on another address
-# somebody may have it. More than a few such collisions in a row are no accident.
+# With port 0 the kernel picks a port that is free on the first address. It may be in use on
+# another address. After a few such collisions in a row, something else is wrong.
 FREE_PORT_ATTEMPTS = 16
-"""How often a free port is looked for."""
+"""How often to look for a free port."""
 
 # Whether a socket has the options of the listener that accepted it.
 _INHERITED = sys.platform == "linux"
 
 
 async def endpoints_of(hosts: Sequence[str], port: int) -> list[Endpoint]:
-    """List what `serve` listens on; it raises what `serve` raises for hosts and port."""
+    """List what `serve` listens on. Raises what `serve` raises for hosts and port."""
     if isinstance(hosts, str):
-        raise TypeError(f"hosts must be several names, such as [{hosts!r}]")
+        raise TypeError(f"hosts must be a list of names, such as [{hosts!r}]")
     if not hosts:
         raise ValueError("hosts must name at least one address to listen on")
     return list(dict.fromkeys([one for host in hosts for one in await resolve(host, port)]))
@@ -46,11 +46,11 @@ def check_listeners(listeners: Sequence[trio.SocketListener]) -> None:
     """Refuse listeners that `serve` cannot serve.
 
     Raises:
-        TypeError: one of them is no `trio.SocketListener`.
-        ValueError: there is none, one twice, one that is closed, or one that is not of TCP.
+        TypeError: one of them is not a `trio.SocketListener`.
+        ValueError: the list is empty or names one twice, or one is closed or not TCP.
     """
     if not listeners:
-        raise ValueError("listeners must name at least one to serve")
+        raise ValueError("listeners must name at least one")
     for number, one in enumerate(listeners):
         if not isinstance(one, trio.SocketListener):
             raise TypeError(f"listeners must be trio.SocketListener, not {type(one).__name__}")
@@ -59,14 +59,14 @@ def check_listeners(listeners: Sequence[trio.SocketListener]) -> None:
         if one.socket.fileno() == -1:
             raise ValueError("listeners must be open")
         if one.socket.family not in (socket.AF_INET, socket.AF_INET6):
-            raise ValueError("listeners must be of TCP, on IPv4 or IPv6")
+            raise ValueError("listeners must be TCP, on IPv4 or IPv6")
 
 
 async def listen_at(
     sources: Sequence[Endpoint | trio.SocketListener],
     start: Callable[[Endpoint | trio.SocketListener], Awaitable[trio.SocketListener]],
 ) -> tuple[list[trio.SocketListener], list[SocketCallError]]:
-    """Start a listener for each source; leave out endpoints of a family that this system lacks.
+    """Start a listener for each source; leave out endpoints of a family this system lacks.
 
     Args:
         sources: numeric endpoints, or open listeners. A port 0 becomes the same free one for all.
@@ -76,7 +76,7 @@ async def listen_at(
         All listeners, and the errors of the families that are missing.
 
     Raises:
-        SocketCallError: of `socket()` or `bind()`: an endpoint cannot be had.
+        SocketCallError: `socket()` or `bind()` failed for an endpoint.
     """
     found: list[trio.SocketListener] = []
     missing: list[SocketCallError] = []
@@ -84,7 +84,7 @@ async def listen_at(
         if isinstance(source, trio.SocketListener):
             found.append(await start(source))
             continue
-        # The first listener settles the port for all: with port 0, the kernel picked it.
+        # The first listener decides the port for all: with port 0, the kernel has picked it.
         endpoint = source._replace(port=endpoint_of(found[0]).port) if found else source
         try:
             with naming("bind()", str(endpoint)):
@@ -126,10 +126,10 @@ class Door(trio.abc.Listener[trio.SocketStream]):
 
 
 def fit_out_listener(listener: trio.SocketListener, keepalive: float) -> None:
-    """On Linux, set the options that each client's socket needs: it inherits them.
+    """On Linux, set the options that each client's socket inherits.
 
     Raises:
-        SocketCallError: of `setsockopt()`.
+        SocketCallError: `setsockopt()` failed.
     """
     if _INHERITED:
         with naming("setsockopt()", str(endpoint_of(listener))):
@@ -148,13 +148,13 @@ def fit_out(sock: Socket, keepalive: float) -> None:
 
 def _set_options(sock: Socket, keepalive: float) -> None:
     keep_alive(sock, keepalive)
-    # Urgent data is part of the stream: an echo returns every byte in its order. This option
-    # comes last: whoever has inherited it has the others too.
+    # Urgent data stays part of the stream, as an echo returns every byte in order. This option is
+    # set last: a socket that has inherited it has the others too.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
 
 
 def family_is_missing(error: SocketCallError, host: str) -> bool:
-    """Tell a system without IPv4 or IPv6 from an address that is not this machine's."""
+    """Return whether an address failed because this system lacks IPv4 or IPv6."""
     if error.errno in (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):
         return True
     return error.errno == errno.EADDRNOTAVAIL and host in LOOPBACK
