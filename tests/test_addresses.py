@@ -12,8 +12,8 @@ import trio
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from trio_echo import AddressError, Endpoint, SocketCallError, parse_endpoint
-from trio_echo.addresses import parse_port, resolve
+from trio_echo import AddressError, Endpoint, SocketCallError
+from trio_echo.addresses import parse_endpoint, parse_port, resolve
 from trio_echo.errors import ZoneMissingError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def test_the_default_fills_in_what_is_missing(text: str, endpoint: tuple[str, in
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("9000 80", "'9000' is no host"),
+        ("9000 80", "'9000' is not a host"),
         ("localhost 9000 80", "write HOST:PORT or HOST PORT"),
         ("localhost:9000 80", "names the port twice"),
         ("[::1]:9000 80", "names the port twice"),
@@ -91,12 +91,12 @@ def test_the_default_fills_in_what_is_missing(text: str, endpoint: tuple[str, in
         ("[::1", r"write \[IPV6\]:PORT"),
         ("[::1]9000", r"write \[IPV6\]:PORT"),
         ("[::1]:", r"write \[IPV6\]:PORT"),
-        ("[]:9000", "'' is no IPv6 address"),
-        ("[127.0.0.1]:9000", "'127.0.0.1' is no IPv6 address"),
-        ("a:b:9000", "'a:b:9000' is no IPv6 address"),
-        ("[::1%]:9000", "'::1%' is no IPv6 address"),
-        ("localhost:http", "'http' is no port number"),
-        ("localhost 65536", "'65536' is no port number"),
+        ("[]:9000", "'' is not an IPv6 address"),
+        ("[127.0.0.1]:9000", "'127.0.0.1' is not an IPv6 address"),
+        ("a:b:9000", "'a:b:9000' is not an IPv6 address"),
+        ("[::1%]:9000", "'::1%' is not an IPv6 address"),
+        ("localhost:http", "'http' is not a port number"),
+        ("localhost 65536", "'65536' is not a port number"),
     ],
 )
 def test_what_is_wrong_with_an_endpoint_is_said(text: str, message: str) -> None:
@@ -114,7 +114,7 @@ def test_a_port_is_read(text: str, port: int) -> None:
     "text", ["", "-1", "+1", "65536", "9_000", " 9000", "9000\n", "0x10", "٩٠٠٠", "9" * 5000]
 )
 def test_anything_but_plain_digits_up_to_65535_is_no_port(text: str) -> None:
-    with pytest.raises(AddressError, match=r"is no port number \(0 to 65535\)"):
+    with pytest.raises(AddressError, match=r"is not a port number \(0 to 65535\)"):
         parse_port(text)
 
 

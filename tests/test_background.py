@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import math
 import os
 import signal
@@ -10,23 +11,16 @@ import socket
 import subprocess
 import sys
 import threading
+from functools import partial
 from queue import Queue
 from typing import TYPE_CHECKING
 
 import pytest
+import trio
 from support import PATIENCE, exchange, has_ipv6, receive_all, receive_count
 
-from trio_echo import (
-    BackgroundServer,
-    ClientClosed,
-    DataReceived,
-    Draining,
-    Faults,
-    Limits,
-    SocketCallError,
-    Stopped,
-)
-from trio_echo.events import Listening, ServerEvent
+from trio_echo import BackgroundServer, Endpoint, Faults, Limits, SocketCallError, serve
+from trio_echo.events import ClientClosed, DataReceived, Draining, Listening, ServerEvent, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,6 +96,20 @@ def test_it_serves_the_portable_way_and_without_data_where_that_is_asked_for(
     ) as server:
         exchange(server.addresses[0], b"hello")
     assert any(isinstance(event, DataReceived) for event in events) is observe_data
+
+
+def test_it_takes_what_serve_takes() -> None:
+    own = set(inspect.signature(BackgroundServer).parameters)
+    assert own == set(inspect.signature(serve).parameters) - {"stop", "task_status"}
+
+
+def test_a_listener_that_is_given_is_served_and_closed_at_the_end(host: str) -> None:
+    (listener,) = trio.run(partial(trio.open_tcp_listeners, 0, host=host))
+    endpoint = Endpoint.from_sockaddr(listener.socket.getsockname())
+    with BackgroundServer(listeners=[listener]) as server:
+        assert server.addresses == (endpoint,)
+        exchange(endpoint, b"hello")
+    assert listener.socket.fileno() == -1
 
 
 def test_a_client_that_takes_one_receive_for_one_message_is_found_out(host: str) -> None:

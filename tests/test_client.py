@@ -16,9 +16,7 @@ from support import has_ipv6
 from trio.testing import memory_stream_pair
 
 from trio_echo import (
-    DataSent,
     EchoClient,
-    EchoReceived,
     Endpoint,
     IncompleteReceiveError,
     Relay,
@@ -28,6 +26,7 @@ from trio_echo import (
     serve,
 )
 from trio_echo.errors import ZoneMissingError, strerror
+from trio_echo.events import DataSent, EchoReceived
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

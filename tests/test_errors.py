@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from trio_echo import SocketCallError
-from trio_echo.errors import ZoneMissingError, strerror, ungrouped
+from trio_echo.errors import ZoneMissingError, naming, strerror, ungrouped
 
 RESET = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
@@ -92,8 +92,25 @@ def test_a_stream_that_is_no_socket_speaks_for_itself(
     ],
 )
 def test_the_number_tells_which_call_of_opening_a_socket_failed(number: int, call: str) -> None:
-    error = SocketCallError.opening("bind()", OSError(number, "no"), "127.0.0.1:9000")
+    error = SocketCallError.wrap("bind()", OSError(number, "no"), "127.0.0.1:9000")
     assert (error.call, error.errno, error.where) == (call, number, "127.0.0.1:9000")
+
+
+@pytest.mark.parametrize("raised", [RESET, broken("lost", RESET)], ids=["socket", "stream"])
+def test_a_block_names_the_call_it_makes(raised: Exception) -> None:
+    with pytest.raises(SocketCallError) as caught, naming("recv()", "here"):
+        raise raised
+    error = caught.value
+    assert (error.call, error.reason, error.where) == ("recv()", RESET, "here")
+    assert error.__cause__ is raised
+
+
+@pytest.mark.parametrize("raised", [SocketCallError("bind()", RESET), ValueError("a bug")], ids=str)
+def test_what_has_a_name_and_what_no_call_raised_passes_as_it_is(raised: Exception) -> None:
+    with pytest.raises(type(raised)) as caught, naming("recv()"):
+        raise raised
+    assert caught.value is raised
+    assert raised.__cause__ is None
 
 
 @pytest.mark.parametrize("name", ["ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EMFILE", "ENOENT"])

@@ -15,8 +15,8 @@ import trio
 from support import Events, receive_count
 
 import trio_echo.server
-from trio_echo import BackgroundServer, ClientConnected, Limits, SocketCallError, connect, serve
-from trio_echo.listening import Door
+from trio_echo import BackgroundServer, Limits, SocketCallError, connect, listening, serve
+from trio_echo.events import ClientConnected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def noted_sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Socket]]:
     served: list[Socket] = []
     original = trio_echo.server._Server._connection
 
-    def note(self: trio_echo.server._Server, sock: Socket) -> trio_echo.Connection:
+    def note(self: trio_echo.server._Server, sock: Socket) -> trio_echo.events.Connection:
         served.append(sock)
         return original(self, sock)
 
@@ -108,7 +108,7 @@ async def test_a_listener_that_takes_no_options_is_one_typed_error(
     def fail(*_: object) -> None:
         raise OSError(errno.ENOPROTOOPT, "Protocol not available")
 
-    monkeypatch.setattr(Door, "_set_options", fail)
+    monkeypatch.setattr(listening, "_set_options", fail)
     with pytest.raises(SocketCallError) as failure:
         await serve(0, hosts=["127.0.0.1"])
     assert str(failure.value).startswith("[setsockopt()] Protocol not available: 127.0.0.1:")

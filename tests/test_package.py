@@ -27,6 +27,15 @@ def test_the_library_does_not_import_the_command_line() -> None:
     assert not loaded_by("import trio_echo") & {"click", "trio_echo.cli", "trio_echo.screen"}
 
 
+def test_the_root_offers_what_a_user_types() -> None:
+    names = """
+        serve connect EchoClient BackgroundServer ExactReceiver receive_exactly
+        IncompleteReceiveError Faults FaultyStream Limits Relay Endpoint SocketCallError
+        AddressError events
+    """
+    assert sorted(trio_echo.__all__) == sorted(names.split())
+
+
 def test_every_public_name_is_there_and_documented() -> None:
     for name in trio_echo.__all__:
         assert getattr(trio_echo, name).__doc__

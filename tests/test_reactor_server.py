@@ -25,17 +25,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trio_echo.reactor
 import trio_echo.server
-from trio_echo import (
-    ClientClosed,
-    ClientConnected,
-    DataReceived,
-    Faults,
-    Limits,
-    SocketCallError,
-    Stopped,
-    connect,
-    serve,
-)
+from trio_echo import Faults, Limits, SocketCallError, connect, serve
+from trio_echo.events import ClientClosed, ClientConnected, DataReceived, Stopped
 from trio_echo.reactor import Reactor, SocketRelay, accept_waiting, open_queue
 
 if TYPE_CHECKING:

@@ -20,6 +20,15 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import trio_echo
 from trio_echo import (
     AddressError,
+    Endpoint,
+    Faults,
+    Limits,
+    SocketCallError,
+    connect,
+    receive_exactly,
+    serve,
+)
+from trio_echo.events import (
     ClientClosed,
     ClientConnected,
     ClientFailed,
@@ -28,16 +37,9 @@ from trio_echo import (
     ClientsWaiting,
     DataReceived,
     Draining,
-    Endpoint,
     FamilyMissing,
-    Faults,
-    Limits,
     Listening,
-    SocketCallError,
     Stopped,
-    connect,
-    receive_exactly,
-    serve,
 )
 
 if TYPE_CHECKING:
@@ -128,6 +130,42 @@ async def test_a_free_port_that_is_taken_on_the_second_address_is_given_up_for_a
             nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize("max_clients", [None, 1])
+@pytest.mark.parametrize("taken", [False, True], ids=["free", "taken"])
+async def test_an_early_client_is_served_once_the_server_listens_on_all_addresses(
+    *, taken: bool, max_clients: int | None
+) -> None:
+    if not has_ipv6():
+        pytest.skip("this system has no IPv6 loopback")
+    early: list[socket.socket] = []
+    original = trio.open_tcp_listeners
+
+    async def open_late(
+        port: int, *, host: str | None = None, backlog: int | None = None
+    ) -> list[trio.SocketListener]:
+        if host == "::1" and not early:
+            early.append(plain_socket("127.0.0.1", port))
+            await wait_all_tasks_blocked()
+            if taken:
+                raise OSError(errno.EADDRINUSE, "Address already in use")
+        return await original(port, host=host, backlog=backlog)
+
+    events = Events()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trio, "open_tcp_listeners", open_late)
+        async with trio.open_nursery() as nursery:
+            limits = Limits(max_clients=max_clients)
+            listeners = await nursery.start(partial(serve, 0, limits=limits, observer=events))
+            names = [Endpoint.from_sockaddr(one.socket.getsockname()) for one in listeners]
+            if not taken:
+                await events.wait(ClientConnected)
+            assert events.seen[:2] == [Listening(name) for name in names]
+            nursery.cancel_scope.cancel()
+    assert events.seen[-1] == Stopped(int(not taken), echoed=0, cut_off=int(not taken))
+    with early[0] as sock, suppress(ConnectionResetError):  # not served by the next attempt
+        assert sock.recv(1) == b""
+
+
 async def test_a_client_that_ends_its_side_gets_everything_back_before_the_end(host: str) -> None:
     async with serving(host) as server:
         stream = await trio.open_tcp_stream(host, server.port)
@@ -153,7 +191,7 @@ async def test_the_events_of_a_client_tell_its_story(host: str) -> None:
             mine = Endpoint.from_sockaddr(client.stream.socket.getsockname())
         closed = await server.events.wait(ClientClosed)
         connection = closed.connection
-        assert connection == trio_echo.Connection(1, listening.endpoint, mine)
+        assert connection == trio_echo.events.Connection(1, listening.endpoint, mine)
         assert server.events.seen[1:] == [
             ClientConnected(connection),
             DataReceived(connection, b"hello"),
@@ -805,9 +843,9 @@ async def test_a_single_name_in_place_of_several_is_refused() -> None:
     ("host", "port"), [("127.0.0.1", 65536), ("127.0.0.1", -1), ("127.0.0.1\0.example", 0)]
 )
 async def test_what_the_kernel_would_cut_short_is_refused(host: str, port: int) -> None:
-    with pytest.raises(AddressError, match="is no"):
+    with pytest.raises(AddressError, match="is not a"):
         await serve(port, hosts=[host])
-    with pytest.raises(AddressError, match="is no"):
+    with pytest.raises(AddressError, match="is not a"):
         await connect(host, port)
 
 
@@ -847,7 +885,7 @@ async def test_a_listener_that_is_not_of_tcp_is_refused(tmp_path: Path) -> None:
     sock = trio.socket.socket(socket.AddressFamily["AF_UNIX"])
     await sock.bind(str(tmp_path / "echo"))
     sock.listen()
-    with pytest.raises(ValueError, match="of TCP"):
+    with pytest.raises(ValueError, match="must be TCP"):
         await serve(listeners=[trio.SocketListener(sock)])
     assert sock.fileno() == -1
 

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .addresses import AddressError, Endpoint, parse_endpoint
+from . import events
+from .addresses import AddressError, Endpoint
 from .background import BackgroundServer
 from .client import EchoClient, connect
 from .errors import SocketCallError
-from .events import (
-    ClientClosed,
-    ClientConnected,
-    ClientFailed,
-    ClientIdle,
-    ClientReset,
-    ClientsWaiting,
-    Connection,
-    DataReceived,
-    DataSent,
-    Draining,
-    EchoReceived,
-    FamilyMissing,
-    Listening,
-    Stopped,
-)
 from .exact import ExactReceiver, IncompleteReceiveError, receive_exactly
 from .faults import Faults, FaultyStream
 from .limits import Limits
-from .listening import ANY, LOOPBACK
 from .relay import Relay
 from .server import serve
 
@@ -35,35 +19,19 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 __all__ = [
-    "ANY",
-    "LOOPBACK",
     "AddressError",
     "BackgroundServer",
-    "ClientClosed",
-    "ClientConnected",
-    "ClientFailed",
-    "ClientIdle",
-    "ClientReset",
-    "ClientsWaiting",
-    "Connection",
-    "DataReceived",
-    "DataSent",
-    "Draining",
     "EchoClient",
-    "EchoReceived",
     "Endpoint",
     "ExactReceiver",
-    "FamilyMissing",
     "Faults",
     "FaultyStream",
     "IncompleteReceiveError",
     "Limits",
-    "Listening",
     "Relay",
     "SocketCallError",
-    "Stopped",
     "connect",
-    "parse_endpoint",
+    "events",
     "receive_exactly",
     "serve",
 ]

@@ -1,52 +1,68 @@
-"""What `trio.serve_listeners` logs when it cannot accept, as events."""
+"""Failed accepts as events: Trio only logs them.
+
+Out of file descriptors, `trio.serve_tcp` tries again every 100 ms, and logs a traceback each time.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import trio
 
 from .errors import SocketCallError
-from .events import AcceptFailed
+from .events import AcceptFailed, ignore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .events import ServerObserver
 
+_LOGGER = logging.getLogger("trio.serve_listeners")
+_INTERVAL = 60.0  # seconds from one event to the next: it goes wrong ten times a second
 
-class AcceptErrors(logging.Handler):
-    """Reports what `trio.serve_listeners` logs when it cannot accept, once a minute.
 
-    Out of file descriptors, Trio tries again every 100 ms, and logs a traceback each time.
-    """
-
-    _INTERVAL = 60.0
+class _AcceptErrors(logging.Filter):
+    """Takes the records of one server out of Trio's log, and reports them."""
 
     def __init__(self, observer: ServerObserver) -> None:
         super().__init__()
-        self._said_at = -math.inf
         self._report = observer
+        self._reported_at = -math.inf
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Take one record of Trio's log."""
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let the records of other servers pass."""
         error = record.exc_info[1] if record.exc_info else None
+        if _of_this_task.get(None) is not self or not isinstance(error, OSError):
+            return True
         now = trio.current_time()
-        if isinstance(error, OSError) and now - self._said_at >= self._INTERVAL:
-            self._said_at = now
+        if now - self._reported_at >= _INTERVAL:
+            self._reported_at = now
             self._report(AcceptFailed(SocketCallError.wrap("accept()", error)))
+        return False
 
-    @contextmanager
-    def attached(self) -> Iterator[None]:
-        """Take over Trio's log for the length of a `with` block."""
-        logger = logging.getLogger("trio.serve_listeners")
-        logger.addHandler(self)
-        logger.propagate = False
-        try:
-            yield
-        finally:
-            logger.propagate = True
-            logger.removeHandler(self)
+
+# A task inherits the context of the task that starts it: so each server knows its own.
+_of_this_task: ContextVar[_AcceptErrors] = ContextVar("trio_echo.accepting")
+
+
+@contextmanager
+def reported_accept_errors(observer: ServerObserver) -> Iterator[None]:
+    """Report failed accepts of the tasks started in a block, once a minute, and not log them.
+
+    Without an observer they stay in the log: nobody else would see them.
+    """
+    if observer is ignore:
+        yield
+        return
+    errors = _AcceptErrors(observer)
+    token = _of_this_task.set(errors)
+    _LOGGER.addFilter(errors)
+    try:
+        yield
+    finally:
+        _LOGGER.removeFilter(errors)
+        _of_this_task.reset(token)

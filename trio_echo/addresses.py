@@ -1,6 +1,6 @@
-"""How an IPv4 or IPv6 endpoint is parsed, resolved and written.
+"""Parses, resolves and writes IPv4 and IPv6 endpoints.
 
-Parsing and writing do no I/O. Only `resolve` asks the system.
+Only `resolve` does I/O.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _LAST_PORT = 65535
 
 
 Sockaddr: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
-"""What the socket calls give: host and port, for IPv6 also flow information and scope."""
+"""A socket call's address: host and port, and for IPv6 flow information and scope."""
 
 
 class AddressError(ValueError):
-    """A text that is no endpoint; its message says what is wrong with it."""
+    """A host, port or endpoint that is not valid; the message says why."""
 
 
 class Endpoint(NamedTuple):
     """One end of a connection: an IP address or a name, and a TCP port.
 
-    It is a plain `(host, port)` pair, as `socket.create_connection` takes it; `str()` writes it as
-    people do, an IPv6 address in brackets (RFC 3986, section 3.2.2).
+    It is a `(host, port)` pair, as `socket.create_connection` takes it. `str()` writes it as people
+    do, with an IPv6 address in brackets (RFC 3986, section 3.2.2).
 
     Attributes:
         host: IPv4 or IPv6 address, or a name; a zone follows `%` (RFC 4007, section 11).
@@ -51,13 +51,13 @@ class Endpoint(NamedTuple):
     def from_sockaddr(cls, sockaddr: Sockaddr) -> Endpoint:
         """Read what `getsockname`, `getpeername` or `getaddrinfo` returned.
 
-        A link-local IPv6 address comes with a scope number, which people write as the name of
-        the interface: `fe80::1%eth0`; on Windows as it is: `fe80::1%12`.
+        A link-local IPv6 address comes with a scope number. People write it as the name of the
+        interface (`fe80::1%eth0`), and on Windows as a number (`fe80::1%12`).
         """
         if len(sockaddr) == 4 and sockaddr[3] and "%" not in sockaddr[0]:
             zone = str(sockaddr[3])
-            # Of other addresses, and on Windows of all, getaddrinfo() reads numbers alone. An
-            # interface that is gone has no name, but its number still says which it was.
+            # For other addresses, and on Windows for all, getaddrinfo() only reads numbers. An
+            # interface that has been removed has a number, but no name.
             if sys.platform != "win32" and ipaddress.IPv6Address(sockaddr[0]).is_link_local:
                 with suppress(OSError):
                     zone = socket.if_indextoname(sockaddr[3])
@@ -69,45 +69,44 @@ def parse_port(text: str) -> int:
     """Read a port number.
 
     Raises:
-        AddressError: not 0 to 65535, written in plain digits.
+        AddressError: it is not 0 to 65535 in plain digits.
     """
-    # int() alone would also take "9_000", " 9000" and digits of other scripts.
+    # int() alone also takes "9_000", " 9000" and digits of other scripts.
     if not re.fullmatch("[0-9]{1,5}", text) or int(text) > _LAST_PORT:
-        raise AddressError(f"{text!r} is no port number (0 to {_LAST_PORT})")
+        raise AddressError(f"{text!r} is not a port number (0 to {_LAST_PORT})")
     return int(text)
 
 
 def check_endpoint(host: str, port: int) -> None:
-    """Refuse what C would cut short in silence: a port modulo 65536, a name at its first NUL.
+    """Refuse what C would cut short silently: a port modulo 65536, a name at its first NUL.
 
     Raises:
-        AddressError: host or port is none.
-        TypeError: the port is no integer.
+        AddressError: host or port is not valid.
+        TypeError: the port is not an integer.
     """
     if "\0" in host:
-        raise AddressError(f"{host!r} is no host name")
+        raise AddressError(f"{host!r} is not a host name")
     if not 0 <= operator.index(port) <= _LAST_PORT:
-        raise AddressError(f"{port} is no port number (0 to {_LAST_PORT})")
+        raise AddressError(f"{port} is not a port number (0 to {_LAST_PORT})")
 
 
 def parse_endpoint(text: str, *, default: Endpoint | None = None) -> Endpoint:
     """Read an endpoint in any of its usual spellings.
 
-    `localhost:9000`, `127.0.0.1 9000`, `[::1]:9000`, `::1 9000`, `fe80::1%eth0 9000`; with a
-    default for what is missing also `localhost`, `[::1]`, `::1`, `:9000`, `9000` and the empty
-    text. An IPv6 address without brackets takes its port after a space only: `::1:9000` is
-    an address.
+    `localhost:9000`, `127.0.0.1 9000`, `[::1]:9000`, `::1 9000`, `fe80::1%eth0 9000`. With a
+    default also `localhost`, `[::1]`, `::1`, `:9000`, `9000` and an empty text. After an IPv6
+    address without brackets, the port follows a space: `::1:9000` is an address.
 
     Args:
         text: what a person wrote.
-        default: fills in a missing host or port; without it, both must be there.
+        default: fills in a missing host or port. Without it, both are required.
 
     Raises:
-        AddressError: the text is no endpoint, or a part of it is missing.
+        AddressError: the text is not an endpoint, or a part of it is missing.
     """
     words = text.split()
     if len(words) > 2:
-        raise AddressError(f"{text!r} is no endpoint: write HOST:PORT or HOST PORT")
+        raise AddressError(f"{text!r} is not an endpoint: write HOST:PORT or HOST PORT")
     host, port = _split(words[0]) if words else ("", "")
     if len(words) == 2:
         if port:
@@ -118,7 +117,7 @@ def parse_endpoint(text: str, *, default: Endpoint | None = None) -> Endpoint:
     if default is None and not (host and port):
         raise AddressError(f"{text!r} needs a host and a port: write HOST:PORT or [IPV6]:PORT")
     if re.fullmatch("[0-9]+", host):  # C reads 9000 as the IPv4 address 0.0.35.40
-        raise AddressError(f"{host!r} is no host")
+        raise AddressError(f"{host!r} is not a host")
     fallback = default or Endpoint("", 0)
     return Endpoint(host or fallback.host, parse_port(port) if port else fallback.port)
 
@@ -128,7 +127,7 @@ def _split(word: str) -> tuple[str, str]:
     if word.startswith("["):
         host, bracket, rest = word[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")) or rest == ":":
-            raise AddressError(f"{word!r} is no endpoint: write [IPV6]:PORT")
+            raise AddressError(f"{word!r} is not an endpoint: write [IPV6]:PORT")
         return _ipv6(host), rest[1:]
     if word.count(":") > 1:
         return _ipv6(word), ""
@@ -140,17 +139,17 @@ def _split(word: str) -> tuple[str, str]:
 
 def _ipv6(host: str) -> str:
     try:
-        # Python takes anything for a zone, a bracket too.
+        # Python accepts any zone, even a bracket.
         ipaddress.IPv6Address("" if "]" in host else host)
     except ValueError:
-        raise AddressError(f"{host!r} is no IPv6 address") from None
+        raise AddressError(f"{host!r} is not an IPv6 address") from None
     return host
 
 
 def is_localhost(host: str) -> bool:
-    """Tell the name that stands for both loopback addresses (RFC 6761, section 6.3).
+    """Return whether a name stands for both loopback addresses (RFC 6761, section 6.3).
 
-    Many a system's hosts file gives it one of them only.
+    Many hosts files give it only one of them.
     """
     return host.lower().rstrip(".") == "localhost"
 
@@ -158,19 +157,19 @@ def is_localhost(host: str) -> bool:
 async def resolve(
     host: str, port: int, *, family: socket.AddressFamily = socket.AF_UNSPEC
 ) -> list[Endpoint]:
-    """List the endpoints that a name or an address stands for, each once, in the system's order.
+    """List the endpoints of a name or an address, each once, in the system's order.
 
     A link-local address without a zone cannot be used. It is left out if there are others.
 
     Args:
-        host: a name, or an IPv4 or IPv6 address, with a zone where it needs one.
+        host: a name, or an IPv4 or IPv6 address, with a zone if needed.
         port: 0 to 65535.
-        family: `AF_INET` or `AF_INET6` to keep the endpoints of that family only.
+        family: `AF_INET` or `AF_INET6` to keep only the endpoints of that family.
 
     Raises:
-        AddressError: host or port is none.
-        SocketCallError: of `getaddrinfo()`: there is no such host, or none of that family.
-        ZoneMissingError: it has only link-local addresses, and they have no zone.
+        AddressError: host or port is not valid.
+        SocketCallError: `getaddrinfo()` failed: there is no such host, or not in that family.
+        ZoneMissingError: all its addresses are link-local and lack a zone.
     """
     check_endpoint(host, port)
     loopback = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
@@ -205,9 +204,9 @@ def _some_interface() -> str:
 
 
 def no_such_host(host: str, exc: OSError | UnicodeError) -> SocketCallError:
-    """Name `getaddrinfo()` as what failed, also where Python's IDNA codec refused first."""
+    """Name `getaddrinfo()` as the call that failed, even if Python's IDNA codec refused first."""
     if isinstance(exc, UnicodeError):
         exc = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-    elif exc.strerror == "getaddrinfo failed":  # all that Python says on Windows
+    elif exc.strerror == "getaddrinfo failed":  # Python's only words on Windows
         exc = socket.gaierror(exc.errno, strerror(exc.errno or 0))
     return SocketCallError("getaddrinfo()", exc, where=host)

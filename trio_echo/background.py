@@ -20,26 +20,30 @@ from .server import serve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     from .events import ServerObserver
 
 
 class BackgroundServer:
-    """Runs `serve` in a Trio loop of its own, in a thread, for the length of a `with` block.
+    """Runs `serve` in a thread with a Trio loop of its own, during a `with` block.
 
-    It is listening when the block begins, and everything is closed when it ends. In a notebook,
-    whose cells no block can span, `start` and `stop` do the same.
+    It is listening when the block begins, and everything is closed when the block ends. A block
+    cannot span the cells of a notebook: there, `start` and `stop` do the same.
 
     Args:
-        port: as for `serve`; by default a free one.
-        hosts: as for `serve`; by default loopback on both families.
-        limits: as for `serve`; by default clients that are still connected at the end are cut
+        port: as for `serve`, but a free one by default.
+        hosts: as for `serve`.
+        listeners: as for `serve`.
+        limits: as for `serve`. By default, clients that are still connected at the end are cut
             off at once.
         faults: as for `serve`.
-        observer: as for `serve`. It is called in the server's thread; `list.append` will do.
+        observer: as for `serve`. It is called in the server's thread; `list.append` is enough.
         observe_data: as for `serve`.
         portable: as for `serve`.
+        places: as for `serve`. It is entered in the server's thread, so servers in different
+            threads cannot share it.
     """
 
     def __init__(
@@ -47,27 +51,34 @@ class BackgroundServer:
         port: int = 0,
         *,
         hosts: Sequence[str] = LOOPBACK,
+        listeners: Sequence[trio.SocketListener] | None = None,
         limits: Limits = Limits(grace=0),
         faults: Faults = Faults(),
         observer: ServerObserver = ignore,
         observe_data: bool = True,
         portable: bool = False,
+        places: AbstractAsyncContextManager[object] | None = None,
     ) -> None:
-        self._port = port
-        self._hosts = hosts
-        self._limits = limits
-        self._faults = faults
-        self._observer = observer
-        self._observe_data = observe_data
-        self._portable = portable
+        self._serve = partial(
+            serve,
+            port,
+            hosts=hosts,
+            listeners=listeners,
+            limits=limits,
+            faults=faults,
+            observer=observer,
+            observe_data=observe_data,
+            portable=portable,
+            places=places,
+        )
         self._addresses: tuple[Endpoint, ...] = ()
         self._error: BaseException | None = None
         self._process = os.getpid()
         self._thread: threading.Thread | None = None
-        # Whoever takes it first decides whether the thread starts.
+        # Whoever takes this lock first decides whether the thread starts.
         self._decision = threading.Lock()
         self._started, self._finished = _Latch(), _Latch()
-        # What the thread is to do, and how to wake it up, once that is possible.
+        # What the thread must do, and how to wake it, once that is possible.
         self._ends = self._ends_at_once = False
         self._token: trio.lowlevel.TrioToken | None = None
         self._stop: trio.Event
@@ -81,30 +92,30 @@ class BackgroundServer:
     def start(self) -> None:
         """Start the thread, and return when the server is listening.
 
-        If this is interrupted (Ctrl-C), nothing of the server stays behind. A server that nobody
-        stops ends with its process, without a word.
+        If this is interrupted (Ctrl-C), nothing of the server is left. A server that is not
+        stopped ends silently with its process.
 
         Raises:
-            RuntimeError: it was started before, or the system allows no more threads.
+            RuntimeError: it was started before, or the system does not allow more threads.
             SocketCallError: it cannot listen.
-            TypeError: the arguments are none that `serve` takes.
+            TypeError: `serve` does not take these arguments.
             ValueError: likewise.
         """
         if self._thread is not None:
             raise RuntimeError("this BackgroundServer was started before; make another one")
         self._process = os.getpid()
-        # A daemon, so that a program which forgets to stop it can still end.
+        # A daemon, so that a program can end without stopping it.
         self._thread = threading.Thread(
             target=self._run, name="trio_echo.BackgroundServer", daemon=True
         )
         try:
-            # Python interrupts the main thread only, but there anywhere, also within
-            # Thread.start(): then nobody knows whether the thread runs. So another thread calls
-            # that, and this one makes a single call, which happens or does not.
+            # Python interrupts only the main thread, but at any point, even in Thread.start():
+            # then nobody knows whether the thread runs. So another thread calls that. This one
+            # makes a single call, which is made or not.
             _thread.start_new_thread(self._begin, (self._thread,))
             self._started.wait()
         except BaseException:
-            if not self._decision.acquire(blocking=False):  # too late, it has begun
+            if not self._decision.acquire(blocking=False):  # too late: it has begun
                 self._end(at_once=True)
                 self._wait()
             raise
@@ -115,14 +126,13 @@ class BackgroundServer:
     def stop(self) -> None:
         """Stop the server, and return when everything is closed.
 
-        Does nothing unless the server is running. In a process that was forked from the server's,
-        the server is not running.
+        Does nothing unless the server is running. In a fork of its process, it is not running.
 
         If this is interrupted (Ctrl-C) while clients finish, they are cut off at once.
 
         Raises:
-            BaseException: what the server failed with, such as an observer's error.
-            RuntimeError: called in the server's thread, by an observer.
+            BaseException: the server failed, because of an observer's error, say.
+            RuntimeError: an observer called this, in the server's thread.
         """
         if threading.current_thread() is self._thread:
             raise RuntimeError("an observer cannot wait for the end of its own server")
@@ -152,16 +162,16 @@ class BackgroundServer:
 
     def _begin(self, thread: threading.Thread) -> None:
         if not self._decision.acquire(blocking=False):
-            return  # the wish was withdrawn
+            return  # `start` was interrupted
         try:
             thread.start()
-        except RuntimeError as exc:  # the system allows no more threads
+        except RuntimeError as exc:  # the system does not allow more threads
             self._error = exc
             self._finished.open()
             self._started.open()
 
     def _end(self, *, at_once: bool) -> None:
-        """Ask the server to end; asking again does no harm."""
+        """Ask the server to end; may be called again."""
         self._ends = True
         self._ends_at_once |= at_once
         if self._token is not None:
@@ -183,7 +193,7 @@ class BackgroundServer:
     def _run(self) -> None:
         try:
             trio.run(self._main)
-        except BaseException as exc:  # noqa: BLE001  carried over to the thread that waits for it
+        except BaseException as exc:  # noqa: BLE001  raised in the thread that waits for it
             while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
                 exc = exc.exceptions[0]
             self._error = exc
@@ -195,20 +205,8 @@ class BackgroundServer:
         async with trio.open_nursery() as nursery:
             self._scope = nursery.cancel_scope
             self._token = trio.lowlevel.current_trio_token()
-            self._heed()  # what was asked for before it could be woken up
-            listeners = await nursery.start(
-                partial(
-                    serve,
-                    self._port,
-                    hosts=self._hosts,
-                    limits=self._limits,
-                    faults=self._faults,
-                    observer=self._observer,
-                    observe_data=self._observe_data,
-                    portable=self._portable,
-                    stop=self._stop,
-                )
-            )
+            self._heed()  # it may have been asked to end already
+            listeners = await nursery.start(partial(self._serve, stop=self._stop))
             self._addresses = tuple(
                 Endpoint.from_sockaddr(one.socket.getsockname()) for one in listeners
             )
@@ -216,10 +214,10 @@ class BackgroundServer:
 
 
 class _Latch:
-    """Opens once; whoever waits for that may be interrupted anywhere.
+    """Opens once. A wait for it may be interrupted at any point.
 
-    An Event or a Future would not do. Both hold a lock in Python code while they are waited for,
-    and an interrupt there can leave it locked: the other thread then waits forever.
+    An Event or a Future cannot be used. Both hold a lock in Python code during a wait. An interrupt
+    there can leave it locked, and then the other thread waits forever.
     """
 
     def __init__(self) -> None:
@@ -228,12 +226,12 @@ class _Latch:
         self._opened = False
 
     def open(self) -> None:
-        """Let everybody through from now on. Only one thread may call this; again does no harm."""
+        """Let everybody through from now on. Only one thread may call this, and may repeat it."""
         if not self._opened:
             self._opened = True
             self._lock.release()
 
     def wait(self) -> None:
         """Return once it is open."""
-        with self._lock:  # entered and left in C: no interrupt comes between
+        with self._lock:  # entered and left in C, without an interrupt in between
             pass

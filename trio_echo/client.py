@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .addresses import DEFAULT_PORT, Endpoint, check_endpoint, is_localhost, no_such_host, resolve
-from .errors import SocketCallError, strerror, ungrouped
+from .errors import SocketCallError, naming, strerror, ungrouped
 from .events import DataSent, EchoReceived, ignore
 from .exact import ExactReceiver, IncompleteReceiveError
 from .keepalive import KEEPALIVE, check_keepalive, keep_alive
@@ -18,7 +18,7 @@ from .keepalive import KEEPALIVE, check_keepalive, keep_alive
 if TYPE_CHECKING:
     from .events import ClientObserver
 
-# Earlier ones tell more, where sending and receiving fail in different ways.
+# If sending and receiving fail in different ways, the earlier one is raised.
 _ECHO_ERRORS = (
     SocketCallError,
     IncompleteReceiveError,
@@ -36,8 +36,8 @@ class EchoClient(trio.abc.AsyncResource):
 
     Args:
         stream: any connected Trio stream.
-        observer: called when a message was sent and when its echo was received, within the event
-            loop: it must return at once.
+        observer: called when a message was sent and when its echo was received. It runs in the
+            event loop and must return at once.
     """
 
     def __init__(self, stream: trio.abc.Stream, *, observer: ClientObserver = ignore) -> None:
@@ -50,35 +50,35 @@ class EchoClient(trio.abc.AsyncResource):
 
     @property
     def buffered(self) -> bytes:
-        """What has arrived of an echo that was interrupted."""
+        """What has arrived of an interrupted echo."""
         return self._receiver.buffered
 
     async def echo(self, data: bytes | bytearray | memoryview) -> bytes:
-        """Send a message and receive exactly as many bytes; with an echo server, the same ones.
+        """Send a message and receive exactly as many bytes; an echo server returns the same ones.
 
-        Sending and receiving run concurrently: a client that sends all first and then receives
-        deadlocks once the message fills the buffers of both directions. Several tasks may call
-        this; each has its turn.
+        Sending and receiving run concurrently. A client that sends everything before it receives
+        deadlocks if the message fills the buffers of both directions. Several tasks may call
+        this; they take turns.
 
         Args:
-            data: the message, of any length; any object that holds bytes.
+            data: the message, of any length, in any object that holds bytes.
 
         Returns:
-            As many bytes as were sent. Comparing them is left to the caller.
+            As many bytes as were sent. They are not compared with the message.
 
         Raises:
             IncompleteReceiveError: the server ended the connection first.
-            SocketCallError: of `send()` or `recv()`: the connection broke.
-            trio.BrokenResourceError: an earlier echo was interrupted, so that what comes next
-                belongs to that one: the connection cannot be used further.
-            trio.BusyResourceError: a `receive_unasked` is under way. Nothing was sent.
+            SocketCallError: `send()` or `recv()` failed: the connection broke.
+            trio.BrokenResourceError: an earlier echo was interrupted. What comes next belongs to
+                that one, so the connection cannot be used any more.
+            trio.BusyResourceError: a `receive_unasked` is running. Nothing was sent.
             trio.ClosedResourceError: this client was closed.
-            TypeError: `data` holds no bytes.
+            TypeError: `data` does not hold bytes.
         """
         message = bytes(memoryview(data))
         async with self._turn:
             if self._awaits_unasked:
-                raise trio.BusyResourceError("another task waits for what comes unasked")
+                raise trio.BusyResourceError("another task is in receive_unasked()")
             if self._interrupted:
                 raise trio.BrokenResourceError("an earlier echo on this connection was interrupted")
             received = b""
@@ -91,24 +91,23 @@ class EchoClient(trio.abc.AsyncResource):
         return received
 
     async def receive_unasked(self) -> bytes:
-        """Wait for what a server does without being asked: send something, or end the connection.
+        """Wait until the server sends something unasked, or ends the connection.
 
-        An echo server never sends anything by itself. Nothing is lost when this is cancelled.
+        An echo server never sends unasked. Nothing is lost when this is cancelled.
 
         Returns:
-            Bytes that are no echo, or `b""` when the server has ended the connection.
+            Bytes that are not an echo, or `b""` if the server has ended the connection.
 
         Raises:
-            SocketCallError: of `recv()`: the connection broke.
-            trio.BusyResourceError: an `echo` or another `receive_unasked` is under way.
+            SocketCallError: `recv()` failed: the connection broke.
+            trio.BusyResourceError: an `echo` or another `receive_unasked` is running.
         """
         if self._turn.locked() or self._awaits_unasked:
-            raise trio.BusyResourceError("another task receives with this client")
+            raise trio.BusyResourceError("another task is receiving with this client")
         self._awaits_unasked = True
         try:
-            return bytes(await self.stream.receive_some())
-        except trio.BrokenResourceError as exc:
-            raise SocketCallError.wrap("recv()", exc) from exc
+            with naming("recv()"):
+                return bytes(await self.stream.receive_some())
         finally:
             self._awaits_unasked = False
 
@@ -118,22 +117,19 @@ class EchoClient(trio.abc.AsyncResource):
 
     async def _send(self, data: bytes) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
-        # From here on an echo may come, and must not be taken for that of a later message.
+        # From here on an echo may come. It must not pass for the echo of a later message.
         self._interrupted = bool(data)
         try:
-            await self.stream.send_all(data)
+            with naming("send()"):
+                await self.stream.send_all(data)
         except (trio.BusyResourceError, trio.ClosedResourceError):
-            self._interrupted = False  # nothing was sent, or nothing will come any more
+            self._interrupted = False  # nothing was sent, or nothing more will come
             raise
-        except trio.BrokenResourceError as exc:
-            raise SocketCallError.wrap("send()", exc) from exc
         self._report(DataSent(len(data)))
 
     async def _receive(self, count: int) -> bytes:
-        try:
+        with naming("recv()"):
             return await self._receiver.receive_exactly(count)
-        except trio.BrokenResourceError as exc:
-            raise SocketCallError.wrap("recv()", exc) from exc
 
 
 async def connect(
@@ -146,24 +142,24 @@ async def connect(
 ) -> EchoClient:
     """Connect to an echo server.
 
-    If its name has several addresses, Trio tries them by happy eyeballs (RFC 8305); those of one
-    family only, and those of `localhost`, are tried in turn.
+    Trio tries the addresses of a name by happy eyeballs (RFC 8305). The addresses of `localhost`,
+    and those of a single family, are tried one after another.
 
     TCP can connect a socket to itself if nobody listens on a port of this machine (simultaneous
     open; RFC 9293, section 3.5). This counts as a refused connection.
 
     Args:
-        host: a name, or an IPv4 or IPv6 address, with a zone where needed (`fe80::1%eth0`).
+        host: a name, or an IPv4 or IPv6 address, with a zone if needed (`fe80::1%eth0`).
         port: 1 to 65535.
-        family: `AF_INET` or `AF_INET6` for that family only.
-        keepalive: seconds after which the connection breaks if the server's machine does not
-            answer any more (see `keepalive.keep_alive`); `math.inf` for never.
-        observer: given to the `EchoClient`.
+        family: `AF_INET` or `AF_INET6` to use only that one.
+        keepalive: seconds without an answer from the server's machine after which the connection
+            breaks (see `keepalive.keep_alive`). `math.inf` for never.
+        observer: passed to the `EchoClient`.
 
     Raises:
-        AddressError: host or port is none.
-        SocketCallError: of `getaddrinfo()`, `socket()` or `connect()`.
-        ValueError: `keepalive` is not a time that systems accept.
+        AddressError: host or port is not valid.
+        SocketCallError: `getaddrinfo()`, `socket()` or `connect()` failed.
+        ValueError: systems do not accept this `keepalive`.
     """
     check_endpoint(host, port)
     check_keepalive(keepalive)
@@ -182,26 +178,26 @@ async def connect(
             continue
         itself = _connected_to_itself(stream)
         if itself is None:
-            with suppress(OSError):  # it broke already, and macOS refuses: the next call says so
+            with suppress(OSError):  # macOS refuses if it broke already; the next call raises
                 keep_alive(stream.socket, keepalive)
             return EchoClient(stream, observer=observer)
         await stream.aclose()
         attempts.append(OSError(errno.ECONNREFUSED, strerror(errno.ECONNREFUSED)))
-        if name != itself:  # a name; its other addresses were given up for this one
+        if name != itself:  # a name, whose other addresses were not tried any more
             others = [endpoint.host for endpoint in await resolve(name, port)]
             hosts += [one for one in others if one != itself]
-    # The attempt that got furthest says most: an address that this machine has no way to at all
-    # is no news when another one refused.
+    # Report the attempt that got furthest. If one address refused, it does not matter that this
+    # machine cannot reach another one.
     attempts.sort(key=lambda one: one.errno in _NO_WAY)
     if attempts[0].errno == errno.EINVAL:
-        await resolve(host, port)  # it says so if a link-local address without a zone is all
+        await resolve(host, port)  # raises if a link-local address lacks its zone
     reason = OSError(attempts[0].errno, strerror(attempts[0].errno or 0))
     where = str(Endpoint(host, port))
-    raise SocketCallError.opening("connect()", reason, where) from attempts[0]
+    raise SocketCallError.wrap("connect()", reason, where) from attempts[0]
 
 
 def _connected_to_itself(stream: trio.SocketStream) -> str | None:
-    """Return the address of a socket that is its own peer."""
+    """Return the address of a socket that is its own peer, or `None`."""
     own, peer = stream.socket.getsockname(), None
     with suppress(OSError):  # it broke already
         peer = stream.socket.getpeername()
@@ -209,7 +205,7 @@ def _connected_to_itself(stream: trio.SocketStream) -> str | None:
 
 
 def _attempts(exc: OSError) -> list[OSError]:
-    """List what the single attempts of `trio.open_tcp_stream` failed with."""
+    """List the errors of the single attempts of `trio.open_tcp_stream`."""
     if isinstance(exc.__cause__, ExceptionGroup):
         return [one for one in exc.__cause__.exceptions if isinstance(one, OSError)]
     return [exc]

@@ -1,4 +1,4 @@
-"""The typed exception for a socket call that failed: which call, on what, and why."""
+"""A failed socket call as a typed exception: which call, on what, and why."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import trio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
 # Windows numbers the errors of sockets from here on.
 _WINSOCK = 10_000
 
-# What `socket()` itself refuses; Trio opens, binds, listens and connects in one call of its own,
-# and the number tells which of them it was.
+# What `socket()` refuses. Trio opens a socket and binds or connects it in one call of its own; the
+# number says which of the two failed.
+_OPENING = ("bind()", "connect()")
 _SOCKET_ERRNOS = {
     errno.EAFNOSUPPORT,
     errno.EMFILE,
@@ -29,10 +31,10 @@ _SOCKET_ERRNOS = {
 
 
 def strerror(number: int) -> str:
-    """Give the system's words for an error number, as `os.strerror` does, also for a socket's.
+    """Return the system's words for an error number, also for a socket's on Windows.
 
-    On Windows these are the numbers of Winsock, from 10000 on. The C library, which `os.strerror`
-    asks, has no words for them.
+    Those are Winsock's numbers, from 10000 on. `os.strerror` asks the C library, which does not
+    know them.
     """
     if sys.platform == "win32" and number >= _WINSOCK:
         import ctypes
@@ -46,8 +48,8 @@ class SocketCallError(OSError):
 
     Attributes:
         call: the call as the lecture writes it: `"bind()"`, `"connect()"`, `"recv()"`, …
-        reason: the operating system's error (`socket.gaierror` for a failed name look-up).
-            `errno` and `strerror` are taken from it.
+        reason: the operating system's error (`socket.gaierror` if a name was not found). `errno`
+            and `strerror` come from it.
         where: what the call was made on, such as `"127.0.0.1:9000"`, or `None`.
     """
 
@@ -68,27 +70,65 @@ class SocketCallError(OSError):
     def wrap(cls, call: str, exc: Exception, where: str | None = None) -> SocketCallError:
         """Name the call that raised `exc`.
 
-        Trio's `BrokenResourceError` carries the system's error as its cause; a stream that is no
-        socket has none, and its own words stand in.
+        Trio's `BrokenResourceError` has the system's error as its cause. A stream in memory has no
+        such cause, so the words of `exc` are used.
+
+        Args:
+            call: if this is `bind()` or `connect()`, and the number one of `socket()`'s, the
+                error is named `socket()`.
+            exc: an `OSError` or a `trio.BrokenResourceError`.
+            where: as in `SocketCallError`.
         """
         reason = exc if isinstance(exc, OSError) else exc.__cause__
         if not isinstance(reason, OSError):
             reason = OSError(errno.ECONNABORTED, str(exc) or "connection lost")
         elif reason is not exc:
-            # From Python 3.12 on, the traceback of an exception that a @contextmanager turns into
-            # another one refers back to it (cpython #129280), and Trio's streams have one. `exc`
-            # has the same frames in its own traceback.
+            # Trio's streams use a @contextmanager. From Python 3.12 on, the traceback of an
+            # exception that one of these replaces is a cycle (cpython #129280). `exc` has the
+            # same frames in its own traceback.
             reason.__traceback__ = None
+        if call in _OPENING and reason.errno in _SOCKET_ERRNOS:
+            call = "socket()"
         return cls(call, reason, where)
 
-    @classmethod
-    def opening(cls, call: str, exc: OSError, where: str) -> SocketCallError:
-        """Name the call that failed while a socket was opened: `socket()`, or else `call`."""
-        return cls("socket()" if exc.errno in _SOCKET_ERRNOS else call, exc, where)
+
+class naming:  # noqa: N801  a verb, as contextlib.suppress
+    """Name the call that a `with` block makes.
+
+    An `OSError` or a `trio.BrokenResourceError` becomes a `SocketCallError`, as `wrap` makes it. A
+    `SocketCallError` has its name already, and passes.
+
+    This is a class for its low price, a fraction of a microsecond, and because it leaves no cycles
+    (see `wrap`).
+
+    Args:
+        call: such as `"recv()"`.
+        where: what the call is made on.
+    """
+
+    __slots__ = ("_call", "_where")
+
+    def __init__(self, call: str, where: str | None = None) -> None:
+        self._call = call
+        self._where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(exc, SocketCallError):
+            return
+        if isinstance(exc, OSError | trio.BrokenResourceError):
+            raise SocketCallError.wrap(self._call, exc, self._where) from exc
 
 
 class ZoneMissingError(SocketCallError):
-    """A link-local address has no zone: the interface to reach it through (RFC 4007, section 6).
+    """A link-local address lacks its zone, the interface to use (RFC 4007, section 6).
 
     Attributes:
         example: the address with the zone of an interface, such as `"fe80::1%eth0"`.
@@ -108,7 +148,8 @@ class WorkerError(Exception):
 
     Attributes:
         number: which of the workers, from 1.
-        status: its exit status, negative for a signal; `None` if it did not answer and was killed.
+        status: its exit status, negative for a signal. `None` if it was killed because it did
+            not answer.
     """
 
     def __init__(self, number: int, status: int | None) -> None:
@@ -120,11 +161,11 @@ class WorkerError(Exception):
 
 @contextmanager
 def ungrouped(*kinds: type[Exception]) -> Iterator[None]:
-    """Let an exception of these kinds leave the nurseries inside as itself, not in a group.
+    """Take an exception of these kinds out of the groups that nurseries put it in.
 
-    Of several, one is raised: they are one broken connection, seen from two tasks. Earlier kinds
-    tell more than later ones. A cancellation beside them comes again at the next checkpoint. A
-    group that holds anything else passes whole.
+    Several are one broken connection, seen from two tasks. One of them is raised, of the earliest
+    kind. A cancellation among them comes back at the next checkpoint. A group with anything else
+    in it is raised as it is.
     """
     error: BaseException | None = None
     try:

@@ -1,4 +1,4 @@
-"""What happened, as frozen values: the server and the client report them, others show them."""
+"""What a server or a client reports to its observer, as frozen values."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Connection:
     """One accepted connection.
 
     Attributes:
-        number: counts the connections of one server from 1; an endpoint may come back, it does not.
-            Where several processes serve, each counts its own.
+        number: counts the connections of a server from 1. Unlike an endpoint, it does not come
+            back. Each of several processes counts its own.
         local: the server's end.
         remote: the client's end.
     """
@@ -35,29 +35,28 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class FamilyMissing:
-    """This system lacks the address family of an endpoint; the server listens on the others."""
+    """This system lacks an endpoint's address family; the server listens on the others."""
 
     error: SocketCallError
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptFailed:
-    """No client can be accepted for now, for lack of descriptors, say; it is tried again."""
+    """A client could not be accepted: there are too many open files, say. Trio tries again."""
 
     error: SocketCallError
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerDied:
-    """A process of `workers.supervise` has ended that should not have, and its clients with it.
+    """A process of `workers.supervise` died, and its clients lost their connection.
 
     Attributes:
         number: which of the workers, from 1.
         cause: its exit status, negative for a signal; or why it could not be started again. `None`
-            if it did not answer, or did not end, and was killed.
+            if it was killed because it did not answer or did not end.
         clients: how many clients lost their connection.
-        pause: seconds until another process takes its place; `None` where none does, because the
-            server stops.
+        pause: seconds until another process replaces it. `None` if the server stops.
     """
 
     number: int
@@ -68,18 +67,18 @@ class WorkerDied:
 
 @dataclass(frozen=True, slots=True)
 class WorkerReplaced:
-    """Another process has taken the place of a worker that died, and listens."""
+    """A worker that died has been replaced, and the new one listens."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class LinesMissing:
-    """Events were left out here, for too many waited to be shown.
+    """Events were left out here, because too many waited to be shown.
 
     Attributes:
-        lines: how many the screen would have had of them.
-        connection: of the client that caused them; `None` if several may have.
+        lines: how many lines of the screen they would have been.
+        connection: the client's, if all were caused by one.
     """
 
     lines: int
@@ -88,21 +87,21 @@ class LinesMissing:
 
 @dataclass(frozen=True, slots=True)
 class ClientsWaiting:
-    """All places are taken: from now on, further clients wait for their turn."""
+    """All places are taken; further clients wait for their turn."""
 
     max_clients: int
 
 
 @dataclass(frozen=True, slots=True)
 class ClientConnected:
-    """A client's turn has come: what it sends is echoed from now on."""
+    """A client's turn has come; what it sends is echoed from now on."""
 
     connection: Connection
 
 
 @dataclass(frozen=True, slots=True)
 class DataReceived:
-    """Bytes came from a client, at most 64 KiB at once; they are on their way back to it."""
+    """Bytes came from a client, at most 64 KiB at once; they are about to be sent back."""
 
     connection: Connection
     data: bytes
@@ -113,8 +112,8 @@ class ClientFailed:
     """The connection to a client failed; `ClientClosed` follows.
 
     Attributes:
-        connection: whose.
-        error: `SocketCallError` where the network was the cause, anything else is a bug.
+        connection: the client's.
+        error: a `SocketCallError` if the network was the cause. Anything else is a bug.
     """
 
     connection: Connection
@@ -139,7 +138,7 @@ class ClientReset:
 
 @dataclass(frozen=True, slots=True)
 class ClientClosed:
-    """The connection to a client is closed, for whatever reason; `echoed` bytes went back."""
+    """The connection to a client is closed; `echoed` bytes were sent back."""
 
     connection: Connection
     echoed: int
@@ -147,11 +146,11 @@ class ClientClosed:
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """The server accepts no more, and its clients have some seconds to finish.
+    """The server accepts no more clients; those connected have some seconds to finish.
 
     Attributes:
-        clients: how many are connected, also those that wait for their turn.
-        grace: how many seconds.
+        clients: how many are connected, including those that wait for their turn.
+        grace: how many seconds they have.
     """
 
     clients: int
@@ -163,10 +162,10 @@ class Stopped:
     """The server has closed everything.
 
     Attributes:
-        clients: how many were served in all.
-        echoed: how many bytes went back in all.
-        cut_off: how many clients lost their connection by that: they were connected still, or
-            waited for their turn.
+        clients: how many were served.
+        echoed: how many bytes were sent back.
+        cut_off: how many clients lost their connection: they were still connected, or waited for
+            their turn.
     """
 
     clients: int
@@ -207,17 +206,17 @@ ServerEvent: TypeAlias = (
 )
 ClientEvent: TypeAlias = DataSent | EchoReceived
 ServerObserver: TypeAlias = Callable[[ServerEvent], object]
-"""Called with each event of a server, within its event loop: it must return at once."""
+"""Called with each event of a server. It runs in the event loop and must return at once."""
 ClientObserver: TypeAlias = Callable[[ClientEvent], object]
-"""Called with each event of a client, within its event loop: it must return at once."""
+"""Called with each event of a client. It runs in the event loop and must return at once."""
 
 
 def is_essential(event: ServerEvent) -> bool:
-    """Tell where a server listens, and what is wrong with itself, from what its clients do."""
+    """Return whether an event is about the server itself, not about what its clients do."""
     if isinstance(event, ClientFailed):
         return not isinstance(event.error, SocketCallError)  # a bug
     return isinstance(event, Listening | FamilyMissing | AcceptFailed | WorkerDied)
 
 
 def ignore(_event: object) -> None:
-    """Observe nothing: what a server or a client does that was given no observer."""
+    """Do nothing: the observer of a server or a client that was given none."""

@@ -1,8 +1,8 @@
-"""Receive an exact number of bytes from a stream that delivers what it likes.
+"""Receives an exact number of bytes from a stream that splits them as it likes.
 
-`recv` returns what has arrived, be it one byte of the hundred that were sent. The lecture's
-`recvn` calls it until the wanted number is there; this is `recvn` over any Trio stream, and unlike
-it, it tells a short ending from a full one and can be cancelled without losing a byte.
+`recv` returns what has arrived, perhaps one byte of the hundred that were sent. The lecture's
+`recvn` calls it until all bytes are there. This is `recvn` over any Trio stream. Unlike `recvn`, it
+raises if the stream ends early, and can be cancelled without losing a byte.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import trio
 if TYPE_CHECKING:
     from trio.abc import ReceiveStream
 
-# A socket allocates the whole of `max_bytes` before each recv, so a large count goes in pieces.
+# A socket allocates all of `max_bytes` before each recv, so a large count is received in pieces.
 _PIECE = 256 * 1024
 
 
@@ -23,7 +23,7 @@ class IncompleteReceiveError(EOFError):
 
     Attributes:
         expected: how many bytes were asked for.
-        partial: the bytes that did arrive; `len(partial)` is what the lecture's `recvn` returns.
+        partial: the bytes that arrived; `len(partial)` is what the lecture's `recvn` returns.
     """
 
     def __init__(self, expected: int, partial: bytes) -> None:
@@ -36,10 +36,10 @@ class IncompleteReceiveError(EOFError):
 
 
 class ExactReceiver:
-    """Receives exact numbers of bytes, and keeps what has arrived when it is cancelled midway.
+    """Receives exact numbers of bytes, and keeps what has arrived when it is cancelled.
 
-    It never takes more from the stream than it was asked for, so that the stream can be read
-    directly again whenever `buffered` is empty.
+    It never receives more than it was asked for. While `buffered` is empty, the stream can also be
+    used directly.
 
     Args:
         stream: any Trio receive stream: a socket's, TLS, or one in memory.
@@ -52,21 +52,21 @@ class ExactReceiver:
 
     @property
     def buffered(self) -> bytes:
-        """What has arrived and was not returned yet."""
+        """What has arrived and has not been returned yet."""
         return bytes(self._buffer)
 
     async def receive_exactly(self, count: int) -> bytes:
         """Receive exactly `count` bytes.
 
-        Cancelled midway, or after a `trio.BrokenResourceError`, the bytes that had arrived stay
-        in `buffered`, and the next call starts with them.
+        After a cancellation or a `trio.BrokenResourceError`, the bytes that had arrived stay in
+        `buffered`, and the next call starts with them.
 
         Args:
-            count: how many bytes; 0 is allowed.
+            count: how many bytes; may be 0.
 
         Raises:
-            IncompleteReceiveError: the stream ended first. It carries the bytes that had
-                arrived, and they leave the buffer.
+            IncompleteReceiveError: the stream ended first. The exception has the bytes that had
+                arrived; the buffer is empty.
             ValueError: `count` is negative.
             trio.BrokenResourceError: the connection broke.
             trio.BusyResourceError: another task is receiving with this object.
@@ -75,7 +75,7 @@ class ExactReceiver:
         if count < 0:
             raise ValueError(f"count must not be negative, not {count}")
         if self._receiving:
-            # The two would share out the bytes as they come.
+            # Each of the two would get some of the bytes.
             raise trio.BusyResourceError("another task is receiving with this ExactReceiver")
         await trio.lowlevel.checkpoint_if_cancelled()
         self._receiving = True
@@ -98,12 +98,12 @@ class ExactReceiver:
 async def receive_exactly(stream: ReceiveStream, count: int) -> bytes:
     """Receive exactly `count` bytes from a stream.
 
-    For a single receive that is not retried: a cancellation loses what had arrived. Where that
-    matters, keep an `ExactReceiver` for the stream.
+    A cancellation loses the bytes that had arrived. If that matters, keep an `ExactReceiver` for
+    the stream.
 
     Args:
         stream: any Trio receive stream.
-        count: how many bytes; 0 is allowed.
+        count: how many bytes; may be 0.
 
     Raises:
         IncompleteReceiveError: the stream ended first.

@@ -1,7 +1,7 @@
-"""Faults on purpose: a stream that sends in small pieces, late, or until it is reset; its relay.
+"""Faults on purpose: a stream that sends in small pieces, late, or until it is reset.
 
-A client that takes one `recv` for one message works on loopback and fails in the field. This shows
-it that at home.
+A client that takes one `recv` for one message works on loopback and fails on a real network. With
+these faults, it fails on loopback too.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ from .tcp_info import holds_unacknowledged, was_reset
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# Seconds between two fragments: enough for a receiver on this machine to wake and take the one
-# before the next one comes.
+# Seconds between two fragments: enough for a receiver on this machine to wake up and receive the
+# first one before the next one comes.
 _PAUSE = 0.001
 
-# Seconds between two looks at whether the peer has acknowledged everything: at first, and at most.
-# Each is twice as long as the one before it: no event says so, and a peer may never receive.
+# Seconds between two looks at whether the peer has acknowledged everything: the first and the
+# longest pause. Each is twice the one before. There is no event to wait for, and a peer may never
+# receive.
 _FIRST_LOOK, _LONGEST_LOOK = 0.001, 5.0
 
-# `struct linger`, on for 0 seconds: closing then drops what is unsent and resets, instead of
-# ending the stream (socket(7)).
+# `struct linger`, on for 0 seconds: closing then drops unsent data and resets the connection
+# (socket(7)).
 _RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """What a `FaultyStream` does wrong; nothing by default. It is true if there is something.
+    """What a `FaultyStream` does wrong; by default nothing. True if there is a fault.
 
     Attributes:
-        fragment: what is sent goes out in pieces of at most so many bytes. `None` for one piece,
-            of all that is sent at once.
-        delay: seconds before each piece; `math.inf` for a peer that never answers. `None` for none,
-            but for one millisecond between fragments, which keeps them apart at a receiver that
-            keeps up. With 0 they may merge there.
-        reset_after: the connection is reset once so many bytes went out in all; with 0, instead of
-            the first. `None` for never.
+        fragment: data is sent in pieces of at most this many bytes. `None` to send it whole.
+        delay: seconds before each piece; `math.inf` for a peer that never answers. By default
+            (`None`) only fragments are delayed, by one millisecond, so that a receiver can get
+            each of them alone. With 0 they may merge.
+        reset_after: the connection is reset once this many bytes were sent; with 0, before the
+            first one. `None` for never.
 
     Raises:
-        TypeError: a number of bytes that is no integer.
-        ValueError: a fault that cannot be made.
+        TypeError: a number of bytes is not an integer.
+        ValueError: a number is out of range.
     """
 
     fragment: int | None = None
@@ -80,27 +80,28 @@ class Faults:
 
 
 class FaultyStream(trio.abc.HalfCloseableStream):
-    """Wraps a stream and misbehaves in what it sends; what it receives is left alone.
+    """Wraps a stream and sends with faults. What it receives is left alone.
 
-    Each piece is one `send_all` of the wrapped stream. A `trio.SocketStream` has `TCP_NODELAY` set,
-    so that the kernel does not gather the pieces.
+    Each piece is one `send_all` of the wrapped stream. A `trio.SocketStream` sets `TCP_NODELAY`, so
+    the kernel does not merge the pieces.
 
     A `trio.SocketStream` is reset with an RST (RFC 9293, section 3.9.1: ABORT); any other stream is
     closed forcefully. The task that sends, and every later call until `aclose`, gets a
     `trio.BrokenResourceError` that says it was on purpose, with a `ConnectionAbortedError` as its
-    cause. Closing like this drops what the kernel has not sent yet, so on Linux the reset waits
-    until the peer's kernel has acknowledged every byte. Elsewhere there is no such wait: a peer
-    that is slow may get fewer. A peer on Linux can receive what has arrived before it sees
-    ECONNRESET; Windows may discard it.
+    cause.
+
+    A reset drops what the kernel has not sent yet. On Linux it waits until the peer's kernel has
+    acknowledged every byte. Elsewhere it does not wait, and a slow peer may get fewer bytes. A peer
+    on Linux can receive what has arrived before it sees ECONNRESET; Windows may discard it.
 
     Args:
-        stream: any half-closeable Trio stream. Closing this one closes it.
+        stream: any half-closeable Trio stream. It is closed with this one.
         faults: what goes wrong.
-        moved: called whenever a piece went out.
+        moved: called whenever a piece was sent.
 
     Attributes:
         moved: as given.
-        sent: how many bytes went out so far, in whole pieces.
+        sent: how many bytes were sent, in whole pieces.
         was_reset: whether the connection was reset on purpose.
     """
 
@@ -122,12 +123,12 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         self._sending = False
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send data piece by piece, as far as the faults let it.
+        """Send data piece by piece, as far as the faults allow.
 
         Raises:
             trio.BrokenResourceError: it was reset on purpose, or the connection broke.
             trio.BusyResourceError: another task is sending.
-            trio.ClosedResourceError: this stream was closed, be it during a pause.
+            trio.ClosedResourceError: this stream was closed, perhaps during a pause.
         """
         with self._alone(), memoryview(data) as rest:
             if not rest:
@@ -149,7 +150,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
                 self._check()
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Wait as the wrapped stream does; the pauses are no part of that."""
+        """Wait as the wrapped stream does, without pauses."""
         with self._alone():
             await self._stream.wait_send_all_might_not_block()
 
@@ -164,11 +165,11 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         try:
             return await self._stream.receive_some(max_bytes)
         except trio.ClosedResourceError:
-            self._check()  # another task was sending, and that reset it
+            self._check()  # another task was sending, and the connection was reset
             raise
 
     async def aclose(self) -> None:
-        """Close the wrapped stream; a task that pauses before it sends is woken."""
+        """Close the wrapped stream, and wake a task that pauses before it sends."""
         self._closed = True
         self._ended.set()
         await self._stream.aclose()
@@ -181,7 +182,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other tasks from sending, also during a pause."""
+        """Keep other tasks from sending, even during a pause."""
         self._check()
         if self._sending:
             raise trio.BusyResourceError("another task is sending on this FaultyStream")
@@ -195,14 +196,14 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         if self._closed:
             raise trio.ClosedResourceError("this FaultyStream was already closed")
         if self.was_reset:
-            # The words of ECONNABORTED fit: software on this side ended the connection.
+            # ECONNABORTED fits: software on this side ended the connection.
             reason = ConnectionAbortedError(
                 errno.ECONNABORTED, f"reset on purpose after {self.sent} bytes"
             )
             raise trio.BrokenResourceError(reason.strerror) from reason
 
     async def _wait(self, seconds: float) -> None:
-        """Wait, but not for a peer that has reset the connection: nobody else would notice."""
+        """Wait, unless the peer resets the connection: nothing else would notice that."""
         stream = self._stream
         with (
             trio.move_on_after(seconds),
@@ -214,7 +215,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
                 await self._ended.wait()
                 self._check()
                 self._check_peer()
-                self._ended = trio.Event()  # it was no reset, and is not reported again
+                self._ended = trio.Event()  # it was not a reset, and is not reported again
         self._check()
         self._check_peer()
 
@@ -232,17 +233,17 @@ class FaultyStream(trio.abc.HalfCloseableStream):
                 await self._wait(pause)
                 pause = min(2 * pause, _LONGEST_LOOK)
             self._check_peer()
-            with suppress(OSError):  # the peer has reset it meanwhile; macOS then refuses
+            with suppress(OSError):  # macOS refuses if the peer has reset it meanwhile
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.was_reset = True
         await trio.aclose_forcefully(stream)
 
 
 class FaultyRelay(Relay):
-    """Sends back what a stream delivers, by way of a `FaultyStream`.
+    """Sends back what a stream delivers, through a `FaultyStream`.
 
     Args:
-        stream: any half-closeable Trio stream. It is not closed here, but a reset closes it.
+        stream: any half-closeable Trio stream. It is left open unless it is reset.
         faults: what goes wrong.
         tap: called with each piece as it arrives, before it is sent back.
     """
@@ -259,16 +260,17 @@ class FaultyRelay(Relay):
         super().__init__(self._faulty, tap)
 
     async def run(self) -> None:
-        """Echo as far as the faults let it, until the peer ends its side.
+        """Echo as far as the faults allow, until the peer ends its side.
 
         Raises:
-            SocketCallError: of `recv()` or `send()`: the connection broke, or was reset on purpose.
+            SocketCallError: `recv()` or `send()` failed: the connection broke, or was reset on
+                purpose.
         """
         self._faulty.moved = self._piece_went_out
         try:
             await super().run()
         finally:
-            self._faulty.moved = None  # which refers to this relay, and it to the stream
+            self._faulty.moved = None  # it refers to this relay: no cycle
 
     @property
     def was_reset(self) -> bool:
@@ -276,7 +278,7 @@ class FaultyRelay(Relay):
         return self._faulty.was_reset
 
     def _went_back(self, count: int) -> None:
-        """The stream has told of each piece: an echo may end amid what there was to send."""
+        """Do nothing: the stream reports each piece, and an echo may end between two."""
 
     def _piece_went_out(self) -> None:
         super()._went_back(self._faulty.sent - self.echoed)

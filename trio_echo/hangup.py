@@ -1,8 +1,7 @@
-"""Waits until the peers of sockets have reset their connections, without receiving from them.
+"""Notices that peers have reset their connections, without receiving from them.
 
-On Linux, one epoll set (epoll(7)) for all sockets of a Trio run is asked for no events: it
-reports just those that it always reports, an error and the end of both directions. Other systems
-have no such thing; there, nothing is ever reported.
+On Linux, an epoll set (epoll(7)) holds the sockets and asks for no events. It reports only what it
+always reports: an error, and the end of both directions. On other systems nothing is reported.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ if sys.platform == "linux":
     import select
 
     class _Lookout:
-        """The epoll set of a Trio run, and whom to wake."""
+        """The epoll set of a Trio run, and the events to set."""
 
         def __init__(self) -> None:
             self._epoll = select.epoll()
             self._events: dict[int, trio.Event] = {}
 
         async def run(self) -> None:
-            """Wake those whose connection is over, until the run ends."""
+            """Set the events of connections that are over, until the run ends."""
             with self._epoll as epoll:
                 while True:
                     await trio.lowlevel.wait_readable(epoll.fileno())
@@ -40,7 +39,7 @@ if sys.platform == "linux":
             self._events[descriptor] = event
 
         def remove(self, descriptor: int, event: trio.Event) -> None:
-            # A socket that was closed is out of the set, and its number may be another's.
+            # A closed socket has left the set, and its number may belong to another one.
             if self._events.get(descriptor) is event:
                 del self._events[descriptor]
                 with suppress(OSError):
@@ -50,13 +49,13 @@ if sys.platform == "linux":
 
     @contextmanager
     def set_at_hangup(sock: trio.socket.SocketType, event: trio.Event) -> Iterator[None]:
-        """Have an event set if a connection is reset, or breaks, during a `with` block.
+        """Set an event if a connection is reset, or breaks, during a `with` block.
 
         Raises:
-            OSError: of `epoll_create()` or `epoll_ctl()`.
+            OSError: `epoll_create()` or `epoll_ctl()` failed.
         """
         descriptor = sock.fileno()
-        if descriptor == -1:  # somebody has closed it, as the next call on it will say
+        if descriptor == -1:  # it is closed; the next call on it raises
             yield
             return
         try:

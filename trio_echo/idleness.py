@@ -1,13 +1,12 @@
-"""Ends the clients to and from which no byte moves: one task looks after all of them.
+"""Ends idle clients: those to and from which no byte moves. One task watches all of them.
 
-A relay says when bytes have moved, which costs little. It does not know everything: bytes may have
-come that it has not received yet, and bytes that it has sent may take minutes to reach a client
-behind a slow link. So before a client is ended, the system is asked how many bytes have arrived
-and how many the peer has acknowledged. What counts is what moves between the two systems, not what
-ours takes from the relay.
+A relay reports when bytes have moved, which is cheap. But bytes may have come that it has not
+received yet, and bytes that it has sent may take minutes to reach a client behind a slow link. So
+before a client is ended, the system is asked how many bytes have arrived and how many the peer has
+acknowledged. What counts is what moves between the two systems.
 
-A client that is silent is looked at several times within its limit. The first look after a move
-has nothing to compare with. If something is on its way then, the next look decides.
+A silent client is looked at several times within its limit. The first look after a move has nothing
+to compare with. If bytes are on their way then, the next look decides.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from .tcp_info import is_on_its_way, progress
 if TYPE_CHECKING:
     from .tcp_info import Socket
 
-# How often a silent client is looked at within its limit. Acknowledgments are noticed as much
-# later, and so is the end of a client that has received some of what was sent.
+# How often a silent client is looked at within its limit. An acknowledgment is noticed up to this
+# part of the limit late, and so is the end of a client that has received some of its echo.
 _LOOKS = 8
 
-# So many clients are looked at before others have their turn.
+# How many clients to look at before other tasks get their turn.
 _BATCH = 256
 
 
@@ -40,7 +39,7 @@ class IdleWatch:
     def __init__(self, limit: float) -> None:
         self._limit = limit
         self._pause = limit / _LOOKS
-        # Whoever was looked at, or moved, the longest time ago comes first.
+        # The client that was looked at, or moved, the longest time ago comes first.
         self._clients: OrderedDict[WatchedClient, None] = OrderedDict()
         self._came = trio.Event()
 
@@ -49,7 +48,7 @@ class IdleWatch:
 
         Args:
             sock: its connection.
-            scope: is cancelled when the client has been idle for too long.
+            scope: cancelled when the client has been idle for too long.
         """
         client = WatchedClient(sock, scope, self._clients)
         client.moved()
@@ -87,10 +86,10 @@ class WatchedClient:
 
     Attributes:
         sock: its connection.
-        scope: is cancelled when it has been idle for too long.
-        moved_at: when it was last known that bytes moved.
-        looked_at: when it was last looked at, or bytes moved.
-        progress: what the last look saw; `None` if the relay has moved bytes since then.
+        scope: cancelled when it has been idle for too long.
+        moved_at: when bytes last moved, as far as is known.
+        looked_at: when it was last looked at, or bytes last moved.
+        progress: what the last look saw. `None` if the relay has moved bytes since then.
     """
 
     __slots__ = ("_order", "looked_at", "moved_at", "progress", "scope", "sock")
@@ -113,5 +112,5 @@ class WatchedClient:
         self._order.move_to_end(self)
 
     def leave(self) -> None:
-        """Be watched no longer."""
+        """Stop being watched."""
         self._order.pop(self, None)

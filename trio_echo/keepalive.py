@@ -26,8 +26,8 @@ _PROBES = 3
 # Since Linux 6.15 (include/uapi/linux/tcp.h); Python's socket module does not name it.
 _TCP_RTO_MAX_MS = 44
 _SHORTEST_PAUSE_MS, _LONGEST_PAUSE_MS = 1_000, 120_000
-# Linux gives up on data after 15 retransmissions (`tcp_retries2`). The first ones follow quickly:
-# all of them take about 13 times the longest pause between two.
+# Linux gives up on data after 15 retransmissions (`tcp_retries2`). The first ones follow
+# quickly, so that all of them take about 13 times the longest pause.
 _PAUSES = 13
 
 
@@ -52,9 +52,9 @@ def keep_alive(sock: socket.socket | trio.socket.SocketType, seconds: float) -> 
     probe and has no room to receive: with 3 s set, Linux 6.18 ended it after 3.5 s.
 
     Args:
-        sock: TCP, connected or listening. On Linux, what a listener accepts from then on has the
-            same options.
-        seconds: about how long; `math.inf` leaves the socket as it is.
+        sock: TCP, connected or listening. On Linux, sockets that a listener accepts from then on
+            inherit these options.
+        seconds: about how long. `math.inf` leaves the socket as it is.
 
     Raises:
         OSError: the socket is closed, or not TCP.

@@ -13,17 +13,17 @@ class Limits:
     """What a server allows its clients.
 
     Attributes:
-        max_clients: how many are served at once; further ones wait, unread, for their turn.
+        max_clients: how many are served at once. Further ones wait, unread, for their turn.
             `None` for no limit.
-        idle_timeout: seconds after which a client is closed to and from which no byte has moved.
-            On Linux, a byte that the client has yet to receive moves when the client's system
-            acknowledges it; elsewhere when the server's system takes it.
-        keepalive: seconds without an answer after which a client counts as gone: about so long
-            after its machine has vanished, it fails with ETIMEDOUT. `math.inf` for never.
-        grace: seconds that the connected clients have to finish when the server stops.
+        idle_timeout: a client is closed after this many seconds in which no byte moved to or from
+            it. On Linux, a byte has moved to a client when the client's system acknowledges it;
+            elsewhere when the server's system takes it.
+        keepalive: a client fails with ETIMEDOUT about this many seconds after its machine has
+            vanished. `math.inf` for never.
+        grace: seconds that connected clients have to finish when the server stops.
 
     Raises:
-        ValueError: a limit that cannot be kept.
+        ValueError: a limit is out of range.
     """
 
     max_clients: int | None = None

@@ -1,20 +1,18 @@
-"""Where a server listens: its addresses, a family that is missing, what its sockets are given."""
+"""Where a server listens: its addresses, a missing family, the options of its sockets."""
 
 from __future__ import annotations
 
 import errno
-import math
 import socket
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
 
 from .addresses import Endpoint, resolve
-from .errors import SocketCallError
+from .errors import SocketCallError, naming
 from .keepalive import keep_alive
-from .tcp_info import waiting_to_be_accepted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -26,19 +24,19 @@ LOOPBACK = ("127.0.0.1", "::1")
 ANY = ("0.0.0.0", "::")  # noqa: S104  it is what the lecture's INADDR_ANY means
 """Every interface, on both families: the lecture's `INADDR_ANY` and `in6addr_any`."""
 
-# With port 0 the kernel picks a port that is free on the first address; on another address
-# somebody may have it. More than a few such collisions in a row are no accident.
+# With port 0 the kernel picks a port that is free on the first address. It may be in use on
+# another address. After a few such collisions in a row, something else is wrong.
 FREE_PORT_ATTEMPTS = 16
-"""How often a free port is looked for."""
+"""How often to look for a free port."""
 
-# More clients than can overtake one another between the system's queue and `Door.fit_out`.
-_OUT_OF_ORDER = 256
+# Whether a socket has the options of the listener that accepted it.
+_INHERITED = sys.platform == "linux"
 
 
 async def endpoints_of(hosts: Sequence[str], port: int) -> list[Endpoint]:
-    """List what `serve` listens on; it raises what `serve` raises for hosts and port."""
+    """List what `serve` listens on. Raises what `serve` raises for hosts and port."""
     if isinstance(hosts, str):
-        raise TypeError(f"hosts must be several names, such as [{hosts!r}]")
+        raise TypeError(f"hosts must be a list of names, such as [{hosts!r}]")
     if not hosts:
         raise ValueError("hosts must name at least one address to listen on")
     return list(dict.fromkeys([one for host in hosts for one in await resolve(host, port)]))
@@ -48,11 +46,11 @@ def check_listeners(listeners: Sequence[trio.SocketListener]) -> None:
     """Refuse listeners that `serve` cannot serve.
 
     Raises:
-        TypeError: one of them is no `trio.SocketListener`.
-        ValueError: there is none, one twice, one that is closed, or one that is not of TCP.
+        TypeError: one of them is not a `trio.SocketListener`.
+        ValueError: the list is empty or names one twice, or one is closed or not TCP.
     """
     if not listeners:
-        raise ValueError("listeners must name at least one to serve")
+        raise ValueError("listeners must name at least one")
     for number, one in enumerate(listeners):
         if not isinstance(one, trio.SocketListener):
             raise TypeError(f"listeners must be trio.SocketListener, not {type(one).__name__}")
@@ -61,93 +59,61 @@ def check_listeners(listeners: Sequence[trio.SocketListener]) -> None:
         if one.socket.fileno() == -1:
             raise ValueError("listeners must be open")
         if one.socket.family not in (socket.AF_INET, socket.AF_INET6):
-            raise ValueError("listeners must be of TCP, on IPv4 or IPv6")
+            raise ValueError("listeners must be TCP, on IPv4 or IPv6")
 
 
-async def open_listeners(
-    endpoints: Sequence[Endpoint],
+async def listen_at(
+    sources: Sequence[Endpoint | trio.SocketListener],
+    start: Callable[[Endpoint | trio.SocketListener], Awaitable[trio.SocketListener]],
 ) -> tuple[list[trio.SocketListener], list[SocketCallError]]:
-    """Listen on each endpoint whose family this system has.
+    """Start a listener for each source; leave out endpoints of a family this system lacks.
 
     Args:
-        endpoints: numeric addresses; a port 0 becomes the same free one for all of them.
+        sources: numeric endpoints, or open listeners. A port 0 becomes the same free one for all.
+        start: opens and starts one.
 
     Returns:
         All listeners, and the errors of the families that are missing.
 
     Raises:
-        SocketCallError: of `socket()` or `bind()`: one of them is not to be had.
+        SocketCallError: `socket()` or `bind()` failed for an endpoint.
     """
-    for attempt in range(FREE_PORT_ATTEMPTS):
-        with ExitStack() as opened:
-            try:
-                found, missing = await _open_all(endpoints, opened)
-            except SocketCallError as exc:
-                taken = endpoints[0].port == 0 and exc.errno == errno.EADDRINUSE
-                if not taken or attempt == FREE_PORT_ATTEMPTS - 1:
-                    raise
-            else:
-                opened.pop_all()
-                break
-    return found, missing
-
-
-async def _open_all(
-    endpoints: Sequence[Endpoint], opened: ExitStack
-) -> tuple[list[trio.SocketListener], list[SocketCallError]]:
     found: list[trio.SocketListener] = []
     missing: list[SocketCallError] = []
-    for host, wanted in endpoints:
-        # The first listener settles the port for all: with port 0, the kernel picked it.
-        port = found[0].socket.getsockname()[1] if found else wanted
+    for source in sources:
+        if isinstance(source, trio.SocketListener):
+            found.append(await start(source))
+            continue
+        # The first listener decides the port for all: with port 0, the kernel has picked it.
+        endpoint = source._replace(port=endpoint_of(found[0]).port) if found else source
         try:
-            for listener in await trio.open_tcp_listeners(port, host=host):
-                opened.callback(listener.socket.close)
-                found.append(listener)
-        except OSError as exc:
-            error = SocketCallError.opening("bind()", exc, str(Endpoint(host, port)))
-            if not family_is_missing(error, host):
-                raise error from exc
+            with naming("bind()", str(endpoint)):
+                found.append(await start(endpoint))
+        except SocketCallError as error:
+            if not family_is_missing(error, endpoint.host):
+                raise
             missing.append(error)
     if not found:
         raise missing[0]
     return found, missing
 
 
-class Door(trio.abc.Listener[trio.SocketStream]):
-    """A listener as `trio.serve_listeners` uses it: it fits out who comes, and may keep them out.
+def endpoint_of(listener: trio.SocketListener) -> Endpoint:
+    """Return where a listener listens."""
+    return Endpoint.from_sockaddr(listener.socket.getsockname())
 
-    Every client's socket has keepalive and receives urgent data as part of the stream
-    (`SO_OOBINLINE`): an echo gives every byte back in its order. On Linux a socket has the
-    options of its listener, so only those that had connected before need their own.
+
+class Door(trio.abc.Listener[trio.SocketStream]):
+    """A listener that keeps clients waiting in the system's queue until there is room.
 
     Args:
         listener: is closed with this one.
-        keepalive: as in `Limits`.
-        room: is awaited before a client is accepted. Until then it waits in the system's queue.
-
-    Raises:
-        SocketCallError: of `setsockopt()`.
+        room: is awaited before each client is accepted.
     """
 
-    def __init__(
-        self,
-        listener: trio.SocketListener,
-        keepalive: float,
-        room: Callable[[], Awaitable[None]],
-    ) -> None:
+    def __init__(self, listener: trio.SocketListener, room: Callable[[], Awaitable[None]]) -> None:
         self._listener = listener
-        self._keepalive = keepalive
         self._room = room
-        self._without_options = math.inf
-        if sys.platform == "linux":
-            try:
-                self._set_options(listener.socket)
-            except OSError as exc:
-                where = str(Endpoint.from_sockaddr(listener.socket.getsockname()))
-                raise SocketCallError("setsockopt()", exc, where) from exc
-            early = waiting_to_be_accepted(listener.socket)
-            self._without_options = early + _OUT_OF_ORDER if early else 0
 
     async def accept(self) -> trio.SocketStream:
         """Accept a client once there is room for it."""
@@ -158,20 +124,37 @@ class Door(trio.abc.Listener[trio.SocketStream]):
         """Close the listener."""
         await self._listener.aclose()
 
-    def fit_out(self, sock: Socket) -> None:
-        """Set the options of a socket that was accepted, if it may lack them."""
-        if self._without_options:
-            self._without_options -= 1
-            with suppress(OSError):  # it is closed already
-                self._set_options(sock)
 
-    def _set_options(self, sock: Socket) -> None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
-        keep_alive(sock, self._keepalive)
+def fit_out_listener(listener: trio.SocketListener, keepalive: float) -> None:
+    """On Linux, set the options that each client's socket inherits.
+
+    Raises:
+        SocketCallError: `setsockopt()` failed.
+    """
+    if _INHERITED:
+        with naming("setsockopt()", str(endpoint_of(listener))):
+            _set_options(listener.socket, keepalive)
+
+
+def fit_out(sock: Socket, keepalive: float) -> None:
+    """Set the options of an accepted socket, unless it has inherited them.
+
+    A client that connected before `fit_out_listener` has inherited nothing.
+    """
+    with suppress(OSError):  # it is closed already
+        if not (_INHERITED and sock.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE)):
+            _set_options(sock, keepalive)
+
+
+def _set_options(sock: Socket, keepalive: float) -> None:
+    keep_alive(sock, keepalive)
+    # Urgent data stays part of the stream, as an echo returns every byte in order. This option is
+    # set last: a socket that has inherited it has the others too.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
 
 
 def family_is_missing(error: SocketCallError, host: str) -> bool:
-    """Tell a system without IPv4 or IPv6 from an address that is not this machine's."""
+    """Return whether an address failed because this system lacks IPv4 or IPv6."""
     if error.errno in (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):
         return True
     return error.errno == errno.EADDRNOTAVAIL and host in LOOPBACK

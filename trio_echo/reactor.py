@@ -1,29 +1,26 @@
-"""The relay for all sockets of a server from one task, on Linux: it waits for none of them.
+"""On Linux, one task echoes for all clients of a server, and never waits for one of them.
 
-A Trio task that echoes by itself costs, for each message, a `recv` that finds nothing, a change of
-Trio's epoll set, and two passes of the scheduler. Here an epoll set (epoll(7)) of our own holds the
-sockets of all clients. A single task waits for it, receives from each socket that is ready, and
-sends back at once. A client's own task sleeps meanwhile. It is woken for what needs waiting or a
-decision: a full send buffer, the end of the stream, an error.
+If each client's task echoes by itself, each message costs a `recv` that finds nothing, a change of
+Trio's epoll set, and two passes of the scheduler. The reactor has an epoll set (epoll(7)) of its
+own with the sockets of all clients. It waits for that set, receives from each ready socket, and
+sends back at once. The client's task sleeps until something needs a decision or has to wait: a full
+send buffer, the end of the stream, an error.
 
-Why that is safe:
+Why this is safe:
 
 - A descriptor is in the epoll set exactly while its client's task sleeps in `SocketRelay.run`,
-  which puts it there. Whoever wakes the task takes it out first, be it the reactor or a
-  cancellation. So only one of the two works with the socket at any time, and its own task closes
-  it, once it is out.
-- From one wait to the next the reactor runs without a checkpoint. No task can close a descriptor or
-  open one meanwhile, so no event is of a number that was given out anew. What a callback cancels
-  amid a batch is out of the set at once, and the rest of the batch passes over it.
-- epoll is level-triggered here: what is not received now is told again. Nothing hangs on how much
-  one `recv` brings.
-- Each ready socket has one `recv` and one `send` in its turn, and after a millisecond Trio's other
-  tasks have theirs, so that a client that floods the server keeps nobody from being served. Every
-  event of a batch is dealt with: epoll_wait(2) goes round those that are ready, so what is told and
-  dropped could be passed over for ever.
-- What a tap raises ends its relay, unless it is no `Exception`. That, and a KeyboardInterrupt that
-  comes at any point, ends the reactor and so the whole server; `remove` takes back what was half
-  done then.
+  which puts it there. The reactor or a cancellation takes it out before it wakes the task. So only
+  one of the two works with the socket at any time, and the task closes it once it is out.
+- From one wait to the next, the reactor has no checkpoint. No task can close or open a descriptor
+  in between, so no event belongs to a number that has been reused. If a callback cancels a client
+  during a batch, its socket leaves the set at once, and the rest of the batch skips it.
+- epoll is level-triggered here: what is not received now is reported again. It does not matter how
+  much one `recv` returns.
+- Each ready socket gets one `recv` and one `send` in turn, and Trio's other tasks run after a
+  millisecond. So a client that floods the server holds up nobody. Every event of a batch is
+  handled: epoll_wait(2) rotates among the ready sockets, so a dropped event might never come back.
+- If a tap raises an `Exception`, its relay ends. Anything else, such as a KeyboardInterrupt at any
+  point, ends the reactor and so the whole server. `remove` then undoes what was half done.
 """
 
 from __future__ import annotations
@@ -37,20 +34,21 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from .errors import SocketCallError
+from .errors import SocketCallError, naming
 from .relay import BaseRelay
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-# As much as Trio's own streams receive at once.
+
+# How many bytes to receive at once, as Trio's own streams do.
 _BUFFER = 64 * 1024
-# Bytes that a socket may hold unsent before it counts as full, as in `trio.SocketStream`.
+# How many bytes a socket may hold unsent before it counts as full, as in `trio.SocketStream`.
 _STEP = 16 * 1024
-# How many sockets one look at the epoll set tells of.
+# How many events to take from the epoll set at once.
 _EVENTS = 256
-# Seconds until Trio's other tasks have their turn, though there is more to echo.
+# Seconds after which Trio's other tasks get their turn, even if there is more to echo.
 _TURN = 0.001
-# So many clients are accepted before others have their turn.
+# How many clients to accept before other tasks get their turn.
 _ACCEPTED = 64
 
 if sys.platform != "linux":
@@ -62,7 +60,7 @@ if sys.platform != "linux":
 
 else:
     _READABLE = select.EPOLLIN
-    # Those that `trio.SocketStream` sets.
+    # The options that `trio.SocketStream` sets.
     _OPTIONS = ((socket.TCP_NODELAY, 1), (socket.TCP_NOTSENT_LOWAT, _STEP))
 
     def _open_epoll() -> select.epoll:
@@ -70,20 +68,20 @@ else:
 
 
 class SocketRelay(BaseRelay):
-    """Sends back what a socket delivers, until its end, by way of a reactor.
+    """Sends back what a socket delivers, until its end, with the help of a reactor.
 
     Args:
-        sock: connected, not blocking. It is not closed here, and nobody may close it or use it
-            while the relay runs.
-        reactor: is running.
+        sock: connected and non-blocking. It is left open; nobody may use or close it while the
+            relay runs.
+        reactor: must be running.
         tap: called with each piece as it arrives, before it is sent back.
-        moved: called for each piece as it arrives, and whenever some of one that had to wait for
-            room goes back.
+        moved: called for each piece as it arrives. If a piece has to wait for room, also each time
+            a part of it is sent.
 
     Attributes:
         sock: as given.
-        descriptor: its number.
-        task: sleeps while the reactor echoes; the other attributes are what it wakes to.
+        descriptor: the socket's number.
+        task: sleeps while the reactor echoes. The reactor leaves it the attributes below.
         failure: what went wrong.
         rest: what was received and could not be sent at once; empty at the end of the stream.
     """
@@ -106,21 +104,21 @@ class SocketRelay(BaseRelay):
         self.rest = b""
 
     async def run(self) -> None:
-        """Echo until the peer ends its side; everything it sent has been sent back by then.
+        """Echo until the peer ends its side and everything it sent has been sent back.
 
-        At most one piece of 64 KiB is held: a peer that sends without receiving is received from
-        no further than that, and TCP's flow control stops it.
+        At most one piece of 64 KiB is held. A peer that sends without receiving is stopped by
+        TCP's flow control.
 
         Raises:
-            SocketCallError: of `recv()` or `send()`: the connection broke. Of `epoll_ctl()`: the
-                system watches no more sockets.
+            SocketCallError: `recv()` or `send()` failed: the connection broke. Or `epoll_ctl()`
+                failed: the system does not watch any more sockets.
         """
         self.task = trio.lowlevel.current_task()
         while True:
             self._reactor.add(self)
             try:
                 await trio.lowlevel.wait_task_rescheduled(self._abort)
-            finally:  # a tap may cancel this task, and fail as well
+            finally:  # a tap may both cancel this task and fail
                 self._raise_failure()
             if not self.rest:
                 return
@@ -132,7 +130,7 @@ class SocketRelay(BaseRelay):
             try:
                 raise failure
             finally:
-                del failure  # its traceback refers to this frame, which would refer to it
+                del failure  # its traceback refers to this frame: no cycle
 
     def _abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         self._reactor.remove(self)
@@ -156,29 +154,27 @@ class SocketRelay(BaseRelay):
 
 
 class Reactor:
-    """Echoes on the sockets of the relays that are with it; `run` is the task that does it."""
+    """Echoes for all relays that were added; `run` is the task that does it."""
 
     def __init__(self) -> None:
         self._epoll = _open_epoll()
         self._relays: dict[int, SocketRelay] = {}
 
     def add(self, relay: SocketRelay) -> None:
-        """Take over a socket, whose task goes to sleep now.
+        """Take over a relay's socket; its task goes to sleep next.
 
         Raises:
-            SocketCallError: of `epoll_ctl()`.
+            SocketCallError: `epoll_ctl()` failed.
         """
-        try:
+        with naming("epoll_ctl()"):  # it has the limit `max_user_watches`, see epoll(7)
             self._epoll.register(relay.descriptor, _READABLE)
-        except OSError as exc:  # such as the limit `max_user_watches`, see epoll(7)
-            raise SocketCallError("epoll_ctl()", exc) from exc
         self._relays[relay.descriptor] = relay
 
     def remove(self, relay: SocketRelay) -> None:
-        """Give a socket back, to a task that was woken; nothing is done if it is not here."""
+        """Give a socket back to its task, if it is here."""
         if self._relays.get(relay.descriptor) is relay:
             del self._relays[relay.descriptor]
-            with suppress(OSError):  # somebody closed the socket, and so took it out
+            with suppress(OSError):  # it was closed, and so it has left the set
                 self._epoll.unregister(relay.descriptor)
 
     async def run(self) -> None:
@@ -191,7 +187,7 @@ class Reactor:
             while events := poll(0, _EVENTS):
                 for descriptor, _ in events:
                     relay = relays.get(descriptor)
-                    if relay is None:  # removed amid this batch
+                    if relay is None:  # removed during this batch
                         continue
                     try:
                         count = relay.sock.recv_into(buffer)
@@ -205,7 +201,7 @@ class Reactor:
                         continue
                     data = buffer[:count]
                     if relay.tap is not None or relay.moved is not None:
-                        self._tell(relay, data)
+                        self._announce(relay, data)
                         if descriptor not in relays:
                             continue
                     try:
@@ -225,8 +221,8 @@ class Reactor:
         """Close the epoll set, once `run` has ended."""
         self._epoll.close()
 
-    def _tell(self, relay: SocketRelay, data: memoryview) -> None:
-        """Tell those who watch a relay that a piece came; it may be removed because of that."""
+    def _announce(self, relay: SocketRelay, data: memoryview) -> None:
+        """Call a relay's `moved` and `tap`; one of them may cancel it, which removes it."""
         try:
             if relay.moved is not None:
                 relay.moved()
@@ -248,18 +244,16 @@ class Reactor:
 
 @asynccontextmanager
 async def open_reactor() -> AsyncIterator[Reactor | None]:
-    """Run a reactor for the length of a block; `None` where the system has no epoll.
+    """Run a reactor during a block; `None` if the system has no epoll.
 
     Raises:
-        SocketCallError: of `epoll_create()`.
+        SocketCallError: `epoll_create()` failed.
     """
     if sys.platform != "linux":
         yield None
         return
-    try:
+    with naming("epoll_create()"):
         reactor = Reactor()
-    except OSError as exc:
-        raise SocketCallError("epoll_create()", exc) from exc
     with closing(reactor):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(reactor.run, name="reactor")
@@ -268,22 +262,22 @@ async def open_reactor() -> AsyncIterator[Reactor | None]:
 
 
 def open_queue(listener: trio.SocketListener) -> socket.socket:
-    """Open a listener's queue once more, for `accept_waiting`."""
+    """Duplicate a listener's socket, for `accept_waiting`."""
     sock = socket.fromfd(listener.socket.fileno(), listener.socket.family, socket.SOCK_STREAM)
     sock.setblocking(False)
     return sock
 
 
 def accept_waiting(listener: socket.socket) -> Iterator[socket.socket]:
-    """Accept what waits in a listener's queue, up to a batch of it.
+    """Accept the clients in a listener's queue, at most a batch of them.
 
-    The sockets have the options that `trio.SocketStream` sets. They could have them of their
-    listener, but for those that connected before it had got them.
+    The sockets get the options that `trio.SocketStream` sets. They could inherit them from the
+    listener, unless they had connected before it had them.
 
     Args:
-        listener: not blocking.
+        listener: must not block.
     """
-    with suppress(OSError):  # nobody waits, or `trio.serve_listeners` will meet the same error
+    with suppress(OSError):  # nobody waits, or Trio's own accept meets the same error
         for _ in range(_ACCEPTED):
             sock, _ = listener.accept()
             sock.setblocking(False)

@@ -8,9 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-import trio
-
-from .errors import SocketCallError
+from .errors import naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,16 +16,16 @@ if TYPE_CHECKING:
     from trio.abc import Stream
 
 
-# Where somebody wants to know of every move, a large piece goes back in steps of this size: it is
-# how much Trio lets a socket hold unsent before it calls it full.
+# If `moved` is given, large pieces are sent in steps of this size, with a call after each. It is
+# how much Trio lets a socket hold unsent before it counts as full.
 _STEP = 16 * 1024
 
 
 class BaseRelay(ABC):
-    """What a relay is, whatever its bytes come from.
+    """A relay, whatever its bytes come from.
 
     Attributes:
-        echoed: how many bytes went back so far.
+        echoed: how many bytes have been sent back.
         tap: called with each piece as it arrives, before it is sent back.
         moved: called whenever bytes have moved, in either direction.
     """
@@ -45,13 +43,13 @@ class BaseRelay(ABC):
 
     @abstractmethod
     async def run(self) -> None:
-        """Echo until the peer ends its side; everything it sent has been sent back by then.
+        """Echo until the peer ends its side and everything it sent has been sent back.
 
-        At most one piece (64 KiB from a socket) is held: a peer that sends without receiving is
-        received from no further than that, and TCP's flow control stops it.
+        At most one piece (64 KiB from a socket) is held. A peer that sends without receiving is
+        stopped by TCP's flow control.
 
         Raises:
-            SocketCallError: of `recv()` or `send()`: the connection broke.
+            SocketCallError: `recv()` or `send()` failed: the connection broke.
         """
 
 
@@ -59,12 +57,12 @@ class Relay(BaseRelay):
     """Sends back what a stream delivers, until its end.
 
     Args:
-        stream: any Trio stream. It is not closed here: whoever opened it does that.
+        stream: any Trio stream. It is left open.
         tap: called with each piece as it arrives, before it is sent back.
         moved: called whenever bytes have moved, in either direction.
 
     Attributes:
-        echoed: how many bytes went back so far.
+        echoed: how many bytes have been sent back.
     """
 
     __slots__ = ("_stream",)
@@ -79,19 +77,17 @@ class Relay(BaseRelay):
         self._stream = stream
 
     async def run(self) -> None:
-        """Echo until the peer ends its side; everything it sent has been sent back by then.
+        """Echo until the peer ends its side and everything it sent has been sent back.
 
-        At most one piece (64 KiB from a socket) is held: a peer that sends without receiving is
-        received from no further than that, and TCP's flow control stops it.
+        At most one piece (64 KiB from a socket) is held. A peer that sends without receiving is
+        stopped by TCP's flow control.
 
         Raises:
-            SocketCallError: of `recv()` or `send()`: the connection broke.
+            SocketCallError: `recv()` or `send()` failed: the connection broke.
         """
         while True:
-            try:
+            with naming("recv()"):
                 data = await self._stream.receive_some()
-            except (OSError, trio.BrokenResourceError) as exc:
-                raise SocketCallError.wrap("recv()", exc) from exc
             if not data:
                 return
             if self.moved is not None:
@@ -104,10 +100,8 @@ class Relay(BaseRelay):
         size = len(data) if self.moved is None else _STEP
         for start in range(0, len(data), size):
             step = data if len(data) <= size else memoryview(data)[start : start + size]
-            try:
+            with naming("send()"):
                 await self._stream.send_all(step)
-            except (OSError, trio.BrokenResourceError) as exc:
-                raise SocketCallError.wrap("send()", exc) from exc
             self._went_back(len(step))
 
     def _went_back(self, count: int) -> None:

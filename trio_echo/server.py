@@ -3,19 +3,20 @@
 The task tree, and who ends whom::
 
     serve()
-    ├── reactor: on Linux, echoes for all clients what needs no waiting
-    ├── idle watch: if there is an idle timeout, ends the clients that outlast it
+    ├── reactor: on Linux, echoes for all clients unless that takes waiting
+    ├── idle watch: if there is an idle timeout, ends idle clients
     └── clients: a nursery that outlives the listeners, so that clients can finish
         ├── _serve_client ── the client's own nursery: its echo
         ├── _serve_client ── …
-        └── listeners: a nursery with a trio.serve_listeners for each address
+        └── listeners: a nursery with a trio.serve_tcp for each address
 
 Stopping cancels `listeners` at once and `clients` after the grace period. What goes wrong with a
-client ends in its `_serve_client` and becomes an event.
+client ends its `_serve_client` and becomes an event.
 """
 
 from __future__ import annotations
 
+import errno
 import math
 import socket
 from contextlib import ExitStack, asynccontextmanager, nullcontext
@@ -24,8 +25,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .accepting import reported_accept_errors
 from .addresses import DEFAULT_PORT, Endpoint
-from .errors import SocketCallError, ungrouped
+from .errors import SocketCallError, naming, ungrouped
 from .events import (
     ClientClosed,
     ClientConnected,
@@ -44,7 +46,17 @@ from .events import (
 from .faults import Faults, FaultyRelay
 from .idleness import IdleWatch
 from .limits import Limits
-from .listening import LOOPBACK, Door, check_listeners, endpoints_of, open_listeners
+from .listening import (
+    FREE_PORT_ATTEMPTS,
+    LOOPBACK,
+    Door,
+    check_listeners,
+    endpoint_of,
+    endpoints_of,
+    fit_out,
+    fit_out_listener,
+    listen_at,
+)
 from .reactor import SocketRelay, accept_waiting, open_queue, open_reactor
 from .relay import Relay
 
@@ -58,18 +70,18 @@ if TYPE_CHECKING:
     from .relay import BaseRelay
 
 GC_THRESHOLD = 10_000
-"""For the `gc.set_threshold` of a process that does nothing but serve.
+"""For the `gc.set_threshold` of a process that only serves.
 
-A client is some hundred objects, and leaves no cycles behind, however it ends. Looking for cycles
-after every 700 objects, as Python does by default, is a tenth of what a connection costs. A cycle
-that is made elsewhere is still found: at most so many objects wait for the collector.
+A client is about a hundred objects, and never leaves cycles behind. Python looks for cycles after
+every 700 objects by default, which is a tenth of a connection's cost. Cycles from elsewhere are
+still found: at most this many objects wait for the collector.
 """
 
-# So many clients are accepted and wait for their turn; further ones wait in the system's queue,
-# which takes no descriptors. Several, so that workers need not wait for each place in turn.
+# How many clients wait for their turn after they were accepted. Further ones wait in the system's
+# queue, which takes no descriptors. With one, a worker would have to ask for each place in turn.
 _MAY_WAIT = 64
 
-# So many of this machine's own endpoints are kept, to have each once for all its clients.
+# How many of the server's own endpoints are remembered, so that its clients share them.
 _OWN_ENDPOINTS = 64
 
 
@@ -90,55 +102,65 @@ async def serve(
     """Echo what TCP clients send, until cancelled or stopped.
 
     Args:
-        port: the port to listen on; 0 takes a free one, the same for all addresses.
-        hosts: names, IPv4 and IPv6 addresses, with a zone where needed (`fe80::1%eth0`).
-            Addresses of a family that this system lacks are left out, with an event.
-        listeners: to be used in place of new ones at `hosts` and `port`: a service manager or
-            another process has opened them. They are closed in the end.
-        limits: how many clients, how long they may be idle or not answer, how long they have to
+        port: the port to listen on. 0 takes a free one, the same for all addresses.
+        hosts: names, IPv4 and IPv6 addresses, with a zone if needed (`fe80::1%eth0`). If this
+            system lacks an address family, its addresses are left out, with an event.
+        listeners: used instead of `hosts` and `port`, if a service manager or another process
+            has opened them. They are closed in the end.
+        limits: how many clients, how long they may be idle or silent, how long they may take to
             finish.
-        faults: how the echo goes wrong on purpose, for those who test a client.
-        observer: called with each event. It runs in the event loop and must return at once. What
-            it raises while a client is served ends that client, with a `ClientFailed`; what it
-            raises elsewhere ends the server, so that it is not lost.
-        observe_data: whether `DataReceived` is among its events. Without it, bytes are echoed
-            without a copy for anybody.
-        portable: echo by way of Trio's streams on every system, also where there is a faster way.
+        faults: how the echo goes wrong on purpose, to test a client.
+        observer: called with each event. It runs in the event loop and must return at once. If it
+            raises while a client is served, that client ends with a `ClientFailed`; otherwise the
+            server ends with that exception.
+        observe_data: whether there are `DataReceived` events. Without them, bytes are echoed
+            without a copy.
+        portable: echo with Trio's streams on every system, even if there is a faster way.
         stop: once set, no more clients are accepted, those connected have `limits.grace` seconds
             to finish, and `serve` returns. Cancelling `serve` ends everything at once instead.
-        places: what each client's turn is entered by, beside `limits.max_clients`: it may wait
-            there. A `trio.CapacityLimiter` that several servers are given limits them together.
+        places: entered for each client, beside `limits.max_clients`; it may wait there. Servers
+            that share a `trio.CapacityLimiter` have one limit together.
         task_status: `await nursery.start(serve)` returns the listeners, one for each address.
 
     Raises:
-        AddressError: a host or the port is none.
-        SocketCallError: of `getaddrinfo()`, `socket()` or `bind()`: it cannot listen.
-        TypeError: `hosts` is a single name, or `listeners` has something else among them.
-        ValueError: no hosts at all, no listeners, or such as cannot be served.
+        AddressError: a host or the port is not valid.
+        SocketCallError: `getaddrinfo()`, `socket()` or `bind()` failed: it cannot listen.
+        TypeError: `hosts` is a single name, or a listener is not a `trio.SocketListener`.
+        ValueError: there are no hosts or no listeners, or a listener cannot be served.
     """
     stop = trio.Event() if stop is None else stop
-    with ExitStack() as closing, ungrouped(SocketCallError):
-        missing: list[SocketCallError] = []
+    with ExitStack() as closing, ungrouped(SocketCallError), reported_accept_errors(observer):
+        sources: Sequence[Endpoint | trio.SocketListener]
         if listeners is None:
-            listeners, missing = await open_listeners(await endpoints_of(hosts, port))
-        for listener in listeners:
-            if isinstance(listener, trio.SocketListener):
-                closing.callback(listener.socket.close)
-        check_listeners(listeners)
+            sources = await endpoints_of(hosts, port)
+        else:
+            for listener in listeners:
+                if isinstance(listener, trio.SocketListener):
+                    closing.callback(listener.socket.close)
+            check_listeners(listeners)
+            sources = listeners
         async with (
             nullcontext() if portable or faults else open_reactor() as reactor,
             _open_idle_watch(limits.idle_timeout) as idle_watch,
         ):
-            server = _Server(
-                limits,
-                faults,
-                observer,
-                observe_data=observe_data and observer is not ignore,
-                places=places,
-                reactor=reactor,
-                idle_watch=idle_watch,
-            )
-            await server.run(listeners, missing, stop, task_status)
+            for attempts_left in reversed(range(FREE_PORT_ATTEMPTS)):
+                server = _Server(
+                    limits,
+                    faults,
+                    observer,
+                    observe_data=observe_data and observer is not ignore,
+                    places=places,
+                    reactor=reactor,
+                    idle_watch=idle_watch,
+                )
+                try:
+                    await server.run(sources, stop, task_status)
+                except SocketCallError as exc:
+                    collision = port == 0 and exc.errno == errno.EADDRINUSE
+                    if not collision or not attempts_left:
+                        raise
+                else:
+                    return
 
 
 class _Server:
@@ -167,6 +189,7 @@ class _Server:
         self._waiting = 0
         self._kept_out = trio.lowlevel.ParkingLot()
         self._own_endpoint = lru_cache(_OWN_ENDPOINTS)(_same)
+        self._listening = trio.Event()
         self._said_full = False
         self._served = 0
         self._connected = 0
@@ -175,83 +198,96 @@ class _Server:
 
     async def run(
         self,
-        opened: Sequence[trio.SocketListener],
-        missing: Sequence[SocketCallError],
+        sources: Sequence[Endpoint | trio.SocketListener],
         stop: trio.Event,
         task_status: trio.TaskStatus[list[trio.SocketListener]],
     ) -> None:
-        listening = False
+        """Serve clients that come to endpoints, or to open listeners."""
         try:
             with ungrouped(SocketCallError):
                 async with trio.open_nursery() as clients:
                     with ExitStack() as queues:
                         async with trio.open_nursery() as listeners:
-                            for listener in opened:
-                                await self._start(listener, listeners, clients, queues)
+                            start = partial(self._start, listeners, clients, queues)
+                            opened, missing = await listen_at(sources, start)
                             for error in missing:
                                 self._report(FamilyMissing(error))
-                            listening = True
+                            self._listening.set()
                             for listener in opened:
-                                self._report(Listening(_endpoint_of(listener)))
-                            task_status.started(list(opened))
+                                self._report(Listening(endpoint_of(listener)))
+                            task_status.started(opened)
                             await stop.wait()
                             listeners.cancel_scope.cancel()
                     if self._connected or self._waiting:
                         self._report(Draining(self._connected + self._waiting, self._limits.grace))
                     clients.cancel_scope.deadline = trio.current_time() + self._limits.grace
         finally:
-            if listening:
+            if self._listening.is_set():
                 self._report(Stopped(self._served, self._echoed, self._cut_off))
 
     async def _start(
         self,
-        listener: trio.SocketListener,
         listeners: trio.Nursery,
         clients: trio.Nursery,
         queues: ExitStack,
-    ) -> None:
-        """Start a `trio.serve_listeners` for one listener."""
-        endpoint = _endpoint_of(listener)
-        door = Door(listener, self._limits.keepalive, self._room)
-        try:
-            queue = queues.enter_context(open_queue(listener))
-        except OSError as exc:
-            raise SocketCallError.opening("socket()", exc, str(endpoint)) from exc
-        queues.callback(self._turn_away, queue)
-        await listeners.start(
-            partial(
-                trio.serve_listeners,
-                partial(self._accepted, door, queue, clients),
-                [door],
-                handler_nursery=clients,
-            ),
-            name=f"trio.serve_listeners, {endpoint.host}",
-        )
+        source: Endpoint | trio.SocketListener,
+    ) -> trio.SocketListener:
+        """Start to accept clients at an endpoint, or from a listener; return the listener.
+
+        `trio.serve_tcp` listens at an endpoint. It accepts all who come, so if clients are
+        limited, a listener is opened here and gets a `Door`.
+        """
+        if self._limited and isinstance(source, Endpoint):
+            (source,) = await trio.open_tcp_listeners(source.port, host=source.host)
+        queue: list[socket.socket] = []
+        accepted = partial(self._accepted, queue, clients)
+        if isinstance(source, Endpoint):
+            serve_tcp = partial(
+                trio.serve_tcp, accepted, source.port, host=source.host, handler_nursery=clients
+            )
+            name = f"trio.serve_tcp, {source.host}"
+            (listener,) = await listeners.start(serve_tcp, name=name)
+        else:
+            listener, doors = source, [Door(source, self._room)]
+            serve_listeners = partial(
+                trio.serve_listeners, accepted, doors, handler_nursery=clients
+            )
+            name = f"trio.serve_listeners, {endpoint_of(listener).host}"
+            await listeners.start(serve_listeners, name=name)
+        fit_out_listener(listener, self._limits.keepalive)
+        with naming("socket()", str(endpoint_of(listener))):
+            queue.append(queues.enter_context(open_queue(listener)))
+        queues.callback(self._turn_away, queue[0])
+        return listener  # type: ignore[no-any-return]
 
     async def _room(self) -> None:
-        """Wait until few clients wait for their turn."""
+        """Wait until the server listens everywhere, and few clients wait for their turn."""
+        if not self._listening.is_set():
+            await self._listening.wait()
         while self._waiting >= _MAY_WAIT:
             await self._kept_out.park()
 
     async def _accepted(
-        self, door: Door, queue: socket.socket, clients: trio.Nursery, stream: trio.SocketStream
+        self, queue: list[socket.socket], clients: trio.Nursery, stream: trio.SocketStream
     ) -> None:
-        """Serve a client that Trio accepted, and with a reactor those behind it too.
+        """Serve a client that Trio accepted; with a reactor, also those who wait behind it.
 
-        Trio accepts one client in each pass of its scheduler; when they come in crowds, that is
-        a third of what a connection costs.
+        Trio accepts one client in each pass of its scheduler. In a crowd, that is a third of a
+        connection's cost.
         """
-        door.fit_out(stream.socket)
+        if not self._listening.is_set():
+            await self._listening.wait()  # if another address fails, nobody is served
+        fit_out(stream.socket, self._limits.keepalive)
         if self._reactor is None:
             await self._serve(stream)
             return
         sock = socket.socket(fileno=stream.socket.detach())
         sock.setblocking(False)
-        # A limited server serves in the order of coming, and several tasks that start at once
-        # start in any order.
+        # A limited server serves clients in the order they came. Tasks that start together start
+        # in any order.
         if not self._limited:
-            for behind in accept_waiting(queue):
-                door.fit_out(behind)
+            for behind in accept_waiting(queue[0]):
+                fit_out(behind, self._limits.keepalive)
                 clients.start_soon(self._serve, behind)
         await self._serve(sock)
 
@@ -284,28 +320,28 @@ class _Server:
         self._kept_out.unpark_all()
 
     def _turn_away(self, queue: socket.socket) -> None:
-        """Count those that still wait to be accepted when the server stops."""
+        """Count the clients that still wait to be accepted when the server stops."""
         while waiting := list(accept_waiting(queue)):
             for sock in waiting:
                 with sock:
                     self._cut_off += not _has_left(sock)
 
     async def _serve_client(self, client: trio.SocketStream | socket.socket) -> None:
-        """Echo within the client's own nursery, close its socket, and report how that ended.
+        """Echo in the client's own nursery, close its socket, and report how that ended.
 
-        Leaving the nursery means that nothing of the client is left; its cancel scope ends the
-        client when it is idle. (One coroutine does it all: each frame that sleeps costs a
+        Once the nursery has ended, nothing of the client is left. An idle client is ended by the
+        nursery's cancel scope. (One coroutine does it all: each frame that sleeps costs a
         connection some 200 bytes.)
 
         Args:
-            client: a plain socket if the reactor is to echo.
+            client: a plain socket if the reactor echoes.
         """
         sock = _socket_of(client)
         try:
             connection = self._connection(sock)
         except OSError:
             sock.close()
-            return  # reset before it was accepted: like ECONNABORTED, it never was a client
+            return  # reset before it was accepted: like ECONNABORTED, it was never a client
         relay = self._relay(client, connection)
         failure: Exception | None = None
         watched: WatchedClient | None = None
@@ -318,7 +354,7 @@ class _Server:
                 try:
                     await relay.run()
                 except SocketCallError as exc:
-                    failure = exc  # what networks do every day needs no group around it
+                    failure = exc  # an everyday failure of the network, without a group
             if nursery.cancel_scope.cancelled_caught:
                 self._report(ClientIdle(connection, self._limits.idle_timeout))
         except Exception as exc:  # noqa: BLE001  the crash boundary: only this client ends
@@ -336,18 +372,18 @@ class _Server:
                 self._report(ClientReset(connection, relay.echoed))
             elif failure is not None:
                 self._report(ClientFailed(connection, failure))
-            del failure  # its traceback refers to this frame, which would refer to it
+            del failure  # its traceback refers to this frame: no cycle
             self._report(ClientClosed(connection, relay.echoed))
 
     def _connection(self, sock: socket.socket | trio.socket.SocketType) -> Connection:
-        """Count a client in.
+        """Count a new client.
 
         Raises:
-            OSError: it is gone.
+            OSError: it has left.
         """
         remote = Endpoint.from_sockaddr(sock.getpeername())
         local = self._own_endpoint(Endpoint.from_sockaddr(sock.getsockname()))
-        trio.lowlevel.current_task().name = f"client {remote}"  # for who looks at the task tree
+        trio.lowlevel.current_task().name = f"client {remote}"  # shown in the task tree
         self._served += 1
         self._connected += 1
         return Connection(self._served, local, remote)
@@ -373,16 +409,12 @@ def _socket_of(
 
 
 def _same(endpoint: Endpoint) -> Endpoint:
-    """Return what is given; with a cache, the first of those that are equal."""
+    """Return the endpoint; behind a cache, the first of all equal ones."""
     return endpoint
 
 
-def _endpoint_of(listener: trio.SocketListener) -> Endpoint:
-    return Endpoint.from_sockaddr(listener.socket.getsockname())
-
-
 def _has_left(sock: socket.socket | trio.socket.SocketType) -> bool:
-    """Tell whether a client that was not served yet has left already, and has sent nothing."""
+    """Return whether a client that waits to be served has left, without sending anything."""
     plain = socket.socket(fileno=sock.fileno())
     try:
         return plain.recv(1, socket.MSG_PEEK) == b""
@@ -396,7 +428,7 @@ def _has_left(sock: socket.socket | trio.socket.SocketType) -> bool:
 
 @asynccontextmanager
 async def _open_idle_watch(limit: float) -> AsyncIterator[IdleWatch | None]:
-    """Run an idle watch for the length of a block; `None` if there is no limit."""
+    """Run an idle watch during a block; `None` if there is no limit."""
     if limit == math.inf:
         yield None
         return

@@ -1,11 +1,10 @@
-"""What the system's TCP knows of a connection beyond what a program receives (tcp(7)).
+"""What the system's TCP knows about a connection (tcp(7)).
 
-Linux answers all of this, other systems almost nothing: there, each function says what it returns.
+Only Linux knows all of this. Each function says what it returns elsewhere.
 """
 
 from __future__ import annotations
 
-import math
 import select
 import socket
 import struct
@@ -21,13 +20,13 @@ if TYPE_CHECKING:
 if sys.platform == "win32":
 
     def is_readable(sock: Socket) -> bool:
-        """Tell whether a receive would not block: there are bytes, the end, or an error."""
+        """Return whether a receive would not block: there are bytes, the end, or an error."""
         return sock.fileno() == -1 or bool(select.select([sock.fileno()], [], [], 0)[0])
 
 else:
 
     def is_readable(sock: Socket) -> bool:
-        """Tell whether a receive would not block: there are bytes, the end, or an error."""
+        """Return whether a receive would not block: there are bytes, the end, or an error."""
         if sock.fileno() == -1:
             return True
         poll = select.poll()
@@ -39,27 +38,27 @@ if sys.platform == "linux":
     import fcntl
     import termios
 
-    # `struct tcp_info` in include/uapi/linux/tcp.h; newer kernels append to it. The state is its
-    # first byte, and the count of notsent bytes (Linux 4.6) the last that is needed here.
+    # `struct tcp_info` in include/uapi/linux/tcp.h; newer kernels append to it. Its first byte is
+    # the state. The last field needed here counts the unsent bytes (Linux 4.6).
     _TCP_CLOSE = 7
     _UNACKED, _ACKED_AND_RECEIVED, _NOT_SENT, _SIZE = 24, 120, 144, 148
 
     def was_reset(sock: Socket) -> bool:
-        """Tell whether a connection that this side has not closed is over for the system."""
+        """Return whether a connection is over that this side has not closed."""
         return _info(sock, 1) == bytes([_TCP_CLOSE])
 
     def holds_unacknowledged(sock: Socket) -> bool:
-        """Tell whether the system holds bytes that the peer's has yet to acknowledge."""
+        """Return whether the system holds bytes that the peer's has not acknowledged."""
         if _info(sock, 1) in (b"", bytes([_TCP_CLOSE])):
             return False
         (count,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
         return count > 0  # type: ignore[no-any-return]
 
     def progress(sock: Socket) -> object:
-        """Return something that differs from before once bytes have moved between the systems.
+        """Return a value that changes when bytes move between the two systems.
 
-        That is how many bytes the peer has acknowledged and how many have arrived; where the
-        system does not count them, whether there is something to be received.
+        It holds how many bytes the peer has acknowledged and how many have arrived. An old kernel
+        does not count them; then it is whether there is something to receive.
         """
         info = _info(sock, _SIZE)
         if len(info) < _SIZE:
@@ -67,7 +66,7 @@ if sys.platform == "linux":
         return info[_ACKED_AND_RECEIVED : _ACKED_AND_RECEIVED + 16]
 
     def is_on_its_way(sock: Socket) -> bool:
-        """Tell whether bytes are to be received, or are not acknowledged, as far as is known."""
+        """Return whether bytes wait to be received, or are not acknowledged yet."""
         info = _info(sock, _SIZE)
         if len(info) == _SIZE:
             (unacked,) = struct.unpack_from("=I", info, _UNACKED)
@@ -76,35 +75,26 @@ if sys.platform == "linux":
                 return True
         return is_readable(sock)
 
-    def waiting_to_be_accepted(listener: Socket) -> int:
-        """Count the connections in a listener's queue."""
-        (count,) = struct.unpack_from("=I", _info(listener, _SIZE), _UNACKED)
-        return count  # type: ignore[no-any-return]
-
     def _info(sock: Socket, size: int) -> bytes:
         try:
             return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)
         except OSError:
-            return b""  # not TCP, or closed by somebody else
+            return b""  # not TCP, or already closed
 
 else:
 
     def was_reset(_sock: Socket) -> bool:
-        """There is no portable way to ask: `False`."""
+        """Return `False`: there is no portable way to ask."""
         return False
 
     def holds_unacknowledged(_sock: Socket) -> bool:
-        """There is no portable way to ask: `False`."""
+        """Return `False`: there is no portable way to ask."""
         return False
 
     def progress(sock: Socket) -> object:
-        """Return something that differs from before once bytes have arrived."""
+        """Return a value that changes when bytes have arrived."""
         return is_readable(sock)
 
     def is_on_its_way(sock: Socket) -> bool:
-        """Tell whether bytes are to be received."""
+        """Return whether bytes wait to be received."""
         return is_readable(sock)
-
-    def waiting_to_be_accepted(_listener: Socket) -> float:
-        """There is no portable way to ask: `math.inf`."""
-        return math.inf

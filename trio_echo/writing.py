@@ -1,10 +1,10 @@
-"""How files are written: as a whole or not at all, and through nobody's symbolic link.
+"""Writes files whole or not, and never through somebody's symbolic link.
 
-Who can create files in a folder could put a link to somebody else's file there, under a name that
-will be written. So the data goes to a new file with a random name beside the wanted one, which
-then takes that name. A link at the wanted name is replaced, and what it leads to is left alone.
+Anyone who can create files in a folder could put a link to somebody else's file there, under a name
+that will be written. So the data goes to a new file with a random name, which then takes the wanted
+name. A link with that name is replaced; its target is left alone.
 
-A name that a user gave may be a link on purpose: `followed` says which file it leads to.
+A user may name a link on purpose: `followed` returns its target.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Give a new file to write, which takes the path's place when the block ends.
+    """Yield a new file to write, which replaces the path when the block ends.
 
-    If the block or the writing fails or is interrupted, nothing has changed and nothing is left.
+    If that fails or is interrupted, nothing has changed and nothing is left.
 
     Raises:
         OSError: it cannot be written.
@@ -39,14 +39,14 @@ def whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         part.replace(path)
     except OSError as exc:
         if str(exc.filename) == str(part):
-            exc.filename = str(path)  # which the user knows
+            exc.filename = str(path)  # the name that the user knows
         raise
     finally:
         part.unlink(missing_ok=True)
 
 
 def check(path: str | os.PathLike[str]) -> None:
-    """See that `whole` can write a file, and leave what is there alone.
+    """Check that `whole` can write a file, and leave an existing one alone.
 
     Raises:
         OSError: it cannot.
@@ -57,19 +57,19 @@ def check(path: str | os.PathLike[str]) -> None:
 
 
 def followed(path: str | os.PathLike[str]) -> Path:
-    """Follow a link that a user named, as any program that writes.
+    """Follow a link that a user named, as other programs do.
 
-    Linux follows no link of another user in a folder such as /tmp (`protected_symlinks` in
-    proc_sys_fs(5)). As the link is read here and not by the kernel, that rule is kept here, in
-    every folder: the link belongs to this user, or to whom its folder belongs.
+    In a folder such as /tmp, Linux does not follow the link of another user (`protected_symlinks`
+    in proc_sys_fs(5)). Here the link is not read by the kernel, so this function applies that rule,
+    in every folder: the link must belong to this user, or to the owner of its folder.
 
     Raises:
-        OSError: it leads to what is not a regular file, which would be replaced by one (such as
-            /dev/stdout); or it is somebody else's link.
+        OSError: its target is not a regular file (such as /dev/stdout), and would be replaced by
+            one; or it is somebody else's link.
     """
     path = Path(path)
     try:
-        mode = path.stat().st_mode  # of links in a circle: an OSError, on every Python
+        mode = path.stat().st_mode  # raises OSError for links in a circle
     except FileNotFoundError:
         mode = stat.S_IFREG
     if not stat.S_ISREG(mode):
@@ -82,5 +82,5 @@ def followed(path: str | os.PathLike[str]) -> Path:
 
 
 def _part(path: Path) -> Path:
-    """Name a file beside it that nobody else has."""
+    """Return a name beside it that nobody else uses."""
     return path.with_name(f".{path.stem}.{secrets.token_hex(8)}.part{path.suffix}")

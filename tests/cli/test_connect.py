@@ -224,7 +224,7 @@ NO_ADDRESS = (
     ("arguments", "status", "line"),
     [
         (["localhost", "0"], 2, "port 0"),
-        (["localhost", "65536"], 2, "'65536' is no port number (0 to 65535)"),
+        (["localhost", "65536"], 2, "'65536' is not a port number (0 to 65535)"),
         (["localhost:9000", "9000"], 2, "names the port twice"),
         (["[::1:9000"], 2, "write [IPV6]:PORT"),
         (["-4", "-6"], 2, "exclude each other"),

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 from support import INTERRUPT, Process, exchange, has_ipv6, receive_all, receive_count, reset
 
-import trio_echo
 from trio_echo import Endpoint
+from trio_echo.listening import ANY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -414,7 +414,7 @@ def test_a_closed_screen_ends_no_echo() -> None:
 def test_any_listens_on_every_interface_of_both_families() -> None:
     with Process("serve", "--port", "0", "--any") as server:
         ipv4, ipv6 = server.endpoints()
-        assert (ipv4.host, ipv6.host) == trio_echo.ANY
+        assert (ipv4.host, ipv6.host) == ANY
         assert ipv4.port == ipv6.port
         exchange(("127.0.0.1", ipv4.port), b"4")
         exchange(("::1", ipv6.port), b"6")
@@ -436,8 +436,8 @@ def test_hosts_are_names_or_addresses_each_served_once() -> None:
         (["--host", "203.0.113.1"], 1, "[bind()] Cannot assign requested address: 203.0.113.1:"),
         (["--host", "fe80::1"], 1, "needs a zone, such as fe80::1%"),
         (["--host", "fe80::1%nosuch"], 1, "[getaddrinfo()] No such host is known: fe80::1%nosuch"),
-        (["--port", "65536"], 2, "'65536' is no port number (0 to 65535)"),
-        (["--port", "http"], 2, "'http' is no port number (0 to 65535)"),
+        (["--port", "65536"], 2, "'65536' is not a port number (0 to 65535)"),
+        (["--port", "http"], 2, "'http' is not a port number (0 to 65535)"),
         (["--encoding", "klingon"], 2, "unknown text encoding: klingon"),
         (["--encoding", "rot13"], 2, "unknown text encoding: rot13"),
         (["--lang", "tlh"], 2, "'tlh'"),

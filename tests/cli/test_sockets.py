@@ -77,7 +77,7 @@ def test_a_bad_port_is_one_line(command_line: CommandLine) -> None:
     status, out, err = command_line("sockets", "--port", "65536")
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
-    assert "'65536' is no port number" in err
+    assert "'65536' is not a port number" in err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process cannot rename itself")

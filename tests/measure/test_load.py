@@ -28,7 +28,8 @@ from support import (
     silent_listener,
 )
 
-from trio_echo import BackgroundServer, Endpoint, Faults, SocketCallError, parse_endpoint
+from trio_echo import BackgroundServer, Endpoint, Faults, SocketCallError
+from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import strerror
 from trio_echo.events import DataReceived
 from trio_echo.measure.load import run_round

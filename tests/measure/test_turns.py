@@ -9,7 +9,8 @@ import pytest
 import trio
 from support import PATIENCE, RawServer, receive_all, receive_count
 
-from trio_echo import BackgroundServer, SocketCallError, parse_endpoint
+from trio_echo import BackgroundServer, SocketCallError
+from trio_echo.addresses import parse_endpoint
 from trio_echo.measure.turns import Plan, Progress, run
 from trio_echo.measure.workload import Workload
 

@@ -25,8 +25,8 @@ def client(number: int) -> TaskNode:
 def server(clients: int) -> TaskTree:
     listeners = [
         TaskNode(
-            f"trio.serve_listeners, {host}",
-            "serve_listeners",
+            f"trio.serve_tcp, {host}",
+            "serve_tcp",
             (nursery(TaskNode("_serve_one_listener", "SocketListener.accept", ())),),
         )
         for host in ("127.0.0.1", "::1")
@@ -44,7 +44,7 @@ def test_it_shows_every_task_what_it_waits_in_and_every_nursery(clients: int) ->
     names = [
         "main",
         "serve",
-        "trio.serve_listeners, ::1",
+        "trio.serve_tcp, ::1",
         *(client(one).name for one in range(clients)),
     ]
     assert set(names) <= set(shown)

@@ -4,16 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_echo import (
+from trio_echo import Endpoint
+from trio_echo.events import (
     ClientClosed,
     ClientConnected,
+    ClientsWaiting,
     Connection,
     DataReceived,
-    Endpoint,
+    LinesMissing,
     Listening,
+    ServerEvent,
     Stopped,
 )
-from trio_echo.events import ClientsWaiting, LinesMissing, ServerEvent
 from trio_echo.screen import backlog
 from trio_echo.screen.backlog import Backlog, lines_of
 

@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import text_of
 
-from trio_echo import (
+from trio_echo import Endpoint, IncompleteReceiveError, SocketCallError
+from trio_echo.errors import WorkerError, ZoneMissingError
+from trio_echo.events import (
+    AcceptFailed,
     ClientClosed,
     ClientConnected,
     ClientFailed,
@@ -23,15 +26,13 @@ from trio_echo import (
     DataSent,
     Draining,
     EchoReceived,
-    Endpoint,
     FamilyMissing,
-    IncompleteReceiveError,
+    LinesMissing,
     Listening,
-    SocketCallError,
     Stopped,
+    WorkerDied,
+    WorkerReplaced,
 )
-from trio_echo.errors import WorkerError, ZoneMissingError
-from trio_echo.events import AcceptFailed, LinesMissing, WorkerDied, WorkerReplaced
 from trio_echo.screen.language import translations
 from trio_echo.screen.text import Terminal
 from trio_echo.screen.transcript import Transcript

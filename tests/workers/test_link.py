@@ -11,8 +11,8 @@ import trio
 from support import PATIENCE
 from trio.testing import wait_all_tasks_blocked
 
-from trio_echo import Connection, DataReceived, Endpoint, Stopped
-from trio_echo.events import LinesMissing
+from trio_echo import Endpoint
+from trio_echo.events import Connection, DataReceived, LinesMissing, Stopped
 from trio_echo.workers.link import Link
 
 if TYPE_CHECKING:

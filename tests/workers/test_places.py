@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trio_echo import ClientsWaiting
+from trio_echo.events import ClientsWaiting
 from trio_echo.workers.link import Command
 from trio_echo.workers.places import Places
 

@@ -20,25 +20,30 @@ from support import PATIENCE, Events, has_ipv6
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from trio_echo import (
+    EchoClient,
+    Endpoint,
+    Faults,
+    IncompleteReceiveError,
+    Limits,
+    SocketCallError,
+    connect,
+    serve,
+)
+from trio_echo.errors import WorkerError
+from trio_echo.events import (
     ClientClosed,
     ClientConnected,
     ClientIdle,
     ClientReset,
     ClientsWaiting,
     Draining,
-    EchoClient,
-    Endpoint,
     FamilyMissing,
-    Faults,
-    IncompleteReceiveError,
-    Limits,
-    SocketCallError,
+    Listening,
+    ServerEvent,
     Stopped,
-    connect,
-    serve,
+    WorkerDied,
+    WorkerReplaced,
 )
-from trio_echo.errors import WorkerError
-from trio_echo.events import Listening, ServerEvent, WorkerDied, WorkerReplaced
 from trio_echo.workers import ports, supervisor
 from trio_echo.workers.link import Command, Job, Notice
 from trio_echo.workers.process import STARTING_CALL

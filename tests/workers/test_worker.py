@@ -10,16 +10,13 @@ import pytest
 import trio
 from support import PATIENCE
 
-from trio_echo import (
+from trio_echo import Endpoint, Faults, Limits, SocketCallError
+from trio_echo.events import (
     ClientClosed,
     ClientConnected,
     ClientFailed,
     Connection,
     DataReceived,
-    Endpoint,
-    Faults,
-    Limits,
-    SocketCallError,
     Stopped,
 )
 from trio_echo.workers.link import Job, Link, Notice

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 import trio
 
-from trio_echo.accepting import AcceptErrors
 from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.errors import SocketCallError, WorkerError
 from trio_echo.events import ServerEvent, is_essential
@@ -167,7 +166,7 @@ async def _run(
         stop = trio.Event()
         serving = trio.CancelScope()
         await nursery.start(_stop_on_signal, stop, serving)
-        with AcceptErrors(observe).attached(), serving:
+        with serving:
             try:
                 await service(observer=observe, stop=stop)
             except (SocketCallError, WorkerError) as exc:

@@ -89,7 +89,7 @@ def _bind_all(wanted: Sequence[Endpoint], stack: ExitStack) -> Ports:
         try:
             bound.append(stack.enter_context(_reserve(endpoint)))
         except OSError as exc:
-            error = SocketCallError.opening("bind()", exc, str(endpoint))
+            error = SocketCallError.wrap("bind()", exc, str(endpoint))
             if not family_is_missing(error, host):
                 raise error from exc
             missing.append(error)
@@ -129,7 +129,7 @@ def open_listener(endpoint: Endpoint) -> trio.SocketListener:
             sock.listen(_QUEUED)
             return trio.SocketListener(trio.socket.from_stdlib_socket(sock))
     except OSError as exc:
-        raise SocketCallError.opening("bind()", exc, str(endpoint)) from exc
+        raise SocketCallError.wrap("bind()", exc, str(endpoint)) from exc
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, cast
 
 import trio
 
-from trio_echo.accepting import AcceptErrors
 from trio_echo.errors import SocketCallError, ungrouped
 from trio_echo.events import (
     ClientClosed,
@@ -88,7 +87,7 @@ class _Worker:
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._obey, commands)
-            with AcceptErrors(self._report).attached(), self._serving:
+            with self._serving:
                 try:
                     with ungrouped(SocketCallError):
                         async with trio.open_nursery() as listening:

@@ -458,7 +458,7 @@ def test_what_is_no_tcp_socket_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("port", [-1, 65536])
 def test_what_is_no_port_is_refused(port: int) -> None:
-    with pytest.raises(AddressError, match="is no port number"):
+    with pytest.raises(AddressError, match="is not a port number"):
         kernel.snapshot(port)
 
 

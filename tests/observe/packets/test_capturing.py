@@ -201,7 +201,7 @@ async def test_an_error_inside_the_block_comes_out_as_itself() -> None:
 
 
 async def test_a_port_must_be_one() -> None:
-    with pytest.raises(AddressError, match="65536 is no port number"):
+    with pytest.raises(AddressError, match="65536 is not a port number"):
         async with packets.capture(65536):
             pass
 

@@ -216,7 +216,7 @@ def test_the_servers_tree_names_its_clients_and_its_listeners(host: str, portabl
             f"    │   └── client {peer} ── {waits_in}\n"
             "    │       └── nursery, no children\n"
             "    └── nursery listeners\n"
-            f"        └── trio.serve_listeners, {host} ── serve_listeners\n"
+            f"        └── trio.serve_tcp, {host} ── serve_tcp\n"
             "            └── nursery\n"
             "                └── _serve_one_listener ── SocketListener.accept"
         )
