@@ -107,7 +107,7 @@ def test_an_echo_that_differs_is_reported_and_the_session_goes_on() -> None:
     assert status == 1
     assert "[received data] heLlo\n" in out
     assert "[received data] fine\n" in out
-    assert error == ("[TCP client] the echo differs from byte 3 on: sent 0x6c, received 0x4c\n")
+    assert error == ("[TCP client] the echo differs at byte 3: sent 0x6c, received 0x4c\n")
 
 
 @pytest.mark.parametrize("extra", [b"!", bytes(300_000)], ids=["one byte", "a flood"])
@@ -121,7 +121,7 @@ def test_bytes_that_are_no_echo_are_reported(extra: bytes) -> None:
         status, out, error = piped(b"hello\n", address)
     assert status == 1
     assert "[received data] hello\n" in out
-    assert re.fullmatch(r"\[recv\(\)\] \d+ bytes? came that (is|are) no echo\n", error)
+    assert re.fullmatch(r"\[recv\(\)\] received \d+ bytes? that (is|are) not an echo\n", error)
 
 
 def break_off(sock: socket.socket) -> None:
@@ -251,7 +251,7 @@ def test_bad_input_is_one_line(
 
 def test_a_text_that_the_encoding_lacks_is_named(server: BackgroundServer) -> None:
     status, _, error = piped("a한\n".encode(), str(server.addresses[0]), "--encoding", "ascii")
-    assert (status, error) == (1, "[encode()] ascii cannot express 한 (U+D55C)\n")
+    assert (status, error) == (1, "[encode()] ascii cannot encode 한 (U+D55C)\n")
 
 
 def test_a_screen_that_was_closed_ends_it(server: BackgroundServer) -> None:

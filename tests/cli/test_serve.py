@@ -184,7 +184,7 @@ def test_an_idle_client_is_closed_and_told_of() -> None:
         address, _ = server.endpoints()
         with socket.create_connection(address) as sock:
             assert sock.recv(1) == b""
-        server.out.expect(r"^\[TCP server\] nothing came or went for 0.1 s$")
+        server.out.expect(r"^\[TCP server\] client idle for 0.1 s$")
         server.out.expect("client closed")
 
 
@@ -243,7 +243,7 @@ def test_the_excess_over_max_clients_waits_for_its_turn() -> None:
             server.out.expect("connected")
             waiting = socket.create_connection(other)
             waiting.sendall(b"patience")
-            server.out.expect("1 client is served; the next ones wait for their turn")
+            server.out.expect("limit of 1 client reached: further clients wait")
         with waiting:
             assert waiting.recv(100) == b"patience"
 

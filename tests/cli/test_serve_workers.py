@@ -194,7 +194,7 @@ def test_a_stopped_worker_is_replaced_and_every_new_client_served(server: Proces
         sock.close()
     workers(server)[0].suspend()
     number = server.err.expect(r"worker (\d) died: no answer; \d+ clients? cut off; another")[1]
-    server.out.expect(f"worker {number} serves again")
+    server.out.expect(f"worker {number} restarted")
     for _ in range(40):
         exchange(address, b"hello\n")
     assert server.stop() == 0
@@ -232,7 +232,7 @@ def test_the_excess_over_max_clients_waits_whichever_worker_has_it() -> None:
         with socket.create_connection(address):
             server.out.expect("connected")
             waiting = [socket.create_connection(other) for _ in range(6)]
-            server.out.expect("1 client is served; the next ones wait for their turn")
+            server.out.expect("limit of 1 client reached: further clients wait")
         served = []
         for sock in waiting:  # in an order of their own
             sock.sendall(b"patience")
