@@ -1,4 +1,4 @@
-"""Fixtures for all tests."""
+"""Fixtures of all tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOOPBACKS = [
 ]
 WAYS = [
     pytest.param(
-        "reactor", marks=pytest.mark.skipif(sys.platform != "linux", reason="epoll is Linux's")
+        "reactor", marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux has epoll")
     ),
     "portable",
 ]
@@ -46,7 +46,7 @@ def host(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How a server echoes: each way that it has on this system."""
+    """Each way of echoing that a server has on this system."""
     if request.param == "portable":
         monkeypatch.setattr(trio_echo.server, "open_reactor", nullcontext)
     return str(request.param)
@@ -56,9 +56,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 def command_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> CommandLine:
-    """Run a command within this process, in English: it returns status, screen and errors.
+    """Run a command within this process, in English; returns exit status, output and errors.
 
-    For what ends by itself and is about words; a process of its own takes a hundred times as long.
+    Use it for commands that end by themselves: a new process takes a hundred times as long.
     """
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.delenv("LANGUAGE", raising=False)

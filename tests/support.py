@@ -1,4 +1,4 @@
-"""What several tests use: a server's events to wait for, and the command line as a process."""
+"""Helpers of several tests: events to wait for, the command line as a process, odd servers."""
 
 from __future__ import annotations
 
@@ -34,19 +34,18 @@ if TYPE_CHECKING:
     from trio_echo.observe.kernel.snapshot import Snapshot, SocketRow
 
 CommandLine: TypeAlias = Callable[..., tuple[int, str, str]]
-"""Takes the words of a command line; returns status, screen and errors."""
+"""Takes the words of a command line; returns exit status, output and errors."""
 
 EventT = TypeVar("EventT", bound=ServerEvent)
 
-# Nothing here takes this long, also on a machine that does much else; a test that is about to fail
-# does.
+# Seconds. Nothing takes this long, even on a busy machine, except a test that is about to fail.
 PATIENCE = 120.0
 
 
-# What ends a command: on Windows Ctrl-Break, for Ctrl-C reaches a whole console only.
+# The signal that ends a command. On Windows Ctrl-Break, because Ctrl-C reaches the whole console.
 if sys.platform == "win32":
     INTERRUPT = signal.CTRL_BREAK_EVENT
-    # It knows no LC_ALL: a pipe has the character set of the country.
+    # Windows ignores LC_ALL: a pipe has the country's character set.
     _UTF8 = {"PYTHONUTF8": "1"}
 else:
     INTERRUPT = signal.SIGINT
@@ -68,7 +67,7 @@ SESSION = """
 
 
 class Events:
-    """An observer that keeps the events, and lets a test wait for them in order."""
+    """An observer that records the events and lets a test wait for them in order."""
 
     def __init__(self) -> None:
         self.seen: list[ServerEvent] = []
@@ -80,7 +79,7 @@ class Events:
         self._arrived.set()
 
     async def wait(self, kind: type[EventT]) -> EventT:
-        """Wait for the next event of a kind; those before it are passed over."""
+        """Wait for the next event of a kind, and skip those before it."""
         with trio.fail_after(PATIENCE):
             while True:
                 while self._read < len(self.seen):
@@ -93,18 +92,18 @@ class Events:
 
 
 def running_alone() -> dict[str, Any]:
-    """What `Popen` takes for a process that can be interrupted alone, by `INTERRUPT`."""
+    """Return the `Popen` arguments of a process that `INTERRUPT` can reach alone."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {}
 
 
 class Process:
-    """`python -m trio_echo …` as a process, whose lines a test waits for.
+    """`python -m trio_echo …` as a process; a test can wait for its lines.
 
     Args:
         arguments: the words of the command line.
-        env: changes to the environment; the language is English unless they say otherwise.
+        env: changes to the environment; by default the language is English.
     """
 
     def __init__(
@@ -143,14 +142,14 @@ class Process:
             self.popen.stdin.close()
 
     def wait(self) -> int:
-        """Wait for its end; returns the exit status."""
+        """Wait until it ends; returns the exit status."""
         status = self.popen.wait(PATIENCE)
         self.out.finish()
         self.err.finish()
         return status
 
     def stop(self) -> int:
-        """Interrupt it and wait for its end; returns the exit status."""
+        """Interrupt it and wait until it ends; returns the exit status."""
         self.interrupt()
         return self.wait()
 
@@ -165,7 +164,7 @@ class Process:
 
 
 class Lines:
-    """The lines that a process writes, read by a thread so that a test can wait with a limit."""
+    """The lines of a process, read by a thread, so that a test can wait with a time limit."""
 
     def __init__(self, stream: IO[bytes] | None) -> None:
         self.seen: list[str] = []
@@ -180,7 +179,7 @@ class Lines:
         return "".join(self.seen)
 
     def expect(self, pattern: str) -> re.Match[str]:
-        """Wait for a line in which the pattern is found; those before it are passed over."""
+        """Wait for a line that contains the pattern, and skip those before it."""
         while (line := self._queue.get(timeout=PATIENCE)) is not None:
             if found := re.search(pattern, line):
                 return found
@@ -194,7 +193,7 @@ class Lines:
         with stream:
             for line in stream:
                 text = line.decode("utf-8", "backslashreplace")
-                if sys.platform == "win32":  # Python ends its own lines like this
+                if sys.platform == "win32":  # Python's own line ends
                     text = text.replace("\r\n", "\n")
                 self.seen.append(text)
                 self._queue.put(text)
@@ -213,7 +212,7 @@ def receive_all(sock: socket.socket) -> bytes:
 
 
 def receive_count(sock: socket.socket, count: int) -> bytes:
-    """Receive so many bytes."""
+    """Receive exactly `count` bytes."""
     data = b""
     while len(data) < count:
         piece = sock.recv(count - len(data))
@@ -232,9 +231,9 @@ def has_ipv6() -> bool:
 
 
 def text_of(encoding: str, *, hostile: bool = False) -> st.SearchStrategy[bytes]:
-    """What is hard to show: text with all kinds of characters, and bytes that are none.
+    """Bytes that are hard to show: all kinds of characters, and bytes that are not characters.
 
-    Hostile text also has escape sequences that lead nowhere: some decoders give up on them.
+    Hostile text also has invalid escape sequences; some decoders fail on them.
     """
     characters = st.text("a가é😀\u200d\u3000\u202e\u2028\x85\x1b\x07\b\0\r\n[T", max_size=8)
     lines = st.just("\r\n[TCP/127.0.0.1:51188] \n[TCP server] \r")
@@ -251,16 +250,16 @@ def end(sock: socket.socket) -> Endpoint:
 
 
 def among(ends: Iterable[Endpoint], taken: Snapshot) -> list[SocketRow]:
-    """Pick the rows of connections among these ends, and of the ends themselves.
+    """Return the rows of these ends and of the connections between them.
 
-    A machine has others on the same ports: what an earlier test left in TIME_WAIT, say.
+    A machine may have others on the same ports, such as an earlier test's in TIME_WAIT.
     """
     known = {*ends, None}
     return [row for row in taken.rows if {row.local, row.remote} <= known]
 
 
 def exchange(address: tuple[str, int], data: bytes) -> tuple[str, int]:
-    """Send, end the sending side, check the echo; returns the client's own endpoint."""
+    """Send data, shut down the sending side, check the echo; returns the client's endpoint."""
     with socket.create_connection(address) as sock:
         sock.sendall(data)
         sock.shutdown(socket.SHUT_WR)
@@ -270,7 +269,7 @@ def exchange(address: tuple[str, int], data: bytes) -> tuple[str, int]:
 
 
 class RawServer:
-    """A blocking server for one client, which a function treats as it likes."""
+    """A blocking server for one client, which a function handles."""
 
     def __init__(self, treat: Callable[[socket.socket], None], host: str = "127.0.0.1") -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -294,17 +293,17 @@ class RawServer:
 
 @contextmanager
 def hanging_server(*, every: int = 0, after: float = math.inf) -> Iterator[Endpoint]:
-    """An echo server that hangs: it reads on, and does not answer.
+    """An echo server that hangs: it keeps reading but does not answer.
 
     Args:
-        every: each client whose number, from 1, this divides; 0 for none.
-        after: all of them, after so many pieces of data.
+        every: hang for every client whose number, from 1, is a multiple of this; 0: for none.
+        after: hang for all clients after this many pieces of data.
     """
     left = iter(range(sys.maxsize if after == math.inf else int(after)))
     stopped = threading.Event()
 
     def echo(number: int, sock: socket.socket) -> None:
-        with sock, suppress(OSError):  # it may be reset
+        with sock, suppress(OSError):  # the client may reset it
             while data := sock.recv(65536):
                 if not (every and number % every == 0) and next(left, None) is not None:
                     sock.sendall(data)
@@ -330,7 +329,7 @@ def hanging_server(*, every: int = 0, after: float = math.inf) -> Iterator[Endpo
 
 @contextmanager
 def silent_listener() -> Iterator[Endpoint]:
-    """A listener whose backlog is full: Linux drops the SYN of whoever connects to it."""
+    """A listener with a full backlog: Linux drops the SYN of every new client."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -343,19 +342,19 @@ def silent_listener() -> Iterator[Endpoint]:
 
 
 def without_module(name: str, folder: Path) -> dict[str, str]:
-    """An environment in which a module is not to be had."""
+    """Return an environment in which a module cannot be imported."""
     (folder / "sitecustomize.py").write_text(f"import sys; sys.modules[{name!r}] = None")
     return {"PYTHONPATH": str(folder)}
 
 
 def jupyter_settings(folder: Path) -> dict[str, str]:
-    """An environment in which Jupyter and IPython know of nobody's settings."""
+    """Return an environment in which Jupyter and IPython find no user's settings."""
     names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     return {name: str(folder / name) for name in names}
 
 
 def wait_for_end(process: psutil.Process) -> None:
-    """Wait for the end of a process that lost its parent; its next one may take long to reap it."""
+    """Wait until an orphaned process ends; its new parent may take long to reap it."""
     deadline = time.monotonic() + PATIENCE
     with suppress(psutil.NoSuchProcess):
         while process.status() != psutil.STATUS_ZOMBIE:
@@ -370,7 +369,7 @@ def lab_address(lab: Process) -> str:
     address = lab.err.expect(r"http://127\.0\.0\.1:(\d+)/\S+")
     deadline = time.monotonic() + PATIENCE
     while True:
-        # It says so a moment before it listens.
+        # It prints the address shortly before it listens.
         try:
             socket.create_connection(("127.0.0.1", int(address[1]))).close()
         except ConnectionRefusedError:
@@ -380,7 +379,7 @@ def lab_address(lab: Process) -> str:
 
 
 def linked(host: str) -> tuple[socket.socket, socket.socket]:
-    """Connect two sockets over loopback: the accepted one, and the one that connected."""
+    """Connect two sockets over loopback; returns the accepted one and the connecting one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as listener:
         far = socket.create_connection(listener.getsockname()[:2])

@@ -464,7 +464,7 @@ def test_a_round_that_was_cut_short_is_said(messages: int, words: str) -> None:
         (("localhost:1", "--warm-up", "1e300"), "a year at most"),
         (("localhost:1", "--warm-up", "inf"), "warm_up must be "),
         (("localhost:1", "--timeout", "1e300"), "a year at most"),
-        (("localhost:1", "--timeout", "nan"), "is no time in seconds"),
+        (("localhost:1", "--timeout", "nan"), "is not a time in seconds"),
         (("localhost:1", "--rate", "1e-300"), "rate must be "),
         (("localhost:1", "--rate", "1e300"), "rate must be "),
         (("localhost:1", "--rate", "nan"), "rate must be "),

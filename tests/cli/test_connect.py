@@ -1,4 +1,4 @@
-"""`python -m trio_echo connect`, with its input from a pipe."""
+"""`python -m trio_echo connect`, with input from a pipe."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def server() -> Iterator[BackgroundServer]:
 
 
 def piped(data: bytes, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, str, str]:
-    """Run `connect` with its input from a pipe; returns status, screen and errors."""
+    """Run `connect` with input from a pipe; returns exit status, output and errors."""
     with Process("connect", *arguments, env=env, stdin=subprocess.PIPE) as client:
         assert client.popen.stdin is not None
         with client.popen.stdin as stdin:
@@ -43,7 +43,7 @@ def piped(data: bytes, *arguments: str, env: dict[str, str] | None = None) -> tu
         return client.wait(), client.out.text, client.err.text
 
 
-def test_a_piped_session_reads_as_a_typed_one(server: BackgroundServer) -> None:
+def test_a_piped_session_looks_like_a_typed_one(server: BackgroundServer) -> None:
     ends = ("\n\n", "\n", "")
     for address, end in zip(itertools.cycle(server.addresses), ends, strict=False):
         assert piped(f"hello\n한국{end}".encode(), str(address)) == (0, SESSION, "")
@@ -51,16 +51,14 @@ def test_a_piped_session_reads_as_a_typed_one(server: BackgroundServer) -> None:
 
 @pytest.mark.parametrize("spelling", ["{0}:{1}", "{0} {1}", "[::1]:{1}", "::1 {1}", ":{1}", "{1}"])
 @ipv6
-def test_every_usual_spelling_of_an_endpoint_is_understood(
-    spelling: str, server: BackgroundServer
-) -> None:
+def test_every_usual_spelling_of_an_endpoint_works(spelling: str, server: BackgroundServer) -> None:
     words = spelling.format("localhost", server.addresses[0].port).split()
     assert piped(b"hello\n", *words)[::2] == (0, "")
 
 
 @ipv6
 @pytest.mark.parametrize(("option", "number"), [("-4", 0), ("-6", 1)])
-def test_a_family_can_be_asked_for(option: str, number: int) -> None:
+def test_a_family_can_be_chosen(option: str, number: int) -> None:
     with (
         BackgroundServer() as both,
         BackgroundServer(hosts=[both.addresses[number].host]) as server,
@@ -73,7 +71,7 @@ def test_a_family_can_be_asked_for(option: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("mib", [12, pytest.param(50, marks=pytest.mark.slow)])
-def test_a_line_that_no_buffer_holds_does_not_deadlock(server: BackgroundServer, mib: int) -> None:
+def test_a_line_larger_than_buffers_does_not_deadlock(server: BackgroundServer, mib: int) -> None:
     line = b"0123456789abcdef" * (mib * 65536)
     status, out, error = piped(line + b"\nnext\n", str(server.addresses[0]))
     assert (status, error) == (0, "")
@@ -81,7 +79,7 @@ def test_a_line_that_no_buffer_holds_does_not_deadlock(server: BackgroundServer,
     assert "\n[received data] next\n" in out
 
 
-def test_bytes_that_are_no_text_are_sent_as_they_are_and_shown_escaped() -> None:
+def test_bytes_that_are_not_text_are_sent_unchanged_and_shown_escaped() -> None:
     got: list[bytes] = []
 
     def echo(sock: socket.socket) -> None:
@@ -96,7 +94,7 @@ def test_bytes_that_are_no_text_are_sent_as_they_are_and_shown_escaped() -> None
     assert "\x1b" not in out
 
 
-def test_an_echo_that_differs_is_reported_and_the_session_goes_on() -> None:
+def test_an_echo_that_differs_is_reported_and_the_session_continues() -> None:
     def misbehave(sock: socket.socket) -> None:
         sock.recv(100)
         sock.sendall(b"heLlo")
@@ -107,13 +105,13 @@ def test_an_echo_that_differs_is_reported_and_the_session_goes_on() -> None:
     assert status == 1
     assert "[received data] heLlo\n" in out
     assert "[received data] fine\n" in out
-    assert error == ("[TCP client] the echo differs from byte 3 on: sent 0x6c, received 0x4c\n")
+    assert error == ("[TCP client] the echo differs at byte 3: sent 0x6c, received 0x4c\n")
 
 
 @pytest.mark.parametrize("extra", [b"!", bytes(300_000)], ids=["one byte", "a flood"])
-def test_bytes_that_are_no_echo_are_reported(extra: bytes) -> None:
+def test_bytes_that_are_not_an_echo_are_reported(extra: bytes) -> None:
     def add(sock: socket.socket) -> None:
-        with suppress(ConnectionResetError):  # it leaves with bytes unread
+        with suppress(ConnectionResetError):  # the client closes with unread bytes
             sock.sendall(sock.recv(100) + extra)
             sock.recv(100)
 
@@ -121,7 +119,7 @@ def test_bytes_that_are_no_echo_are_reported(extra: bytes) -> None:
         status, out, error = piped(b"hello\n", address)
     assert status == 1
     assert "[received data] hello\n" in out
-    assert re.fullmatch(r"\[recv\(\)\] \d+ bytes? came that (is|are) no echo\n", error)
+    assert re.fullmatch(r"\[recv\(\)\] received \d+ bytes? that (is|are) not an echo\n", error)
 
 
 def break_off(sock: socket.socket) -> None:
@@ -130,7 +128,7 @@ def break_off(sock: socket.socket) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
-def test_a_signal_ends_it_while_the_screen_has_stalled() -> None:
+def test_a_signal_ends_it_while_the_screen_is_stalled() -> None:
     reading, writing = os.pipe()
     broken = threading.Event()
 
@@ -146,15 +144,15 @@ def test_a_signal_ends_it_while_the_screen_has_stalled() -> None:
     ):
         assert client.popen.stdin is not None
         with client.popen.stdin as stdin, suppress(BrokenPipeError):
-            stdin.write(bytes(1_000_000) + b"\n")  # as it is shown, it fills the pipe
-        assert broken.wait(PATIENCE)  # from here on, it is amid an echo
+            stdin.write(bytes(1_000_000) + b"\n")  # showing it fills the pipe
+        assert broken.wait(PATIENCE)  # now the client is in the middle of an echo
         while client.popen.poll() is None:
             client.popen.send_signal(signal.SIGTERM)
-            time.sleep(0.1)  # between two signals, as a person's
+            time.sleep(0.1)  # an impatient user
         assert client.wait() == 1
 
 
-def test_a_server_that_leaves_midway_is_reported_with_the_count() -> None:
+def test_a_connection_closed_within_an_echo_is_reported_with_the_count() -> None:
     def leave(sock: socket.socket) -> None:
         sock.recv(100)
         sock.sendall(b"abc")
@@ -173,13 +171,13 @@ def test_a_reset_names_the_call() -> None:
 
 
 @pytest.mark.parametrize("faults", [Faults(fragment=1), Faults(delay=0.01)], ids=str)
-def test_an_echo_that_comes_in_pieces_or_late_is_awaited_whole(faults: Faults) -> None:
+def test_it_waits_for_the_whole_echo_if_that_is_in_pieces_or_late(faults: Faults) -> None:
     with BackgroundServer(faults=faults) as server:
         for address in server.addresses:
             assert piped("hello\n한국\n\n".encode(), str(address)) == (0, SESSION, "")
 
 
-def test_a_reset_amid_an_echo_names_the_call() -> None:
+def test_a_reset_within_an_echo_names_the_call() -> None:
     with BackgroundServer(faults=Faults(reset_after=3)) as server:
         for address in server.addresses:
             status, out, error = piped(b"hello\n", str(address))
@@ -188,7 +186,7 @@ def test_a_reset_amid_an_echo_names_the_call() -> None:
             assert "received" not in out
 
 
-def test_an_echo_that_takes_too_long_is_given_up() -> None:
+def test_an_echo_times_out() -> None:
     def dawdle(sock: socket.socket) -> None:
         sock.recv(100)
         sock.sendall(b"he")
@@ -197,11 +195,11 @@ def test_an_echo_that_takes_too_long_is_given_up() -> None:
     with RawServer(dawdle) as address:
         status, _, error = piped(b"hello\n", address, "--timeout", "1")
     assert status == 1
-    # On a busy machine even the two bytes may be late.
+    # On a busy machine, even the two bytes may be late.
     assert re.fullmatch(r"\[recv\(\)\] timed out after [02] of 5 bytes\n", error)
 
 
-def test_a_connection_that_takes_too_long_is_given_up() -> None:
+def test_connecting_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         address = full.getsockname()
         fillers = [socket.socket() for _ in range(3)]
@@ -214,7 +212,7 @@ def test_a_connection_that_takes_too_long_is_given_up() -> None:
     assert (status, error) == (1, f"[connect()] Connection timed out: 127.0.0.1:{address[1]}\n")
 
 
-# Windows has one number for both.
+# Windows has the same number for both.
 NO_ADDRESS = (
     "No such host is known" if sys.platform == "win32" else "The host has no address of that family"
 )
@@ -223,11 +221,11 @@ NO_ADDRESS = (
 @pytest.mark.parametrize(
     ("arguments", "status", "line"),
     [
-        (["localhost", "0"], 2, "port 0"),
+        (["localhost", "0"], 2, "port 0 cannot be reached: give 1 to 65535"),
         (["localhost", "65536"], 2, "'65536' is not a port number (0 to 65535)"),
         (["localhost:9000", "9000"], 2, "names the port twice"),
         (["[::1:9000"], 2, "write [IPV6]:PORT"),
-        (["-4", "-6"], 2, "exclude each other"),
+        (["-4", "-6"], 2, "-4 and -6 cannot be used together"),
         (["--timeout", "0"], 2, "more than 0 seconds"),
         (["--keepalive", "0"], 2, "keepalive must be 1 to 32767 seconds, or inf, not 0"),
         (["--keepalive", "40000"], 2, "keepalive must be 1 to 32767 seconds, or inf"),
@@ -239,7 +237,7 @@ NO_ADDRESS = (
         (["--lang", "ko", "nosuch.invalid"], 1, "[getaddrinfo()] 알려진 호스트가 없습니다"),
     ],
 )
-def test_bad_input_is_one_line(
+def test_a_wrong_command_line_is_a_one_line_error(
     arguments: list[str], status: int, line: str, command_line: CommandLine
 ) -> None:
     got, out, error = command_line("connect", *arguments)
@@ -249,12 +247,12 @@ def test_bad_input_is_one_line(
     assert out == ""
 
 
-def test_a_text_that_the_encoding_lacks_is_named(server: BackgroundServer) -> None:
+def test_a_character_missing_from_the_encoding_is_named(server: BackgroundServer) -> None:
     status, _, error = piped("a한\n".encode(), str(server.addresses[0]), "--encoding", "ascii")
-    assert (status, error) == (1, "[encode()] ascii cannot express 한 (U+D55C)\n")
+    assert (status, error) == (1, "[encode()] ascii cannot encode 한 (U+D55C)\n")
 
 
-def test_a_screen_that_was_closed_ends_it(server: BackgroundServer) -> None:
+def test_a_closed_screen_ends_it(server: BackgroundServer) -> None:
     reading, writing = os.pipe()
     with (
         os.fdopen(writing, "wb") as screen,
@@ -281,7 +279,7 @@ def test_a_screen_that_cannot_be_written_ends_it(server: BackgroundServer) -> No
         assert client.err.seen == ["[write()] No space left on device\n"]
 
 
-# In a network of its own it echoes a line, and takes the network away while the prompt waits.
+# Runs in its own network namespace: echoes a line, then cuts the network while the prompt waits.
 VANISH = """
 import subprocess, sys, trio_echo
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
@@ -305,9 +303,9 @@ with trio_echo.BackgroundServer(hosts=["127.0.0.1"]) as server:
 @pytest.mark.slow
 @pytest.mark.skipif(
     shutil.which("unshare") is None or not hasattr(os, "geteuid") or os.geteuid() != 0,
-    reason="this makes a network namespace, as root",
+    reason="needs root, to make a network namespace",
 )
-def test_a_server_that_vanished_is_one_line_while_the_prompt_waits() -> None:
+def test_a_server_that_vanishes_during_the_prompt_is_a_one_line_error() -> None:
     ran = subprocess.run(
         ["unshare", "-n", sys.executable, "-c", VANISH],  # noqa: S607
         env={**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": ""},

@@ -1,4 +1,4 @@
-"""`python -m trio_echo lab`, with a stand-in for JupyterLab and once with the real one."""
+"""`python -m trio_echo lab`, with a fake JupyterLab and once with the real one."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ if "--wait" in sys.argv:
         sys.exit(7)
 sys.exit(3)
 """
-posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell and its signals")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell and signals")
 
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """An environment in which JupyterLab is a program that says what it was started with."""
+    """An environment in which JupyterLab is a program that prints its arguments."""
     package = tmp_path / "stand_in" / "jupyterlab"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "__main__.py").write_text(STAND_IN, "utf-8")
-    # Without the current folder, which may be this clone.
+    # Without the current folder: it may be this clone.
     return {"PYTHONPATH": str(package.parent), "PYTHONSAFEPATH": "1"}
 
 
 @pytest.fixture
 def installed(env: dict[str, str], tmp_path: Path) -> Path:
-    """The package as a wheel installs it, with two notebooks, in the environment; returns these."""
+    """Add the package to `env` as a wheel installs it; returns the folder of its two notebooks."""
     site = tmp_path / "site"
     shutil.copytree(Path(trio_echo.__file__).parent, site / "trio_echo")
     notebooks = site / "trio_echo" / "notebooks"
@@ -59,17 +59,17 @@ def installed(env: dict[str, str], tmp_path: Path) -> Path:
 
 
 def started_with(process: Process) -> list[str]:
-    """Tell the words that the stand-in was started with."""
+    """Return the arguments of the fake JupyterLab."""
     words: list[str] = json.loads(process.out.expect(r"^\[").string)
     return words
 
 
 def within(folder: Path) -> tuple[str, ...]:
-    """Begin a command line that runs in a folder."""
+    """Return the start of a command line that runs in a folder."""
     return ("sh", "-c", 'cd "$0" && exec "$@"', str(folder))
 
 
-def test_in_a_clone_the_notebooks_are_opened_where_they_are(env: dict[str, str]) -> None:
+def test_in_a_clone_the_notebooks_are_opened_in_place(env: dict[str, str]) -> None:
     with Process("lab", env=env) as process:
         words = started_with(process)
         assert process.wait() == 3  # the exit status is passed on
@@ -78,7 +78,7 @@ def test_in_a_clone_the_notebooks_are_opened_where_they_are(env: dict[str, str])
     assert not (CLONED / ".trio_echo.json").exists()
 
 
-def test_in_a_clone_they_are_copied_where_a_folder_is_named(
+def test_in_a_clone_they_are_copied_if_a_folder_is_named(
     env: dict[str, str], tmp_path: Path
 ) -> None:
     with Process("lab", str(tmp_path / "mine"), env=env) as process:
@@ -91,7 +91,7 @@ def test_in_a_clone_they_are_copied_where_a_folder_is_named(
 
 
 @posix
-def test_installed_from_a_wheel_they_are_copied_here(
+def test_installed_from_a_wheel_they_are_copied_to_the_current_folder(
     env: dict[str, str], installed: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "trio_echo_notebooks"
@@ -127,14 +127,14 @@ def test_options_reach_jupyterlab(env: dict[str, str], tmp_path: Path) -> None:
     assert not any("port" in word for word in words)
 
 
-def test_two_folders_are_a_wrong_command_line(env: dict[str, str]) -> None:
+def test_two_folders_are_refused(env: dict[str, str]) -> None:
     with Process("lab", "one", "two", env=env) as process:
         assert process.wait() == 2
     assert len(process.err.seen) == 1
-    assert "one folder only: two" in process.err.text
+    assert "only one folder can be opened, not also two" in process.err.text
 
 
-def test_a_folder_that_cannot_be_is_one_line(
+def test_an_impossible_folder_is_a_one_line_error(
     env: dict[str, str], installed: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
@@ -149,15 +149,16 @@ def test_a_folder_that_cannot_be_is_one_line(
 
 
 @pytest.mark.parametrize("missing", ["jupyterlab", "matplotlib", "ipywidgets", "ipykernel"])
-def test_without_the_notebooks_extra_it_says_what_to_install(missing: str, tmp_path: Path) -> None:
+def test_without_its_libraries_it_prints_how_to_install_them(missing: str, tmp_path: Path) -> None:
     with Process("lab", env=without_module(missing, tmp_path)) as process:
         assert process.wait() == 1
     assert process.err.seen == [
-        'trio-echo lab: install it with: python -m pip install "trio-echo[notebooks]"\n'
+        "trio-echo lab: libraries are missing; install them with: "
+        'python -m pip install "trio-echo[notebooks]"\n'
     ]
 
 
-def test_without_any_notebooks_it_says_so(
+def test_an_installation_without_notebooks_is_a_one_line_error(
     env: dict[str, str], installed: Path, tmp_path: Path
 ) -> None:
     shutil.rmtree(installed)
@@ -168,7 +169,7 @@ def test_without_any_notebooks_it_says_so(
 
 @posix
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 7), ("SIGTERM", 8)])
-def test_jupyterlab_gets_the_signals_itself(env: dict[str, str], name: str, status: int) -> None:
+def test_signals_reach_jupyterlab_itself(env: dict[str, str], name: str, status: int) -> None:
     with Process("lab", "--", "--wait", env=env) as process:
         started_with(process)
         assert process.out.expect(r"^\d+")[0] == str(process.popen.pid)
@@ -190,13 +191,13 @@ def test_the_real_jupyterlab_serves_its_page_and_ends_with_one_ctrl_c(tmp_path: 
     assert "Traceback" not in process.err.text
 
 
-def test_a_folder_without_a_name_is_refused(env: dict[str, str]) -> None:
+def test_an_empty_folder_name_is_refused(env: dict[str, str]) -> None:
     with Process("lab", "", env=env) as process:
         assert process.wait() == 2
-    assert "a folder's name is empty" in process.err.text
+    assert "the folder's name is empty" in process.err.text
 
 
-def test_a_full_disk_is_one_line_and_leaves_no_part_of_a_file(
+def test_a_full_disk_leaves_no_partial_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> int:

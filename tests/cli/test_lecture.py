@@ -97,10 +97,10 @@ def test_server_and_client_reproduce_the_lab(
         assert client.out.text == client_transcript + "\n"
 
 
-def test_the_server_of_lab_4_1_sees_the_client_torn_down(host: str) -> None:
+def test_the_server_of_lab_4_1_reports_the_clients_reset(host: str) -> None:
     server, port = start_server(host)
     with server:
-        # What Windows does when the client's window is closed amid the connection.
+        # Windows does this when the user closes the client's window.
         sock = socket.create_connection((host, port))
         mine = sock.getsockname()[1]
         for text in ("한국산업기술대학교", "게임공학과"):

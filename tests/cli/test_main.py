@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from support import CommandLine
 
 
-def test_without_a_command_it_helps() -> None:
+def test_without_a_command_it_prints_help() -> None:
     with Process() as process:
         assert process.wait() == 2
         assert process.out.text == ""
@@ -25,27 +25,27 @@ def test_without_a_command_it_helps() -> None:
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
-def test_help_is_no_error(option: str, command_line: CommandLine) -> None:
+def test_help_is_not_an_error(option: str, command_line: CommandLine) -> None:
     for command in ([], *([name] for name in cli.cli.commands)):
         status, out, error = command_line(*command, option)
         assert (status, error) == (0, "")
         assert "Options:" in out
 
 
-def test_it_tells_its_version() -> None:
+def test_it_prints_its_version() -> None:
     with Process("--version") as process:
         assert process.wait() == 0
         assert version("trio-echo") in process.out.text
 
 
-def test_an_unknown_command_is_one_line() -> None:
+def test_an_unknown_command_is_a_one_line_error() -> None:
     with Process("server") as process:
         assert process.wait() == 2
         assert len(process.err.seen) == 1
         assert "'server'" in process.err.text
 
 
-def test_it_is_installed_as_a_command_too() -> None:
+def test_it_is_also_installed_as_a_command() -> None:
     program = Path(sys.executable).with_name("trio-echo")
     shown = subprocess.run([program, "--version"], check=True, capture_output=True, text=True)
     assert version("trio-echo") in shown.stdout
@@ -53,7 +53,7 @@ def test_it_is_installed_as_a_command_too() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["serve", "--help"]])
-def test_help_that_cannot_be_written_is_one_line(arguments: list[str]) -> None:
+def test_help_that_cannot_be_written_is_a_one_line_error(arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full, Process(*arguments, stdout=full) as process:
         assert process.wait() == 1
         assert process.err.seen == ["trio-echo: No space left on device\n"]
@@ -62,7 +62,7 @@ def test_help_that_cannot_be_written_is_one_line(arguments: list[str]) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs ulimit")
 @pytest.mark.parametrize("command", ["serve", "connect"])
 @pytest.mark.parametrize("limit", range(6, 9))
-def test_too_few_descriptors_to_start_with_is_one_line(command: str, limit: int) -> None:
+def test_too_few_descriptors_are_a_one_line_error(command: str, limit: int) -> None:
     prefix = ("sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh")
     with Process(command, prefix=prefix) as process:
         assert process.wait() == 1

@@ -1,4 +1,4 @@
-"""What a command line takes for a time."""
+"""Times on the command line."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from trio_echo.measure.workload import A_YEAR
 
 
 @given(st.floats().map(str) | st.text())
-def test_a_time_is_within_a_year_or_for_ever_or_refused(text: str) -> None:
+def test_a_time_is_at_most_a_year_or_forever_or_refused(text: str) -> None:
     try:
         value = seconds(text)
     except click.BadParameter as exc:
-        assert len(exc.message.splitlines()) == 1  # noqa: PT017  most texts are none
+        assert len(exc.message.splitlines()) == 1  # noqa: PT017  most texts are not times
     else:
         assert 0 <= value <= A_YEAR or value == math.inf
 
@@ -26,11 +26,11 @@ def test_a_time_is_within_a_year_or_for_ever_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "value"), [("0", 0), ("2.5", 2.5), ("1e3", 1000), ("inf", math.inf)]
 )
-def test_a_time_is_written_as_a_number(text: str, value: float) -> None:
+def test_a_time_is_a_number(text: str, value: float) -> None:
     assert seconds(text) == value
 
 
 @pytest.mark.parametrize("text", ["0", "-0.0", "1e-400"])
-def test_no_time_at_all_is_no_limit(text: str) -> None:
+def test_zero_is_not_a_time_limit(text: str) -> None:
     with pytest.raises(click.BadParameter, match="more than 0"):
         positive_seconds(text)

@@ -1,4 +1,4 @@
-"""Odd standard streams: closed, missing, non-blocking."""
+"""Unusual standard streams: closed, missing, non-blocking."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def with_streams(redirections: str) -> tuple[str, ...]:
     return (SHELL, "-c", f'exec "$@" {redirections}', "sh")
 
 
-def test_a_server_without_any_standard_stream_serves() -> None:
+def test_a_server_without_standard_streams_serves() -> None:
     with BackgroundServer() as other:
         port = other.addresses[0].port
     with Process(
@@ -42,7 +42,7 @@ def test_a_server_without_any_standard_stream_serves() -> None:
         assert server.stop() == 0
 
 
-def test_a_client_without_input_is_at_its_end() -> None:
+def test_a_client_without_standard_input_ends() -> None:
     with (
         BackgroundServer() as server,
         Process("connect", str(server.addresses[0]), prefix=with_streams("<&-")) as client,
@@ -52,7 +52,7 @@ def test_a_client_without_input_is_at_its_end() -> None:
         assert client.err.text == ""
 
 
-def test_input_that_cannot_be_read_is_one_line() -> None:
+def test_unreadable_input_is_a_one_line_error() -> None:
     with (
         BackgroundServer() as server,
         Process("connect", str(server.addresses[0]), prefix=with_streams("0>/dev/null")) as client,
@@ -61,12 +61,12 @@ def test_input_that_cannot_be_read_is_one_line() -> None:
         assert client.err.seen == ["[read()] Bad file descriptor\n"]
 
 
-def test_streams_that_somebody_made_non_blocking_are_waited_for() -> None:
+def test_non_blocking_streams_are_waited_for() -> None:
     read_input, write_input = os.pipe()
     read_output, write_output = os.pipe()
     for descriptor in (read_input, write_output):
         os.set_blocking(descriptor, False)
-    text = "x" * 200_000  # more than the pipe of the screen holds
+    text = "x" * 200_000  # more than the screen's pipe holds
     with (
         os.fdopen(read_input, "rb") as stdin,
         os.fdopen(write_output, "wb") as stdout,

@@ -1,4 +1,4 @@
-"""`python -m trio_echo serve`, run as a user runs it."""
+"""`python -m trio_echo serve`, as a user runs it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from support import CommandLine
 
 pytestmark = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
-posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such thing")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows lacks this")
 STOPS = [INTERRUPT] if sys.platform == "win32" else [signal.SIGINT, signal.SIGTERM]
 FORGERY = "\x1b[2J\x1b[H\r[TCP/127.0.0.1:1] forged\x85[TCP/127.0.0.1:1] forged\u2028\u202e\x00\x07"
 
@@ -36,7 +36,7 @@ def server() -> Iterator[Process]:
         yield process
 
 
-def test_the_screen_of_both_families_is_the_lectures(server: Process) -> None:
+def test_the_screen_shows_the_lectures_lines_for_both_families(server: Process) -> None:
     addresses = server.endpoints()
     expected = [
         f"[TCP server] listening: IP address={host}, port={port}\n" for host, port in addresses
@@ -58,7 +58,7 @@ def test_the_screen_of_both_families_is_the_lectures(server: Process) -> None:
     assert server.err.text == ""
 
 
-def test_a_piece_without_a_newline_is_shown_while_the_client_stays(server: Process) -> None:
+def test_a_piece_without_a_newline_is_shown_at_once(server: Process) -> None:
     address, _ = server.endpoints()
     with socket.create_connection(address) as sock:
         sock.sendall("안".encode()[:2])
@@ -67,7 +67,7 @@ def test_a_piece_without_a_newline_is_shown_while_the_client_stays(server: Proce
         assert server.out.expect(r"^\[TCP/127\.0\.0\.1:\d+\] (.*)$")[1] == "안녕"
 
 
-def test_no_client_drives_the_terminal_or_forges_a_line(server: Process) -> None:
+def test_no_client_can_drive_the_terminal_or_forge_a_line(server: Process) -> None:
     address, _ = server.endpoints()
     exchange(address, FORGERY.encode() + b"\xff\xfe\n[TCP/127.0.0.1:1] forged\n")
     server.out.expect("client closed")
@@ -84,7 +84,7 @@ def test_no_client_drives_the_terminal_or_forges_a_line(server: Process) -> None
     assert all(character.isprintable() or character == "\n" for character in server.out.text)
 
 
-def test_a_reset_is_shown_in_the_language_of_the_screen() -> None:
+def test_a_reset_is_shown_in_the_users_language() -> None:
     with Process("serve", "--port", "0", "--lang", "ko") as server:
         port = int(
             server.out.expect(r"\[TCP 서버\] 접속 대기: IP 주소=127.0.0.1, 포트 번호=(\d+)")[1]
@@ -119,20 +119,20 @@ def epoll_sets(pid: int) -> int:
 
 
 @pytest.mark.parametrize("option", [(), ("--portable",)], ids=["default", "portable"])
-def test_the_portable_way_shows_and_echoes_the_same(option: tuple[str, ...]) -> None:
+def test_portable_shows_and_echoes_the_same(option: tuple[str, ...]) -> None:
     with Process("serve", "--port", "0", *option) as server:
         for address in server.endpoints():
             exchange(address, b"hello\n")
             server.out.expect(r"\] hello$")
             server.out.expect("client closed")
-        if sys.platform == "linux":  # Trio's own, and the one that echoes
+        if sys.platform == "linux":  # Trio's own and the reactor's
             assert epoll_sets(server.popen.pid) == (1 if option else 2)
         assert server.stop() == 0
         assert server.out.seen[-1] == "[TCP server] stopped: 2 clients served, 12 bytes echoed\n"
         assert server.err.text == ""
 
 
-def test_quiet_shows_the_listening_lines_only() -> None:
+def test_quiet_shows_only_the_listening_lines() -> None:
     with Process("serve", "--port", "0", "--quiet") as server:
         for address in server.endpoints():
             exchange(address, b"hello\n")
@@ -158,7 +158,7 @@ def test_a_signal_lets_clients_finish_within_the_grace_period(number: int) -> No
         assert server.out.seen[-1] == "[TCP server] stopped: 1 client served, 10 bytes echoed\n"
 
 
-def test_after_the_grace_period_the_rest_is_cut_off() -> None:
+def test_after_the_grace_period_the_other_clients_are_cut_off() -> None:
     with Process("serve", "--port", "0", "--grace", "0.1") as server:
         address, _ = server.endpoints()
         with socket.create_connection(address) as sock:
@@ -179,12 +179,12 @@ def test_a_second_signal_ends_it_at_once() -> None:
         assert server.out.seen[-1].endswith("1 client cut off\n")
 
 
-def test_an_idle_client_is_closed_and_told_of() -> None:
+def test_an_idle_client_is_closed_and_reported() -> None:
     with Process("serve", "--port", "0", "--idle-timeout", "0.1") as server:
         address, _ = server.endpoints()
         with socket.create_connection(address) as sock:
             assert sock.recv(1) == b""
-        server.out.expect(r"^\[TCP server\] nothing came or went for 0.1 s$")
+        server.out.expect(r"^\[TCP server\] client idle for 0.1 s$")
         server.out.expect("client closed")
 
 
@@ -195,7 +195,7 @@ def test_an_idle_client_is_closed_and_told_of() -> None:
         ("ko", "[TCP 서버] 3바이트를 되돌려 보낸 뒤 일부러 연결을 강제로 끊었습니다."),
     ],
 )
-def test_a_reset_on_purpose_is_said_and_counted(lang: str, line: str) -> None:
+def test_a_reset_on_purpose_is_reported_and_counted(lang: str, line: str) -> None:
     options = ["--lang", lang, "--reset-after", "3"]
     with Process("serve", "--port", "0", *options) as server:
         ports = [int(server.out.expect(r"=(\d+)$")[1]) for _ in range(2)]
@@ -212,7 +212,7 @@ def test_a_reset_on_purpose_is_said_and_counted(lang: str, line: str) -> None:
 
 
 @posix
-def test_what_went_back_of_a_slow_echo_is_counted_when_it_is_cut_off() -> None:
+def test_the_bytes_of_an_echo_that_is_cut_off_are_counted() -> None:
     with Process(
         "serve", "--port", "0", "--grace", "0", "--fragment", "2", "--delay", "0.1"
     ) as server:
@@ -225,7 +225,7 @@ def test_what_went_back_of_a_slow_echo_is_counted_when_it_is_cut_off() -> None:
         assert server.out.seen[-1].endswith(f"{echoed} bytes echoed, 1 client cut off\n")
 
 
-def test_quiet_says_nothing_of_a_reset_on_purpose() -> None:
+def test_quiet_hides_a_reset_on_purpose() -> None:
     with Process("serve", "--port", "0", "--quiet", "--reset-after", "0") as server:
         for address in server.endpoints():
             with socket.create_connection(address) as sock:
@@ -236,20 +236,20 @@ def test_quiet_says_nothing_of_a_reset_on_purpose() -> None:
         assert len(server.out.seen) == 2
 
 
-def test_the_excess_over_max_clients_waits_for_its_turn() -> None:
+def test_clients_beyond_max_clients_wait() -> None:
     with Process("serve", "--port", "0", "--max-clients", "1") as server:
         address, other = server.endpoints()
         with socket.create_connection(address):
             server.out.expect("connected")
             waiting = socket.create_connection(other)
             waiting.sendall(b"patience")
-            server.out.expect("1 client is served; the next ones wait for their turn")
+            server.out.expect("limit of 1 client reached: further clients wait")
         with waiting:
             assert waiting.recv(100) == b"patience"
 
 
 @posix
-def test_out_of_file_descriptors_it_serves_on_and_accepts_again() -> None:
+def test_without_file_descriptors_it_keeps_serving_and_accepts_again() -> None:
     shell = shutil.which("bash")
     if shell is None:
         pytest.skip("needs bash for its ulimit")
@@ -273,7 +273,7 @@ def test_out_of_file_descriptors_it_serves_on_and_accepts_again() -> None:
 
 
 class Screen:
-    """Standard output as a pipe that is read when the test says so."""
+    """Standard output as a pipe that the test reads when it wants."""
 
     def __init__(self) -> None:
         reading, writing = os.pipe()
@@ -298,9 +298,9 @@ class Screen:
 
 @posix
 @pytest.mark.slow
-def test_a_stalled_screen_delays_no_echo_and_the_loss_is_counted() -> None:
+def test_a_stalled_screen_delays_no_echo_and_lost_lines_are_counted() -> None:
     line = b"x" * 999 + b"\n"
-    lines = 40_000  # more than the pipe and the 16 MiB that may wait
+    lines = 40_000  # more than the pipe and the queue of 16 MiB hold
     with Screen() as screen, Process("serve", "--port", "0", stdout=screen.writer) as server:
         with socket.create_connection(screen.address()) as sock:
             for _ in range(lines // 100):
@@ -314,14 +314,14 @@ def test_a_stalled_screen_delays_no_echo_and_the_loss_is_counted() -> None:
         assert server.wait() == 0
     dropped = sum(int(text.split()[2]) for text in shown.split(b"\n") if b"not shown" in text)
     assert dropped > 1000
-    # A line that lies across two received pieces is shown, and counted, as two.
+    # A line split over two received pieces is shown, and counted, as two.
     assert lines <= shown.count(b"[TCP/127.0.0.1:") + dropped <= lines * 1.2
     assert shown.endswith(b"[TCP server] stopped: 1 client served, 40000000 bytes echoed\n")
 
 
 @posix
 @pytest.mark.slow
-def test_a_client_that_floods_drowns_no_other() -> None:
+def test_a_flooding_client_hides_no_other() -> None:
     flood = b"\xff" * 65536
     with Screen() as screen, Process("serve", "--port", "0", stdout=screen.writer):
         address = screen.address()
@@ -329,7 +329,7 @@ def test_a_client_that_floods_drowns_no_other() -> None:
             socket.create_connection(address) as flooding,
             socket.create_connection(address) as quiet,
         ):
-            for number in range(250):  # twice what may wait
+            for number in range(250):  # twice what the queue holds
                 flooding.sendall(flood)
                 assert receive_count(flooding, len(flood)) == flood
                 if number >= 150 and number % 2:
@@ -362,13 +362,13 @@ def test_every_line_is_shown_or_counted(read_first: int) -> None:
         assert server.wait() == 0
         shown += b"".join(iter(lambda: screen.reader.read(1 << 20), b""))
     missing += sum(int(text) for text in re.findall(rb"(\d+) lines (?:of \S+ )?not shown", shown))
-    # Blank line, connected, closed and stopped come on top. A line that lies across two received
-    # pieces counts twice, and those of the write that stalled may have got through.
+    # A blank line, connected, closed and stopped add 4. A line split over two received pieces
+    # counts twice, and lines of the stalled write may have got through.
     assert lines + 4 <= shown.count(b"\n") + missing <= lines + 100 + 65536 / len("[TCP/…] a")
 
 
 @posix
-def test_a_screen_that_cannot_be_written_is_told_of() -> None:
+def test_a_screen_that_cannot_be_written_is_reported() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")
     with (
@@ -381,7 +381,7 @@ def test_a_screen_that_cannot_be_written_is_told_of() -> None:
 
 
 @posix
-def test_signals_while_it_leaves_change_nothing() -> None:
+def test_signals_while_it_ends_change_nothing() -> None:
     for _ in range(3):
         with Process("serve", "--port", "0") as server:
             server.endpoints()
@@ -392,14 +392,14 @@ def test_signals_while_it_leaves_change_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_a_screen_that_stays_stalled_does_not_keep_the_server_from_ending() -> None:
+def test_a_stalled_screen_does_not_keep_the_server_from_ending() -> None:
     with Screen() as screen, Process("serve", "--port", "0", stdout=screen.writer) as server:
         exchange(screen.address(), b"x" * 1_000_000)
         assert server.stop() == 0
         server.err.expect("not shown")
 
 
-def test_a_closed_screen_ends_no_echo() -> None:
+def test_a_closed_screen_stops_no_echo() -> None:
     with Screen() as screen, Process("serve", "--port", "0", stdout=screen.writer) as server:
         address = screen.address()
         screen.reader.close()
@@ -420,7 +420,7 @@ def test_any_listens_on_every_interface_of_both_families() -> None:
         exchange(("::1", ipv6.port), b"6")
 
 
-def test_hosts_are_names_or_addresses_each_served_once() -> None:
+def test_each_host_is_served_once_by_name_or_address() -> None:
     arguments = ["--host", "localhost", "--host", "[::1]", "--host", "127.0.0.2"]
     with Process("serve", "--port", "0", *arguments) as server:
         found = [server.out.expect(r"IP address=(.*), port=(\d+)") for _ in range(3)]
@@ -443,19 +443,19 @@ def test_hosts_are_names_or_addresses_each_served_once() -> None:
         (["--lang", "tlh"], 2, "'tlh'"),
         (["--max-clients", "0"], 2, "0"),
         (["--fragment", "0"], 2, "0"),
-        (["--delay", "nan"], 2, "'nan' is no time in seconds"),
+        (["--delay", "nan"], 2, "'nan' is not a time in seconds"),
         (["--reset-after", "-1"], 2, "-1"),
-        (["--grace", "-1"], 2, "'-1' is no time in seconds"),
-        (["--grace", "nan"], 2, "'nan' is no time in seconds"),
+        (["--grace", "-1"], 2, "'-1' is not a time in seconds"),
+        (["--grace", "nan"], 2, "'nan' is not a time in seconds"),
         (["--idle-timeout", "0"], 2, "it must be more than 0 seconds"),
         (["--any", "--host", "::1"], 2, "leave out --host"),
         (["surplus"], 2, "surplus"),
         (["\x1b[2J"], 2, r"(\x1b[2J)"),
-        (["--host", ""], 2, "a host is missing"),
+        (["--host", ""], 2, "the host is empty"),
         (["--host", "]::1["], 1, "[getaddrinfo()] No such host is known: ]::1["),
     ],
 )
-def test_bad_input_is_one_line(
+def test_a_wrong_command_line_is_a_one_line_error(
     arguments: list[str], status: int, line: str, command_line: CommandLine
 ) -> None:
     port = [] if "--port" in arguments else ["--port", "0"]
@@ -466,7 +466,7 @@ def test_bad_input_is_one_line(
     assert out == ""
 
 
-def test_a_port_in_use_is_one_line_in_the_language_of_the_screen(server: Process) -> None:
+def test_a_port_in_use_is_a_one_line_error_in_the_users_language(server: Process) -> None:
     address, _ = server.endpoints()
     for lang, words in (("en", "Address already in use"), ("ko", "주소가 이미 사용 중입니다")):
         with Process("serve", "--port", str(address.port), "--lang", lang) as second:
@@ -474,17 +474,17 @@ def test_a_port_in_use_is_one_line_in_the_language_of_the_screen(server: Process
             assert second.err.seen == [f"[bind()] {words}: 127.0.0.1:{address.port}\n"]
 
 
-def test_a_port_that_needs_privilege_is_one_line() -> None:
+def test_a_privileged_port_is_a_one_line_error() -> None:
     if sys.platform == "win32":
-        pytest.skip("Windows lets everybody listen on port 80")
+        pytest.skip("on Windows any user may listen on port 80")
     first = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
     if first.exists() and int(first.read_text()) <= 80:
-        pytest.skip("this system lets everybody listen on port 80")
+        pytest.skip("on this system any user may listen on port 80")
     prefix: tuple[str, ...] = ()
     if os.getuid() == 0:
         setpriv = shutil.which("setpriv")
         if setpriv is None:
-            pytest.skip("running as root, without setpriv to give that up")
+            pytest.skip("running as root, and there is no setpriv to drop the privilege")
         prefix = (setpriv, "--bounding-set=-net_bind_service")
     with Process("serve", "--port", "80", prefix=prefix) as server:
         assert server.wait() == 1

@@ -1,4 +1,4 @@
-"""`serve` behind a wire that is slow, or is cut."""
+"""`serve` behind a wire that is slow or cut."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from namespaces import CLIENT, SERVER, Host, two_hosts
 from support import Process
 
-pytestmark = pytest.mark.slow  # they wait for the limits of a server in a process of its own
+pytestmark = pytest.mark.slow  # the tests wait for the time limits of a server process
 
 HOLD = """
 import socket, sys
@@ -42,7 +42,7 @@ print("whole", flush=True)
 
 
 class Clients:
-    """Clients of `SERVER` in a process on one of the hosts."""
+    """Clients of `SERVER`, in a process on one of the hosts."""
 
     def __init__(self, host: Host, number: int) -> None:
         self._popen = subprocess.Popen(
@@ -73,7 +73,7 @@ class Clients:
 
 
 @pytest.mark.parametrize("option", [(), ("--portable",), ("--workers", "1")], ids=str)
-def test_clients_that_vanished_make_room_and_a_quiet_one_stays(option: tuple[str, ...]) -> None:
+def test_vanished_clients_make_room_and_a_quiet_client_stays(option: tuple[str, ...]) -> None:
     words = ("serve", "--host", SERVER, "--max-clients", "4", "--keepalive", "2", *option)
     with two_hosts() as (near, far), Process(*words, prefix=near.inside) as server:
         server.out.expect("listening")
@@ -83,7 +83,7 @@ def test_clients_that_vanished_make_room_and_a_quiet_one_stays(option: tuple[str
             vanishing = stack.enter_context(Clients(far, 3))
             assert vanishing.line() == "connected\n"
             next_ones = stack.enter_context(Clients(near, 3))
-            server.out.expect("the next ones wait")
+            server.out.expect("further clients wait")
             far.run("ip link set eth0 down")
             for _ in range(3):
                 server.out.expect(r"\[recv\(\)\] Connection timed out \(the client no longer")
@@ -95,7 +95,7 @@ def test_clients_that_vanished_make_room_and_a_quiet_one_stays(option: tuple[str
 
 
 @pytest.mark.parametrize("option", [(), ("--portable",)], ids=str)
-def test_a_client_behind_a_slow_link_is_served_whole_and_then_closed(
+def test_a_client_behind_a_slow_link_gets_its_whole_echo_and_is_then_closed(
     option: tuple[str, ...],
 ) -> None:
     words = ("serve", "--host", SERVER, "--idle-timeout", "3", "--quiet", *option)

@@ -1,4 +1,4 @@
-"""`python -m trio_echo serve --workers N`, run as a user runs it."""
+"""`python -m trio_echo serve --workers N`, as a user runs it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from trio_echo.workers import supervisor
 from trio_echo.workers.supervisor import usable_cores
 
 if sys.platform == "win32":
-    pytest.skip("Windows has no such signals", allow_module_level=True)
+    pytest.skip("Windows lacks these signals", allow_module_level=True)
 
 import pexpect
 
@@ -66,7 +66,7 @@ def crowd(address: tuple[str, int], server: Process) -> list[socket.socket]:
             return socks
 
 
-def test_the_screen_is_that_of_one_process(server: Process) -> None:
+def test_the_screen_looks_like_that_of_one_process(server: Process) -> None:
     addresses = server.endpoints()
     assert [host for host, _ in addresses] == ["127.0.0.1", "::1"]
     expected = [
@@ -95,7 +95,7 @@ def test_a_signal_lets_the_clients_of_all_workers_finish(number: int) -> None:
     with Process("serve", "--port", "0", "--workers", "2", "--grace", "60") as server:
         address, _ = server.endpoints()
         socks = crowd(address, server)
-        # As a service manager does, which signals every process of the service.
+        # Like a service manager, which signals every process of the service.
         everybody = [*workers(server), psutil.Process(server.popen.pid)]
         socks[0].sendall(b"x" * 500_000)  # an echo is under way
         for process in everybody:
@@ -121,7 +121,7 @@ def test_a_signal_lets_the_clients_of_all_workers_finish(number: int) -> None:
         assert not psutil.wait_procs(everybody, PATIENCE)[1]
 
 
-def test_a_second_signal_ends_them_all_at_once() -> None:
+def test_a_second_signal_ends_all_workers_at_once() -> None:
     with Process("serve", "--port", "0", "--workers", "2", "--grace", "3600") as server:
         address, _ = server.endpoints()
         socks = crowd(address, server)
@@ -134,7 +134,7 @@ def test_a_second_signal_ends_them_all_at_once() -> None:
                 assert receive_all(sock) == b""
 
 
-def test_workers_end_with_a_parent_that_is_killed(server: Process) -> None:
+def test_workers_end_when_the_parent_is_killed(server: Process) -> None:
     address, _ = server.endpoints()
     socks = crowd(address, server)
     left = workers(server)
@@ -146,9 +146,9 @@ def test_workers_end_with_a_parent_that_is_killed(server: Process) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lang", "died", "again"),
+    ("lang", "died", "restarted"),
     [
-        ("en", "worker {} died: SIGKILL; {} clients? cut off; another", "again"),
+        ("en", "worker {} died: SIGKILL; {} clients? cut off; restarting", "restarted"),
         (
             "ko",
             "작업 프로세스 {}번 비정상 종료: SIGKILL, 클라이언트 {}개 강제 종료",
@@ -156,7 +156,7 @@ def test_workers_end_with_a_parent_that_is_killed(server: Process) -> None:
         ),
     ],
 )
-def test_a_worker_that_dies_is_told_of_and_replaced(lang: str, died: str, again: str) -> None:
+def test_a_worker_that_dies_is_reported_and_replaced(lang: str, died: str, restarted: str) -> None:
     with Process("serve", "--port", "0", "--workers", "2", "--lang", lang) as server:
         ports = [int(server.out.expect(r"=(\d+)$")[1]) for _ in range(2)]
         address = ("127.0.0.1", ports[0])
@@ -164,7 +164,7 @@ def test_a_worker_that_dies_is_told_of_and_replaced(lang: str, died: str, again:
         workers(server)[0].kill()
         pattern = re.escape(died).replace(r"\{\}", r"\d+").replace(r"s\?", "s?")
         server.err.expect(pattern)
-        server.out.expect(again)
+        server.out.expect(restarted)
         alive = 0
         for sock in socks:
             with sock:
@@ -180,7 +180,7 @@ def test_a_worker_that_dies_is_told_of_and_replaced(lang: str, died: str, again:
         assert len(server.err.seen) == 1
 
 
-def test_a_stopped_worker_ends_with_a_parent_that_is_killed(server: Process) -> None:
+def test_a_stopped_worker_ends_when_the_parent_is_killed(server: Process) -> None:
     server.endpoints()
     left = workers(server)
     left[0].suspend()
@@ -196,13 +196,13 @@ def test_a_stopped_worker_ends_with_a_parent_that_is_killed(server: Process) -> 
 
 
 @pytest.mark.slow
-def test_a_stopped_worker_is_replaced_and_every_new_client_served(server: Process) -> None:
+def test_a_stopped_worker_is_replaced_and_every_new_client_is_served(server: Process) -> None:
     address, _ = server.endpoints()
     for sock in crowd(address, server):
         sock.close()
     workers(server)[0].suspend()
-    number = server.err.expect(r"worker (\d) died: no answer; \d+ clients? cut off; another")[1]
-    server.out.expect(f"worker {number} serves again")
+    number = server.err.expect(r"worker (\d) died: no answer; \d+ clients? cut off; restart")[1]
+    server.out.expect(f"worker {number} restarted")
     for _ in range(40):
         exchange(address, b"hello\n")
     assert server.stop() == 0
@@ -223,26 +223,26 @@ def test_a_parent_that_was_stopped_keeps_its_workers(server: Process) -> None:
     assert server.err.text == ""
 
 
-def test_quiet_shows_the_listening_lines_and_who_died() -> None:
+def test_quiet_shows_the_listening_lines_and_dead_workers() -> None:
     with Process("serve", "--port", "0", "--workers", "2", "--quiet") as server:
         address, _ = server.endpoints()
         exchange(address, b"hello\n")
         workers(server)[0].kill()
-        # The client has left, but perhaps the worker was killed before it said so.
-        server.err.expect(r"^.TCP server. worker . died: SIGKILL; \d clients? cut off; another")
+        # The client has left, but the worker may have been killed before it reported that.
+        server.err.expect(r"^.TCP server. worker . died: SIGKILL; \d clients? cut off; restarting")
         assert server.stop() == 0
         assert len(server.out.seen) == 2
 
 
-def test_the_excess_over_max_clients_waits_whichever_worker_has_it() -> None:
+def test_clients_beyond_max_clients_wait_in_any_worker() -> None:
     with Process("serve", "--port", "0", "--workers", "2", "--max-clients", "1") as server:
         address, other = server.endpoints()
         with socket.create_connection(address):
             server.out.expect("connected")
             waiting = [socket.create_connection(other) for _ in range(6)]
-            server.out.expect("1 client is served; the next ones wait for their turn")
+            server.out.expect("limit of 1 client reached: further clients wait")
         served = []
-        for sock in waiting:  # in an order of their own
+        for sock in waiting:  # the workers serve them in any order
             sock.sendall(b"patience")
             sock.shutdown(socket.SHUT_WR)
         for sock in waiting:
@@ -252,7 +252,7 @@ def test_the_excess_over_max_clients_waits_whichever_worker_has_it() -> None:
         assert server.stop() == 0
 
 
-def test_a_port_in_use_is_one_line(server: Process) -> None:
+def test_a_port_in_use_is_a_one_line_error(server: Process) -> None:
     address, _ = server.endpoints()
     for options in (["--workers", "2"], []):
         with Process("serve", "--port", str(address.port), *options) as second:
@@ -263,10 +263,10 @@ def test_a_port_in_use_is_one_line(server: Process) -> None:
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "two", "٣", "99999"])
-def test_a_number_of_workers_that_is_none_is_one_line(number: str) -> None:
+def test_a_wrong_number_of_workers_is_a_one_line_error(number: str) -> None:
     with Process("serve", "--port", "0", "--workers", number) as server:
         assert server.wait() == 2
-        assert "is no number of processes, nor auto" in server.err.text
+        assert "is neither a number of processes nor auto" in server.err.text
         assert len(server.err.seen) == 1
 
 
@@ -277,7 +277,7 @@ def test_auto_starts_a_worker_for_each_usable_core() -> None:
         assert server.stop() == 0
 
 
-def test_auto_counts_the_cores_that_the_process_may_use() -> None:
+def test_auto_follows_the_affinity() -> None:
     if sys.platform != "linux":
         pytest.skip("only Linux has taskset")
     taskset = shutil.which("taskset")
@@ -290,9 +290,9 @@ def test_auto_counts_the_cores_that_the_process_may_use() -> None:
         assert server.stop() == 0
 
 
-def test_every_line_is_whole_when_two_workers_show_much_at_once(server: Process) -> None:
+def test_every_line_is_whole_when_two_workers_have_much_to_show(server: Process) -> None:
     address, _ = server.endpoints()
-    idle = crowd(address, server)  # so that both have something to show
+    idle = crowd(address, server)  # both workers have something to show
     text = b"".join(b"%06d %s\n" % (number, b"x" * 90) for number in range(2000))
 
     def talk() -> None:
@@ -316,7 +316,7 @@ def test_every_line_is_whole_when_two_workers_show_much_at_once(server: Process)
         if re.match(r"\[TCP server\] client connected: ", line):
             assert before == "\n"
         elif found := re.match(r"(\[TCP/127\.0\.0\.1:\d+\]) (.*)", line):
-            # A line that lies across two received pieces is shown in two.
+            # A line split over two received pieces is shown as two.
             shown[found[1]] = shown.get(found[1], "") + found[2]
         else:
             assert line == "\n" or line.startswith("[TCP server] ")
@@ -328,7 +328,7 @@ def test_every_line_is_whole_when_two_workers_show_much_at_once(server: Process)
 
 def test_a_stalled_screen_delays_no_echo_and_every_line_is_shown_or_counted() -> None:
     line = b"x" * 999 + b"\n"
-    lines = 40_000  # more than all that may wait
+    lines = 40_000  # more than all queues hold
     reading, writing = os.pipe()
     with (
         os.fdopen(reading, "rb", buffering=0) as reader,
@@ -355,7 +355,7 @@ def test_a_stalled_screen_delays_no_echo_and_every_line_is_shown_or_counted() ->
     assert shown.endswith(b"[TCP server] stopped: 1 client served, 40000000 bytes echoed\n")
 
 
-def test_out_of_file_descriptors_the_workers_serve_on_and_accept_again() -> None:
+def test_without_file_descriptors_the_workers_keep_serving_and_accept_again() -> None:
     shell = shutil.which("bash")
     if shell is None:
         pytest.skip("needs bash for its ulimit")
@@ -374,7 +374,7 @@ def test_out_of_file_descriptors_the_workers_serve_on_and_accept_again() -> None
         assert server.stop() == 0
 
 
-def test_without_any_standard_stream_they_serve() -> None:
+def test_workers_without_standard_streams_serve() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = probe.getsockname()
@@ -390,12 +390,12 @@ def test_without_any_standard_stream_they_serve() -> None:
             else:
                 break
         sock.close()
-        # Now and then a worker listens before the other one does.
+        # Sometimes one worker listens before the other.
         exchange(address, b"hello\n")
         assert server.stop() == 0
 
 
-def test_ctrl_c_at_a_terminal_lets_the_clients_finish_and_rows_carry_their_prefix() -> None:
+def test_at_a_terminal_rows_have_their_prefix_and_ctrl_c_lets_clients_finish() -> None:
     command = ["-m", "trio_echo", "serve", "--port", "0", "--lang", "en", "--workers", "2"]
     terminal = pexpect.spawn(
         sys.executable, command, encoding="utf-8", timeout=PATIENCE, dimensions=(24, 60)

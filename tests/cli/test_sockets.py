@@ -28,7 +28,7 @@ def test_it_shows_the_listener_and_both_ends_of_a_connection(host: str) -> None:
         (address,) = server.addresses
         with socket.create_connection(address) as sock:
             sock.sendall(b"hello")
-            sock.recv(5)  # by now, it was accepted
+            sock.recv(5)  # the server has accepted it
             status, out, err = run("--port", str(address.port))
             client = end(sock)
     assert (status, err) == (0, "")
@@ -53,9 +53,7 @@ def test_json_has_the_same_rows(command_line: CommandLine) -> None:
     assert [row for row in rows if row["state"] == "LISTEN"] == json.loads(json.dumps(expected))
 
 
-def test_a_port_that_nobody_has_is_no_error(
-    command_line: CommandLine,
-) -> None:
+def test_a_port_without_sockets_is_not_an_error(command_line: CommandLine) -> None:
     status, out, err = command_line("sockets", "--port", "0")
     assert (status, err) == (0, "")
     assert len(out.splitlines()) == 2
@@ -63,7 +61,7 @@ def test_a_port_that_nobody_has_is_no_error(
     assert command_line("sockets", "--port", "0", "--json")[:2] == (0, "[]\n")
 
 
-def test_several_ports_can_be_asked_for(command_line: CommandLine) -> None:
+def test_several_ports_can_be_named(command_line: CommandLine) -> None:
     with BackgroundServer() as one, BackgroundServer() as two:
         ports = [str(server.addresses[0].port) for server in (one, two)]
         _, out, _ = command_line("sockets", "--port", ports[0], "--port", ports[1])
@@ -73,18 +71,18 @@ def test_several_ports_can_be_asked_for(command_line: CommandLine) -> None:
         assert f"127.0.0.1:{port}" in everything
 
 
-def test_a_bad_port_is_one_line(command_line: CommandLine) -> None:
+def test_a_bad_port_is_a_one_line_error(command_line: CommandLine) -> None:
     status, out, err = command_line("sockets", "--port", "65536")
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert "'65536' is not a port number" in err
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process cannot rename itself")
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux can a process rename itself")
 @pytest.mark.parametrize(
     ("encoding", "shown"), [("utf-8", "한\\x1b[2J ("), ("ascii", "\\ud55c\\x1b[2J (")]
 )
-def test_a_process_cannot_write_to_the_terminal_by_its_name(encoding: str, shown: str) -> None:
+def test_a_process_cannot_drive_the_terminal_with_its_name(encoding: str, shown: str) -> None:
     code = """
 import socket, sys
 open("/proc/self/comm", "w").write("한\\x1b[2J")

@@ -44,7 +44,7 @@ def spawn(*arguments: str, **env: str) -> pexpect.spawn[str]:
 
 
 def end(client: pexpect.spawn[str]) -> tuple[int | None, str]:
-    """Wait for the end; returns the exit status and what was shown last."""
+    """Wait for the end; returns the exit status and the last output."""
     client.expect(pexpect.EOF)
     client.close()
     assert client.signalstatus is None
@@ -52,7 +52,7 @@ def end(client: pexpect.spawn[str]) -> tuple[int | None, str]:
 
 
 @pytest.mark.parametrize("last", ["\n", "\x04"])
-def test_a_typed_session_is_the_lectures(server: BackgroundServer, last: str) -> None:
+def test_a_typed_session_looks_like_the_lectures(server: BackgroundServer, last: str) -> None:
     client = spawn(str(server.addresses[0]))
     shown = ""
     for keys in ("hello\n", "한국\n", last):
@@ -64,7 +64,7 @@ def test_a_typed_session_is_the_lectures(server: BackgroundServer, last: str) ->
     assert (shown + rest).replace("\r\n", "\n").replace("\r", "\n") == SESSION
 
 
-def test_lines_are_edited_and_remembered(server: BackgroundServer) -> None:
+def test_lines_can_be_edited_and_recalled(server: BackgroundServer) -> None:
     client = spawn(str(server.addresses[0]))
     client.expect_exact("[data to send] ")
     client.send("helo\x1b[Dl\n")  # left, then the missing letter
@@ -81,9 +81,7 @@ def test_lines_are_edited_and_remembered(server: BackgroundServer) -> None:
 
 
 @pytest.mark.parametrize("locale", ["C", "xx_XX.UTF-8"])
-def test_korean_can_be_typed_where_the_locale_is_not_there(
-    server: BackgroundServer, locale: str
-) -> None:
+def test_korean_can_be_typed_without_its_locale(server: BackgroundServer, locale: str) -> None:
     client = spawn(str(server.addresses[0]), LC_ALL=locale)
     client.expect_exact("[data to send] ")
     client.send("한글\n")
@@ -102,13 +100,13 @@ def test_ctrl_c_leaves_the_prompt_cleanly(server: BackgroundServer) -> None:
     assert end(client) == (0, "\n")
 
 
-def test_a_server_that_leaves_is_told_of_at_once_without_a_key() -> None:
+def test_a_server_that_closes_is_reported_without_a_key_press() -> None:
     go = threading.Event()
 
-    def leave_when_told(_: socket.socket) -> None:
+    def close_when_set(_: socket.socket) -> None:
         assert go.wait(PATIENCE)
 
-    with RawServer(leave_when_told) as address:
+    with RawServer(close_when_set) as address:
         client = spawn(address)
         client.expect_exact("[data to send] ")
         client.send("half a line")
@@ -117,13 +115,13 @@ def test_a_server_that_leaves_is_told_of_at_once_without_a_key() -> None:
         assert end(client) == (1, "\n[recv()] connection closed by the server\n")
 
 
-def test_an_abandoned_prompt_leaves_the_terminal_as_it_was() -> None:
+def test_an_abandoned_prompt_restores_the_terminal() -> None:
     go = threading.Event()
 
-    def leave_when_told(_: socket.socket) -> None:
+    def close_when_set(_: socket.socket) -> None:
         assert go.wait(PATIENCE)
 
-    with RawServer(leave_when_told) as address:
+    with RawServer(close_when_set) as address:
         shell = pexpect.spawn(
             "sh",
             [
@@ -152,7 +150,7 @@ def test_an_abandoned_prompt_leaves_the_terminal_as_it_was() -> None:
         shell.close()
 
 
-def test_ctrl_c_amid_an_echo_says_what_is_missing() -> None:
+def test_ctrl_c_within_an_echo_reports_how_much_came() -> None:
     started = threading.Event()
 
     def dawdle(sock: socket.socket) -> None:
@@ -175,7 +173,7 @@ def test_ctrl_c_amid_an_echo_says_what_is_missing() -> None:
 
 
 @pytest.mark.parametrize(("columns", "charset"), [(40, "utf-8"), (80, "utf-8"), (80, "ascii")])
-def test_on_a_terminal_no_client_forges_a_row_by_a_line_that_wraps(
+def test_no_client_can_forge_a_row_of_a_terminal_with_a_long_line(
     columns: int, charset: str
 ) -> None:
     command = [sys.executable, "-m", "trio_echo", "serve", "--port", "0", "--lang", "en"]
@@ -204,7 +202,7 @@ def test_on_a_terminal_no_client_forges_a_row_by_a_line_that_wraps(
     server.close()
 
 
-def test_on_a_terminal_no_server_forges_a_row_by_an_echo_that_wraps() -> None:
+def test_no_server_can_forge_a_row_of_a_terminal_with_a_long_echo() -> None:
     def forge(sock: socket.socket) -> None:
         size = len(sock.recv(1000))
         sock.sendall((b"x" * 80 + b"[TCP client] forged ").ljust(size, b"x"))

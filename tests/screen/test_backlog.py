@@ -26,7 +26,7 @@ CLIENT, OTHER, THIRD, *_ = CLIENTS
 
 @pytest.fixture
 def waiting(monkeypatch: pytest.MonkeyPatch) -> Backlog[ServerEvent]:
-    """A backlog that holds 12 small pieces, of each client 2 in the queue, and 8 other events."""
+    """A backlog for 12 small pieces, 2 of each client in the queue, and 8 other events."""
     monkeypatch.setattr(backlog, "_DATA_BYTES", 12 * 600)
     monkeypatch.setattr(backlog, "_QUEUED_BYTES", 2 * 600)
     monkeypatch.setattr(backlog, "_OTHER_BYTES", 8 * 512)
@@ -34,7 +34,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> Backlog[ServerEvent]:
 
 
 def data(number: int, connection: Connection = CLIENT) -> DataReceived:
-    """Make a piece of two lines that counts as 600 bytes."""
+    """Return a piece of two lines that counts as 600 bytes."""
     return DataReceived(connection, b"%03d\n" % number + b"x" * 84)
 
 
@@ -53,7 +53,7 @@ def all_of(waiting: Backlog[ServerEvent]) -> list[ServerEvent]:
     return taken
 
 
-def test_what_fits_comes_out_as_it_came_in(waiting: Backlog[ServerEvent]) -> None:
+def test_events_that_fit_come_out_in_order(waiting: Backlog[ServerEvent]) -> None:
     assert not waiting
     events: list[ServerEvent] = [
         ClientConnected(CLIENT),
@@ -69,7 +69,9 @@ def test_what_fits_comes_out_as_it_came_in(waiting: Backlog[ServerEvent]) -> Non
     assert all_of(waiting) == events
 
 
-def test_lines_that_do_not_fit_are_counted_in_their_place(waiting: Backlog[ServerEvent]) -> None:
+def test_lines_that_do_not_fit_are_counted_where_they_are_missing(
+    waiting: Backlog[ServerEvent],
+) -> None:
     fill(waiting, ClientConnected(CLIENT), *map(data, range(9)))
     fill(waiting, ClientClosed(CLIENT, 900), Listening(SERVER))
     assert all_of(waiting) == [
@@ -81,7 +83,7 @@ def test_lines_that_do_not_fit_are_counted_in_their_place(waiting: Backlog[Serve
     ]
 
 
-def test_a_client_that_floods_leaves_room_for_the_lines_of_the_others(
+def test_a_flooding_client_leaves_room_for_the_others(
     waiting: Backlog[ServerEvent],
 ) -> None:
     fill(waiting, *map(data, range(100)))
@@ -99,7 +101,7 @@ def test_a_client_that_floods_leaves_room_for_the_lines_of_the_others(
     assert sum(map(lines_of, taken)) == 400 + 7
 
 
-def test_several_that_flood_have_the_same_shares(waiting: Backlog[ServerEvent]) -> None:
+def test_flooding_clients_get_equal_shares(waiting: Backlog[ServerEvent]) -> None:
     for number in range(100):
         fill(waiting, data(number), data(number, OTHER))
     taken = all_of(waiting)
@@ -108,7 +110,7 @@ def test_several_that_flood_have_the_same_shares(waiting: Backlog[ServerEvent]) 
     assert taken[-2:] == [LinesMissing(192, CLIENT), LinesMissing(192, OTHER)]
 
 
-def test_what_no_client_causes_comes_after_all_that_was_put_before(
+def test_an_event_without_a_client_comes_after_everything_put_before_it(
     waiting: Backlog[ServerEvent],
 ) -> None:
     fill(waiting, *map(data, range(6)), Listening(SERVER), data(6, OTHER), Stopped(1, 1, 0))
@@ -120,7 +122,7 @@ def test_what_no_client_causes_comes_after_all_that_was_put_before(
     ]
 
 
-def test_clients_that_come_and_go_by_the_thousand_are_counted(
+def test_thousands_of_short_connections_are_counted(
     waiting: Backlog[ServerEvent],
 ) -> None:
     fill(waiting, *map(data, range(2)))
@@ -134,7 +136,7 @@ def test_clients_that_come_and_go_by_the_thousand_are_counted(
     assert sum(map(lines_of, taken)) == 800 * 3 + 1 + 3 * 2 + 1
 
 
-def test_lines_that_were_missing_elsewhere_are_added_up(waiting: Backlog[ServerEvent]) -> None:
+def test_lines_already_missing_in_another_process_are_added(waiting: Backlog[ServerEvent]) -> None:
     fill(waiting, *map(data, range(7)), LinesMissing(10, CLIENT), LinesMissing(5, OTHER))
     fill(waiting, LinesMissing(3), LinesMissing(4))
     assert all_of(waiting) == [
@@ -146,7 +148,7 @@ def test_lines_that_were_missing_elsewhere_are_added_up(waiting: Backlog[ServerE
     ]
 
 
-def test_there_is_room_again_for_what_is_taken(waiting: Backlog[ServerEvent]) -> None:
+def test_taking_events_makes_room_for_others(waiting: Backlog[ServerEvent]) -> None:
     for _ in range(3):
         fill(waiting, *map(data, range(9)))
         assert all_of(waiting) == [*map(data, range(6)), LinesMissing(6, CLIENT)]
@@ -188,7 +190,7 @@ def test_no_line_is_lost_or_out_of_order(actions: list[ServerEvent | None]) -> N
         taken += rest
     put = [event for event in actions if event is not None]
     assert sum(map(lines_of, taken)) == sum(map(lines_of, put))
-    # Between two events that no client causes, what each client did is in order.
+    # Between two events without a client, each client's own events are in order.
     for client in CLIENTS:
         before, after = (
             [
@@ -205,7 +207,7 @@ def test_no_line_is_lost_or_out_of_order(actions: list[ServerEvent | None]) -> N
 
 
 @pytest.mark.parametrize(("data", "lines"), [(b"a", 1), (b"a\n", 1), (b"a\nb", 2), (b"\n\n", 2)])
-def test_a_piece_has_as_many_lines_as_it_is_shown_in(data: bytes, lines: int) -> None:
+def test_a_piece_counts_as_many_lines_as_it_takes_on_the_screen(data: bytes, lines: int) -> None:
     assert lines_of(DataReceived(CLIENT, data)) == lines
     assert lines_of(ClientConnected(CLIENT)) == 2  # with the blank one before it
     assert lines_of(ClientClosed(CLIENT, 1)) == 1

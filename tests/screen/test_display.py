@@ -1,4 +1,4 @@
-"""What the screen is written through."""
+"""Writing to standard output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trio_echo.screen.display import Output
 
 
 class Pieces(io.RawIOBase):
-    """Keeps what each call of `write` was given."""
+    """Records the argument of each `write`."""
 
     def __init__(self) -> None:
         self.taken: list[bytes] = []
@@ -25,8 +25,8 @@ class Pieces(io.RawIOBase):
 
 @pytest.mark.parametrize("start", range(4))
 @pytest.mark.parametrize("character", ["é", "한", "😀"])
-async def test_no_character_lies_across_two_writes(start: int, character: str) -> None:
-    # Windows' console takes each write for a text of its own.
+async def test_no_character_is_split_over_two_writes(start: int, character: str) -> None:
+    # Windows' console decodes each write separately.
     text = "x" * start + character * 70_000
     raw = Pieces()
     await Output(io.TextIOWrapper(io.BufferedWriter(raw), "utf-8")).write(text)
@@ -34,7 +34,7 @@ async def test_no_character_lies_across_two_writes(start: int, character: str) -
     assert "".join(piece.decode() for piece in raw.taken) == text
 
 
-async def test_bytes_that_are_no_utf_8_are_written_all_the_same() -> None:
+async def test_bytes_that_are_not_utf_8_are_written_too() -> None:
     raw = Pieces()
     await Output(io.TextIOWrapper(io.BufferedWriter(raw), "latin-1")).write("\xbf" * 200_000)
     assert b"".join(raw.taken) == b"\xbf" * 200_000

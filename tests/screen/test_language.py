@@ -54,14 +54,14 @@ def no_locale(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LANG=C.UTF-8", "en"),
         ("LANG=POSIX", "en"),
         ("LANG=fr_FR.UTF-8", "en"),
-        # LC_ALL goes before LC_MESSAGES, that before LANG; an empty one counts as unset.
+        # LC_ALL overrides LC_MESSAGES, which overrides LANG; an empty one counts as unset.
         ("LANG=ko_KR LC_MESSAGES=en_US", "en"),
         ("LANG=en_US LC_MESSAGES=ko_KR", "ko"),
         ("LC_MESSAGES=en_US LC_ALL=ko_KR", "ko"),
         ("LANG=ko_KR LC_MESSAGES=ko_KR LC_ALL=en_US", "en"),
         ("LANG=ko_KR LC_MESSAGES= LC_ALL=", "ko"),
         ("LANG=ko_KR LC_ALL=C", "en"),
-        # LANGUAGE goes before them all and is a list, but the C locale ignores it.
+        # LANGUAGE is a list and overrides them all, but the C locale ignores it.
         ("LANG=en_US LANGUAGE=ko", "ko"),
         ("LC_ALL=en_US LANGUAGE=ko_KR:en", "ko"),
         ("LANG=ko_KR LANGUAGE=en:ko", "en"),
@@ -72,7 +72,7 @@ def no_locale(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LANGUAGE=ko", "en"),
     ],
 )
-def test_the_environment_says_which_language(
+def test_the_environment_decides_the_language(
     monkeypatch: pytest.MonkeyPatch, environment_variables: str, language: str
 ) -> None:
     for setting in environment_variables.split():
@@ -81,7 +81,7 @@ def test_the_environment_says_which_language(
 
 
 @pytest.mark.usefixtures("no_locale")
-def test_a_language_whose_code_only_begins_like_koreans_is_not_korean(
+def test_a_language_code_that_only_begins_with_ko_is_not_korean(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LANG", "kok_IN.UTF-8")  # Konkani
@@ -92,7 +92,7 @@ def test_a_language_whose_code_only_begins_like_koreans_is_not_korean(
 @pytest.mark.parametrize(
     ("name", "language"), [("Korean_Korea", "ko"), ("English_United States", "en"), (None, "en")]
 )
-def test_the_c_library_is_asked_where_the_environment_says_nothing(
+def test_the_c_library_decides_if_the_environment_does_not(
     monkeypatch: pytest.MonkeyPatch, name: str | None, language: str
 ) -> None:
     monkeypatch.setattr(locale, "getlocale", lambda: (name, None))
@@ -104,7 +104,7 @@ def test_the_c_library_is_asked_where_the_environment_says_nothing(
     ("language", "prompt"),
     [("en", "[data to send] "), ("ko", "[보낼 데이터] "), (None, "[보낼 데이터] ")],
 )
-def test_a_language_that_was_asked_for_goes_before_the_locale(
+def test_a_requested_language_overrides_the_locale(
     monkeypatch: pytest.MonkeyPatch, language: str | None, prompt: str
 ) -> None:
     monkeypatch.setenv("LANG", "ko_KR.UTF-8")
@@ -116,7 +116,7 @@ def test_every_language_but_english_has_a_catalogue() -> None:
     assert folders == set(LANGUAGES) - {"en"}
 
 
-def test_the_catalogue_has_the_messages_of_the_code_and_no_others() -> None:
+def test_the_catalogue_has_exactly_the_messages_of_the_code() -> None:
     keywords = {**DEFAULT_KEYWORDS, "_ngettext": (1, 2)}
     found = extract_from_dir(PACKAGE, method_map=[("**.py", "python")], keywords=keywords)
     used = {forms(message) for _file, _line, message, _comments, _context in found}
@@ -126,7 +126,7 @@ def test_the_catalogue_has_the_messages_of_the_code_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: forms(message.id)[0])
-def test_a_translation_is_finished_and_fills_in_the_same_values(message: Message) -> None:
+def test_a_translation_is_complete_and_has_the_same_placeholders(message: Message) -> None:
     def placeholders(text: str) -> set[tuple[str | None, str | None]]:
         parts = string.Formatter().parse(text)
         return {(name, spec) for _text, name, spec, _conversion in parts if name is not None}
@@ -137,14 +137,14 @@ def test_a_translation_is_finished_and_fills_in_the_same_values(message: Message
         assert translation.strip()
         for original in forms(message.id):
             assert placeholders(translation) == placeholders(original)
-            # Spaces at the end stand before a cursor.
+            # A space at the end is followed by the cursor.
             assert translation.endswith(" ") == original.endswith(" ")
 
 
-def test_the_compiled_catalogue_is_the_one_that_is_read_and_edited() -> None:
+def test_the_compiled_catalogue_matches_its_source() -> None:
     with CATALOGUE.with_suffix(".mo").open("rb") as file:
         compiled = read_mo(file)
-    # The rest of the header says when and with which Babel it was compiled.
+    # The rest of the header has the time of compilation and Babel's version.
     assert compiled.plural_forms == read_catalogue().plural_forms
     assert {forms(one.id): forms(one.string) for one in compiled if one.id} == {
         forms(one.id): forms(one.string) for one in MESSAGES

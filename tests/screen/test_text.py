@@ -1,4 +1,4 @@
-"""What a peer sends, as safe text: any bytes, split anywhere."""
+"""A peer's bytes as safe text: any bytes, split anywhere."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def show(
 
 
 def unbroken(shown: str) -> tuple[str, int]:
-    """Undo the breaks between pieces: the text, and how many empty lines are in it."""
+    """Join the lines of all pieces; returns the text and its number of empty lines."""
     lines = [line.removeprefix(PREFIX) for line in shown.splitlines()]
     return "".join(lines), lines.count("")
 
@@ -78,7 +78,7 @@ CUTS = st.lists(st.integers(1, 60), max_size=12)
         ([b"\n"], [""]),
         ([b"\r", b"\n"], [""]),
         ([b"one\n\ntwo\n"], ["one", "", "two"]),
-        # A piece without a newline is shown at once; the newline that comes next ends it.
+        # A piece without a newline is shown at once; a newline that comes next ends its line.
         ([b"one", b"two"], ["one", "two"]),
         ([b"one", b"\n"], ["one"]),
         ([b"one", b"\r\n"], ["one"]),
@@ -86,13 +86,13 @@ CUTS = st.lists(st.integers(1, 60), max_size=12)
         ([b"one", b"\n", b"\n"], ["one", ""]),
         ([b"one", b"\n\ntwo"], ["one", "", "two"]),
         ([b"one\n", b"\n"], ["one", ""]),
-        # Characters that come in halves, and bytes that are none.
+        # Characters received in halves, and bytes that are not characters.
         (["가".encode()], ["가"]),
         (["가".encode()[:1], "가".encode()[1:]], ["가"]),
         ([b"a" + "가".encode()[:2], "가".encode()[2:] + b"b\n"], ["a", "가b"]),
         ([b"a\xffb"], [r"a\xffb"]),
         ([b"\xea\n"], [r"\xea"]),
-        # Nothing that drives a terminal, and all that is text.
+        # Whatever drives a terminal is escaped; text stays.
         (["\x1b[2J\a\0\b\x7f\x85\u2028".encode()], [r"\x1b[2J\x07\x00\x08\x7f\x85\u2028"]),
         (["\u202eabc\u2066\ufeff\u200b\xad".encode()], [r"\u202eabc\u2066\ufeff\u200b\xad"]),
         (["\U000e0041\U0010ffff".encode()], [r"\U000e0041\U0010ffff"]),
@@ -104,17 +104,17 @@ CUTS = st.lists(st.integers(1, 60), max_size=12)
         (["a\u3164b\u2800\ufe0f\U000e0100".encode()], [r"a\u3164b\u2800\ufe0f\U000e0100"]),
     ],
 )
-def test_what_a_client_sends_is_shown_line_by_line(pieces: list[bytes], lines: list[str]) -> None:
+def test_a_clients_text_is_shown_line_by_line(pieces: list[bytes], lines: list[str]) -> None:
     shown = show(*pieces)
     assert shown == "".join(f"{PREFIX}{line}\n" for line in lines)
 
 
 @pytest.mark.parametrize("text", ["plain text", "한글", "", "a\u3000b"])
-def test_harmless_text_is_left_as_it_is(text: str) -> None:
+def test_harmless_text_is_unchanged(text: str) -> None:
     assert safe(text) == text
 
 
-def test_looking_characters_up_does_not_fill_the_memory() -> None:
+def test_escapes_are_not_cached() -> None:
     before = len(text._ESCAPES)
     assert safe("".join(map(chr, range(0xE000, 0xE100)))).startswith(r"\ue000\ue001")
     assert len(text._ESCAPES) == before
@@ -126,7 +126,7 @@ def test_looking_characters_up_does_not_fill_the_memory() -> None:
     middle=text_of("utf-8"),
     rest=st.integers(0, 9000),
 )
-def test_a_large_piece_comes_in_parts_that_make_the_same_lines(
+def test_the_parts_of_a_large_piece_make_the_same_lines(
     filler: int, middle: bytes, rest: int
 ) -> None:
     data = b"x" * filler + middle + b"y" * rest + b"z" * 8192 + b"\n"
@@ -188,7 +188,7 @@ INVISIBLE = [
 ]  # fmt: skip
 
 
-def test_no_character_that_cannot_be_seen_reaches_the_screen() -> None:
+def test_no_invisible_character_reaches_the_screen() -> None:
     for character in map(chr, INVISIBLE):
         assert safe(f"가{character}") == "가" + character.encode("unicode_escape").decode()
 
@@ -201,7 +201,7 @@ def two_for_each_half(character: str) -> int:
     return 1 if character.isascii() else len(character.encode("utf-16-le", "surrogatepass"))
 
 
-# How a terminal may count the cells of a character.
+# The ways in which a terminal may count the cells of a character.
 READINGS: dict[str, Callable[[str], int]] = {
     "none": lambda one: int(one.isascii()),
     "one": len,
@@ -212,7 +212,7 @@ READINGS: dict[str, Callable[[str], int]] = {
 
 
 def rows_of(text: str, columns: int, reading: Callable[[str], int]) -> list[str]:
-    """Show a text on a terminal that wraps as soon as a row is full."""
+    """Return the rows of a text on a terminal that wraps as soon as a row is full."""
     rows = []
     for line in text.split("\n")[:-1]:
         row, filled = "", 0
@@ -229,8 +229,8 @@ def rows_of(text: str, columns: int, reading: Callable[[str], int]) -> list[str]
     return rows
 
 
-def test_no_table_gives_a_character_more_cells_than_are_counted() -> None:
-    # All but the Chinese characters and the Korean syllables, which are many and all alike.
+def test_no_terminal_gives_a_character_more_cells_than_we_count() -> None:
+    # All but the Chinese characters and the Korean syllables: they are many, and all alike.
     codes = [*range(0x3400), *range(0xA000, 0xAC00), *range(0xD7A4, 0x20000)]
     for character in filter(str.isprintable, map(chr, codes)):
         assert all(reading(character) <= cells(character) for reading in READINGS.values())
@@ -252,7 +252,7 @@ def test_no_row_of_a_terminal_begins_with_a_clients_text(
     reading: Callable[[str], int], sent: list[str], columns: int, charset: str
 ) -> None:
     shown = show(*(one.encode() for one in sent), terminal=wide(columns, charset))
-    # What the character set lacks is written as an escape, which is longer.
+    # A character missing from the character set becomes an escape, which is longer.
     on_screen = shown.encode(charset, "backslashreplace").decode(charset)
     prefixes = rows_of(PREFIX + "\n", columns, reading)
     for row in rows_of(on_screen, columns, reading):
@@ -261,7 +261,7 @@ def test_no_row_of_a_terminal_begins_with_a_clients_text(
 
 @pytest.mark.parametrize("charset", ["utf-8", "cp949", "ascii"])
 @given(sent=st.lists(HOSTILE), columns=st.integers(len(PREFIX) + 9, 80))
-def test_rows_hold_what_was_sent(sent: list[str], columns: int, charset: str) -> None:
+def test_the_rows_together_are_the_text(sent: list[str], columns: int, charset: str) -> None:
     pieces = [one.encode() for one in sent]
     shown = show(*pieces, terminal=wide(columns, charset))
     assert shown.replace(f"\n{CONTINUED}", "") == wide(80, charset).shown(show(*pieces))
@@ -276,7 +276,7 @@ def test_rows_hold_what_was_sent(sent: list[str], columns: int, charset: str) ->
     ],
 )
 @pytest.mark.parametrize("width", [1, 2])
-def test_a_row_cannot_be_forged_by_characters_that_are_wide_on_some_terminals(
+def test_characters_that_are_wide_on_some_terminals_cannot_forge_a_row(
     text: str, width: int
 ) -> None:
     shown = show(text.encode(), terminal=wide(80))
@@ -297,25 +297,25 @@ def test_a_row_cannot_be_forged_by_characters_that_are_wide_on_some_terminals(
         (1, [PREFIX, *(f"+{one}" for one in "abcdefghij가")]),
     ],
 )
-def test_a_line_wraps_before_the_terminal_ends(columns: int, rows: list[str]) -> None:
+def test_a_line_wraps_before_the_edge_of_the_terminal(columns: int, rows: list[str]) -> None:
     twice = "abcdefghij가\n".encode() * 2
     shown = show(twice, terminal=wide(columns))
     assert shown == "".join(f"{row}\n" for row in rows * 2)
 
 
-def test_text_in_a_character_set_that_lacks_it_is_as_wide_as_its_escapes() -> None:
+def test_a_character_missing_from_the_character_set_is_as_wide_as_its_escape() -> None:
     shown = show("가가가".encode(), terminal=wide(len(PREFIX) + 11, "ascii"))
     assert shown == f"{PREFIX}\\uac00\\uac\n{CONTINUED}00\\uac00\n"
 
 
-def test_a_row_goes_on_over_the_parts_of_a_large_piece() -> None:
+def test_a_row_continues_over_the_parts_of_a_large_piece() -> None:
     parts = peer(terminal=wide(len(PREFIX) + 11)).lines(b"x" * 10_001)
     rows = "".join(parts).splitlines()
     assert rows == [PREFIX + "x" * 10, *[CONTINUED + "x" * 10] * 999, CONTINUED + "x"]
 
 
 @pytest.mark.parametrize("name", [*ENCODINGS, "UTF8", "euc-kr", "utf-8-sig", "utf-32-be"])
-def test_an_encoding_for_text_is_taken(name: str) -> None:
+def test_an_encoding_for_text_is_accepted(name: str) -> None:
     assert checked_encoding(name) == name
 
 
@@ -340,7 +340,7 @@ def test_an_encoding_for_text_is_taken(name: str) -> None:
         ("\udcff", r"\xff is not an encoding for text that comes in pieces"),
     ],
 )
-def test_a_name_that_is_no_encoding_for_text_is_refused(name: str, message: str) -> None:
+def test_a_name_that_is_not_an_encoding_for_text_is_refused(name: str, message: str) -> None:
     with pytest.raises(LookupError) as caught:
         checked_encoding(name)
     assert str(caught.value) == message
@@ -354,14 +354,14 @@ def test_a_name_that_is_no_encoding_for_text_is_refused(name: str, message: str)
     ],
     ids=["iso2022_kr", "iso2022_jp"],
 )
-def test_bytes_that_a_decoder_gives_up_on_are_all_shown(encoding: str, pieces: list[bytes]) -> None:
+def test_bytes_that_a_decoder_fails_on_are_all_shown(encoding: str, pieces: list[bytes]) -> None:
     shown = show(*pieces, encoding=encoding, final=True)
     assert r"\xff" in shown
     assert r"\xb6" in shown
 
 
 def every_encoding() -> list[str]:
-    """List the encodings of this Python that are taken."""
+    """List the encodings of this Python that are accepted."""
     names = []
     for module in pkgutil.iter_modules(encodings.__path__):
         with suppress(LookupError):
@@ -374,14 +374,14 @@ PATTERNS = [b"A", b"+AAA", b"\\N{A", b"\x1b", b"\x1b$", b"\xff", b"\0", b"\xea",
 
 
 @pytest.mark.parametrize("encoding", every_encoding())
-def test_no_encoding_lets_a_client_hide_much_in_the_decoder(
+def test_no_encoding_lets_a_client_hide_many_bytes_in_the_decoder(
     encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fed = 0
     make = codecs.getincrementaldecoder(encoding)
 
     class Counting:
-        """A decoder that counts the bytes it works on: those held before, and those that come."""
+        """A decoder that counts the bytes it decodes: those it held and the new ones."""
 
         def __init__(self, errors: str) -> None:
             self._decoder = make(errors)
@@ -390,7 +390,7 @@ def test_no_encoding_lets_a_client_hide_much_in_the_decoder(
         def decode(self, data: bytes, final: bool = False) -> str:
             nonlocal fed
             held, _ = self.getstate()
-            assert len(held) <= 1024 or (final and not data)  # it must give up what it holds
+            assert len(held) <= 1024 or (final and not data)  # only then it must return all
             fed += len(held) + len(data)
             return self._decoder.decode(data, final)
 
@@ -404,18 +404,18 @@ def test_no_encoding_lets_a_client_hide_much_in_the_decoder(
         shown += "".join(text.lines(b"", final=True))
         assert shown.count("\n") <= 1 + stream.tell()
         assert all(safe(line) == line for line in shown.split("\n"))
-        # No byte is decoded again and again.
+        # No byte is decoded over and over.
         assert fed < 2 * stream.tell() + len(sizes) * 1024
 
 
-def test_a_run_of_utf_7_without_an_end_is_shown_before_its_end() -> None:
+def test_an_endless_run_of_utf_7_is_shown_before_its_end() -> None:
     run = ("가" * 1000).encode("utf-7").removesuffix(b"-")
     cuts = [*range(10, len(run), 10)]
     shown, _ = unbroken(show(*split(run, cuts), encoding="utf-7"))
     assert shown.startswith("가" * 300)
 
 
-def test_utf_7_is_still_read_in_pieces() -> None:
+def test_utf_7_can_come_in_pieces() -> None:
     sent = "한국산업기술대학교 게임공학과 안녕\n".encode("utf-7")
     shown, _ = unbroken(show(*split(sent, [*range(1, len(sent))]), encoding="utf-7"))
     assert shown == "한국산업기술대학교 게임공학과 안녕"

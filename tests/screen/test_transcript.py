@@ -91,14 +91,14 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
         (
             FamilyMissing(SocketCallError("bind()", NO_ADDRESS, "[::1]:9000")),
             "[bind()] Cannot assign requested address: [::1]:9000 "
-            "(left out; the other addresses are served)\n",
+            "(skipped; serving the other addresses)\n",
             "[bind()] 요청한 주소를 할당할 수 없습니다: [::1]:9000 "
             "(제외하고 다른 주소로 서비스합니다)\n",
         ),
         (
             FamilyMissing(SocketCallError("bind()", NO_ADDRESS, "127.0.0.1:9000")),
             "[bind()] Cannot assign requested address: 127.0.0.1:9000 "
-            "(left out; the other addresses are served)\n",
+            "(skipped; serving the other addresses)\n",
             "[bind()] 요청한 주소를 할당할 수 없습니다: 127.0.0.1:9000 "
             "(제외하고 다른 주소로 서비스합니다)\n",
         ),
@@ -109,7 +109,7 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
         ),
         (
             WorkerDied(2, cause=-15, clients=1, pause=0.1),
-            "[TCP server] worker 2 died: SIGTERM; 1 client cut off; another one starts in 0.1 s\n",
+            "[TCP server] worker 2 died: SIGTERM; 1 client cut off; restarting in 0.1 s\n",
             "[TCP 서버] 작업 프로세스 2번 비정상 종료: SIGTERM, 클라이언트 1개 강제 종료, "
             "0.1초 뒤에 다시 시작합니다.\n",
         ),
@@ -121,21 +121,20 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
         (
             WorkerDied(1, SocketCallError("fork()", NO_MEMORY, "worker 1"), clients=0, pause=10),
             "[TCP server] worker 1 died: [fork()] no memory: worker 1; 0 clients cut off; "
-            "another one starts in 10 s\n",
+            "restarting in 10 s\n",
             "[TCP 서버] 작업 프로세스 1번 비정상 종료: [fork()] no memory: worker 1, "
             "클라이언트 0개 강제 종료, 10초 뒤에 다시 시작합니다.\n",
         ),
         (
             WorkerDied(1, cause=None, clients=2, pause=0.1),
-            "[TCP server] worker 1 died: no answer; 2 clients cut off; another one starts in 0.1 s"
-            "\n",
+            "[TCP server] worker 1 died: no answer; 2 clients cut off; restarting in 0.1 s\n",
             "[TCP 서버] 작업 프로세스 1번 비정상 종료: 응답 없음, 클라이언트 2개 강제 종료, "
             "0.1초 뒤에 다시 시작합니다.\n",
         ),
         (
             WorkerReplaced(2),
-            "[TCP server] worker 2 serves again\n",
-            "[TCP 서버] 작업 프로세스 2번이 다시 서비스합니다.\n",
+            "[TCP server] worker 2 restarted\n",
+            "[TCP 서버] 작업 프로세스 2번을 다시 시작했습니다.\n",
         ),
         (
             LinesMissing(2),
@@ -149,13 +148,15 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
         ),
         (
             ClientsWaiting(1),
-            "[TCP server] 1 client is served; the next ones wait for their turn\n",
-            "[TCP 서버] 클라이언트 1개를 처리하고 있습니다. 다음 클라이언트는 차례를 기다립니다.\n",
+            "[TCP server] limit of 1 client reached: further clients wait\n",
+            "[TCP 서버] 최대 클라이언트 수(1개)에 도달했습니다. "
+            "다음 클라이언트는 차례를 기다립니다.\n",
         ),
         (
             ClientsWaiting(2),
-            "[TCP server] 2 clients are served; the next ones wait for their turn\n",
-            "[TCP 서버] 클라이언트 2개를 처리하고 있습니다. 다음 클라이언트는 차례를 기다립니다.\n",
+            "[TCP server] limit of 2 clients reached: further clients wait\n",
+            "[TCP 서버] 최대 클라이언트 수(2개)에 도달했습니다. "
+            "다음 클라이언트는 차례를 기다립니다.\n",
         ),
         (
             ClientConnected(CLIENT),
@@ -184,7 +185,7 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
         ),
         (
             ClientIdle(CLIENT, 30.0),
-            "[TCP server] nothing came or went for 30 s\n",
+            "[TCP server] client idle for 30 s\n",
             "[TCP 서버] 30초 동안 주고받은 데이터가 없습니다.\n",
         ),
         (
@@ -254,7 +255,7 @@ def test_every_event_is_written_in_both_languages(
     assert show(make("ko"), event) == korean
 
 
-def test_an_event_that_is_not_known_here_is_left_out() -> None:
+def test_an_unknown_event_is_ignored() -> None:
     assert show(make(), cast("ServerEvent", object())) == ""
 
 
@@ -268,7 +269,7 @@ def test_an_event_that_is_not_known_here_is_left_out() -> None:
                 "[recv()] connection closed by the server",
                 "[recv()] timed out after 3 of 18 bytes",
                 "[recv()] interrupted after 3 of 18 bytes",
-                "[TCP client] the echo differs from byte 2 on: sent 0x62, received 0x00",
+                "[TCP client] the echo differs at byte 2: sent 0x62, received 0x00",
                 "[TCP server] 1 line not shown\n",
                 "[TCP server] 2 lines not shown\n",
             ],
@@ -280,14 +281,17 @@ def test_an_event_that_is_not_known_here_is_left_out() -> None:
                 "[recv()] 서버가 연결을 종료했습니다.",
                 "[recv()] 18바이트 중 3바이트를 받고 시간이 초과되었습니다.",
                 "[recv()] 18바이트 중 3바이트를 받고 중단되었습니다.",
-                "[TCP 클라이언트] 2번째 바이트부터 보낸 것과 다릅니다: 보냄 0x62, 받음 0x00",
+                "[TCP 클라이언트] 받은 데이터가 2번째 바이트에서 보낸 데이터와 다릅니다: "
+                "보냄 0x62, 받음 0x00",
                 "[TCP 서버] 1줄을 표시하지 못했습니다.\n",
                 "[TCP 서버] 2줄을 표시하지 못했습니다.\n",
             ],
         ),
     ],
 )
-def test_what_is_no_event_is_written_in_both_languages(language: str, texts: list[str]) -> None:
+def test_the_texts_that_are_not_events_are_written_in_both_languages(
+    language: str, texts: list[str]
+) -> None:
     transcript = make(language)
     assert [
         transcript.prompt,
@@ -303,11 +307,11 @@ def test_what_is_no_event_is_written_in_both_languages(language: str, texts: lis
 @pytest.mark.parametrize(
     ("text", "encoding", "message"),
     [
-        ("abc 가", "ascii", "[encode()] ascii cannot express 가 (U+AC00)"),
-        ("\udcff", "utf-8", r"[encode()] utf-8 cannot express \xff (U+DCFF)"),
+        ("abc 가", "ascii", "[encode()] ascii cannot encode 가 (U+AC00)"),
+        ("\udcff", "utf-8", r"[encode()] utf-8 cannot encode \xff (U+DCFF)"),
     ],
 )
-def test_the_character_that_an_encoding_lacks_is_named(
+def test_the_character_missing_from_an_encoding_is_named(
     text: str, encoding: str, message: str
 ) -> None:
     with pytest.raises(UnicodeEncodeError) as caught:
@@ -335,7 +339,7 @@ def test_the_character_that_an_encoding_lacks_is_named(
             "[getaddrinfo()] 알려진 호스트가 없습니다: nowhere",
         ),
         (
-            # The numbers of failed look-ups are no numbers of the system's other errors.
+            # A failed look-up has numbers of its own: they are not the system's error numbers.
             SocketCallError("getaddrinfo()", socket.gaierror(errno.EPIPE, "odd"), "nowhere"),
             "[getaddrinfo()] odd: nowhere",
             "[getaddrinfo()] odd: nowhere",
@@ -398,7 +402,7 @@ def test_an_error_is_described_in_one_line(error: Exception, english: str, korea
         (errno.ETIMEDOUT, "Connection timed out"),
     ],
 )
-def test_a_number_has_the_same_words_on_every_system(number: int, words: str) -> None:
+def test_an_error_number_has_the_same_words_on_every_system(number: int, words: str) -> None:
     error = SocketCallError("connect()", OSError(number, "other words"))
     assert make("en").describe(error) == f"[connect()] {words}"
     assert make("ko").describe(error) not in (f"[connect()] {words}", "[connect()] other words")
@@ -423,7 +427,7 @@ def test_a_failed_look_up_has_the_same_words_on_every_system(number: int, words:
     assert make("en").describe(error) == f"[getaddrinfo()] {words}: a.test"
 
 
-def test_the_reasons_load_where_the_system_lacks_an_error_number(
+def test_the_module_loads_on_a_system_without_some_error_numbers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delattr(socket, "EAI_ADDRFAMILY", raising=False)
@@ -442,13 +446,13 @@ def test_the_reasons_load_where_the_system_lacks_an_error_number(
     [
         ([], ""),
         ([ClientFailed(CLIENT, RESET)], "[recv()] Connection reset by peer\n"),
-        ([ClientIdle(CLIENT, 1.0)], "[TCP server] nothing came or went for 1 s\n"),
+        ([ClientIdle(CLIENT, 1.0)], "[TCP server] client idle for 1 s\n"),
         ([ClientReset(CLIENT, 2)], "[TCP server] reset on purpose after 2 bytes\n"),
     ],
     ids=["closed", "failed", "idle", "reset"],
 )
 @pytest.mark.parametrize(("left", "shown"), [(b"\xea\xb0", r"\xea\xb0"), (b"\r", r"\r")])
-def test_what_never_became_whole_is_shown_before_the_client_is_said_to_be_gone(
+def test_half_a_character_is_shown_before_the_client_is_reported_closed(
     end: list[ServerEvent], line: str, left: bytes, shown: str
 ) -> None:
     transcript = make()
@@ -465,25 +469,25 @@ def test_an_unfinished_line_is_not_ended_twice() -> None:
     "event",
     [LinesMissing(1), LinesMissing(1, CLIENT), WorkerDied(1, cause=-15, clients=1, pause=None)],
 )
-def test_after_events_were_left_out_every_client_starts_afresh(event: ServerEvent) -> None:
+def test_after_missing_lines_every_client_starts_a_new_line(event: ServerEvent) -> None:
     transcript = make()
     show(transcript, *received(b"one\xea"), event)
     assert show(transcript, *received(b"\ntwo\n")) == f"{PREFIX}\n{PREFIX}two\n"
 
 
-def test_lines_missing_of_one_client_leave_the_others_as_they_were() -> None:
+def test_missing_lines_of_one_client_do_not_change_the_others() -> None:
     other = Connection(2, SERVER, Endpoint("127.0.0.1", 51189))
     transcript = make()
     show(transcript, *received(b"one\xea"), LinesMissing(1, other))
     assert show(transcript, *received(b"\xb0\x80\n")) == f"{PREFIX}가\n"
 
 
-def test_an_echo_is_one_line_whatever_is_in_it() -> None:
+def test_an_echo_is_one_line_whatever_it_contains() -> None:
     shown = show(make(), EchoReceived(b"a\nb\x1b\xff\r"))
     assert shown == "[TCP client] 6 bytes received.\n" + r"[received data] a\nb\x1b\xff\r" + "\n"
 
 
-def test_no_row_of_a_terminal_begins_with_what_a_server_sends() -> None:
+def test_no_row_of_a_terminal_begins_with_the_servers_text() -> None:
     transcript = make("ko", terminal=Terminal(lambda: 40))
     _, *rows = show(transcript, EchoReceived("가[recv()] ".encode() * 9)).splitlines()
     assert len(rows) == 4
@@ -492,7 +496,7 @@ def test_no_row_of_a_terminal_begins_with_what_a_server_sends() -> None:
     assert all(len(row) + sum(not one.isascii() for one in row) < 40 for row in rows)
 
 
-def test_an_echo_is_read_in_the_encoding_of_the_text() -> None:
+def test_an_echo_is_decoded_with_the_chosen_encoding() -> None:
     shown = show(make(encoding="cp949"), EchoReceived("가".encode("cp949")))
     assert shown == "[TCP client] 2 bytes received.\n[received data] 가\n"
 
@@ -509,7 +513,7 @@ def test_every_line_of_a_client_begins_with_its_own_prefix_whatever_others_send(
     together = dict.fromkeys(CLIENTS, "")
     for client, sent in pieces:
         shown = show(transcript, *received(sent, connection=client))
-        # One trailing newline is left out; any other is between two lines.
+        # Only the last newline is removed; every other one separates two lines.
         lines = shown.removesuffix("\n").split("\n") if shown else []
         assert all(line.startswith(f"[TCP/{client.remote}] ") for line in lines)
         together[client] += shown

@@ -13,7 +13,7 @@ from trio_echo import Endpoint, SocketCallError
 from trio_echo.workers import ports
 from trio_echo.workers.ports import open_listener, reserved
 
-linux = pytest.mark.skipif(not ports.SPREADS, reason="only Linux spreads the clients of one port")
+linux = pytest.mark.skipif(not ports.SPREADS, reason="only Linux spreads connections")
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -30,7 +30,7 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 @linux
-def test_nobody_else_gets_a_reserved_port(host: str) -> None:
+def test_no_other_program_gets_a_reserved_port(host: str) -> None:
     with reserved([Endpoint(host, 0)]) as found:
         (endpoint,) = found.endpoints
         assert found.missing == []
@@ -47,14 +47,14 @@ def test_nobody_else_gets_a_reserved_port(host: str) -> None:
 
 
 @linux
-async def test_several_listeners_of_ours_share_a_reserved_port(host: str) -> None:
+async def test_our_own_listeners_share_a_reserved_port(host: str) -> None:
     with reserved([Endpoint(host, 0)]) as found:
         (endpoint,) = found.endpoints
         listeners = [open_listener(endpoint) for _ in range(2)]
-        with pytest.raises(OSError, match="in use"):  # a server that shares nothing
+        with pytest.raises(OSError, match="in use"):  # a listener without SO_REUSEPORT
             listening(*endpoint)
         found.close()
-        with pytest.raises(OSError, match="in use"):  # they still have it
+        with pytest.raises(OSError, match="in use"):  # our listeners still have it
             listening(*endpoint)
         for one in listeners:
             await one.aclose()
@@ -69,7 +69,7 @@ async def test_a_port_that_is_not_reserved_is_not_shared(host: str) -> None:
     assert caught.value.call == "bind()"
 
 
-async def test_elsewhere_there_is_one_listener_for_all(
+async def test_on_other_systems_all_workers_share_one_listener(
     host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ports, "SPREADS", False)
@@ -88,12 +88,12 @@ async def test_elsewhere_there_is_one_listener_for_all(
             socket.create_connection(found.endpoints[0])
 
 
-async def test_a_port_is_free_for_a_new_server_while_old_ones_are_in_time_wait(host: str) -> None:
+async def test_connections_in_time_wait_do_not_block_a_port(host: str) -> None:
     with listening(host, 0) as listener:
         address = listener.getsockname()
         client = socket.create_connection(address[:2])
         served, _ = listener.accept()
-        served.close()  # the side that closes first waits
+        served.close()  # the side that closes first enters TIME_WAIT
         client.recv(1)
         client.close()
     with reserved([Endpoint(*address[:2])]) as found:
@@ -109,7 +109,7 @@ def test_a_free_port_is_the_same_for_all_addresses() -> None:
         assert found.endpoints[0].port == found.endpoints[1].port != 0
 
 
-def test_a_free_port_that_is_taken_on_the_second_address_is_given_up_for_another(
+def test_if_a_free_port_is_taken_on_the_second_address_another_one_is_tried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     original = socket.socket.bind
@@ -128,7 +128,7 @@ def test_a_free_port_that_is_taken_on_the_second_address_is_given_up_for_another
 
 
 @pytest.mark.parametrize("wanted", [["127.0.0.1", "::1"], ["::1"]])
-def test_a_family_that_is_missing_is_left_out_unless_it_is_the_only_one(
+def test_a_missing_family_is_skipped_unless_it_is_the_only_one(
     monkeypatch: pytest.MonkeyPatch, wanted: list[str]
 ) -> None:
     original = socket.socket.bind

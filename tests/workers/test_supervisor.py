@@ -1,4 +1,4 @@
-"""Servers of several processes, real ones, on both families."""
+"""Servers of several real processes, on both families."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from trio_echo.events import (
     WorkerReplaced,
 )
 from trio_echo.workers import ports, supervisor
-from trio_echo.workers.link import Command, Job, Notice
+from trio_echo.workers.link import Command, Notice, WorkerConfig
 from trio_echo.workers.process import STARTING_CALL
 from trio_echo.workers.supervisor import supervise
 
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 
 FALSE = shutil.which("false") or "false"
-# What a process ends with that was killed.
+# The exit status of a killed process.
 if sys.platform == "win32":
     KILLED: int = signal.SIGTERM
 else:
@@ -66,7 +66,7 @@ else:
 
 
 def worker_processes() -> dict[int, psutil.Process]:
-    """The workers of this process that are alive, by their ids."""
+    """Return the live workers of this process, by process id."""
     found: dict[int, psutil.Process] = {}
     for child in psutil.Process().children():
         with suppress(psutil.NoSuchProcess):  # killed, and not waited for yet
@@ -94,7 +94,7 @@ def _no_process_is_left() -> Iterator[None]:
     ]
 )
 def _listeners(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each way that workers get their listeners: that of Linux, and that of other systems."""
+    """Both ways to give workers their listeners: Linux's and that of other systems."""
     monkeypatch.setattr(ports, "SPREADS", request.param == "own listeners")
 
 
@@ -103,7 +103,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such 
 
 
 class Server:
-    """A running `supervise`, with what a test needs to know of it."""
+    """A running `supervise` and its clients."""
 
     def __init__(
         self, host: str, port: int, events: Events, stop: trio.Event, scope: trio.CancelScope
@@ -116,7 +116,7 @@ class Server:
         self._clients: list[EchoClient] = []
 
     async def connect(self) -> EchoClient:
-        """Connect a client, that is closed in the end."""
+        """Connect a client; `close` closes it."""
         self._clients.append(await connect(self.host, self.port))
         return self._clients[-1]
 
@@ -126,7 +126,7 @@ class Server:
             await client.aclose()
 
     async def connected(self, count: int) -> dict[int, list[EchoClient]]:
-        """Connect until every worker has some of the clients; returns them by process id."""
+        """Connect until every worker has clients; returns the clients by process id."""
         while True:
             for _ in range(count):
                 assert await (await self.connect()).echo(b"hello") == b"hello"
@@ -139,13 +139,13 @@ class Server:
                 return found
 
     async def owner(self, client: EchoClient) -> int:
-        """Wait until a connection is accepted; returns the process that has its other end."""
+        """Wait until a connection is accepted; returns the id of the process that serves it."""
         while (owner := self._owners().get(port_of(client))) is None:
             await trio.lowlevel.checkpoint()
         return owner
 
     def _owners(self) -> dict[int, int]:
-        """The ports of the clients that are accepted, and by which process."""
+        """Return the process id that serves each accepted client, by the client's port."""
         owners: dict[int, int] = {}
         for pid, process in worker_processes().items():
             with suppress(psutil.NoSuchProcess):
@@ -196,7 +196,7 @@ def port_of(client: EchoClient) -> int:
 
 
 async def echoes(client: EchoClient) -> bool:
-    """Tell whether a connection is alive."""
+    """Return whether a connection is alive."""
     try:
         return await client.echo(b"ping") == b"ping"
     except (SocketCallError, IncompleteReceiveError):
@@ -231,7 +231,7 @@ async def test_all_workers_listen_on_both_families_with_the_same_free_port() -> 
 
 
 @each_way
-async def test_a_worker_that_is_killed_under_load_takes_its_own_clients_only(host: str) -> None:
+async def test_a_worker_killed_under_load_cuts_off_only_its_own_clients(host: str) -> None:
     async with supervised(host) as server:
         clients = await server.connected(12)
         killed = next(iter(clients))
@@ -282,7 +282,7 @@ async def test_stopping_lets_the_clients_of_all_workers_finish(host: str) -> Non
 
 
 @each_way
-async def test_after_the_grace_period_the_rest_is_cut_off(host: str) -> None:
+async def test_after_the_grace_period_the_other_clients_are_cut_off(host: str) -> None:
     async with supervised(host, limits=Limits(grace=0.01)) as server:
         clients = await server.connected(4)
         everybody = [one for several in clients.values() for one in several]
@@ -293,7 +293,7 @@ async def test_after_the_grace_period_the_rest_is_cut_off(host: str) -> None:
 
 
 @each_way
-async def test_cancelling_ends_all_at_once_and_still_counts(host: str) -> None:
+async def test_cancelling_ends_everything_at_once_and_still_reports_totals(host: str) -> None:
     async with supervised(host, limits=Limits(grace=3600)) as server:
         clients = await server.connected(4)
         everybody = [one for several in clients.values() for one in several]
@@ -303,7 +303,7 @@ async def test_cancelling_ends_all_at_once_and_still_counts(host: str) -> None:
         assert not any([await echoes(one) for one in everybody])
 
 
-async def test_what_a_killed_worker_had_done_counts(host: str) -> None:
+async def test_the_totals_include_a_killed_worker(host: str) -> None:
     async with supervised(host) as server:
         client = await server.connect()
         await client.echo(b"hello")
@@ -320,7 +320,7 @@ async def test_what_a_killed_worker_had_done_counts(host: str) -> None:
         assert stopped.echoed == 5
 
 
-async def test_a_worker_that_is_killed_while_it_drains_is_told_of(host: str) -> None:
+async def test_a_worker_killed_while_draining_is_reported(host: str) -> None:
     async with supervised(host, limits=Limits(grace=60)) as server:
         client = await server.connect()
         await client.echo(b"hello")
@@ -354,12 +354,12 @@ async def test_max_clients_holds_for_all_workers_together(host: str) -> None:
 
 
 @each_way
-async def test_the_places_of_a_killed_worker_come_back(host: str) -> None:
+async def test_the_slots_of_a_killed_worker_are_free_again(host: str) -> None:
     async with supervised(host, limits=Limits(max_clients=1, grace=0)) as server:
         served = await server.connect()
         await served.echo(b"hello")
         killed = await server.owner(served)
-        waiting: list[EchoClient] = []  # at the other worker, three of them
+        waiting: list[EchoClient] = []  # three clients of the other worker
         while len(waiting) < 3:
             client = await server.connect()
             if await server.owner(client) != killed:
@@ -390,11 +390,13 @@ async def test_the_other_options_reach_every_worker(host: str) -> None:
         assert (await server.events.wait(ClientIdle)).idle_timeout == 0.01
 
 
-async def test_a_quiet_server_still_tells_and_counts_who_died(host: str) -> None:
+async def test_a_quiet_server_reports_a_dead_worker_and_its_clients(
+    host: str,
+) -> None:
     async with supervised(host, quiet=True) as server:
         clients = await server.connected(4)
         killed = next(iter(clients))
-        for client in clients[killed] * 3:  # after that, the worker has said whom it has
+        for client in clients[killed] * 3:  # then the worker has reported its clients
             assert await echoes(client)
         psutil.Process(killed).kill()
         assert (await server.events.wait(WorkerDied)).clients == len(clients[killed])
@@ -403,7 +405,7 @@ async def test_a_quiet_server_still_tells_and_counts_who_died(host: str) -> None
 
 
 @each_way
-async def test_a_port_in_use_is_an_error_and_starts_nothing(host: str) -> None:
+async def test_a_port_in_use_is_an_error(host: str) -> None:
     async with trio.open_nursery() as nursery:
         (listener,) = await nursery.start(partial(serve, 0, hosts=[host]))
         port = listener.socket.getsockname()[1]
@@ -423,7 +425,7 @@ async def test_two_servers_of_several_processes_do_not_share_a_port(host: str) -
             assert caught.value.errno == errno.EADDRINUSE
 
 
-async def test_no_hosts_are_refused_as_by_serve() -> None:
+async def test_an_empty_list_of_hosts_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one address"):
         await supervise(2, 0, hosts=[])
 
@@ -440,7 +442,7 @@ async def test_a_worker_that_does_not_start_ends_the_server(
     assert events.seen == []
 
 
-async def test_processes_that_cannot_be_had_end_the_server(
+async def test_a_process_that_cannot_be_started_ends_the_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nonexistent")
@@ -450,7 +452,7 @@ async def test_processes_that_cannot_be_had_end_the_server(
 
 
 @posix
-async def test_a_worker_that_dies_again_and_again_is_started_ever_less_often(
+async def test_a_worker_that_keeps_dying_is_restarted_with_exponential_backoff(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(supervisor, "_FIRST_PAUSE", 0.01)
@@ -469,7 +471,7 @@ async def test_a_worker_that_dies_again_and_again_is_started_ever_less_often(
             pauses.append(died.pause)
         assert max(pauses) == 0.3
         assert 0.02 in pauses
-        # The other one goes on, and gets every client.
+        # The other worker continues and gets every client.
         for _ in range(5):
             client = await server.connect()
             await client.echo(b"hello")
@@ -479,7 +481,7 @@ async def test_a_worker_that_dies_again_and_again_is_started_ever_less_often(
         assert len(await server.connected(2)) == 2
 
 
-async def test_a_worker_that_has_lived_for_a_while_is_replaced_as_soon_as_the_first_time(
+async def test_a_worker_that_lived_for_a_while_resets_the_backoff(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(supervisor, "_FIRST_PAUSE", 0.001)
@@ -493,7 +495,7 @@ async def test_a_worker_that_has_lived_for_a_while_is_replaced_as_soon_as_the_fi
 
 
 @each_way
-async def test_where_a_family_is_missing_the_workers_serve_the_other_and_that_is_said(
+async def test_a_missing_family_is_reported_and_the_workers_serve_the_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     original = socket.socket.bind
@@ -513,7 +515,7 @@ async def test_where_a_family_is_missing_the_workers_serve_the_other_and_that_is
 
 
 @each_way
-async def test_stopping_does_not_wait_for_a_worker_that_is_not_there(
+async def test_stopping_does_not_wait_for_a_worker_without_a_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(supervisor, "_FIRST_PAUSE", 3600)
@@ -526,7 +528,7 @@ async def test_stopping_does_not_wait_for_a_worker_that_is_not_there(
 
 
 @each_way
-async def test_a_server_that_is_stopped_before_it_starts_has_listened_all_the_same() -> None:
+async def test_a_server_stopped_before_it_starts_listens_and_stops() -> None:
     events, stop = Events(), trio.Event()
     stop.set()
     with trio.fail_after(PATIENCE):
@@ -534,7 +536,7 @@ async def test_a_server_that_is_stopped_before_it_starts_has_listened_all_the_sa
     assert [type(event) for event in events.seen] == [Listening, Stopped]
 
 
-async def test_what_an_observer_raises_ends_the_server_and_is_not_lost() -> None:
+async def test_an_exception_from_the_observer_ends_the_server_and_is_raised() -> None:
     def observe(event: ServerEvent) -> None:
         if isinstance(event, ClientConnected):
             raise KeyError("a bug of mine")
@@ -548,11 +550,11 @@ async def test_what_an_observer_raises_ends_the_server_and_is_not_lost() -> None
 
 
 @pytest.mark.parametrize("cancel", [False, True])
-async def test_a_worker_that_hangs_is_killed_in_the_end(
+async def test_a_worker_that_hangs_at_the_end_is_killed(
     monkeypatch: pytest.MonkeyPatch, cancel: bool
 ) -> None:
     monkeypatch.setattr(supervisor, "_FAREWELL", 0.1)
-    # No second one: on a busy machine a healthy worker takes longer than that too.
+    # Only one worker: on a busy machine, a healthy one may need longer than the limit.
     async with supervised("127.0.0.1", count=1) as server:
         (hung,) = worker_processes()
         psutil.Process(hung).suspend()
@@ -565,7 +567,7 @@ async def test_a_worker_that_hangs_is_killed_in_the_end(
 
 
 class Ticks:
-    """What `_watch` waits for, as a test wants it: never, or at once."""
+    """Replaces `_tick`: the test decides whether a tick comes at once or never."""
 
     def __init__(self) -> None:
         self.at_once = trio.Event()
@@ -601,7 +603,7 @@ async def test_a_stopped_worker_is_killed_and_replaced(host: str, ticks: Ticks) 
         assert await echoes(await server.connect())
 
 
-async def test_a_worker_that_is_stopped_while_it_drains_does_not_last_for_the_grace_period(
+async def test_a_worker_stopped_while_draining_is_killed_before_the_grace_period_ends(
     ticks: Ticks,
 ) -> None:
     async with supervised("127.0.0.1", count=1, limits=Limits(grace=3600)) as server:
@@ -628,7 +630,7 @@ async def test_a_worker_that_hangs_before_it_listens_ends_the_server(
 
 
 class Watched:
-    """A process and its link, as far as `_watch` goes."""
+    """The parts of a process and its link that `_watch` uses."""
 
     def __init__(self) -> None:
         self.killed = trio.Event()
@@ -638,23 +640,25 @@ class Watched:
         self.killed.set()
 
     def post(self, value: object) -> None:
-        assert value is Command.ANSWER
+        assert value is Command.PING
         self.asked += 1
 
 
-async def test_a_parent_that_was_stopped_itself_does_not_blame_its_workers(
+async def test_a_parent_that_was_stopped_does_not_kill_its_workers(
     mock_clock: MockClock,
 ) -> None:
     with ports.reserved([Endpoint("127.0.0.1", 0)]) as reserved:
-        job = Job(reserved.endpoints, [], Limits(), Faults(), quiet=False, portable=False)
-        one = supervisor._Supervisor(1, job, reserved, Events(), trio.Event())
+        config = WorkerConfig(
+            reserved.endpoints, [], Limits(), Faults(), quiet=False, portable=False
+        )
+        one = supervisor._Supervisor(1, config, reserved, Events(), trio.Event())
     (worker,) = one._workers
     watched = Watched()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(one._watch, worker, cast("Link", watched), cast("Process", watched))
         for _ in range(3 * supervisor._STARTING_TICKS):
             await wait_all_tasks_blocked()
-            one._handle(worker, [Notice.ALIVE])
+            one._handle(worker, [Notice.PONG])
             mock_clock.jump(supervisor._TICK)
         for _ in range(supervisor._SILENT_TICKS - 1):
             await wait_all_tasks_blocked()
@@ -662,18 +666,18 @@ async def test_a_parent_that_was_stopped_itself_does_not_blame_its_workers(
             mock_clock.jump(3600)
         await wait_all_tasks_blocked()
         assert not watched.killed.is_set()
-        one._handle(worker, [Notice.ALIVE])  # at last
+        one._handle(worker, [Notice.PONG])  # just in time
         jumps = 0
         while not watched.killed.is_set():
             mock_clock.jump(supervisor._TICK)
             jumps += 1
             await wait_all_tasks_blocked()
-        assert jumps == supervisor._SILENT_TICKS + 1  # it said that in the middle of one
+        assert jumps == supervisor._SILENT_TICKS + 1  # the answer came within a tick
     assert watched.asked >= 3 * supervisor._STARTING_TICKS
 
 
 @posix
-async def test_signals_that_reach_every_process_leave_the_end_to_the_parent() -> None:
+async def test_workers_ignore_signals_sent_to_every_process() -> None:
     async with supervised("127.0.0.1") as server:
         clients = await server.connected(2)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -684,7 +688,7 @@ async def test_signals_that_reach_every_process_leave_the_end_to_the_parent() ->
         assert not [event for event in server.events.seen if isinstance(event, WorkerDied)]
 
 
-def test_the_usable_cores_are_those_of_the_affinity() -> None:
+def test_usable_cores_follow_the_affinity() -> None:
     if sys.platform != "linux":
         pytest.skip("only Linux has sched_setaffinity()")
     allowed = os.sched_getaffinity(0)

@@ -45,11 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit: 0 done, 1 it failed, 2 the command line was wrong.
 
     Args:
-        arguments: the words after the program's name; by default those it was started with.
+        arguments: the words after the program's name; by default from `sys.argv`.
     """
     end_quietly_until_received()
     if isinstance(sys.stdout, TextIOWrapper):
-        # A character that it lacks (Korean Windows has no "µ") is an escape, as on standard error.
+        # A character missing from its encoding (Korean Windows lacks "µ") becomes an escape, as on
+        # standard error.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = cli.main(arguments, standalone_mode=False)
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         click.echo(f"{path}: {message} (try {path} --help)", err=True)
         status = 2
     except OSError as exc:
-        # What is no socket call of ours: standard output is full, or no descriptor is left.
+        # Not from one of our socket calls: standard output is full, or no descriptor is left.
         discard_output()
         with suppress(OSError):
             click.echo(f"trio-echo: {exc.strerror or exc}", err=True)

@@ -189,7 +189,7 @@ def bench(
     from trio_echo.measure.files import samples_path
 
     from .measuring import Asked, Files, measure
-    from .places import check
+    from .output_files import check
 
     samples = samples_path(output) if output is not None and output.name else None
     if output is not None and output.name.endswith(".samples.zip"):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     Dial = Callable[..., Awaitable[EchoClient]]
-    """`trio_echo.connect`, but for the observer."""
+    """`trio_echo.connect` with all arguments but the observer."""
 
 _DEFAULT = Endpoint("localhost", DEFAULT_PORT)
 
@@ -54,7 +54,7 @@ _DEFAULT = Endpoint("localhost", DEFAULT_PORT)
     type=keepalive,
     default=f"{KEEPALIVE:g}",
     show_default=True,
-    help="Give up a server whose machine has not answered for S seconds; inf never does.",
+    help="Give up a server whose machine has not answered for S seconds; inf: never.",
 )
 @language_options
 def connect(
@@ -70,18 +70,18 @@ def connect(
 ) -> int:
     """Send lines to an echo server and show what comes back.
 
-    HOST and PORT default to localhost 9000; HOST:PORT and [IPV6]:PORT are understood too. An empty
-    line or the end of input (Ctrl-D, on Windows Ctrl-Z and Enter) ends it.
+    HOST and PORT default to localhost 9000; HOST:PORT and [IPV6]:PORT also work. An empty line or
+    the end of input (Ctrl-D, on Windows Ctrl-Z and Enter) ends it.
     """
     if ipv4 and ipv6:
-        raise click.UsageError("-4 and -6 exclude each other")
+        raise click.UsageError("-4 and -6 cannot be used together")
     family = socket.AF_INET if ipv4 else socket.AF_INET6 if ipv6 else socket.AF_UNSPEC
     try:
         endpoint = parse_endpoint(f"{host or ''} {port or ''}", default=_DEFAULT)
     except AddressError as exc:
         raise click.UsageError(str(exc)) from exc
     if endpoint.port == 0:
-        raise click.UsageError("nobody can be reached on port 0: give 1 to 65535")
+        raise click.UsageError("port 0 cannot be reached: give 1 to 65535")
     transcript = Transcript(translations(lang), encoding, terminal())
     with restored_terminal():
         dial = partial(connect_client, *endpoint, family=family, keepalive=keepalive)
@@ -89,7 +89,7 @@ def connect(
 
 
 class _FailedError(Exception):
-    """Ends the command with status 1; its text is a line for the person."""
+    """Ends the command with status 1; its text is the line to show."""
 
 
 async def _run(
@@ -119,7 +119,7 @@ async def _leave_on_signal(
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Let a signal end the session; what it has to say then waits for no stalled screen."""
+    """Let a signal end the session, and limit the time that its last lines wait for the screen."""
     with receive_stop_signals() as signals:
         task_status.started()
         async for _ in signals:
@@ -128,10 +128,10 @@ async def _leave_on_signal(
 
 
 class _Session:
-    """One run of the client: prompt, send, receive, show, until the lines end.
+    """One run of the client: prompt, send, receive, show, until the input ends.
 
     Attributes:
-        status: what the process exits with, if it is left now.
+        status: the exit status if the session ended now.
     """
 
     def __init__(
@@ -151,16 +151,16 @@ class _Session:
         self._console = Console()
 
     def fail(self, line: str) -> None:
-        """Show a line on standard error; the command has failed."""
+        """Show a line on standard error, and let the command exit with status 1."""
         self._screen.post(Complaint(line))
         self.status = 1
 
     async def run(self, endpoint: Endpoint, dial: Dial) -> None:
-        """Connect and echo line by line; what goes wrong is shown."""
+        """Connect and echo line by line; errors are shown."""
         with self._reporting():
             async with await self._connect(endpoint, dial) as client:
                 self.status = 0
-                # Closing is a checkpoint, at which a signal would take the place of an error.
+                # Show an error before closing: that is a checkpoint, and a signal would replace it.
                 with self._reporting():
                     while line := await self._next_line(client):
                         await self._exchange(client, self._encoded(line))
@@ -183,7 +183,7 @@ class _Session:
             raise SocketCallError("connect()", reason, str(endpoint)) from None
 
     async def _next_line(self, client: EchoClient) -> str | None:
-        """Show the prompt and read a line; the same transcript comes of a pipe and a terminal."""
+        """Show the prompt and read a line; a pipe gives the same transcript as a terminal."""
         edits, prompt = self._console.edits, self._transcript.prompt
         self._screen.post(Text("\n" if edits else "\n" + prompt))
         await self._screen.flush()
@@ -195,7 +195,7 @@ class _Session:
 
         async def watch(*, task_status: trio.TaskStatus[None]) -> None:
             nonlocal ended, unasked
-            task_status.started()  # what has come already is seen before the line is read
+            task_status.started()  # bytes already received are seen before the line is read
             try:
                 unasked = await client.receive_unasked()
                 ended = self._transcript.closed_by_server()
@@ -211,14 +211,14 @@ class _Session:
                     was_read = True
                     nursery.cancel_scope.cancel()
         finally:
-            # A terminal shows what is typed, and the newline; of a pipe, that is left to us.
+            # A terminal shows what is typed, and the newline. For a pipe, we do.
             if line is None:
                 self._screen.post(Text("\n"))
             elif not edits:
                 self._screen.post(Text(safe(line) + "\n"))
         if unasked:
             raise _FailedError(self._transcript.unasked(len(unasked)))
-        if ended and not was_read:  # a line that was there already has its turn
+        if ended and not was_read:  # a line that was already there is still sent
             raise _FailedError(ended)
         return line
 

@@ -1,4 +1,4 @@
-"""The keyboard of the client: lines from a terminal, with editing and history, or from a pipe."""
+"""The client's input: lines from a terminal, with editing and history, or from a pipe."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from trio_echo.errors import SocketCallError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A thread is asked for each piece of a pipe: pieces are large.
+# Bytes in one read from a pipe. Each read needs a thread, so it is large.
 _PIECE = 1024 * 1024
 
 
 class Console:
     """Reads lines from standard input; every wait can be cancelled.
 
-    The waiting itself happens in a thread, which a cancelled read leaves behind: nothing can
-    wake it. It holds no lock and ends with the process.
+    A thread does the waiting. A cancelled read abandons it, since nothing can wake it. It holds no
+    lock and ends with the process.
     """
 
     def __init__(self) -> None:
         stdin, stdout = sys.stdin, sys.stdout
         self.edits = bool(stdin and stdout and stdin.isatty() and stdout.isatty())
-        """Whether a person types the lines at the terminal that shows them."""
+        """Whether input and output are both terminals: a person types, and sees the lines."""
         self._encoding = stdin.encoding if stdin else "utf-8"
         self._buffer = bytearray()
         self._searched = 0
@@ -43,20 +43,20 @@ class Console:
         """Read a line, without its newline.
 
         Args:
-            prompt: shown before the cursor where a person types; a pipe gets none.
+            prompt: shown before the cursor on a terminal; not printed for a pipe.
 
         Returns:
-            The line, or `None` at the end of input. Bytes that are no text in the terminal's
-            character set are kept as surrogates (PEP 383).
+            The line, or `None` at the end of input. Bytes that are not text in the terminal's
+            character set become surrogates (PEP 383).
 
         Raises:
-            SocketCallError: of `read()`: standard input cannot be read.
+            SocketCallError: `read()` failed on standard input.
         """
         if self.edits:
             return await trio.to_thread.run_sync(_input, prompt, abandon_on_cancel=True)
         while (end := self._buffer.find(b"\n", self._searched)) < 0:
             self._searched = len(self._buffer)
-            # A line that is there already wins over a server that has just left.
+            # A line that is already there is read even if the server has just left.
             if _is_ready():
                 data = _read()
             else:
@@ -73,7 +73,7 @@ class Console:
         self._searched = 0
         try:
             return line.decode(self._encoding, "surrogateescape")
-        except UnicodeError as exc:  # the character set is one of two bytes and more
+        except UnicodeError as exc:  # a character set such as UTF-16
             raise SocketCallError("read()", OSError(errno.EILSEQ, str(exc))) from exc
 
 
@@ -82,14 +82,14 @@ if sys.platform == "win32":
     import msvcrt
 
     def _is_ready() -> bool:
-        """Tell whether `_read` returns at once; of a console, Windows cannot tell."""
+        """Return whether `_read` returns at once; for a console, Windows does not know."""
         if sys.stdin is None:
             return True
         descriptor = sys.stdin.fileno()
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISFIFO(mode):
             return stat.S_ISREG(mode)
-        # select() knows sockets only. This fails at the end of the pipe, which is no wait either.
+        # select() accepts only sockets. This fails at the end of the pipe: no wait either.
         pipe, held = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor)), ctypes.c_ulong()
         peek = ctypes.windll.kernel32.PeekNamedPipe
         return not peek(pipe, None, 0, None, ctypes.byref(held), None) or held.value > 0
@@ -97,18 +97,18 @@ if sys.platform == "win32":
 else:
 
     def _is_ready() -> bool:
-        """Tell whether `_read` returns at once."""
+        """Return whether `_read` returns at once."""
         return sys.stdin is None or bool(select.select([sys.stdin], [], [], 0)[0])
 
 
 def _read() -> bytes:
-    """Read what there is from standard input, past Python's buffer and its lock."""
+    """Read the next bytes of standard input, without Python's buffer and its lock."""
     if sys.stdin is None:
         return b""
     while True:
         try:
             return os.read(sys.stdin.fileno(), _PIECE)
-        except BlockingIOError:  # somebody made it non-blocking
+        except BlockingIOError:  # another program made it non-blocking
             select.select([sys.stdin], [], [])
         except OSError as exc:
             raise SocketCallError("read()", exc) from exc
@@ -131,19 +131,19 @@ def _enable_line_editing() -> None:
     try:
         import readline
     except ImportError:
-        return  # a Python without it: lines are typed plainly
+        return  # this Python has no readline: no editing
     if "libedit" not in (readline.__doc__ or ""):
-        # Pasted lines are messages of their own, as typed ones are, and a prompt that is left
-        # abruptly leaves no mode of the terminal behind.
+        # Each pasted line is a message, like a typed one. And an abandoned prompt must not leave
+        # the terminal in bracketed paste mode.
         readline.parse_and_bind("set enable-bracketed-paste off")
-        # In a locale that is not there, readline would take the bytes of Korean for Meta keys.
+        # If the locale is not installed, readline would read Korean bytes as Meta keys.
         for line in ("set input-meta on", "set output-meta on", "set convert-meta off"):
             readline.parse_and_bind(line)
 
 
 @contextmanager
 def restored_terminal() -> Iterator[None]:
-    """Put the terminal back as it was: an abandoned prompt has left its echo off."""
+    """Restore the terminal's settings at the end: an abandoned prompt leaves its echo off."""
     if sys.platform == "win32" or not (sys.stdin and sys.stdin.isatty()):
         yield
         return
@@ -153,6 +153,6 @@ def restored_terminal() -> Iterator[None]:
     try:
         yield
     finally:
-        # In the background, the terminal is somebody else's by now, and this would stop us.
+        # In the background the terminal is not ours, and this call would stop the process.
         if os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp():
             termios.tcsetattr(sys.stdin, termios.TCSANOW, before)

@@ -26,24 +26,26 @@ _NEEDED = ("ipykernel", "ipywidgets", "jupyterlab", "matplotlib")  # the `notebo
     "--port",
     metavar="P",
     type=port,
-    help="Port of JupyterLab's page; 0 takes a free one.  [default: 8888 or the next free one]",
+    help="Port of JupyterLab; 0 takes a free one.  [default: 8888 or the next free one]",
 )
-@click.option("--no-browser", is_flag=True, help="Only print the page's address.")
+@click.option("--no-browser", is_flag=True, help="Print the address, do not open a browser.")
 def lab(*, words: tuple[str, ...], port: int | None, no_browser: bool) -> int:
     """Open the notebooks in JupyterLab.
 
-    In a clone of the repository they are opened where they are. Otherwise, or if a FOLDER is
-    named, a copy is made there first (./trio_echo_notebooks unless named); what you change in it
-    stays yours when a later version is copied. OPTIONs go to JupyterLab: lab -- --ip=0.0.0.0
+    In a clone of the repository this opens them in place. Otherwise, or with a FOLDER, it copies
+    them first, to FOLDER or ./trio_echo_notebooks. A later copy keeps the notebooks that you
+    changed. OPTIONs go to JupyterLab: lab -- --ip=0.0.0.0
     """
     folder = None if not words or words[0].startswith("-") else Path(words[0])
     options = words if folder is None else words[1:]
     if "" in words:
-        raise click.UsageError("a folder's name is empty")
+        raise click.UsageError("the folder's name is empty")
     if options and not options[0].startswith("-"):
-        raise click.UsageError(f"one folder only: {options[0]}")
+        raise click.UsageError(f"only one folder can be opened, not also {options[0]}")
     if any(importlib.util.find_spec(module) is None for module in _NEEDED):
-        return _fail('install it with: python -m pip install "trio-echo[notebooks]"')
+        return _fail(
+            'libraries are missing; install them with: python -m pip install "trio-echo[notebooks]"'
+        )
     try:
         folder = _prepare(folder)
     except OSError as exc:
@@ -58,7 +60,10 @@ def lab(*, words: tuple[str, ...], port: int | None, no_browser: bool) -> int:
 
 
 def _prepare(folder: Path | None) -> Path | None:
-    """Return the folder to open, with a copy of the notebooks in it where one is wanted."""
+    """Return the folder to open, after copying the notebooks into it if needed.
+
+    Returns `None` if there are no notebooks.
+    """
     if copies.INSTALLED.is_dir():
         source, target = copies.INSTALLED, folder or Path(_DEFAULT_FOLDER)
     elif copies.CLONED.is_dir():
@@ -69,8 +74,8 @@ def _prepare(folder: Path | None) -> Path | None:
     if resolved != source.resolve():
         for file in copies.update(source, target):
             click.echo(
-                f"kept {safe(str(file))}, which you changed: there is a newer version, "
-                "which you get when you rename yours",
+                f"kept {safe(str(file))}, which you changed: to get the newer version, rename "
+                "yours and run this again",
                 err=True,
             )
     return resolved
@@ -88,15 +93,15 @@ def _settings(folder: Path, port: int | None, no_browser: bool) -> list[str]:
     if no_browser:
         settings.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        # In a container, most likely; Jupyter would refuse, and its page asks for a token anyway.
+        # Most likely a container. Jupyter would refuse root; its page asks for a token anyway.
         settings.append("--allow-root")
     return settings
 
 
 def _run(command: list[str]) -> int:
-    """Become the command, so that its signals and its exit status are its own."""
+    """Replace this process by the command, which then gets signals and sets the exit status."""
     if sys.platform == "win32":
-        # There, a process cannot become another one; the console's Ctrl-C reaches both.
+        # Windows cannot replace a process. The console's Ctrl-C reaches both.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         return subprocess.call(command)  # noqa: S603  this interpreter, no shell
     sys.stdout.flush()

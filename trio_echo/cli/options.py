@@ -1,4 +1,4 @@
-"""Option types and options that several commands share."""
+"""Option types and options shared by several commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def host(text: str) -> str:
     """Read a name or an address; an IPv6 address may stand in brackets."""
     if not text:
-        raise click.BadParameter("a host is missing")
+        raise click.BadParameter("the host is empty")
     return text[1:-1] if text.startswith("[") and text.endswith("]") else text
 
 
@@ -35,18 +35,18 @@ def port(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """Read a time of 0 seconds to a year; `inf` is for ever."""
+    """Read a time of 0 seconds to a year; `inf` is forever."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not (0 <= value <= A_YEAR or value == math.inf):
-        raise click.BadParameter(f"{text!r} is no time in seconds, of a year at most")
+        raise click.BadParameter(f"{text!r} is not a time in seconds, of at most a year")
     return value
 
 
 def positive_seconds(text: str) -> float:
-    """Read a time of more than 0 seconds; `inf` is for ever."""
+    """Read a time of more than 0 seconds; `inf` is forever."""
     value = seconds(text)
     if value == 0:
         raise click.BadParameter("it must be more than 0 seconds")
@@ -54,7 +54,7 @@ def positive_seconds(text: str) -> float:
 
 
 def keepalive(text: str) -> float:
-    """Read a time that systems accept for keepalive; `inf` switches it off."""
+    """Read a keepalive time that systems accept; `inf` switches keepalive off."""
     value = seconds(text)
     try:
         check_keepalive(value)
@@ -64,11 +64,11 @@ def keepalive(text: str) -> float:
 
 
 def workers(text: str) -> int:
-    """Read a number of processes; `auto` is the number of usable cores."""
+    """Read a number of worker processes; `auto` is the number of usable cores."""
     if text == "auto":
         return usable_cores()
     if not re.fullmatch("[0-9]{1,4}", text) or int(text) < 1:
-        raise click.BadParameter(f"{text!r} is no number of processes, nor auto")
+        raise click.BadParameter(f"{text!r} is neither a number of processes nor auto")
     return int(text)
 
 

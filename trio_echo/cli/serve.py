@@ -50,12 +50,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Port to listen on; 0 takes a free one, the same for all addresses.",
 )
-@click.option("--quiet", is_flag=True, help="Show the listening lines and errors only.")
+@click.option("--quiet", is_flag=True, help="Show only the listening lines and errors.")
 @click.option(
     "--max-clients",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Serve this many clients at once; further ones wait for their turn.",
+    help="Serve at most N clients at once; further clients wait.",
 )
 @click.option(
     "--idle-timeout",
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     type=positive_seconds,
     default="inf",
     show_default="no limit",
-    help="Close a client when for S seconds no byte moves to or from it.",
+    help="Close a client after S seconds without a byte to or from it.",
 )
 @click.option(
     "--keepalive",
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     type=keepalive,
     default=f"{KEEPALIVE:g}",
     show_default=True,
-    help="Give up a client whose machine has not answered for S seconds; inf never does.",
+    help="Give up a client whose machine has not answered for S seconds; inf: never.",
 )
 @click.option(
     "--grace",
@@ -79,13 +79,13 @@ if TYPE_CHECKING:
     type=seconds,
     default="5",
     show_default=True,
-    help="Seconds that clients have to finish when the server stops.",
+    help="Give clients S seconds to finish when the server stops.",
 )
 @click.option(
     "--workers",
     metavar="N",
     type=workers,
-    help="Serve with N processes, or with as many as there are usable cores: auto.",
+    help="Serve with N processes; auto: one for each usable core.",
 )
 @click.option(
     "--fragment",
@@ -103,11 +103,9 @@ if TYPE_CHECKING:
     "--reset-after",
     metavar="N",
     type=click.IntRange(min=0),
-    help="To test a client: reset its connection once N bytes went back.",
+    help="To test a client: reset its connection after N echoed bytes.",
 )
-@click.option(
-    "--portable", is_flag=True, help="Echo by way of Trio's streams alone, also on Linux."
-)
+@click.option("--portable", is_flag=True, help="Echo with Trio's streams only, also on Linux.")
 @language_options
 def serve(
     *,
@@ -129,11 +127,11 @@ def serve(
 ) -> int:
     """Echo what TCP clients send, and show it.
 
-    SIGINT (Ctrl-C) or SIGTERM stops it: it accepts no more, lets its clients finish, and says
-    what it did. A second signal ends it at once.
+    SIGINT (Ctrl-C) or SIGTERM stops it: it accepts no more clients, lets those connected finish,
+    and prints a summary. A second signal ends it at once.
     """
     if any_ and hosts:
-        raise click.UsageError("--any listens on every address already: leave out --host")
+        raise click.UsageError("--any already listens on every address: leave out --host")
     service = partial(
         partial(serve_echo, observe_data=not quiet)
         if workers is None
@@ -187,7 +185,7 @@ async def _stop_on_signal(
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Let the first signal stop the server and the second one end it at once."""
+    """Let the first signal stop the server, and the second one end it at once."""
     with receive_stop_signals() as signals:
         task_status.started()
         async for _ in signals:

@@ -1,4 +1,4 @@
-"""The signals by which a person or a supervisor ends a command."""
+"""The signals with which a user or a service manager ends a command."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ else:
 
 
 def end_quietly_until_received() -> None:
-    """Let Ctrl-C end the process as other signals do, without a traceback of Python's."""
+    """Let Ctrl-C end the process as other signals do, without a Python traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager
 def receive_stop_signals(*, hang_up: bool = False) -> Iterator[AsyncIterator[int]]:
-    """Receive the stop signals; afterwards they are ignored, for the process is about to end.
+    """Receive the stop signals; afterwards they are ignored, because the process is about to end.
 
-    Trio puts back what was there before: with the default action, an impatient second signal
-    would kill a process that is just leaving in good order.
+    Trio restores the previous handlers. If those were the default ones, an impatient second signal
+    would kill a process that is ending in good order.
 
     Args:
-        hang_up: also that the terminal was closed, unless nohup(1) has that ignored.
+        hang_up: also receive SIGHUP (the terminal was closed), unless nohup(1) ignores it.
     """
     numbers = [*_STOP_SIGNALS]
     if sys.platform != "win32" and hang_up and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:

@@ -1,4 +1,4 @@
-"""`sockets`: the netstat step of lab 4-1, the same on any system."""
+"""`sockets`: the netstat step of lab 4-1, the same on every system."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from .options import port
     metavar="P",
     type=port,
     multiple=True,
-    help="Show the sockets that have this port at either end; repeat it for several.",
+    help="Show only sockets with this local or remote port; repeat it for several.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write JSON, with units in the names.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with units in the names.")
 def sockets(*, ports: tuple[int, ...], as_json: bool) -> int:
-    """Show the TCP sockets of this machine, and their states, as netstat does.
+    """Show this machine's TCP sockets and their states, as netstat does.
 
-    Connections that no process owns are shown too: those not accepted yet, and those in TIME_WAIT.
+    Connections without a process are shown too: not accepted yet, or in TIME_WAIT.
     """
-    # Here, for psutil would make the other commands start more slowly.
+    # Imported here, because psutil would slow down the start of the other commands.
     from trio_echo.observe.kernel.snapshot import snapshot
 
     taken = snapshot(*ports)

@@ -1,7 +1,7 @@
-"""The command line on a tether: `python -m trio_echo.cli.tethered`, which `measure.session` starts.
+"""The command line tied to its parent: `python -m trio_echo.cli.tethered`, for `measure.session`.
 
-It runs the command that it is given, and ends at once when its standard input does: a pipe from
-the process that started it, which closes however that one ends.
+It runs a command and ends at once when its standard input ends. That is a pipe from the process
+that started it, and the system closes it however that process ends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _end_with_input() -> None:
 
 
 if __name__ == "__main__":
-    # A thread, because Windows cannot wait for a pipe and for sockets at once. It takes nothing
-    # from the server: it sleeps in read().
+    # A thread, because Windows cannot wait for a pipe and for sockets at once. It costs the server
+    # nothing: it sleeps in read().
     threading.Thread(target=_end_with_input, daemon=True).start()
     main()

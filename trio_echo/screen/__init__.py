@@ -1,1 +1,1 @@
-"""The screen: events become the lines a person reads, in their language, safe for a terminal."""
+"""The screen: turns events into lines in the user's language, safe for a terminal."""

@@ -1,7 +1,7 @@
-"""Events that wait for somebody slower than the echo: a screen, or another process.
+"""A queue of events for a reader slower than the echo: a screen, or another process.
 
-Clients decide how many events there are, so some are left out when too many wait, and counted.
-Each client has its share of the room and of the reader's time, whatever the others send.
+Clients decide how many events there are, so when too many wait, some are dropped and counted.
+Each client has its share of the memory and of the reader's time, whatever the others send.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 ItemT = TypeVar("ItemT")
 
-# 16 MiB may wait in all: seconds of a fast terminal, and little of a computer's memory. What
-# clients send has most of it; no flood of that leaves out who came and went.
+# At most 16 MiB wait: what a fast terminal shows in some seconds, and little memory. Most of it is
+# for data. The rest is reserved, so that no flood of data drops who connected and disconnected.
 _DATA_BYTES = 12 * 1024 * 1024
 _OTHER_BYTES = 4 * 1024 * 1024
 _EVENT_BYTES = 512
 
-# So much of each client may stand in the queue, before what others send later: one large piece.
+# How much of one client may be in the queue, ahead of what others send later: one large piece.
 _QUEUED_BYTES = 64 * 1024
 
 
 class _Gap:
-    """Stands where lines are missing: of one client, or of several."""
+    """Marks where lines are missing: of one client, or of several."""
 
     def __init__(self, connection: Connection | None) -> None:
         self.connection = connection
@@ -42,13 +42,13 @@ class _Gap:
 
 
 class _Share(Generic[ItemT]):
-    """What waits of one client.
+    """The waiting items of one client.
 
     Attributes:
         queued: bytes in the queue.
         data: bytes of `DataReceived`, in the queue and aside.
-        gap: the last item of the client, if that is one.
-        aside: items that join the end of the queue when there are fewer of this client in it.
+        gap: the client's last item, if it is a gap.
+        aside: items that join the queue when fewer of this client are in it.
     """
 
     queued = 0
@@ -61,21 +61,21 @@ class _Share(Generic[ItemT]):
 
 
 class Backlog(Generic[ItemT]):
-    """A queue in which events of clients give way to a `LinesMissing` when too many wait.
+    """A queue that replaces events of clients by a `LinesMissing` when too many wait.
 
-    Items come out in the order they came in, with one exception: a client with much in the queue
-    has the rest set aside, so that others need not wait for all of it. The order of each client's
-    own events stays. A client may have as much data here as there is room left for everybody: one
+    Items come out in the order they came in, with one exception: when a client has much in the
+    queue, the rest is set aside, so that others need not wait for all of it. Each client's own
+    events stay in order. A client may hold as much data as there is room left for everybody: one
     alone gets half of the room, two get a third each.
 
-    Items that no client causes are always kept, and come after all that was put before them.
+    Items without a client are always kept. They come out after everything put before them.
     """
 
     def __init__(self) -> None:
-        # Each with its bytes, and with the share of the client that caused it.
+        # Each item with its size in bytes and the share of its client.
         self._queue: deque[tuple[ItemT | _Gap, int, _Share[ItemT] | None]] = deque()
         self._shares: dict[Endpoint, _Share[ItemT]] = {}
-        self._late: dict[Endpoint, _Share[ItemT]] = {}  # those with items aside
+        self._late: dict[Endpoint, _Share[ItemT]] = {}  # clients with items aside
         self._data_bytes = 0
         self._other_bytes = 0
 
@@ -88,7 +88,7 @@ class Backlog(Generic[ItemT]):
             yield item.event() if isinstance(item, _Gap) else item
 
     def put(self, item: ItemT) -> None:
-        """Add an item at the end, or count its lines there."""
+        """Add an item at the end, or only count its lines."""
         connection: Connection | None = getattr(item, "connection", None)
         if connection is not None:
             self._put_of_client(connection, item)
@@ -102,14 +102,14 @@ class Backlog(Generic[ItemT]):
             self._add(item, _EVENT_BYTES, None)
 
     def first(self) -> ItemT | LinesMissing | None:
-        """Look at the item that is next; `None` if there is none."""
+        """Return the next item without removing it; `None` if the queue is empty."""
         if not self._queue:
             return None
         item = self._queue[0][0]
         return item.event() if isinstance(item, _Gap) else item
 
     def take(self) -> ItemT | LinesMissing:
-        """Remove the item that is next."""
+        """Remove the next item and return it."""
         item, size, share = self._queue.popleft()
         is_data = isinstance(item, DataReceived)
         if is_data:
@@ -155,7 +155,7 @@ class Backlog(Generic[ItemT]):
         return self._other_bytes + _EVENT_BYTES <= _OTHER_BYTES
 
     def _count_missing(self, lines: int) -> None:
-        """Count lines of clients of which nothing waits."""
+        """Count lines of clients that have no share."""
         last = self._queue[-1][0] if self._queue else None
         if not (isinstance(last, _Gap) and last.connection is None):
             last = _Gap(None)
@@ -181,7 +181,7 @@ class Backlog(Generic[ItemT]):
         self._queue.append(entry)
 
     def _queue_more(self, share: _Share[ItemT]) -> None:
-        """Move what was set aside to the end of the queue, as far as the client's share allows."""
+        """Move items set aside to the end of the queue, as far as the client's share allows."""
         while share.aside:
             size = share.aside[0][1]
             if share.queued and share.queued + size > _QUEUED_BYTES:
@@ -199,13 +199,13 @@ class Backlog(Generic[ItemT]):
 
 
 def lines_of(event: object) -> int:
-    """Count the lines of the screen that an event stands for."""
+    """Count the lines that an event takes on the screen."""
     match event:
         case DataReceived(data=data):
             return data.count(b"\n") + (not data.endswith(b"\n"))
         case LinesMissing(lines):
             return lines
         case ClientConnected():
-            return 2  # a blank line stands before it
+            return 2  # with the blank line before it
         case _:
             return 1

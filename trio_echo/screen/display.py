@@ -1,4 +1,4 @@
-"""What a command shows: written in order, by a task, so that the screen holds up nothing else."""
+"""The output of a command, written in order by its own task: a slow screen delays nothing else."""
 
 from __future__ import annotations
 
@@ -30,33 +30,33 @@ if TYPE_CHECKING:
 
     from .transcript import Transcript
 
-# One write carries this many characters: enough that the hop to the writing thread costs little.
+# Characters in one write: enough that handing it to the writing thread costs little.
 _BATCH = 64 * 1024
 
 FAREWELL = 1.0
-"""Seconds that the last lines may take to reach a screen that has stalled."""
+"""Seconds that the last lines may take to reach a stalled screen."""
 
-# Seconds of writing lines before the echo has its turn.
+# Seconds of formatting lines before other tasks get their turn.
 _TURN = 0.001
 
 # As much as a pipe holds, in bytes.
 _WRITE = 64 * 1024
 
-# Of the longest character.
+# Length of the longest character.
 _UTF8_BYTES = 4
 
-# The width of a terminal that does not tell: that of the VT100, and of most since.
+# The width of a terminal that does not report it: the VT100's, and most terminals' since.
 _UNKNOWN_COLUMNS = 80
 
 
 class Output:
-    """Standard output or standard error, written past Python's buffer.
+    """Standard output or standard error, written without Python's buffer.
 
-    A write may block for ever in its thread; the buffer's lock, held meanwhile, would crash the
-    interpreter as it ends.
+    A write may block forever in its thread. If it held the buffer's lock, the interpreter would
+    crash at exit.
 
     Args:
-        stream: `sys.stdout` or `sys.stderr`; `None` where the process was started without.
+        stream: `sys.stdout` or `sys.stderr`; `None` if the process was started without it.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -66,14 +66,14 @@ class Output:
 
     @property
     def lines_written(self) -> int:
-        """How many lines of a text are written whose `write` failed or was cancelled."""
+        """How many lines were written by a `write` that failed or was cancelled."""
         return self._data[: self._written].count(b"\n")
 
     async def write(self, text: str) -> None:
-        """Write all of a text, characters that the stream's character set lacks as escapes.
+        """Write a text; characters missing from the stream's character set become escapes.
 
         Raises:
-            OSError: nobody reads it any more, or the disk is full.
+            OSError: the reader is gone, or the disk is full.
         """
         if self._stream is not None:
             self._data = text.encode(self._stream.encoding or "utf-8", "backslashreplace")
@@ -85,19 +85,22 @@ class Output:
         raw = getattr(stream.buffer, "raw", stream.buffer)
         with memoryview(self._data) as data:
             while self._written < len(data):
-                # A stalled write does not tell how far it has come, so it is given little.
+                # A stalled write does not report its progress, so each write is small.
                 written = _write_to(raw, data[self._written : _cut(data, self._written + _WRITE)])
-                if written is None:  # somebody made it non-blocking
+                if written is None:  # another program made it non-blocking
                     select.select([], [raw], [])
                 else:
                     self._written += written
 
 
 def _cut(data: memoryview, stop: int) -> int:
-    """Say where to cut UTF-8 text, at most there: Windows' console shows no half a character."""
+    """Return where to cut UTF-8 text, at or before `stop`, between two characters.
+
+    Windows' console takes each write for a text of its own and cannot show half a character.
+    """
     if stop < len(data):
         for at in range(stop, stop - _UTF8_BYTES, -1):
-            if data[at] & 0xC0 != 0x80:  # no continuation byte (RFC 3629, section 3)
+            if data[at] & 0xC0 != 0x80:  # not a continuation byte (RFC 3629, section 3)
                 return at
     return stop
 
@@ -107,7 +110,7 @@ def _write_to(raw: Any, data: memoryview) -> int | None:
         written: int | None = raw.write(data)
     except OSError as exc:
         if sys.platform == "win32" and exc.errno == errno.EINVAL:
-            # What its C library makes of a pipe that nobody reads any more.
+            # Windows' C library reports a pipe without a reader as EINVAL.
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from exc
         raise
     return written
@@ -115,7 +118,7 @@ def _write_to(raw: Any, data: memoryview) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text of the command itself, to be shown as it is."""
+    """A text from the command itself, shown as it is."""
 
     text: str
 
@@ -136,7 +139,7 @@ class Screen:
     """Shows events and texts in order. `post` never blocks; `run` is the task that writes.
 
     Args:
-        transcript: writes events as lines.
+        transcript: turns events into lines.
     """
 
     def __init__(self, transcript: Transcript) -> None:
@@ -150,10 +153,10 @@ class Screen:
         self._lost = 0
         self._taken = 0
         self.failure: OSError | None = None
-        """Why standard output cannot be written any more, if so."""
+        """The error after which nothing more is written to standard output, or `None`."""
 
     def post(self, item: Item) -> None:
-        """Show an item as soon as the screen allows, or count it where too much waits already."""
+        """Show an item as soon as the screen allows, or only count it if too much waits."""
         if self.failure is not None and self._output(item) is self._out:
             self._lost += self._count(item)
             return
@@ -163,20 +166,20 @@ class Screen:
             self._shown = trio.Event()
 
     async def flush(self) -> None:
-        """Wait until all that was posted is on the screen."""
+        """Wait until everything posted is on the screen."""
         await self._shown.wait()
 
     @property
     def unshown(self) -> int:
-        """How many lines never reached the screen, and were not said to be missing there.
+        """How many lines never reached the screen and were not reported there as missing.
 
-        Where a write has stalled, the lines in it count, though some may have got through.
+        If a write has stalled, its lines count, although some may have got through.
         """
         taken = max(0, self._taken - self._out.lines_written)
         return self._lost + taken + sum(map(self._count, self._waiting))
 
     async def run(self) -> None:
-        """Write what is posted, until cancelled."""
+        """Write what is posted, until cancelled. This is the writing task."""
         while True:
             await self._arrived.wait()
             self._arrived = trio.Event()
@@ -200,7 +203,7 @@ class Screen:
         self.post(Complaint(self._transcript.describe(SocketCallError("write()", error))))
 
     async def _next_batch(self) -> tuple[Output, str]:
-        """Take what goes to one output, from the front, as one text."""
+        """Take the next items, as long as they go to the same output, as one text."""
         output = self._output(self._waiting.first())
         batch: list[str] = []
         length = 0
@@ -212,7 +215,7 @@ class Screen:
             self._taken += self._count(item)
             for part in self._parts(item):
                 if time.perf_counter() > turn_ends:
-                    await trio.lowlevel.checkpoint()  # the echo comes first
+                    await trio.lowlevel.checkpoint()  # let the echo run
                     turn_ends = time.perf_counter() + _TURN
                 batch.append(part)
                 length += len(part)
@@ -236,7 +239,7 @@ class Screen:
 
 
 def discard_output() -> None:
-    """Point a standard output that failed nowhere: Python's last flush would fail too."""
+    """Redirect a failed standard output to the null device, or Python's last flush fails too."""
     with suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
@@ -244,7 +247,7 @@ def discard_output() -> None:
 
 
 def terminal() -> Terminal | None:
-    """Describe the terminal that standard output is; `None` if it is something else."""
+    """Describe the terminal of standard output; `None` if it is not a terminal."""
     stdout = sys.stdout
     if stdout is None or not stdout.isatty():
         return None

@@ -1,4 +1,4 @@
-"""Which language a person reads, and its catalogue of messages (gettext)."""
+"""The user's language and its catalogue of messages (gettext)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 LANGUAGES = ("en", "ko")
-"""English is the language of the source; the others have a catalogue in `locale/`."""
+"""The source is in English; each other language has a catalogue in `locale/`."""
 
 
 def translations(language: str | None = None) -> gettext.NullTranslations:
@@ -24,12 +24,12 @@ def translations(language: str | None = None) -> gettext.NullTranslations:
 
 
 def preferred_language() -> str:
-    """Read the language off the environment, as GNU gettext does; English where it says none.
+    """Find the language in the environment, as GNU gettext does; by default English.
 
     Source: https://www.gnu.org/software/gettext/manual/html_node/Locale-Environment-Variables.html
     """
     values = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    # Windows sets none of them; there, the C library knows the user's locale ("Korean_Korea").
+    # Windows sets none of these; its C library knows the user's locale ("Korean_Korea").
     current = next(filter(None, values), None) or locale.getlocale()[0] or "C"
     if current.split(".")[0] in ("C", "POSIX"):
         return "en"

@@ -1,12 +1,12 @@
-r"""What a peer sends, as text that is safe for a terminal.
+r"""A peer's bytes, as text that is safe for a terminal.
 
-It is decoded piece by piece, so that a character split over two receives appears once, whole.
-Whatever could move the cursor, hide text or look like another line is written as an escape:
-`\x1b`, `\u202e`. Every line on the screen that shows a client's text begins with that client's
-prefix; where the screen is a terminal, so does every row that a long line takes.
+They are decoded piece by piece: a character split over two receives appears once, whole.
+Anything that could move the cursor, hide text or look like another line is escaped: `\x1b`,
+`\u202e`. Every line with a client's text begins with that client's prefix. On a terminal, so does
+every row of a long line.
 
-No terminal wraps such a row, whatever tables of Unicode it has: the text is broken here, well
-before the edge, and each character counts as many cells as any terminal could take for it.
+Terminals never wrap these rows themselves, whichever Unicode tables they use: the text is broken
+here, before the edge, and each character counts as the most cells any terminal could give it.
 """
 
 from __future__ import annotations
@@ -21,57 +21,57 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A received piece is written out in parts of this many bytes, so that whoever shows a large one
-# can let others run in between: bytes that are no text cost a microsecond each.
+# A received piece is formatted in parts of this many bytes, so that other tasks can run in between:
+# a byte that is not text costs a microsecond.
 _PART = 4 * 1024
 
-# So many bytes at most wait for the rest of their character. Four are enough for all encodings
-# but UTF-7, which has runs of any length; Python decodes such a run from its start each time.
+# The most bytes that wait for the rest of their character. Four are enough for all encodings but
+# UTF-7: its runs have any length, and Python decodes such a run from its start each time.
 _UNDECODED = 1024
 
-# Joiners hold emoji together and do nothing else; of the other invisible characters, some turn
-# the direction of what follows, and none is missed.
+# Joiners hold emoji together and do nothing else. Some of the other invisible characters change
+# the text's direction, and nobody misses any of them.
 _HARMLESS = {"\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
 
-# What Python calls printable and no terminal shows: variation selectors, fillers and blank signs.
+# Printable for Python, invisible on terminals: variation selectors, fillers and blanks.
 _INVISIBLE = re.compile(
     "[\u034f\u17b4\u17b5\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
     "\u115f\u1160\u2800\u3164\uffa0\U00013441\U00013442\U00016fe4\U0001d159]"
 )
-# All of these and what lies beyond U+FFFF: a set that takes a fifth of the time to search for.
+# A superset, with all characters beyond U+FFFF: the search takes a fifth of the time.
 _MAY_BE_INVISIBLE = re.compile(
     "[^\0-\u034e\u0350-\u115e\u1161-\u17b3\u17b6-\u180a\u180e\u1810-\u27ff"
     "\u2801-\u3163\u3165-\ufdff\ufe10-\uff9f\uffa1-\uffff]"
 )
 
-# A terminal with less room than this after a prefix has the text on rows of its own.
+# If a terminal has less room than this after a prefix, the text gets rows of its own.
 _LEAST_ROOM = 8
 
-# Begins a row where there is no room for the prefix: none of our own lines begins like that.
+# Begins a row without room for the prefix. None of our own lines begins with it.
 _SHORT_PREFIX = "+"
 
 
 def _escape(character: str) -> str:
-    """Write a character that must not reach a terminal as what Python would write."""
+    """Return the character, or its Python escape if it must not reach a terminal."""
     if character in _HARMLESS:
         return character
     if character.isprintable() and not _INVISIBLE.match(character):
         return character
     if unicodedata.category(character) == "Zs":
         return character  # spaces, such as the wide one of Chinese, Japanese and Korean text
-    if "\udc80" <= character <= "\udcff":  # a byte that was no text (PEP 383)
+    if "\udc80" <= character <= "\udcff":  # a byte that was not text (PEP 383)
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")
 
 
 class _Escapes(dict[int, str]):
-    """The table for `str.translate`: small, since a peer chooses what is looked up."""
+    """The table for `str.translate`. It caches nothing, since a peer chooses what is looked up."""
 
     def __missing__(self, code: int) -> str:
         return _escape(chr(code))
 
 
-# Bytes that are no text come as these surrogates, and may come by the million.
+# Bytes that are not text become these surrogates, and there may be millions.
 _ESCAPES = _Escapes({code: _escape(chr(code)) for code in (*range(256), *range(0xDC80, 0xDD00))})
 
 
@@ -89,14 +89,14 @@ def _is_plain(text: str) -> bool:
 
 
 def checked_encoding(name: str) -> str:
-    """Return the name of a text encoding that this module can work with.
+    """Return the name if this module can use the encoding.
 
     Raises:
-        LookupError: there is no such encoding, or it is not meant for text on a wire: it needs
-            the whole text, has a sign for its start, or is a notation of source code.
+        LookupError: it does not exist, or is not meant for text on a wire: it needs the whole
+            text, begins with a byte order mark, or is a notation of source code.
     """
     try:
-        # What is decoded must be what was encoded: not so where `\u0041` stands for an A.
+        # Encoding and decoding must return the same text; some decode `\u0041` as an A.
         works = _decoded_in_pieces("\\u0041\n".encode(name), name) == "\\u0041\n"
         # A line must end with a newline, not with a backslash and an n.
         works = works and len("\n".encode(name)) == len("n".encode(name))
@@ -117,16 +117,16 @@ def _decoded_in_pieces(data: bytes, encoding: str) -> str:
 
 
 def decoded(data: bytes, encoding: str) -> str:
-    """Decode a whole text, and make it safe: bytes that are not text in it are escaped."""
+    """Decode a whole text and make it safe; bytes that are not text are escaped."""
     return safe(data.decode(encoding, "backslashreplace"))
 
 
 def cells(text: str) -> int:
-    """Count the columns that a text takes on a terminal, at most.
+    """Count the most columns that a text can take on a terminal.
 
-    Terminals disagree about accents, arrows, flags, new emoji and much else, and so do the tables
-    of each Python. No table is asked here: none of them draws more than two cells for a character,
-    or for each of its two halves where it lies beyond U+FFFF (Windows' old console).
+    Terminals disagree about accents, arrows, flags, new emoji and more, and so do Pythons' tables.
+    So no table is used. A terminal draws at most two cells for a character, or, on Windows' old
+    console, two for each of the two surrogates of a character beyond U+FFFF.
 
     Args:
         text: without control characters.
@@ -144,26 +144,26 @@ class Terminal:
 
     Attributes:
         columns: returns how many cells a row has now.
-        charset: what the text is encoded in; characters that it lacks come as longer escapes.
+        charset: the encoding of the output; characters missing from it become longer escapes.
     """
 
     columns: Callable[[], int]
     charset: str = "utf-8"
 
     def shown(self, text: str) -> str:
-        """Return a text as it appears there."""
+        """Return a text as the terminal will show it."""
         if text.isascii():
             return text
         return text.encode(self.charset, "backslashreplace").decode(self.charset)
 
 
 class Rows:
-    """Lines that begin with a prefix on each row of the screen that they take.
+    """Lines with a prefix on each of their screen rows.
 
     Args:
-        prefix: begins each line. A line that is longer than a row gets it again on each of its
-            rows, with a plus sign instead of the space; where it leaves no room, the sign alone.
-        terminal: where the lines are shown; `None` where nothing wraps.
+        prefix: begins each line. A line longer than a row repeats it on each row, with a plus sign
+            instead of the space; if the prefix leaves no room, the sign stands alone.
+        terminal: the terminal that shows the lines; `None` if nothing wraps.
     """
 
     def __init__(self, prefix: str, terminal: Terminal | None = None) -> None:
@@ -173,11 +173,11 @@ class Rows:
         self._prefix_cells = cells(self._prefix)
         self._next_row = f"\n{prefix}+"
         self._terminal = terminal
-        # How many cells of its row the text fills, at most.
+        # The most cells that the text fills on its current row.
         self._filled = 0
 
     def write(self, text: str, *, begun: bool = False) -> str:
-        """Write a line without its newline, or more of one that has begun already."""
+        """Return a line without its newline, or the next part of a line already begun."""
         if self._terminal is None:
             return text if begun else self._prefix + text
         out = []
@@ -208,29 +208,29 @@ class Rows:
 
 
 class PeerText:
-    """What one peer sends, as the lines of a screen.
+    """One peer's text, as lines for the screen.
 
     Args:
-        prefix: begins each line, and names the peer.
+        prefix: begins each line and names the peer.
         encoding: of the peer's text, from `checked_encoding`.
-        terminal: where the lines are shown; `None` where nothing wraps.
+        terminal: the terminal that shows the lines; `None` if nothing wraps.
     """
 
     def __init__(self, prefix: str, encoding: str, terminal: Terminal | None = None) -> None:
         self._rows = Rows(prefix, terminal)
         self._decoder = codecs.getincrementaldecoder(encoding)("backslashreplace")
-        # The bytes that the decoder holds: they may be the start of a character.
+        # Bytes held by the decoder: they may be the start of a character.
         self._undecoded = b""
         self._carriage_return = ""
-        # The last piece ended within a line: a newline that comes next ends that one.
+        # The last piece ended within a line: if a newline comes next, it ends that line.
         self._unfinished = False
 
     def lines(self, data: bytes, *, final: bool = False) -> Iterator[str]:
-        r"""Write a received piece: parts of text that together are whole lines, ending in `\n`.
+        r"""Yield a received piece in parts of text; together they are whole lines, ending in `\n`.
 
         Args:
             data: the piece; it is shown at once, also without a newline at its end.
-            final: nothing follows: also show half a character, as bytes.
+            final: nothing follows, so half a character is shown too, as bytes.
         """
         on_screen = False  # the current line's prefix was written, its newline was not
         for start in range(0, len(data) or 1, _PART):
@@ -253,7 +253,7 @@ class PeerText:
             yield "".join(out)
 
     def _decode(self, data: bytes, *, final: bool) -> str:
-        """Decode and escape; a newline is the only control character left."""
+        """Decode and escape; the newline is the only control character left."""
         held = self._undecoded
         try:
             text = self._decoder.decode(data, final)
@@ -262,7 +262,7 @@ class PeerText:
                 text += self._decoder.decode(b"", final=True)
                 self._restart()
         except UnicodeError:
-            # Some decoders of escape sequences give up where no error handler is asked.
+            # Some decoders of escape sequences fail without asking the error handler.
             text = "".join(f"\\x{byte:02x}" for byte in held + data)
             self._restart()
         text = self._carriage_return + text

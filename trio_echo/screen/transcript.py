@@ -1,6 +1,6 @@
-"""Events become the lines a person reads, in that person's language.
+"""Events as lines of text, in the user's language.
 
-Whatever comes from a peer goes through `text`, which makes it safe for a terminal.
+All text from a peer goes through `text`, which makes it safe for a terminal.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ if TYPE_CHECKING:
 
 
 def N_(message: str) -> str:  # noqa: N802  gettext's own name
-    """Mark a message for translation that is translated where it is used."""
+    """Mark a message for the catalogue; it is translated when it is used."""
     return message
 
 
-# The words of POSIX, the same on every system.
+# POSIX's own words, shown on every system.
 _REASONS = {
     errno.EACCES: N_("Permission denied"),
     errno.EADDRINUSE: N_("Address already in use"),
@@ -73,7 +73,7 @@ _NO_ADDRESS = N_("The host has no address of that family")
 _LOOKUP_REASONS = {
     getattr(socket, name): message
     for name, message in (
-        ("EAI_ADDRFAMILY", _NO_ADDRESS),  # not every system has all of these
+        ("EAI_ADDRFAMILY", _NO_ADDRESS),  # some systems lack some of these
         ("EAI_NODATA", _NO_ADDRESS),
         ("EAI_FAMILY", _NO_ADDRESS),
         ("EAI_AGAIN", N_("Temporary failure in name resolution")),
@@ -82,16 +82,16 @@ _LOOKUP_REASONS = {
     if hasattr(socket, name)
 }
 if sys.platform == "win32":
-    _LOOKUP_REASONS[11004] = _NO_ADDRESS  # WSANO_DATA, for which Python has no name
+    _LOOKUP_REASONS[11004] = _NO_ADDRESS  # WSANO_DATA; Python has no name for it
 
 
 class Transcript:
-    """Writes events as the lecture's screen lines.
+    """Turns events into the lecture's screen lines.
 
     Args:
         translations: the language, from `language.translations`.
-        encoding: of the text that peers send; bytes that are none in it are escaped.
-        terminal: where the lines are shown; `None` where nothing wraps.
+        encoding: of the peers' text; bytes that are not text in it are escaped.
+        terminal: the terminal that shows the lines; `None` if nothing wraps.
     """
 
     def __init__(
@@ -107,27 +107,27 @@ class Transcript:
         self._ngettext = translations.ngettext
 
     def lines(self, event: ServerEvent | ClientEvent) -> Iterator[str]:
-        r"""Write an event: parts of text that together are whole lines, ending in `\n`."""
+        r"""Yield an event in parts of text; together they are whole lines, ending in `\n`."""
         _ = self._
         match event:
-            case DataReceived(connection, data):  # the first, for there are millions of them
+            case DataReceived(connection, data):  # first, because it is by far the most common
                 yield from self._text(connection).lines(data)
             case Listening(endpoint):
-                yield self._place(
+                yield self._located(
                     _("[TCP server] listening: IP address={host}, port={port}"), endpoint
                 )
             case FamilyMissing(error):
-                text = _("{error} (left out; the other addresses are served)")
+                text = _("{error} (skipped; serving the other addresses)")
                 yield text.format(error=self.describe(error)) + "\n"
             case AcceptFailed(error):
                 yield self.describe(error) + "\n"
             case WorkerDied():
-                self._texts.clear()  # nothing ends those of its clients
+                self._texts.clear()  # its clients' texts end without an event
                 yield self._worker_died(event)
             case WorkerReplaced(number):
-                yield _("[TCP server] worker {number} serves again").format(number=number) + "\n"
+                yield _("[TCP server] worker {number} restarted").format(number=number) + "\n"
             case LinesMissing(count, None):
-                # What comes next from a client may begin amid a character.
+                # A client's next piece may begin within a character.
                 self._texts.clear()
                 yield self.dropped(count)
             case LinesMissing(count, Connection() as connection):
@@ -135,13 +135,13 @@ class Transcript:
                 yield self._dropped_of(connection, count)
             case ClientsWaiting(max_clients):
                 text = self._ngettext(
-                    "[TCP server] {count} client is served; the next ones wait for their turn",
-                    "[TCP server] {count} clients are served; the next ones wait for their turn",
+                    "[TCP server] limit of {count} client reached: further clients wait",
+                    "[TCP server] limit of {count} clients reached: further clients wait",
                     max_clients,
                 )
                 yield text.format(count=max_clients) + "\n"
             case ClientConnected(connection):
-                yield "\n" + self._place(
+                yield "\n" + self._located(
                     _("[TCP server] client connected: IP address={host}, port={port}"),
                     connection.remote,
                 )
@@ -153,7 +153,7 @@ class Transcript:
                 yield text.format(error=self.describe(error)) + "\n"
             case ClientIdle(connection, idle_timeout):
                 yield from self._end(connection)
-                text = _("[TCP server] nothing came or went for {seconds:g} s")
+                text = _("[TCP server] client idle for {seconds:g} s")
                 yield text.format(seconds=idle_timeout) + "\n"
             case ClientReset(connection, echoed):
                 yield from self._end(connection)
@@ -165,7 +165,7 @@ class Transcript:
                 yield text.format(count=echoed) + "\n"
             case ClientClosed(connection):
                 yield from self._end(connection)
-                yield self._place(
+                yield self._located(
                     _("[TCP server] client closed: IP address={host}, port={port}"),
                     connection.remote,
                 )
@@ -187,7 +187,7 @@ class Transcript:
                 yield from self._echo(data)
 
     def dropped(self, count: int) -> str:
-        """Say that lines are missing here."""
+        """Report that lines are missing here."""
         text = self._ngettext(
             "[TCP server] {count} line not shown", "[TCP server] {count} lines not shown", count
         )
@@ -203,51 +203,51 @@ class Transcript:
 
     @property
     def prompt(self) -> str:
-        """What stands before the cursor when the client waits for a line."""
+        """The text before the cursor when the client waits for a line."""
         return self._("[data to send] ")
 
     def closed_by_server(self) -> str:
-        """Say that the server ended the connection while the client waited for a line."""
+        """Report that the server closed the connection while the client waited for a line."""
         return self._("[recv()] connection closed by the server")
 
     def unasked(self, count: int) -> str:
-        """Say that the server sent bytes that are no echo."""
+        """Report that the server sent bytes that are not an echo."""
         text = self._ngettext(
-            "[recv()] {count} byte came that is no echo",
-            "[recv()] {count} bytes came that are no echo",
+            "[recv()] received {count} byte that is not an echo",
+            "[recv()] received {count} bytes that are not an echo",
             count,
         )
         return text.format(count=count)
 
     def timed_out(self, received: int, expected: int) -> str:
-        """Say that an echo did not come back whole in time."""
+        """Report that an echo was not complete in time."""
         text = self._("[recv()] timed out after {received} of {expected} bytes")
         return text.format(received=received, expected=expected)
 
     def interrupted(self, received: int, expected: int) -> str:
-        """Say that the user left before an echo had come back whole."""
+        """Report that the user left before an echo was complete."""
         text = self._("[recv()] interrupted after {received} of {expected} bytes")
         return text.format(received=received, expected=expected)
 
     def differs(self, sent: bytes, received: bytes) -> str:
-        """Say where an echo is not what was sent."""
+        """Report where an echo differs from what was sent."""
         at = next(i for i, (a, b) in enumerate(zip(sent, received, strict=True)) if a != b)
         text = self._(
-            "[TCP client] the echo differs from byte {number} on: "
+            "[TCP client] the echo differs at byte {number}: "
             "sent 0x{sent:02x}, received 0x{received:02x}"
         )
         return text.format(number=at + 1, sent=sent[at], received=received[at])
 
     def cannot_express(self, error: UnicodeEncodeError) -> str:
-        """Say which character of a line the encoding lacks."""
+        """Report which character of a line the encoding lacks."""
         character = error.object[error.start]
-        text = self._("[encode()] {encoding} cannot express {character} (U+{code:04X})")
+        text = self._("[encode()] {encoding} cannot encode {character} (U+{code:04X})")
         return text.format(
             encoding=safe(error.encoding), character=safe(character), code=ord(character)
         )
 
     def describe(self, error: Exception) -> str:
-        """Say in one line which call failed, why, and on what."""
+        """Describe in one line which call failed, why, and on what."""
         if isinstance(error, IncompleteReceiveError):
             text = self._("[recv()] connection closed after {received} of {expected} bytes")
             return text.format(received=len(error.partial), expected=error.expected)
@@ -256,12 +256,12 @@ class Transcript:
             host, example = safe(error.where or ""), safe(error.example)
             return text.format(call=error.call, example=example, host=host)
         if isinstance(error, SocketCallError):
-            place = "" if error.where is None else f": {safe(error.where)}"
-            return f"[{error.call}] {self._reason(error)}{place}"
+            where = "" if error.where is None else f": {safe(error.where)}"
+            return f"[{error.call}] {self._reason(error)}{where}"
         if isinstance(error, WorkerError):
             text = self._("[TCP server] worker {number} did not start: {cause}")
             return text.format(number=error.number, cause=self._cause(error.status))
-        # The network is never the cause of these: it is a bug, to be reported with its name.
+        # The network never causes these: it is a bug, shown with the exception's name.
         return self._("internal error: {error}").format(error=safe(repr(error)))
 
     def _reason(self, error: SocketCallError) -> str:
@@ -269,7 +269,7 @@ class Transcript:
         message = by_number.get(error.errno or 0)
         return safe(error.strerror or "") if message is None else self._(message)
 
-    def _place(self, text: str, endpoint: Endpoint) -> str:
+    def _located(self, text: str, endpoint: Endpoint) -> str:
         return text.format(host=safe(endpoint.host), port=endpoint.port) + "\n"
 
     def _stopped(self, clients: int, echoed: int, cut_off: int) -> str:
@@ -295,7 +295,7 @@ class Transcript:
         )
         line = text.format(number=event.number, cause=self._cause(event.cause), count=event.clients)
         if event.pause is not None:
-            line += self._("; another one starts in {seconds:g} s").format(seconds=event.pause)
+            line += self._("; restarting in {seconds:g} s").format(seconds=event.pause)
         return line + "\n"
 
     def _cause(self, cause: int | SocketCallError | None) -> str:
@@ -305,7 +305,7 @@ class Transcript:
             return self.describe(cause)
         try:
             return signal.Signals(-cause).name
-        except ValueError:  # it ended by itself, or of a signal without a name
+        except ValueError:  # it exited by itself, or by a signal without a name
             return self._("exit status {status}").format(status=cause)
 
     def _echo(self, data: bytes) -> Iterator[str]:
@@ -317,14 +317,14 @@ class Transcript:
         yield received.write(decoded(data, self._encoding)) + "\n"
 
     def _text(self, connection: Connection) -> PeerText:
-        # By the whole of it: of several processes, each counts its own connections.
+        # The key is the whole connection: each worker process numbers its own connections.
         if connection not in self._texts:
             prefix = safe(f"[TCP/{connection.remote}]")
             self._texts[connection] = PeerText(prefix, self._encoding, self._terminal)
         return self._texts[connection]
 
     def _end(self, connection: Connection) -> Iterator[str]:
-        """Write what is left of a client's text: half a character that never became whole."""
+        """Yield what is left of a client's text: half a character that was never completed."""
         text = self._texts.pop(connection, None)
         if text is not None:
             yield from text.lines(b"", final=True)

@@ -1,1 +1,1 @@
-"""A server of several processes: its supervisor, its workers, and what they share."""
+"""A server of several processes: a supervisor and its workers."""

@@ -1,4 +1,4 @@
-"""What a process and its worker tell each other: Python values over a socket, in order."""
+"""Messages between the parent and a worker: Python values over a socket, in order."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from trio_echo.screen.backlog import Backlog
 if TYPE_CHECKING:
     from types import TracebackType
 
-# A frame is the size of a pickle, and the pickle of a list of values.
+# A frame is the size of a pickle, then the pickle of a list of values.
 _SIZE_BYTES = 4
-# So many values go into a frame at most: handling them at once holds up the rest.
+# The most values in a frame: they are handled in one go, and other tasks wait meanwhile.
 _FRAME_VALUES = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What a worker is told first.
+class WorkerConfig:
+    """The first message to a worker.
 
     Attributes:
         endpoints: numeric addresses, with the reserved port, to listen on.
-        listeners: those to use instead, as `process.given_listener` takes them.
-        limits: of each worker, but for `max_clients`, which holds for all of them together.
+        listeners: listeners to use instead, for `process.given_listener`.
+        limits: for each worker, except `max_clients`, which is for all workers together.
         faults: as for `serve`.
-        quiet: leave out the events that are not `is_essential`.
+        quiet: report only the events that are `is_essential`.
         portable: as for `serve`.
     """
 
@@ -48,28 +48,43 @@ class Job:
 
 
 class Command(Enum):
-    """What a worker is told later."""
+    """The later messages to a worker."""
 
     STOP = auto()
-    """Accept no more, and end when the clients have finished."""
-    TAKE_PLACE = auto()
-    """One client more may be served."""
-    ANSWER = auto()
-    """Say `Notice.ALIVE`."""
+    """Accept no more clients, and end when those connected have finished."""
+    TAKE_SLOT = auto()
+    """Serve one more client."""
+    PING = auto()
+    """Answer with `Notice.PONG`."""
 
 
 class Notice(Enum):
-    """What a worker says, beside the events, the newest `Stopped` and a `SocketCallError`."""
+    """The messages from a worker, besides events, its `Totals` and a `SocketCallError`."""
 
     LISTENING = auto()
     STOPPING = auto()
-    PLACE_WANTED = auto()
-    PLACE_LEFT = auto()
-    ALIVE = auto()
+    SLOT_WANTED = auto()
+    SLOT_FREED = auto()
+    PONG = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a process has done so far.
+
+    Attributes:
+        clients: how many clients it has served.
+        echoed: how many bytes went back; while it serves, only those of clients that have left.
+        unfinished: how many clients are connected; of a process that ended, how many it cut off.
+    """
+
+    clients: int = 0
+    echoed: int = 0
+    unfinished: int = 0
 
 
 class OpaqueError(Exception):
-    """Stands for an exception that cannot be sent, and looks like it."""
+    """Replaces an exception that cannot be pickled, with the same `repr`."""
 
     def __repr__(self) -> str:
         return str(self)
@@ -81,13 +96,13 @@ class Link:
     The values are pickled, so the two ends must trust each other: they are one program.
 
     Args:
-        sock: one end; it is closed with the link.
+        sock: one end of the pair; closing the link closes it.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self._stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
         self._receiver = ExactReceiver(self._stream)
-        self._size: int | None = None  # of the frame that has begun to come
+        self._size: int | None = None  # of the frame that is being received
         self._waiting: Backlog[object] = Backlog()
         self._state: object = None
         self._posted = trio.Event()
@@ -107,24 +122,27 @@ class Link:
         await self._stream.aclose()
 
     def post(self, value: object) -> None:
-        """Send a value as soon as the other end takes it. Of too many events, some are left out."""
+        """Send a value as soon as the other end takes it. If too many events wait, some are lost.
+
+        A `LinesMissing` replaces those.
+        """
         self._waiting.put(value)
         self._wake()
 
     def post_state(self, value: object) -> None:
-        """Send a value that is not `None`, no later than what is posted after it.
+        """Send a value that is not `None`, before anything posted after it.
 
-        It takes the place of a state that was not sent yet.
+        It replaces a state that was not sent yet.
         """
         self._state = value
         self._wake()
 
     async def flush(self) -> None:
-        """Wait until all that was posted has been sent, or cannot be any more."""
+        """Wait until everything posted is sent, or the other end is gone."""
         await self._sent.wait()
 
     async def write(self) -> None:
-        """Send what is posted, until cancelled or until nobody is there to receive it."""
+        """Send what is posted, until cancelled or until the other end is gone."""
         try:
             while True:
                 await self._posted.wait()
@@ -137,23 +155,23 @@ class Link:
             self._sent.set()
 
     def end(self) -> None:
-        """Say to the other end that nothing more comes; what it sends is still received."""
+        """Announce that this end sends no more; it can still receive."""
         with suppress(OSError):
             self._stream.socket.shutdown(socket.SHUT_WR)
 
     async def receive(self) -> list[object] | None:
-        """Receive some values; `None` when no more come.
+        """Receive some values, or `None` at the end.
 
-        A cancellation loses none of them.
+        A cancelled call loses nothing.
         """
         try:
             if self._size is None:
                 self._size = int.from_bytes(await self._receiver.receive_exactly(_SIZE_BYTES))
             frame = await self._receiver.receive_exactly(self._size)
         except (IncompleteReceiveError, trio.BrokenResourceError):
-            return None  # it died, perhaps amid a frame
+            return None  # it died, perhaps in the middle of a frame
         self._size = None
-        values: list[object] = pickle.loads(frame)  # noqa: S301  from our own other half
+        values: list[object] = pickle.loads(frame)  # noqa: S301  from our own program
         return values
 
     def _wake(self) -> None:

@@ -1,12 +1,12 @@
-"""Ports that several processes of one server listen on, and no server started by mistake.
+"""Ports shared by the processes of one server, but not with a second server started by mistake.
 
-On Linux each worker has listeners of its own: with SO_REUSEPORT (socket(7)), sockets of one user
-may all listen on an address, and the kernel spreads the connections over them. It asks nobody: a
-second server that is started by mistake would silently get half of the first one's clients. So a
-port is reserved without it first, and opened to the workers then.
+On Linux each worker has its own listeners. With SO_REUSEPORT (socket(7)), several sockets of one
+user can listen on the same address, and the kernel spreads the connections over them. It does so
+without a check: a second server, started by mistake, would silently get half of the clients. So
+the port is first reserved without SO_REUSEPORT, and then opened to the workers.
 
-Other systems spread nothing. There all workers have the parent's listeners, and a client is
-served by the first that accepts it.
+Other systems do not spread connections. There all workers use the parent's listeners, and the
+first worker that accepts a client serves it.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 SPREADS = sys.platform == "linux"
 """Whether this system's kernel spreads the connections of one port over several listeners."""
 
-# What Trio asks for: as many waiting connections as the system allows.
-_QUEUED = 0xFFFF
+# The same backlog as Trio's: as many waiting connections as the system allows.
+_BACKLOG = 0xFFFF
 
 
 class Ports:
-    """Ports that are reserved.
+    """Reserved ports.
 
     Attributes:
-        endpoints: numeric addresses, with one port for all.
-        missing: the errors of those whose family this system lacks.
-        listeners: for all workers, where they do not open their own.
+        endpoints: numeric addresses, all with the same port.
+        missing: the errors of addresses whose family this system lacks.
+        listeners: for all workers, if they do not open their own.
     """
 
     def __init__(self, sockets: list[socket.socket], missing: list[SocketCallError]) -> None:
@@ -49,23 +49,23 @@ class Ports:
         self.listeners = [] if SPREADS else sockets
 
     def close(self) -> None:
-        """Let go of the ports; a worker that listens goes on."""
+        """Release the ports; workers that listen continue."""
         for one in self._sockets:
             one.close()
 
 
 @contextmanager
 def reserved(wanted: Sequence[Endpoint]) -> Iterator[Ports]:
-    """Keep ports for this process and its workers, during a `with` block.
+    """Reserve ports for this process and its workers during a `with` block.
 
-    Where workers open listeners of their own, the sockets that keep the ports are bound and never
-    listen: they get no connection, and the port stays reserved while a worker is replaced.
+    If workers open their own listeners, the sockets that reserve the ports are bound but never
+    listen. They get no connections and keep the port reserved while a worker is replaced.
 
     Args:
         wanted: numeric addresses; port 0 takes a free one, the same for all of them.
 
     Raises:
-        SocketCallError: of `socket()` or `bind()`: one of them is not to be had.
+        SocketCallError: of `socket()` or `bind()`: an address is not available.
     """
     with ExitStack() as stack:
         for attempt in range(FREE_PORT_ATTEMPTS):
@@ -100,33 +100,34 @@ def _bind_all(wanted: Sequence[Endpoint], stack: ExitStack) -> Ports:
 
 def _reserve(endpoint: Endpoint) -> socket.socket:
     with _opening(endpoint) as (sock, address):
-        if sys.platform == "win32":  # where SO_REUSEADDR lets anybody have the port
+        if sys.platform == "win32":  # SO_REUSEADDR would let any program take the port
             sock.bind(address)
         else:
-            # For the bind only, which may find connections in TIME_WAIT: afterwards it would let
-            # others bind as long as nobody listens.
+            # Only for the bind, which may find connections in TIME_WAIT. If it stayed on, others
+            # could bind too as long as nobody listens.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(address)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         if SPREADS:
             _share(sock)
         else:
-            sock.listen(_QUEUED)
+            sock.listen(_BACKLOG)
         return sock
 
 
 def open_listener(endpoint: Endpoint) -> trio.SocketListener:
-    """Listen on a reserved port, where the system spreads its connections.
+    """Listen on a reserved port, on a system that spreads connections.
 
     Raises:
-        SocketCallError: of `socket()` or `bind()`: it is not reserved, or by another user.
+        SocketCallError: of `socket()` or `bind()`: the port is not reserved, or another user
+            reserved it.
     """
     try:
         with _opening(endpoint) as (sock, address):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             _share(sock)
             sock.bind(address)
-            sock.listen(_QUEUED)
+            sock.listen(_BACKLOG)
             return trio.SocketListener(trio.socket.from_stdlib_socket(sock))
     except OSError as exc:
         raise SocketCallError.wrap("bind()", exc, str(endpoint)) from exc
@@ -134,7 +135,7 @@ def open_listener(endpoint: Endpoint) -> trio.SocketListener:
 
 @contextmanager
 def _opening(endpoint: Endpoint) -> Iterator[tuple[socket.socket, Any]]:
-    """Make a socket for an address, and close it if the block fails; yields what `bind` takes."""
+    """Yield a socket and its address for `bind`; the socket is closed if the block fails."""
     info = socket.getaddrinfo(*endpoint, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     family, _, _, _, address = info[0]
     with ExitStack() as stack:

@@ -1,13 +1,13 @@
-"""How a worker's process is started, and gets its end of the link and its listeners.
+"""Starts a worker's process, and hands it its end of the link and its listeners.
 
-On POSIX it inherits them: the link is its standard input, and listeners keep their numbers. On
-Windows a socket is shared with a process by its id (`socket.share`). The process has to send its
-id, because in a virtual environment it is a child of the process that was started.
+On POSIX the process inherits them: the link is its standard input, and listeners keep their
+descriptor numbers. On Windows a socket is shared with a process by its id (`socket.share`). The
+process must send its own id: in a virtual environment it is a child of the process we started.
 
-A worker ends with its parent, because then its link ends. A worker that is stopped (SIGSTOP) does
-not notice that. On Linux the kernel kills it (PR_SET_PDEATHSIG). Elsewhere POSIX says: if a process
-ends, and a group of its children loses its last tie to the rest of the session, a stopped group
-gets SIGHUP and SIGCONT. So a worker has a process group of its own, in the session of its parent.
+When the parent ends, the link ends, and so does the worker. A stopped worker (SIGSTOP) does not
+notice that. On Linux the kernel kills it (PR_SET_PDEATHSIG). On other POSIX systems, a stopped
+process group gets SIGHUP and SIGCONT when its last parent in the session ends. So each worker has
+its own process group, in its parent's session.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STARTING_CALL = "CreateProcess()" if sys.platform == "win32" else "fork()"
-"""What fails where no process is to be had."""
+"""The name of the call that starts a process, for error messages."""
 
 _MODULE = f"{__package__}.worker"
 _PID_BYTES = 4
@@ -40,21 +40,22 @@ _PR_SET_PDEATHSIG = 1
 async def start(
     listeners: Sequence[socket.socket],
 ) -> tuple[Process, socket.socket, list[int | bytes]]:
-    """Start a process. Ctrl-C in a terminal does not reach it: its parent says what to do.
+    """Start a process. Ctrl-C in a terminal does not reach it: only its parent stops it.
 
     On Linux the process is killed when this thread ends.
 
     Args:
-        listeners: that it will have too.
+        listeners: to share with it.
 
     Returns:
-        It, our end of the link, and what `given_listener` takes there for each listener.
+        The process, our end of the link, and for each listener the value that `given_listener`
+        takes in the process.
 
     Raises:
-        OSError: there is no process to be had.
+        OSError: the process could not be started.
     """
     with ExitStack() as on_failure, ExitStack() as handing:
-        # Copies, for a server that stops closes its listeners meanwhile.
+        # Copies, because a server that stops may close its listeners meanwhile.
         copies = [handing.enter_context(one.dup()) for one in listeners]
         ours, theirs = socket.socketpair()
         on_failure.enter_context(ours)
@@ -67,10 +68,10 @@ async def start(
 if sys.platform != "win32":
 
     class Process:
-        """A process that this thread started.
+        """A process started by this thread.
 
-        `trio.lowlevel.open_process` starts it from a thread that soon ends; PR_SET_PDEATHSIG would
-        take the end of that thread for the end of the parent.
+        `trio.lowlevel.open_process` starts processes in a thread that soon ends, and
+        PR_SET_PDEATHSIG kills the process when that thread ends.
         """
 
         def __init__(self, link: socket.socket, listeners: Sequence[int]) -> None:
@@ -83,11 +84,11 @@ if sys.platform != "win32":
             )
 
         def kill(self) -> None:
-            """End it at once, also if it is stopped."""
+            """End it at once, even if it is stopped."""
             self._popen.kill()
 
         async def wait(self) -> int:
-            """Wait for its end; returns the exit status, negative for a signal."""
+            """Wait until it ends; returns the exit status, negative for a signal."""
             return await trio.to_thread.run_sync(self._popen.wait, abandon_on_cancel=True)
 
     async def _start(
@@ -98,7 +99,7 @@ if sys.platform != "win32":
         return Process(link, numbers), [*numbers]
 
     def given_link() -> socket.socket:
-        """Take what a process is given at its start."""
+        """Return this process's end of the link. Call it once, at the start."""
         return socket.socket(fileno=0)
 
     def _given(handed: int | bytes) -> socket.socket:
@@ -125,9 +126,9 @@ else:
                 handed: list[int | bytes] = [one.share(pid) for one in listeners]
                 await stdin.send_all(link.share(pid))
                 await stdin.aclose()
-                await stdout.receive_some()  # it ends when the link may be closed here
+                await stdout.receive_some()  # its end means that the link can be closed here
         except (IncompleteReceiveError, trio.BrokenResourceError):
-            return process, []  # it has died, as the end of its link will tell
+            return process, []  # it has died; the caller sees that by the end of the link
         except BaseException:
             process.kill()
             with trio.CancelScope(shield=True):
@@ -136,7 +137,7 @@ else:
         return process, handed
 
     def given_link() -> socket.socket:
-        """Take what a process is given at its start."""
+        """Return this process's end of the link. Call it once, at the start."""
         os.write(1, os.getpid().to_bytes(_PID_BYTES))
         link = socket.fromshare(sys.stdin.buffer.read())
         null = os.open(os.devnull, os.O_WRONLY)
@@ -150,14 +151,14 @@ else:
 
 
 def end_with_parent() -> None:
-    """Have this process killed when its parent ends, also while it is stopped (Linux)."""
+    """Let the kernel kill this process when its parent ends, even if it is stopped (Linux)."""
     if sys.platform == "linux":
         parent = os.getppid()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
-            sys.exit()  # it has ended just before that
+            sys.exit()  # the parent ended just before the call
 
 
 def given_listener(handed: int | bytes) -> trio.SocketListener:
-    """Take a listener that this process was given."""
+    """Open a listener that the parent shared with this process."""
     return trio.SocketListener(trio.socket.from_stdlib_socket(_given(handed)))

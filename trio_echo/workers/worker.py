@@ -1,8 +1,8 @@
-"""One of several processes: `python -m trio_echo.workers.worker`, which `supervisor` starts.
+"""One worker process: `python -m trio_echo.workers.worker`, started by `supervisor`.
 
-It is given one end of a `Link`. It is told its `Job`, serves the reserved ports with an ordinary
-`serve`, and reports every event. A client waits for its place until the parent grants
-one. When the link ends, because the parent wants that or has ended, everything ends at once.
+The parent hands it one end of a `Link` and sends its `WorkerConfig`. It serves the reserved ports
+with an ordinary `serve` and reports every event. A client waits until the parent grants it a slot.
+When the parent closes the link or ends, the worker ends at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from trio_echo.events import (
 )
 from trio_echo.server import GC_THRESHOLD, serve
 
-from .link import Command, Job, Link, Notice, OpaqueError
+from .link import Command, Link, Notice, OpaqueError, Totals, WorkerConfig
 from .ports import open_listener
 from .process import end_with_parent, given_link, given_listener
 
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Do one job."""
+    """Serve until the parent ends this process."""
     end_with_parent()
-    # They reach all processes of a service; the parent receives them too, and says what to do.
+    # These signals reach all processes of a service; the parent handles them for all.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     gc.set_threshold(GC_THRESHOLD)
@@ -51,42 +51,41 @@ def main() -> None:
 
 async def _main(sock: socket.socket) -> None:
     async with Link(sock) as link, trio.open_nursery() as nursery:
-        told = await link.receive()
-        if told is not None:
-            job, *commands = told
+        messages = await link.receive()
+        if messages is not None:
+            config, *commands = messages
             nursery.start_soon(link.write)
-            await _Worker(link, cast("Job", job)).run(commands)
+            await _LinkedServer(link, cast("WorkerConfig", config)).run(commands)
             await link.flush()
         nursery.cancel_scope.cancel()
 
 
-class _Worker:
-    """A run of `serve` that obeys and reports through a link."""
+class _LinkedServer:
+    """A run of `serve` that takes commands and reports events through a link."""
 
-    def __init__(self, link: Link, job: Job) -> None:
+    def __init__(self, link: Link, config: WorkerConfig) -> None:
         self._link = link
-        self._job = job
+        self._config = config
         self._stop = trio.Event()
         self._serving = trio.CancelScope()
-        self._places = _Places(link)
-        # What would be said if it died now.
-        self._so_far = Stopped(clients=0, echoed=0, cut_off=0)
+        self._slots = _ClientSlots(link)
+        self._totals = Totals()
 
     async def run(self, commands: list[object]) -> None:
-        """Serve until told to end; `commands` are those that have come already."""
-        job = self._job
+        """Serve until the link ends or STOP is done; `commands` came with the config."""
+        config = self._config
         service = partial(
             serve,
-            limits=replace(job.limits, max_clients=None),
-            faults=job.faults,
+            limits=replace(config.limits, max_clients=None),
+            faults=config.faults,
             observer=self._report,
-            observe_data=not job.quiet,
-            portable=job.portable,
+            observe_data=not config.quiet,
+            portable=config.portable,
             stop=self._stop,
-            places=None if job.limits.max_clients is None else self._places,
+            places=None if config.limits.max_clients is None else self._slots,
         )
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._obey, commands)
+            nursery.start_soon(self._follow, commands)
             with self._serving:
                 try:
                     with ungrouped(SocketCallError):
@@ -99,67 +98,67 @@ class _Worker:
             nursery.cancel_scope.cancel()
 
     def _listeners(self) -> list[trio.SocketListener]:
-        if self._job.listeners:
-            return [given_listener(one) for one in self._job.listeners]
+        if self._config.listeners:
+            return [given_listener(one) for one in self._config.listeners]
         with ExitStack() as opened:
             found = []
-            for endpoint in self._job.endpoints:
+            for endpoint in self._config.endpoints:
                 found.append(open_listener(endpoint))
                 opened.callback(found[-1].socket.close)
             opened.pop_all()
         return found
 
-    async def _obey(self, commands: list[object] | None) -> None:
+    async def _follow(self, commands: list[object] | None) -> None:
         while commands is not None:
             for command in commands:
                 match command:
                     case Command.STOP:
                         self._stop.set()
                         self._link.post(Notice.STOPPING)
-                    case Command.TAKE_PLACE:
-                        self._places.granted()
-                    case Command.ANSWER:
-                        self._link.post(Notice.ALIVE)
+                    case Command.TAKE_SLOT:
+                        self._slots.grant()
+                    case Command.PING:
+                        self._link.post(Notice.PONG)
             commands = await self._link.receive()
         self._serving.cancel()
 
     def _report(self, event: ServerEvent) -> None:
-        so_far = self._so_far
+        totals = self._totals
         match event:
             case Listening() | FamilyMissing() | Draining():
-                return  # the parent says that of all workers together
-            case Stopped():
-                self._link.post_state(event)
+                return  # the parent reports these once for all workers
+            case Stopped(clients, echoed, cut_off):
+                self._link.post_state(Totals(clients, echoed, cut_off))
                 return
             case ClientConnected():
-                so_far = Stopped(so_far.clients + 1, so_far.echoed, so_far.cut_off + 1)
+                totals = Totals(totals.clients + 1, totals.echoed, totals.unfinished + 1)
             case ClientClosed(echoed=echoed):
-                so_far = Stopped(so_far.clients, so_far.echoed + echoed, so_far.cut_off - 1)
+                totals = Totals(totals.clients, totals.echoed + echoed, totals.unfinished - 1)
             case ClientFailed(connection, error) if not isinstance(error, SocketCallError):
-                # Of a bug's exception, nobody knows whether it can be pickled.
+                # A bug's exception may be impossible to pickle.
                 event = ClientFailed(connection, OpaqueError(repr(error)))
-        if so_far is not self._so_far:
-            self._so_far = so_far
-            self._link.post_state(so_far)
-        if not self._job.quiet or is_essential(event):
+        if totals is not self._totals:
+            self._totals = totals
+            self._link.post_state(totals)
+        if not self._config.quiet or is_essential(event):
             self._link.post(event)
 
 
-class _Places:
-    """What a client's turn is entered by: a place among those of all workers."""
+class _ClientSlots:
+    """The slots that the parent grants to this worker; a client holds one while it is served."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._free = trio.Semaphore(0)
+        self._granted = trio.Semaphore(0)
 
-    def granted(self) -> None:
-        """Give a place to the client that waits longest."""
-        self._free.release()
+    def grant(self) -> None:
+        """Give a slot to the client that waits longest."""
+        self._granted.release()
 
     async def __aenter__(self) -> None:
-        self._link.post(Notice.PLACE_WANTED)
-        # Cancelled only where the whole worker ends, so no place comes for a client that is gone.
-        await self._free.acquire()
+        self._link.post(Notice.SLOT_WANTED)
+        # Only the end of the whole worker cancels this: a client that waits stays until its grant.
+        await self._granted.acquire()
 
     async def __aexit__(
         self,
@@ -167,7 +166,7 @@ class _Places:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._link.post(Notice.PLACE_LEFT)
+        self._link.post(Notice.SLOT_FREED)
 
 
 if __name__ == "__main__":
