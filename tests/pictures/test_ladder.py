@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from PIL import Image
 from wire import ACK, CLIENT, CLIENT6, FIN, PSH, RST, SERVER, SERVER6, SYN, Script
 
-from trio_echo.observe.packets.capturing import Trace
+from trio_echo.observe.packets.trace import Trace
 from trio_echo.pictures.ladder import ladder
 
 if TYPE_CHECKING:

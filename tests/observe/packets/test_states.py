@@ -10,7 +10,7 @@ from wire import ACK, CLIENT, CLIENT6, FIN, PSH, RST, SERVER, SYN, Script
 from trio_echo.observe.packets.states import initial, moments
 
 if TYPE_CHECKING:
-    from trio_echo.observe.packets.capturing import Trace
+    from trio_echo.observe.packets.trace import Trace
 
 HANDSHAKE = ["CLOSED", "SYN-SENT", "ESTABLISHED"], ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 

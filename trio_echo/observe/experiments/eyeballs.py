@@ -51,11 +51,6 @@ class Race:
     attempts: tuple[Attempt, ...]
     delay: float
 
-    @property
-    def winner(self) -> Attempt | None:
-        """The attempt that brought the connection, if one did."""
-        return next((one for one in self.attempts if one.outcome == CONNECTED), None)
-
     def __repr__(self) -> str:
         return text_table(_COLUMNS, self._rows(), numbers=_NUMERIC)
 

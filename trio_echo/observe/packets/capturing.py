@@ -29,24 +29,13 @@ from trio_echo.addresses import Endpoint, check_endpoint
 from trio_echo.errors import SocketCallError
 
 from .bpf import INSTRUCTION_SIZE, port_filter
-from .pcap import CaptureError, Frame
-from .trace import Segment, Trace
-from .wire import Flags, Header, parse
+from .pcap import Frame
+from .trace import Packet, Trace
+from .wire import Flags, parse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
-
-__all__ = [
-    "Capture",
-    "CaptureError",
-    "Flags",
-    "Segment",
-    "Trace",
-    "capture",
-    "observe",
-    "why_not",
-]
 
 # Linux's numbers, which Python lacks: asm-generic/socket.h, linux/if_packet.h and if_ether.h.
 _SO_ATTACH_FILTER, _SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 26, 33, 35
@@ -61,57 +50,32 @@ _LARGEST, _ANCILLARY = 256 * 1024, 64
 
 
 class Capture:
-    """What was seen of a port since the capture began. `capture` makes it.
-
-    The methods wait, each for its own event, and raise:
-
-    - `SocketCallError` of `recvmsg()`, when the capture failed: also when the kernel had to drop
-      packets, since an end among them would be waited for in vain;
-    - `trio.ClosedResourceError`, when the capture was left.
-    """
+    """The connections to and from a port since the capture began. `capture` makes it."""
 
     def __init__(self, sock: trio.socket.SocketType) -> None:
         self._socket = sock
         self._live: dict[frozenset[Endpoint], _Connection] = {}
-        self._newest: _Connection | None = None
         self._ended: deque[_Connection] = deque()
         self._waiting = trio.lowlevel.ParkingLot()
         self._failure: Exception | None = None
 
     async def connection(self) -> Trace:
-        """Wait until a connection has ended; of several, each call returns the next to end.
+        """Wait until a connection has ended. Each call returns the next one to end.
 
-        It has ended when both sides' FINs are acknowledged, or with an RST: also the one that
-        refuses a client.
+        A connection ends when both sides' FINs are acknowledged, or with an RST, also with the one
+        that refuses a client.
+
+        Raises:
+            SocketCallError: of `recvmsg()`: the capture failed. It also fails if the kernel had to
+                drop packets: a connection whose end was dropped would never end here.
+            trio.ClosedResourceError: the capture's block was left.
         """
         await trio.lowlevel.checkpoint()
         while not self._ended:
-            await self._change()
+            if self._failure is not None:
+                raise self._failure
+            await self._waiting.park()
         return self._ended.popleft().trace()
-
-    async def until(self, enough: Callable[[Trace], bool]) -> Trace:
-        """Wait until what was seen of the connection that began last is enough, or all of it."""
-        await trio.lowlevel.checkpoint()
-        while True:
-            if self._newest is not None:
-                trace = self._newest.trace()
-                if self._newest.ended or enough(trace):
-                    return trace
-            await self._change()
-
-    async def handshake(self) -> Trace:
-        """Wait until the connection that began last is established (SYN, SYN+ACK, ACK) or refused.
-
-        What was seen after that is there as well.
-        """
-        return await self.until(
-            lambda trace: any(Flags.SYN not in one.flags for one in trace.segments)
-        )
-
-    async def _change(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        await self._waiting.park()
 
     def end(self, reason: Exception) -> None:
         """Let those who wait, now and later, fail with this."""
@@ -143,27 +107,28 @@ class Capture:
             return
         ends = frozenset({header.source, header.destination})
         if header.opens and ends not in self._live:
-            self._live[ends] = self._newest = _Connection()
+            self._live[ends] = _Connection()
         connection = self._live.get(ends)
         if connection is None:
             return  # it began before the capture, or it is the tail of one that has ended
-        connection.add(frame, header)
+        connection.add(Packet(frame, header))
         if connection.ended:
             self._ended.append(self._live.pop(ends))
-        self._waiting.unpark_all()
+            self._waiting.unpark_all()
 
 
 class _Connection:
-    """The frames of one connection, and how far it is from its end."""
+    """The packets of one connection, and how far it is from its end."""
 
     def __init__(self) -> None:
-        self._frames: list[Frame] = []
+        self._packets: list[Packet] = []
         self._after_fin: dict[Endpoint, int] = {}
         self._finished: set[Endpoint] = set()
         self.ended = False
 
-    def add(self, frame: Frame, header: Header) -> None:
-        self._frames.append(frame)
+    def add(self, packet: Packet) -> None:
+        self._packets.append(packet)
+        header = packet.header
         if Flags.FIN in header.flags:
             after = header.sequence + len(header.payload) + header.flags.numbers
             self._after_fin[header.source] = after % 2**32
@@ -174,7 +139,7 @@ class _Connection:
         self.ended = Flags.RST in header.flags or self._finished == ends
 
     def trace(self) -> Trace:
-        return Trace(self._frames)
+        return Trace(self._packets)
 
 
 @asynccontextmanager

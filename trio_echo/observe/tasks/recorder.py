@@ -17,7 +17,7 @@ import trio
 
 from trio_echo.screen.text import safe
 
-from .tree import first_and_main_task, short_name
+from .tree import main_task, short_name
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -69,7 +69,7 @@ class Recorder(trio.abc.Instrument):
         self._seconds: float | None = 0.0
 
     def __enter__(self) -> Self:
-        _, main = first_and_main_task()
+        main = main_task()
         self._seconds = None
         self._lives.clear()
         self._start = trio.current_time()

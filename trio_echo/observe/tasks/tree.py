@@ -106,38 +106,39 @@ def children(node: TaskNode | NurseryNode) -> tuple[TaskNode, ...] | tuple[Nurse
     return node.nurseries if isinstance(node, TaskNode) else node.tasks
 
 
-def tree(
-    root: trio.lowlevel.Task | trio.Nursery | None = None, *, system: bool = False
-) -> TaskTree:
+def tree(root: trio.lowlevel.Task | trio.Nursery | None = None) -> TaskTree:
     """Take a snapshot of the tasks and nurseries of this Trio run.
 
     Args:
-        root: begin at this task or nursery; without it, at the main task, which `trio.run`
-            started.
-        system: begin at Trio's own first task instead, so that its other tasks are there too.
+        root: the task or nursery to begin at; by default the main task, which `trio.run` started.
 
     Raises:
-        RuntimeError: no Trio run in this thread.
+        RuntimeError: this thread has no Trio run.
     """
     if root is None:
-        first, main = first_and_main_task()
-        root = first if system else main
+        root = main_task()
     if isinstance(root, trio.Nursery):
         return TaskTree(_nursery(root, _frames(root.parent_task)))
     return TaskTree(_task(root))
 
 
-def first_and_main_task() -> tuple[trio.lowlevel.Task, trio.lowlevel.Task]:
-    """Trio's own first task, and the one that `trio.run` was called for.
+def main_task() -> trio.lowlevel.Task:
+    """Find the task that `trio.run` was called for.
 
-    The first task has one nursery in the other for its kinds of children; the innermost is for
-    the main task alone.
+    Trio's own first task nests a nursery for each kind of child. The innermost one holds only the
+    main task.
+
+    Returns:
+        Trio's first task if the main task has not started or has ended.
+
+    Raises:
+        RuntimeError: this thread has no Trio run.
     """
     first = trio.lowlevel.current_root_task()
     if first is None:
         raise RuntimeError("Trio has not started its first task yet")
     innermost = first.child_nurseries[-1:]
-    return first, next((task for nursery in innermost for task in nursery.child_tasks), first)
+    return next((task for nursery in innermost for task in nursery.child_tasks), first)
 
 
 def short_name(name: str) -> str:
