@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from trio.testing import MockClock
 
-A, B, C = ("FIN_WAIT2", "CLOSE_WAIT"), ("CLOSED", "TIME_WAIT"), ("CLOSED", "CLOSED")
+A, B, C = ("FIN_WAIT2", "CLOSE_WAIT"), ("CLOSE", "TIME_WAIT"), ("CLOSE", "CLOSE")
 
 
 def test_the_states() -> None:

@@ -25,8 +25,8 @@ def states(*answers: object) -> Verdict:
     """Three pairs of states: after a half-close, after the server closed first, after a reset."""
     right = {
         "a": ("FIN_WAIT2", "CLOSE_WAIT"),
-        "b": ("CLOSED", "TIME_WAIT"),
-        "c": ("CLOSED", "CLOSED"),
+        "b": ("CLOSE", "TIME_WAIT"),
+        "c": ("CLOSE", "CLOSE"),
     }
     hints = {
         "a": "The client has sent its FIN, and waits for the server's; the server has not closed.",
@@ -45,11 +45,11 @@ def states(*answers: object) -> Verdict:
 
 
 def _in_linux_names(pair: object) -> object:
-    """Take the RFC's names, and the tables' CLOSE, for Linux's; any two texts for a pair."""
+    """Translate the RFC's names, such as FIN-WAIT-1 and CLOSED, into Linux's."""
     if not isinstance(pair, list | tuple) or not all(isinstance(one, str) for one in pair):
         return pair
     names = (one.upper().replace("-", "_").replace("WAIT_", "WAIT") for one in pair)
-    return tuple("CLOSED" if name == "CLOSE" else name for name in names)
+    return tuple("CLOSE" if name == "CLOSED" else name for name in names)
 
 
 async def asks(answer: Callable[[trio.SocketStream, bytes], Awaitable[object]]) -> Verdict:

@@ -19,10 +19,10 @@ from trio_echo.screen.text import safe
 
 Side: TypeAlias = Literal["client", "server"]
 
-GONE = "CLOSED"
-"""The state of an end that the kernel no longer lists: RFC 9293 has this name for it."""
+GONE = "CLOSE"
+"""The state of an end that the kernel no longer lists."""
 
-# The pairs of states that last: all others turn into one of these within milliseconds.
+# The pairs of states that last. All others turn into one of these within milliseconds.
 _LASTING = (
     {"ESTABLISHED"},
     {"FIN_WAIT2", "CLOSE_WAIT"},
