@@ -11,7 +11,9 @@ import trio
 from support import PATIENCE
 
 from trio_echo import Endpoint
-from trio_echo.observe.kernel.snapshot import Snapshot, SocketRow, changes, snapshot, until
+from trio_echo.observe.kernel.changes import changes
+from trio_echo.observe.kernel.snapshot import snapshot, until
+from trio_echo.observe.kernel.sockets import Snapshot, SocketRow
 
 SERVER, CLIENT = Endpoint("127.0.0.1", 9000), Endpoint("127.0.0.1", 51188)
 LISTENER = SocketRow(

@@ -1,15 +1,15 @@
-"""The segments of a TCP connection on loopback, as they happen. It needs Linux and CAP_NET_RAW.
+"""Live capture of TCP segments on loopback. It needs Linux and CAP_NET_RAW.
 
     async with packets.capture(port) as capture:  # the server's port; before the client connects
         …                                         # connect, talk, close
         trace = await capture.connection()
 
-No timer decides the end of a capture: a connection has ended when both sides' FINs are
-acknowledged, or at the first RST. What the kernel hands over is packet(7): each frame that arrives
-on `lo`, with its link-layer header. Of a large send that is one segment larger than the MSS:
-loopback leaves the cutting to a network card that is not there (GSO). On several processors two
-segments of a large transfer may arrive swapped, and one may be sent twice: they are kept as they
-came. A `Trace` is shown as a table; `ladder` draws it.
+A capture needs no timer: a connection has ended when both sides' FINs are acknowledged, or at the
+first RST. The kernel hands over each frame that arrives on `lo`, with its link-layer header
+(packet(7)). A large send is one segment larger than the MSS: loopback leaves the cutting to a
+network card that does not exist (GSO). With several processors, two segments of a large transfer
+may arrive swapped, and one may be sent twice: they are kept in the order of arrival. A `Trace` is
+shown as a table; `trio_echo.pictures.ladder` draws it.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ _SOL_PACKET, _PACKET_STATISTICS = 263, 6
 _ETH_P_ALL = 3
 
 _INTERFACE = "lo"
-# Room for what arrives while the event loop is busy; without CAP_NET_ADMIN the kernel gives less.
+# Room for frames that arrive while the event loop is busy. Without CAP_NET_ADMIN it is smaller.
 _BUFFER = 64 * 1024 * 1024
-# Larger than any frame, and room for a timestamp beside it.
+# More than any frame, and room for a timestamp.
 _LARGEST, _ANCILLARY = 256 * 1024, 64
 
 
@@ -78,7 +78,7 @@ class Capture:
         return self._ended.popleft().trace()
 
     def end(self, reason: Exception) -> None:
-        """Let those who wait, now and later, fail with this."""
+        """Raise this in every task that waits, now or later."""
         self._failure = self._failure or reason
         self._waiting.unpark_all()
 
@@ -98,7 +98,7 @@ class Capture:
         except OSError as exc:
             self.end(SocketCallError("recvmsg()", exc, _INTERFACE))
         else:
-            words = f"the kernel dropped {dropped} packets: there were too many at once"
+            words = f"the kernel dropped {dropped} packets: too many at once"
             self.end(SocketCallError("recvmsg()", OSError(errno.ENOBUFS, words), _INTERFACE))
 
     def _take(self, frame: Frame) -> None:
@@ -110,7 +110,7 @@ class Capture:
             self._live[ends] = _Connection()
         connection = self._live.get(ends)
         if connection is None:
-            return  # it began before the capture, or it is the tail of one that has ended
+            return  # it began before the capture, or has ended
         connection.add(Packet(frame, header))
         if connection.ended:
             self._ended.append(self._live.pop(ends))
@@ -135,7 +135,7 @@ class _Connection:
         acknowledged = header.acknowledgement == self._after_fin.get(header.destination)
         if Flags.ACK in header.flags and acknowledged:
             self._finished.add(header.destination)
-        ends = {header.source, header.destination}  # one, if a socket talks to itself
+        ends = {header.source, header.destination}  # one end, if a socket talks to itself
         self.ended = Flags.RST in header.flags or self._finished == ends
 
     def trace(self) -> Trace:
@@ -146,15 +146,15 @@ class _Connection:
 async def capture(port: int) -> AsyncIterator[Capture]:
     """Capture the TCP segments on loopback, to and from a port, until the block is left.
 
-    A connection is seen whole if its client connects within the block. Everything is kept in
+    A connection is captured whole if its client connects within the block. Everything is kept in
     memory.
 
     Args:
         port: of the server.
 
     Raises:
-        AddressError: this is no port number.
-        SocketCallError: of `socket()`: it is not permitted, or this is not Linux.
+        AddressError: this is not a port number.
+        SocketCallError: of `socket()`: capturing is not permitted, or this is not Linux.
     """
     check_endpoint(_INTERFACE, port)
     error: BaseException | None = None
@@ -164,7 +164,7 @@ async def capture(port: int) -> AsyncIterator[Capture]:
             nursery.start_soon(seen.run)
             try:
                 yield seen
-            except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  in here, it'd be grouped
+            except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  the nursery would group it
                 error = exc
             finally:
                 seen.end(trio.ClosedResourceError("the capture was left"))
@@ -176,16 +176,16 @@ async def capture(port: int) -> AsyncIterator[Capture]:
 async def observe(
     port: int, talk: Callable[[], Awaitable[object]], *, recording: str | Path
 ) -> Trace:
-    """Let two programs talk, and return the segments: live if that is permitted, else recorded.
+    """Run a conversation and return its segments: live if that is permitted, else recorded.
 
     Args:
         port: of the server.
-        talk: connects to it, and ends the connection; it runs in either case. If it leaves one
-            that never ends, such as a `connect` that was cancelled, this waits until cancelled.
-        recording: a capture file, to load where nothing can be captured.
+        talk: connects to the server and ends the connection; it runs in either case. If its
+            connection never ends, such as after a cancelled `connect`, this waits until cancelled.
+        recording: a capture file, loaded if capturing is not possible.
 
     Raises:
-        CaptureError: the recording is needed and is no capture.
+        CaptureError: the recording is needed and is not a capture.
         OSError: the recording is needed and cannot be read.
         SocketCallError: of `recvmsg()`: the capture failed.
     """
@@ -198,7 +198,7 @@ async def observe(
 
 
 def why_not() -> str | None:
-    """Tell in words why packets cannot be captured here; `None` if they can."""
+    """Return why packets cannot be captured here; `None` if they can."""
     try:
         _open(0).close()
     except SocketCallError as exc:
@@ -207,12 +207,12 @@ def why_not() -> str | None:
 
 
 def _open(port: int) -> socket.socket:
-    """Open a packet socket that gets only what arrives on loopback, from or to this port."""
+    """Open a packet socket that receives only what arrives on loopback, from or to this port."""
     if sys.platform != "linux":
         words = "packets can be captured on Linux only"
         raise SocketCallError("socket()", OSError(errno.EAFNOSUPPORT, words))
     try:
-        # With protocol 0 nothing arrives before bind(), so that nothing passes by the filter.
+        # With protocol 0 nothing arrives before bind(), so nothing gets past the filter.
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     except PermissionError as exc:
         words = "capturing packets needs root or CAP_NET_RAW"

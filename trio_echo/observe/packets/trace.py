@@ -1,7 +1,7 @@
-"""The segments of one TCP connection, with the numbers that people read.
+"""The segments of one TCP connection, with relative numbers.
 
-Sequence numbers are relative to each side's first one, as Wireshark writes them: a SYN has 0, the
-first byte of data 1.
+Sequence numbers are relative to each side's first one, as in Wireshark: a SYN has 0, the first byte
+of data has 1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _NUMBERS = 1 << 32
-# So many characters of the data stand in a table.
+# How many characters of the data a table shows.
 _SHOWN = 32
 _COLUMNS = ("time (ms)", "", "flags", "seq", "ack", "window", "MSS", "bytes", "data")
 _NUMERIC = {"time (ms)", "seq", "ack", "window", "MSS", "bytes"}
@@ -34,19 +34,19 @@ _NUMERIC = {"time (ms)", "seq", "ack", "window", "MSS", "bytes"}
 class Segment:
     """One segment of a connection.
 
-    On loopback, and wherever the network card cuts data up (TSO), one larger than the MSS is what
-    the kernel handed over whole.
+    A segment may be larger than the MSS on loopback, and where the network card cuts data up (TSO):
+    it is what the kernel handed over.
 
     Attributes:
         time: nanoseconds since the connection's first segment.
-        source: who sent it.
-        destination: who gets it.
+        source: its sender.
+        destination: its receiver.
         flags: its control bits; `str()` writes them as `SYN+ACK`.
         sequence: the number of its first byte, relative to its sender's first segment.
         acknowledgement: the number of the byte that its sender expects next, relative likewise;
             `None` without ACK, when the field means nothing.
-        window: how many bytes its sender has room for. In a SYN the value is never scaled
-            (RFC 7323, section 2.2).
+        window: how many bytes its sender has room for. A SYN's value is not scaled (RFC 7323,
+            section 2.2).
         mss: the maximum segment size that a SYN announces, in bytes; or `None`.
         payload: the data.
     """
@@ -63,7 +63,7 @@ class Segment:
 
     @property
     def end(self) -> int:
-        """Return the number after its last; a SYN and a FIN take one each."""
+        """Return the sequence number after its last; a SYN and a FIN take one each."""
         return self.sequence + len(self.payload) + self.flags.numbers
 
 
@@ -162,7 +162,7 @@ class Trace:
 
     @property
     def title(self) -> str:
-        """Return one line that says what it is."""
+        """Return the endpoints and the number of segments, in one line."""
         source = "" if self.recording is None else f" (recorded capture: {self.recording})"
         return f"{self.client} → {self.server}, {len(self.segments)} segments{source}"
 
@@ -188,11 +188,11 @@ def _relative(own: Sequence[Packet]) -> list[Segment]:
     first: dict[Endpoint, int] = {}
     scales: dict[Endpoint, int | None] = {}
     for _, header in own:
-        # A refusal comes from a side without a SYN; its number is 0 (RFC 9293, section 3.10.7.1).
+        # A side that refuses sends no SYN; its number is 0 (RFC 9293, section 3.10.7.1).
         first.setdefault(header.source, header.sequence)
         if Flags.SYN in header.flags:
             scales[header.source] = header.scale
-    # Both sides scale or none does (RFC 7323, section 1.3).
+    # Both sides scale, or neither does (RFC 7323, section 1.3).
     scaled = len(scales) == 2 and None not in scales.values()
     segments = []
     for frame, header in own:
