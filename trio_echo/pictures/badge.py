@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, HEIGHT = 1.15, 0.25
-"""Of a badge, in inches."""
+"""The size of a badge, in inches."""
 
 _COLOURS = {
     "CLOSE": GREY,
