@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from trio_echo.observe.kernel.snapshot import Snapshot, SocketRow
+    from trio_echo.observe.kernel.sockets import Snapshot, SocketRow
 
 CommandLine: TypeAlias = Callable[..., tuple[int, str, str]]
 """Takes the words of a command line; returns exit status, output and errors."""

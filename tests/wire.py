@@ -6,8 +6,9 @@ import ipaddress
 import struct
 
 from trio_echo import Endpoint
-from trio_echo.observe.packets.capturing import Flags, Trace
 from trio_echo.observe.packets.pcap import Frame
+from trio_echo.observe.packets.trace import Trace
+from trio_echo.observe.packets.wire import Flags
 
 SYN, ACK, FIN, RST, PSH = Flags.SYN, Flags.ACK, Flags.FIN, Flags.RST, Flags.PSH
 CLIENT, SERVER = Endpoint("127.0.0.1", 51188), Endpoint("127.0.0.1", 9000)
@@ -103,4 +104,4 @@ class Script:
         return self.say(self.client, ACK)
 
     def trace(self) -> Trace:
-        return Trace(self.frames)
+        return Trace.parse(self.frames)

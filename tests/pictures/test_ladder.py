@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from PIL import Image
 from wire import ACK, CLIENT, CLIENT6, FIN, PSH, RST, SERVER, SERVER6, SYN, Script
 
-from trio_echo.observe.packets.capturing import Trace
+from trio_echo.observe.packets.trace import Trace
 from trio_echo.pictures.ladder import ladder
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ def test_it_says_who_and_what_and_when() -> None:
         "ACK  seq 7  ack 7",
         "0.090 ms",
         "LISTEN",
-        "SYN-RECEIVED",
-        "TIME-WAIT",
-        "LAST-ACK",
+        "SYN_RECV",
+        "TIME_WAIT",
+        "LAST_ACK",
     ):
         assert words in said
     assert said.count("ESTABLISHED") == 2
@@ -96,7 +96,7 @@ def test_of_a_long_trace_both_ends_are_shown() -> None:
     count = len(TRACES["long"].segments)
     assert f"… {count - 24} segments are left out here …" in said
     assert len([words for words in said if " seq " in words]) == 24
-    assert "TIME-WAIT" in said
+    assert "TIME_WAIT" in said
     assert "FIN+ACK  seq 251  ack 252" in said
 
 

@@ -15,7 +15,8 @@ from matplotlib.text import Text
 from PIL import Image
 
 from trio_echo import Endpoint
-from trio_echo.observe.kernel.snapshot import Snapshot, SocketRow, snapshot
+from trio_echo.observe.kernel.snapshot import snapshot
+from trio_echo.observe.kernel.sockets import Snapshot, SocketRow
 from trio_echo.pictures.sides import sides
 
 if TYPE_CHECKING:

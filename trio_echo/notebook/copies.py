@@ -1,4 +1,4 @@
-"""Where the notebooks are, and how a student gets a copy of them to work in."""
+"""Where the notebooks are, and how a student gets a copy to work in."""
 
 from __future__ import annotations
 
@@ -15,37 +15,35 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(__file__).parents[1]
 INSTALLED = _PACKAGE / "notebooks"
-"""Where a wheel puts them; a person's own files do not belong there."""
+"""Where a wheel puts them. Not a place for a user's own files."""
 CLONED = _PACKAGE.with_name("notebooks")
-"""Where they are in a clone of the repository, which `pip install -e` uses as it is."""
+"""Where they are in a clone of the repository, which `pip install -e` uses."""
 
-# What a student needs; scripts and the README's pictures are for who works on the notebooks.
+# What a student needs. The scripts and the README's pictures are for the notebooks' authors.
 _SUFFIXES = {".ipynb", ".pcap"}
 
-# Remembers what was copied, so that a later version can tell what was changed since.
+# Records what was copied, so that a later version can see what the user changed.
 _RECORD = ".trio_echo.json"
 
 
 def update(source: Path, target: Path) -> list[Path]:
-    """Bring a folder of notebooks up to date, and never overwrite what a person changed.
+    """Bring a folder of notebooks up to date without overwriting what the user changed.
 
-    A file that is missing, or that is still as it was copied, becomes the one of `source`; so a
-    file that was deleted or renamed is there again, as new. Only notebooks and recorded captures
-    are copied.
+    A file that is missing, or unchanged since it was copied, is copied from `source`. So a file
+    that was deleted or renamed is copied again. Only notebooks and recorded captures are copied.
 
-    Nothing is written through a symbolic link below the folder: one that leads nowhere is replaced
-    by the file, and one in the place of a folder is refused.
+    Nothing is written through a symbolic link below the folder: a dangling link is replaced by the
+    file, and a link in place of a folder is refused.
 
     Args:
         source: `INSTALLED` or `CLONED`.
         target: made if it does not exist.
 
     Returns:
-        The files of `target` that were changed there and are kept, where `source` has a newer
-        version than the one they were copied from.
+        The files of `target` that the user changed and that are newer in `source`. They are kept.
 
     Raises:
-        OSError: a file cannot be read or written; those before it are copied.
+        OSError: a file cannot be read or written; the files before it are copied.
     """
     target.mkdir(parents=True, exist_ok=True)
     record = _read(target / _RECORD)
@@ -70,7 +68,7 @@ def update(source: Path, target: Path) -> list[Path]:
 
 
 def first(folder: Path) -> str | None:
-    """Name the notebook to begin with, if there is any."""
+    """Return the name of the notebook to begin with, or `None`."""
     return min((file.name for file in folder.glob("*.ipynb")), default=None)
 
 
@@ -87,7 +85,7 @@ def _digest(data: bytes) -> str:
 
 
 def _read(record: Path) -> dict[str, str]:
-    """Read the record; without a good one, what differs counts as changed by a person."""
+    """Read the record; without a valid one, files that differ count as changed by the user."""
     try:
         copied = json.loads(record.read_bytes())
     except (FileNotFoundError, ValueError):
@@ -96,7 +94,7 @@ def _read(record: Path) -> dict[str, str]:
 
 
 def _make_folder(target: Path, folder: Path) -> None:
-    """Make a folder below another one, if it is not there."""
+    """Make a folder below `target`, if it does not exist."""
     if folder != target:
         _make_folder(target, folder.parent)
         if folder.is_symlink():

@@ -1,14 +1,14 @@
 """Notebook cells in Trio: what `%load_ext trio_echo` does, in Jupyter and in IPython.
 
-Each cell becomes the main task of a `trio.run` of its own, also a cell without `await`, so that
-`trio.socket.socket()` or `trio.current_time()` work anywhere. Sockets and streams live on from
-cell to cell; nurseries and tasks end with theirs. What must run on between cells, such as a
-server, needs a loop of its own: `trio_echo.BackgroundServer`. Interrupting a cell raises
+Each cell is the main task of its own `trio.run`, even without `await`, so that
+`trio.socket.socket()` or `trio.current_time()` work in every cell. Sockets and streams live on from
+cell to cell; nurseries and tasks end with their cell. Whatever must run between cells, such as a
+server, needs its own loop: `trio_echo.BackgroundServer`. Interrupting a cell raises
 `KeyboardInterrupt` in it.
 
-The cell with `%load_ext` itself still runs as before. So does what runs outside of any cell: a
-widget's callback may call `trio.run` itself, as any program does. It must not be called from a
-cell, as `ipywidgets.interact` does for its first picture: there, `await` the same function.
+The cell with `%load_ext` itself still runs as before, and so does code outside cells: a widget's
+callback may call `trio.run`, as any program does. A cell must not call such a callback, as
+`ipywidgets.interact` does for its first picture: there, `await` the same function.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class CellRunner:
-    """Runs a cell in Trio, and remembers what ran cells before.
+    """Runs a cell in Trio, and remembers the earlier runners.
 
     Attributes:
         loop_runner: IPython's own runner for cells with `await`.
-        autoawait: whether cells could have an `await` at all.
+        autoawait: whether cells could use `await`.
         trio_runner: another extension's runner for all cells.
     """
 
@@ -41,7 +41,7 @@ class CellRunner:
     trio_runner: object
 
     def __call__(self, cell: Coroutine[Any, Any, T]) -> T:
-        """Run a cell, which IPython gives as a coroutine, to its end."""
+        """Run a cell, which IPython passes as a coroutine, to its end."""
         if trio.lowlevel.in_trio_run():
             return _run_without_loop(cell)
 
@@ -53,21 +53,21 @@ class CellRunner:
 
 
 def _run_without_loop(cell: Coroutine[Any, Any, T]) -> T:
-    """Run a cell that a cell runs, such as the rest of one that begins with `%%capture`."""
+    """Run a cell inside a cell, such as the rest of a cell that begins with `%%capture`."""
     try:
         cell.send(None)
     except StopIteration as stop:
         result: T = stop.value
         return result
     cell.close()
-    raise RuntimeError("a cell within a cell cannot wait for anything: move its await out of it")
+    raise RuntimeError("a cell inside a cell cannot wait: move its await out of it")
 
 
 def load(shell: InteractiveShell) -> None:
-    """Run every cell in Trio from now on; a second time this does nothing.
+    """Run every cell in Trio from now on. A second call does nothing.
 
     Raises:
-        RuntimeError: this is no shell of IPython's.
+        RuntimeError: this is not an IPython shell.
     """
     if not hasattr(shell, "set_trio_runner"):
         raise RuntimeError(

@@ -1,4 +1,4 @@
-"""Sliders and lists for a function that draws: each choice draws the picture anew."""
+"""Sliders and lists for a function that draws: each choice draws the picture again."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ Choice: TypeAlias = "tuple[int, int, int] | list[str] | Mapping[str, object]"
 
 
 def play(draw: Callable[..., object], **choices: Choice) -> None:
-    """Show a slider or a list for each argument of a function, and below them what it returns.
+    """Show a slider or a list for each argument of a function, and its result below them.
 
-    The picture is an output of the cell, and not of a widget: a notebook file keeps it, also for
-    those who only read.
+    The picture is an output of the cell, not of a widget, so a notebook file keeps it for people
+    who only read.
 
     Args:
-        draw: called with the values chosen; it may be async. It runs in a thread of its own, an
-            async one in a `trio.run` of its own: a slider moves outside of any cell.
-        choices: for each argument the smallest and the largest value, and the one to begin with;
-            or a list of texts, or values by their names: the first is the one to begin with.
+        draw: called with the chosen values; it may be async. It runs in its own thread, and an
+        async
+            one in its own `trio.run`: a slider moves outside cells.
+        choices: for each argument the smallest value, the largest and the first one shown; or a
+        list
+            of texts, or values by name, of which the first is shown first.
     """
     widgets = {name: _widget(name, choice) for name, choice in choices.items()}
 

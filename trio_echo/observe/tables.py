@@ -1,4 +1,4 @@
-"""A table as plain text and as HTML; what stands in its cells reaches neither of them raw."""
+"""A table as plain text and as HTML; control characters and markup in its cells are escaped."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def text_table(
 
     Args:
         heads: one text a column.
-        rows: as many texts a row. Control characters in them are shown escaped.
+        rows: as many texts a row; control characters in them are escaped.
         note: a line below the table.
-        numbers: the heads of columns that stand to the right.
+        numbers: the heads of the columns to align right.
     """
     table = [[safe(cell) for cell in row] for row in (heads, *rows)]
     widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]

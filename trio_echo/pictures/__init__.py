@@ -1,7 +1,7 @@
 """Pictures: everything that draws. It needs matplotlib: the `notebooks` extra.
 
-Each function takes values of `trio_echo.observe`, or plain numbers, and returns a `Picture`: a
-notebook shows it, and `save` writes it. `trio_echo.measure.plots` draws results of measurements.
+Each function takes values of `trio_echo.observe` or plain numbers and returns a `Picture`: a
+notebook shows it, `save` writes it. `trio_echo.measure.plots` draws the results of measurements.
 """
 
 from __future__ import annotations

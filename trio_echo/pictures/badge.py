@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, HEIGHT = 1.15, 0.25
-"""Of a badge, in inches."""
+"""The size of a badge, in inches."""
 
 _COLOURS = {
     "CLOSE": GREY,
-    "CLOSED": GREY,
     "LISTEN": BLUE,
     "SYN_SENT": ORANGE,
     "SYN_RECV": ORANGE,
@@ -27,12 +26,12 @@ _CLOSING = VERMILION
 
 
 def colour_of(state: str) -> str:
-    """Tell a state's colour; those between ESTABLISHED and the end have one together."""
+    """Return a state's colour. All states of closing share one."""
     return _COLOURS.get(state, _CLOSING)
 
 
 def badge(axes: Axes, x: float, y: float, state: str) -> None:
-    """Draw a state with its middle at this point, on axes that are measured in inches."""
+    """Draw a state centred at this point, on axes in inches."""
     axes.add_patch(
         FancyBboxPatch(
             (x - WIDTH / 2, y - HEIGHT / 2),

@@ -1,4 +1,4 @@
-"""Numbers as bars: what something is made of, and how one trial compares with the others."""
+"""Bars: the parts of a whole, and one trial compared with others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _WIDTH, _ROW, _TOP, _BOTTOM, _LABELS, _MARGIN = 8.2, 0.36, 0.12, 0.55, 2.2, 0.25
 _LEGEND = 0.3
 
-# Colour and hatching: either of them alone tells parts apart.
+# Colour and hatching: either one alone distinguishes the parts.
 _PARTS = ((BLUE, ""), (ORANGE, "///"), (GREEN, "..."), (SKY, "\\\\\\"), (PURPLE, "xxx"))
 
 
@@ -25,12 +25,14 @@ def stacked_bars(rows: Mapping[str, Mapping[str, float]], unit: str) -> Picture:
     """Draw a bar for each row, made of its parts.
 
     Args:
-        rows: what to call each row, and its parts by name. A row may lack parts that others have.
-        unit: of all numbers.
+        rows: each row's name, and its parts by name. A row may lack parts that others have.
+        unit: the unit of all numbers.
     """
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
     totals = [sum(row.values()) for row in rows.values()]
-    picture, (axes,) = _frame(list(rows), [unit], room_above=_LEGEND, description=_said(rows, unit))
+    picture, (axes,) = _frame(
+        list(rows), [unit], room_above=_LEGEND, description=_words(rows, unit)
+    )
     for index, name in enumerate(names):
         colour, hatch = _PARTS[index % len(_PARTS)]
         axes.barh(
@@ -51,22 +53,22 @@ def stacked_bars(rows: Mapping[str, Mapping[str, float]], unit: str) -> Picture:
 
 
 def compared_bars(rows: Sequence[tuple[str, Sequence[float]]], units: Sequence[str]) -> Picture:
-    """Draw a bar for each trial, in a panel for each unit; the last trial stands out.
+    """Draw a bar for each trial, in a panel for each unit; the last trial is highlighted.
 
     Args:
-        rows: what to call each trial, and its numbers, one for each unit.
-        units: what the numbers are.
+        rows: each trial's name, and its numbers, one for each unit.
+        units: the units of the numbers.
     """
     labels = [label for label, _ in rows]
-    said = "; ".join(
+    words = "; ".join(
         f"{label}: "
-        + ", ".join(f"{_number(one)} {unit}" for one, unit in zip(told, units, strict=True))
-        for label, told in rows
+        + ", ".join(f"{_number(one)} {unit}" for one, unit in zip(values, units, strict=True))
+        for label, values in rows
     )
-    picture, panels = _frame(labels, units, room_above=0, description=said)
+    picture, panels = _frame(labels, units, room_above=0, description=words)
     colours = [GREY] * (len(rows) - 1) + [BLUE]
     for index, axes in enumerate(panels):
-        values = [told[index] for _, told in rows]
+        values = [row[index] for _, row in rows]
         axes.barh(range(len(rows)), values, height=0.65, color=colours)
         _write(axes, values)
     return picture
@@ -111,7 +113,7 @@ def _before(row: Mapping[str, float], names: Sequence[str]) -> float:
     return sum(row.get(name, 0.0) for name in names)
 
 
-def _said(rows: Mapping[str, Mapping[str, float]], unit: str) -> str:
+def _words(rows: Mapping[str, Mapping[str, float]], unit: str) -> str:
     return "; ".join(
         f"{label}: " + ", ".join(f"{name} {_number(one)}" for name, one in row.items()) + f" {unit}"
         for label, row in rows.items()

@@ -1,4 +1,4 @@
-"""What the pictures have in common: colours, a figure to draw on, how it is shown and saved."""
+"""What all pictures share: colours, and a figure that is shown and saved."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which people with any colour vision tell apart.
+# Okabe and Ito's colours, which people with any colour vision can distinguish.
 BLACK, GREY, PAPER = "#000000", "#6b6b6b", "#ffffff"
 ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#e69f00",
@@ -30,9 +30,9 @@ ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 )
 
 _DPI = 96
-# Screens with two dots a point show the letters sharp; pages show the picture at its own size.
+# Two dots a point: sharp on high-resolution screens. Pages show the picture at its own size.
 _SHARPNESS = 2
-# Notebooks are kept with their pictures; with so many colours these are a third of the size.
+# Notebooks are committed with their pictures: with 64 colours they are a third of the size.
 _COLOURS = 64
 _ROUNDING = 2
 _OWN = [
@@ -42,10 +42,10 @@ _OWN = [
 
 
 class Picture:
-    """A matplotlib figure with its description in words.
+    """A matplotlib figure with a description in words.
 
     A notebook shows it as the last value of a cell, without pyplot's global state. Its background
-    is its own, whatever the colour of the page it stands on: white, unless the figure's is changed.
+    is white on any page, unless the figure's colour is changed.
 
     Args:
         width: inches.
@@ -53,8 +53,8 @@ class Picture:
 
     Attributes:
         figure: the `matplotlib.figure.Figure` to draw on.
-        description: what the picture shows, for those who cannot see it; a notebook keeps it
-            as the output's plain text.
+        description: what the picture shows, for readers who cannot see it; a notebook stores it as
+            the output's plain text.
     """
 
     def __init__(self, width: float, height: float, description: str) -> None:
@@ -63,20 +63,20 @@ class Picture:
         self.description = description
 
     def sheet(self) -> Axes:
-        """Make the whole picture one sheet, measured in inches from its upper left corner."""
+        """Return axes over the whole picture, in inches from its upper left corner."""
         width, height = self.figure.get_size_inches()
         axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
         axes.set_axis_off()
         return axes
 
     def save(self, path: str | Path) -> None:
-        """Write it to a file; the name's ending (`.png`, `.svg`, `.pdf`) settles the format.
+        """Write it to a file, in the format of the name's ending (`.png`, `.svg`, `.pdf`).
 
-        A file of that name is replaced; if it is a symbolic link, the file that it leads to.
+        An existing file is replaced. If it is a symbolic link, the file that it leads to is.
 
         Raises:
             OSError: the file cannot be written.
-            ValueError: no such format.
+            ValueError: the format is unknown.
         """
         with whole(followed(path)) as file:
             form = Path(path).suffix.removeprefix(".")
@@ -86,11 +86,11 @@ class Picture:
         return f"<picture: {self.description}>"
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        """Show it in a notebook, at its own size."""
+        """Return the picture for a notebook, at its own size."""
         drawn, small = io.BytesIO(), io.BytesIO()
         self.figure.savefig(drawn, format="png", dpi=_DPI * _SHARPNESS)
         with Image.open(drawn) as image:
-            # By octree: the default, by median cut, spends the colours on the greys around letters.
+            # Octree: the default, median cut, spends the colours on the greys around letters.
             few_colours = image.convert("RGB").quantize(
                 _COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
             )
@@ -101,7 +101,7 @@ class Picture:
 
 
 def _exact(palette: Sequence[int]) -> list[int]:
-    """Undo the octree's rounding, so that white is white and a colour what it is elsewhere."""
+    """Undo the octree's rounding, so that white is white and colours match other pictures."""
     colours = [palette[at : at + 3] for at in range(0, len(palette), 3)]
     for number, colour in enumerate(colours):
         for one in _OWN:

@@ -1,4 +1,4 @@
-"""What depends on what, as curves on logarithmic axes."""
+"""Curves on logarithmic axes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Colour, marker and line: any of them alone tells curves apart.
+# Colour, marker and line: any one alone distinguishes the curves.
 _STYLES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", ":"), (PURPLE, "D", "-."))
 
-# With more points than these, their markers would be one thick line.
+# With more points than this, the markers would merge into a thick line.
 _MARKED = 40
 
 _WIDTH, _HEIGHT = 7.5, 3.5  # inches
@@ -31,12 +31,12 @@ def curves(
     """Draw curves.
 
     Args:
-        series: what to call each curve, and its x and y; all of them more than 0.
-        x: what the x axis is, with the unit.
-        y: likewise.
-        ticks: the labels of the x axis and where they stand; the first is at the left end, the last
-            at the right one. Without, the axis is linear and counts something.
-        mark: a vertical line: what to call it, and where it is.
+        series: each curve's name, and its x and y; all more than 0.
+        x: the x axis, with the unit.
+        y: the y axis, with the unit.
+        ticks: the labels of the x axis and their places, the first at the left end, the last at the
+            right. Without them, the axis is linear with whole numbers.
+        mark: a vertical line: its name and its place.
     """
     picture = Picture(_WIDTH, _HEIGHT, f"{y} against {x}: {', '.join(series)}")
     axes = picture.figure.add_subplot()

@@ -1,7 +1,8 @@
-"""A listener's door: who waits in its accept queue, who was let in, who stands outside.
+"""A listener's door: which clients were accepted, which are queued, and which are outside.
 
-Drawn from a snapshot. Linux's queue holds one connection more than the backlog. A client whose SYN
-found the queue full stays in SYN_SENT: its kernel repeats the SYN, and its `connect()` waits.
+Drawn from a snapshot. Linux's queue holds one connection more than the backlog. If a client's SYN
+finds the queue full, the client stays in SYN_SENT: its kernel repeats the SYN, and its `connect()`
+waits.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ _WIDTH, _MARGIN, _TITLE, _LINE = 8.2, 0.15, 0.42, 0.5
 _BOX_WIDTH, _BOX_HEIGHT, _STEP = 0.92, 0.36, 1.0
 _BOXES_A_LINE = 8
 
-# Of a long queue, only so many places are drawn.
+# How many places of a long queue are drawn.
 _MOST_PLACES = 2 * _BOXES_A_LINE
 
 
 def door(snapshot: Snapshot, clients: Sequence[str]) -> Picture:
-    """Draw what has become of some clients of one listener.
+    """Draw where the clients of one listener are.
 
     Args:
-        snapshot: with one listener, and the clients' sockets by their names.
+        snapshot: has one listener, and the clients' sockets by name.
         clients: their names, in the order in which they came.
     """
     listener = next(row for row in snapshot.rows if row.state == "LISTEN")
@@ -65,8 +66,8 @@ def door(snapshot: Snapshot, clients: Sequence[str]) -> Picture:
     height = 2 * _MARGIN + sum(
         _TITLE + _LINE * _lines(len(names) + free) for _, names, free, _, _ in groups
     )
-    told = "; ".join(f"{title} ({', '.join(names) or 'nobody'})" for title, names, *_ in groups)
-    picture = Picture(_WIDTH, height, f"the door of {listener.local}: {told}")
+    words = "; ".join(f"{title} ({', '.join(names) or 'nobody'})" for title, names, *_ in groups)
+    picture = Picture(_WIDTH, height, f"the door of {listener.local}: {words}")
     axes = picture.sheet()
     y = _MARGIN
     for title, names, free, fill, edge in groups:
@@ -82,7 +83,7 @@ def _lines(boxes: int) -> int:
 def _group(
     axes: Axes, y: float, title: str, names: Sequence[str], free: int, fill: str, edge: str
 ) -> None:
-    """Draw a title, a box for each client, and an empty one for each place that is free."""
+    """Draw a title, a box for each client, and an empty box for each free place."""
     axes.text(_MARGIN, y + _TITLE / 2, title, va="center", size=11, weight="bold")
     texts = [*names, *[""] * free]
     if not texts:

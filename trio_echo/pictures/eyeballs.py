@@ -18,10 +18,10 @@ _WIDTH, _ROW, _AROUND = 7.5, 0.42, 1.05
 
 
 def eyeballs(race: Race) -> Picture:
-    """Draw each attempt as a bar over time; what came of it stands beside.
+    """Draw each attempt as a bar over time, with its outcome beside it.
 
     Raises:
-        ValueError: there was none.
+        ValueError: the race has no attempts.
     """
     count = len(race.attempts)
     if count == 0:
@@ -31,15 +31,14 @@ def eyeballs(race: Race) -> Picture:
         for one in race.attempts
     )
     delay = race.delay * 1e3
-    told = f"delay {delay:.0f} ms: {words}"
-    picture = Picture(_WIDTH, _AROUND + _ROW * count, told)
+    picture = Picture(_WIDTH, _AROUND + _ROW * count, f"delay {delay:.0f} ms: {words}")
     axes = picture.figure.add_subplot(xlabel="time since the call (ms)")
     end = max(*(one.ended * 1e3 for one in race.attempts), delay)
     axes.axvline(delay, color=BLACK, linestyle=(0, (1, 2)), linewidth=1.2)
     for row, one in enumerate(race.attempts):
         began, ended = one.began * 1e3, one.ended * 1e3
         colour = _COLOURS.get(one.outcome, VERMILION)
-        # The line around it shows an attempt that is too short for a bar.
+        # The bar's edge shows an attempt that is too short for a bar.
         axes.barh(row, ended - began, left=began, height=0.5, color=colour, edgecolor=colour)
         axes.annotate(
             f"{one.outcome} at {ended:.1f} ms" if one.outcome == CONNECTED else one.outcome,

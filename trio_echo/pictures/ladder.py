@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from trio_echo.observe.packets.states import Moment
     from trio_echo.observe.packets.trace import Segment, Trace
 
-# All in inches.
+# Inches.
 _WIDTH = 9.0
 _CLIENT, _SERVER = 2.25, 7.6  # where the two life lines stand
 _TIME = 0.85  # where the times end
-_BETWEEN = 0.1  # a life line and the words beside it
+_BETWEEN = 0.1  # between a life line and the words beside it
 _TOP, _BOTTOM = 0.95, 0.3
-_SLANT, _STEP = 0.22, 0.26  # down to where a segment arrives, and to where the next one leaves
+_SLANT, _STEP = 0.22, 0.26  # down to where a segment arrives, and from there to the next one
 
-# So many segments, and so many characters of data, stay legible.
+# How many segments, and characters of data, are legible.
 _MOST, _SHOWN = 24, 16
 _LARGE, _SMALL = 10, 8.5  # points
 
@@ -37,7 +37,7 @@ class _Kind(NamedTuple):
     width: float
 
 
-# The words above an arrow say its kind, too.
+# The words above an arrow say its kind as well.
 _SYN = _Kind(BLUE, "-", 2.0)
 _FIN = _Kind(PURPLE, "--", 2.0)
 _RST = _Kind(VERMILION, "-.", 2.0)
@@ -48,8 +48,8 @@ _PLAIN = _Kind(GREY, "-", 1.0)
 def ladder(trace: Trace) -> Picture:
     """Draw a connection: an arrow for each segment, and the TCP states beside both ends.
 
-    The order is true, the distances are not: the times stand at the side. Of a long trace the
-    first and the last segments are shown.
+    The order is exact, the distances are not: the times are at the side. A long trace shows
+    its first and last segments.
     """
     count = len(trace.segments)
     gap = range(_MOST // 2, count - _MOST // 2) if count > _MOST else range(0)
@@ -77,7 +77,7 @@ def ladder(trace: Trace) -> Picture:
 
 
 def _heights(shown: list[Moment], gap: range) -> tuple[dict[tuple[int, bool], float], float]:
-    """Give each moment its height: by segment, and whether it leaves or arrives."""
+    """Return each moment's height, by segment and whether it arrives, and the bottom."""
     heights = {}
     height = _TOP
     for one in shown:
@@ -103,7 +103,7 @@ def _frame(axes: Axes, trace: Trace, bottom: float) -> None:
 
 
 def _state(axes: Axes, trace: Trace, end: Endpoint, height: float, state: str) -> None:
-    """Write the state in which an end is from here on."""
+    """Write the state of an end from here on."""
     left = end == trace.client
     _write(
         axes,
@@ -116,7 +116,7 @@ def _state(axes: Axes, trace: Trace, end: Endpoint, height: float, state: str) -
 
 
 def _arrow(axes: Axes, trace: Trace, segment: Segment, leaves: float, arrives: float) -> None:
-    """Draw a segment on its way, and write when it left and what it says."""
+    """Draw a segment as an arrow, with the time when it left and what it says."""
     to_server = segment.source == trace.client
     start, end = (_CLIENT, _SERVER) if to_server else (_SERVER, _CLIENT)
     kind = _kind(segment)
@@ -136,7 +136,7 @@ def _arrow(axes: Axes, trace: Trace, segment: Segment, leaves: float, arrives: f
     milliseconds = f"{segment.time / 1e6:.3f} ms"
     _write(axes, _TIME, leaves, milliseconds, horizontalalignment="right", color=GREY)
     if arrives - leaves > 1.5 * _SLANT:
-        # It crosses others: the words stand level at its beginning, and their lines pass behind.
+        # It crosses others: write the words level at its beginning, in front of the arrows.
         _write(
             axes,
             start + (_BETWEEN if to_server else -_BETWEEN),
@@ -170,7 +170,7 @@ def _kind(segment: Segment) -> _Kind:
 
 
 def _words(segment: Segment) -> str:
-    """Say what a segment says; its window where that is news: at the beginning, and when full."""
+    """Describe a segment; its window only at the beginning and when it is 0."""
     words = [f"{segment.flags}  seq {segment.sequence}"]
     if segment.acknowledgement is not None:
         words.append(f"ack {segment.acknowledgement}")
@@ -180,7 +180,7 @@ def _words(segment: Segment) -> str:
     if segment.mss is not None:
         words.append(f"MSS {segment.mss}")
     if segment.payload:
-        # Not every font has more than ASCII.
+        # Some fonts have only ASCII.
         text = decoded(segment.payload[:_SHOWN], "ascii")
         whole = len(text) <= _SHOWN and len(segment.payload) <= _SHOWN
         words.append(f"{len(segment.payload)} bytes: {text if whole else text[:_SHOWN] + '...'}")

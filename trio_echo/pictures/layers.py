@@ -14,7 +14,7 @@ _MOST = 30
 
 
 def layers(*frames: Layers) -> Picture:
-    """Draw frames one below the other, each part as wide as it is long; of large data, a part."""
+    """Draw frames one below the other, each part as wide as its bytes; large data is cut."""
     words = "; ".join(
         f"IPv{one.version}: Ethernet {one.link}, IP {one.network}, TCP {one.transport}, "
         f"data {one.data} bytes"
@@ -43,7 +43,7 @@ def layers(*frames: Layers) -> Picture:
             start += size
         width = min(one.data, _MOST)
         axes.barh(row, width, left=start, height=0.62, color=GREEN, edgecolor=PAPER)
-        axes.annotate(  # beside its box, which is mostly too narrow for words
+        axes.annotate(  # beside its box, which is usually too narrow for words
             f"data {one.data}" + (", not drawn in full" if one.data > width else ""),
             (start + width, row),
             (5, 0),

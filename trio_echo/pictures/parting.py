@@ -1,4 +1,4 @@
-"""How two ends of a connection part, as a picture: calls, what was sent, and the states."""
+"""The end of a connection as a picture: calls, what was sent, and the states."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def parting(steps: Sequence[Step]) -> Picture:
         steps: of a `trio_echo.observe.experiments.Parting`.
     """
     height = _HEAD + len(steps) * _ROW + 2 * _MARGIN
-    told = "; ".join(
+    words = "; ".join(
         f"{one.side} {one.call} {one.outcome}".rstrip()
         + f": client {one.client}, server {one.server}"
         for one in steps
     )
-    picture = Picture(_WIDTH, height, f"how a connection ended: {told or 'it did not'}")
+    picture = Picture(_WIDTH, height, f"how a connection ended: {words or 'it did not'}")
     axes = picture.sheet()
     before = Step("client", "", "", "ESTABLISHED", "ESTABLISHED")
     for side, x in _LINES.items():
@@ -51,7 +51,7 @@ def parting(steps: Sequence[Step]) -> Picture:
 
 
 def _row(axes: Axes, y: float, step: Step, before: Step) -> None:
-    """Draw a call beside its caller's line, what was sent, and the states that are new."""
+    """Draw a call beside its caller's line, what was sent, and the new states."""
     is_client = step.side == "client"
     x = _LINES[step.side]
     away = -1 if is_client else 1
@@ -80,12 +80,12 @@ def _row(axes: Axes, y: float, step: Step, before: Step) -> None:
 
 
 def _arrows(before: Step, after: Step) -> list[tuple[str, Side]]:
-    """Tell what was sent, and by whom, as the change of states gives it away."""
+    """Return what was sent and by which side, from the change of states."""
     is_same = (before.client, before.server) == (after.client, after.server)
     is_reset = not is_same and after.client == after.server == GONE
     if after.call.startswith("send(") and after.outcome.startswith("returned"):
         other: Side = "server" if after.side == "client" else "client"
-        # Nobody is left to receive the data: that end's kernel answers with a reset.
+        # If no process can receive the data, that end's kernel answers with a reset.
         return [("data", after.side), *([("RST", other)] if is_reset else [])]
     if is_same:
         return []

@@ -1,4 +1,4 @@
-"""How a stream of bytes came apart: which bytes each call carried, or each character is made of."""
+"""A stream of bytes in pieces: the bytes of each call, or of each character."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _LETTER = 0.085
 def pieces(rows: Mapping[str, Sequence[bytes]]) -> Picture:
     """Draw the same bytes cut into pieces in several ways, one row below the other.
 
-    A box is one piece, such as what one call carried, and as long as its bytes. It shows them, as
-    text or in hexadecimal, if there is room; or else how many they are.
+    A box is one piece, such as the bytes of one call, and its width is their number. It shows them
+    as text or in hexadecimal, or only their number if there is no room.
 
     Args:
-        rows: what to call each row, and its pieces in order.
+        rows: each row's name, and its pieces in order.
     """
     most = max((sum(map(len, row)) for row in rows.values()), default=0)
     picture = Picture(_WIDTH, _ROW * max(len(rows), 1) + _MARGIN, _description(rows))
@@ -49,7 +49,7 @@ def _draw(axes: Axes, y: float, row: Sequence[bytes], byte_width: float) -> None
                 (_LABEL + end - width, y),
                 width,
                 0.5,
-                # Neighbours differ, also where they are too small for a border to be seen.
+                # Neighbours differ even if they are too small for a visible border.
                 facecolor=SKY if index % 2 else PAPER,
                 edgecolor=BLUE,
                 linewidth=1 if width > 0.03 else 0,
@@ -71,7 +71,7 @@ def _draw(axes: Axes, y: float, row: Sequence[bytes], byte_width: float) -> None
 
 def _fitting(piece: bytes, width: float) -> str:
     is_plain = piece.isascii() and piece.decode("ascii").isprintable()
-    # Other characters than these are in no font for certain; as bytes they can come apart, too.
+    # Fonts may lack other characters, and a cut may split their bytes.
     written = piece.decode("ascii") if is_plain else piece.hex(" ")
     for text in (written, str(len(piece))):
         if len(text) * _LETTER <= width:

@@ -1,4 +1,4 @@
-"""What the pictures of tasks share: text on a sheet measured in inches, and what is left out."""
+"""What the pictures of tasks share: text on a sheet in inches, and the choice of what to omit."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ROW = 0.3
 INDENT = 0.16
 
 SIZE = 9.5
-"""Of the letters, in points."""
+"""The size of the letters, in points."""
 _LONGEST = 60
-# More siblings of a kind than this are cut down to a few, and the others counted.
+# If there are more siblings of a kind, a few are drawn and the others counted.
 _MOST, _FEW = 12, 10
 
 
@@ -54,14 +54,14 @@ def cut(text: str) -> str:
 def left_out(
     names: Sequence[str], rank: Callable[[int], tuple[float, ...]] = lambda number: (-number,)
 ) -> set[int]:
-    """Choose which of many siblings there is no room for.
+    """Choose the siblings to leave out of a picture.
 
-    Siblings are of a kind if their names begin with the same word. Of each kind that is too
-    numerous, those of the lowest rank are left out.
+    Siblings are of a kind if their names begin with the same word. If a kind has too many, those of
+    the lowest rank are left out.
 
     Args:
-        names: of the siblings.
-        rank: what to sort by, given a sibling's number; without it, the first ones stay.
+        names: the names of the siblings.
+        rank: a sort key for a sibling's number; by default, the first ones stay.
 
     Returns:
         The numbers of those left out, from 0.

@@ -1,8 +1,8 @@
 """The lecture's drawing of a server and its clients, filled in from a snapshot.
 
-On the left the server's sockets, on the right the clients'. Each is a card with the three facts
-that the lecture says must be decided before two sockets can talk: the protocol, the local address
-and port, the remote address and port; `?` where the kernel does not know one yet.
+The server's sockets are on the left, the clients' on the right. Each is a card with the three facts
+that, as the lecture says, two sockets need before they can talk: the protocol, the local address
+and port, the remote address and port. A `?` stands for a fact that the kernel does not know yet.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MARGIN, _HEAD = 0.15, 0.42
 _WIDTH = 2 * (_MARGIN + _CARD_WIDTH) + _GAP
 _SLOT = 0.16
 
-# A listener's queue is drawn place by place; of a long one, as many places as fit.
+# How many places of a listener's queue are drawn.
 _SLOTS = 14
 _SLOTS_A_LINE = 7
 _MOST_ROWS = 8
@@ -39,10 +39,9 @@ def sides(snapshot: Snapshot, *, port: int | None = None, server: Collection[str
     """Draw the two sides of a service, from a snapshot.
 
     Args:
-        snapshot: what to draw.
-        port: the server's; by default that of the first socket that listens.
-        server: names of sockets that belong to the server though their port does not tell: those
-            that have none yet.
+        snapshot: the sockets to draw.
+        port: the server's; by default that of the first listener.
+        server: names of the server's sockets that have no port yet.
     """
     if port is None:
         port = next((row.local.port for row in snapshot.rows if _listens(row) and row.local), None)
@@ -90,7 +89,7 @@ def _listens(row: SocketRow) -> bool:
 def _pairs(
     left: list[SocketRow], right: list[SocketRow]
 ) -> list[tuple[SocketRow | None, SocketRow | None]]:
-    """Put the two ends of a connection side by side; what has no other end stands alone."""
+    """Pair the two ends of each connection; a socket without another end stands alone."""
     rest = list(right)
     pairs: list[tuple[SocketRow | None, SocketRow | None]] = []
     for row in left:
@@ -102,7 +101,7 @@ def _pairs(
 
 
 def _may_face(ours: SocketRow, theirs: SocketRow) -> bool:
-    """Tell the two ends of a connection, or two sockets that have no other end yet."""
+    """Return whether these are the two ends of a connection, or both have no peer yet."""
     return (ours.local, ours.remote) == (theirs.remote, theirs.local) or (
         ours.remote is None and theirs.remote is None
     )
@@ -161,7 +160,7 @@ def _card(axes: Axes, x: float, y: float, row: SocketRow) -> None:
 
 
 def _fitting(text: str, size: float, places: int) -> float:
-    """Shrink what is longer than its room: a full IPv6 address, say."""
+    """Shrink a text that is too long for its room, such as a full IPv6 address."""
     return min(size, size * places / max(len(text), 1))
 
 
@@ -180,7 +179,7 @@ def _link(axes: Axes, start: float, end: float, y: float, row: SocketRow) -> Non
 
 
 def _queue(axes: Axes, x: float, y: float, row: SocketRow) -> None:
-    """Draw the places of a listener's queue, those taken filled."""
+    """Draw the places of a listener's queue; occupied ones are filled."""
     if row.accept_queue is None or row.places is None:
         return
     axes.text(
@@ -206,11 +205,11 @@ def _queue(axes: Axes, x: float, y: float, row: SocketRow) -> None:
 
 
 def _description(left: list[SocketRow], right: list[SocketRow]) -> str:
-    def told(rows: list[SocketRow]) -> str:
+    def words(rows: list[SocketRow]) -> str:
         return "; ".join(
             f"{row.name or 'a socket'} {row.state}, {row.protocol}, "
             f"local {row.local or '?'}, remote {row.remote or '?'}"
             for row in rows
         )
 
-    return f"server: {told(left) or 'no socket'}; client: {told(right) or 'no socket'}"
+    return f"server: {words(left) or 'no socket'}; client: {words(right) or 'no socket'}"

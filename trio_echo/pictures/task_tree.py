@@ -22,7 +22,7 @@ _KEY = "solid: a task; dashed: a nursery, its children inside"
 
 
 class _Row(NamedTuple):
-    """One box of the tree: its left edge, its upper and lower edge, how deep it stands."""
+    """One box of the tree: its left, upper and lower edge, and its depth."""
 
     node: TaskNode | NurseryNode | None
     name: str
@@ -33,12 +33,12 @@ class _Row(NamedTuple):
 
 
 def task_tree(tree: TaskTree) -> Picture:
-    """Draw the tasks as solid boxes, and within them the nurseries that they opened, dashed.
+    """Draw tasks as solid boxes and, inside them, the nurseries that they opened, dashed.
 
-    A nursery without children stands beside its task. Of many siblings a few are drawn, and the
-    others counted.
+    A nursery without children is written beside its task. If there are many siblings, a few are
+    drawn and the others counted.
 
-    It takes a moment, in which no task runs: take snapshots first and draw them later.
+    Drawing takes a moment in which no task runs: take snapshots first and draw them later.
     """
     rows = list(_stack(tree.root, MARGIN, MARGIN + ROW, 0))
     waits_at = GAP + max(row.x + _PAD + text_width(row.name, bold=True) for row in rows)
@@ -85,7 +85,7 @@ def _empty(row: _Row) -> str:
 
 
 def _stack(node: TaskNode | NurseryNode, x: float, top: float, depth: int) -> Iterator[_Row]:
-    """Place a node's box and all that is in it, from `top` downwards."""
+    """Place a node's box and everything inside it, from `top` downwards."""
     below: Sequence[TaskNode | NurseryNode] = children(node)
     if isinstance(node, TaskNode):
         below = [nursery for nursery in below if children(nursery)]

@@ -26,24 +26,24 @@ _UNITS = ((1.0, "s"), (1e3, "ms"), (1e6, "µs"))
 
 
 class _Line(NamedTuple):
-    """One row of the time line: a life, or those that there is no room for."""
+    """One row of the timeline: a life, or the lives that are left out."""
 
     lives: Sequence[Life]
     label: str
     depth: int
     inside: int
-    """how many rows below it are those of its children, and theirs"""
+    """How many rows below it belong to its children and their children."""
 
 
 def timeline(recorder: Recorder) -> Picture:
-    """Draw each task's life as a bar over time, its children's below it, indented.
+    """Draw each task's life as a bar over time, with its children's below it, indented.
 
-    The pale field around a bar and those below it is the task's own time: no child leaves it.
-    An arrow marks a task that is older than the recording or outlives it, a cross the moment when a
-    cancellation reached it. Of many siblings, those with a note and the longest lives are drawn,
-    and the others counted.
+    The pale field around a bar and those below it is the task's lifetime: no child leaves it. An
+    arrow marks a task that is older than the recording or outlives it. A cross marks the moment
+    when a cancellation reached it. If there are many siblings, those with a note and the longest
+    lives are drawn, and the others counted.
 
-    It takes a moment, in which no task runs: draw when the recording is over.
+    Drawing takes a moment in which no task runs: draw after the recording.
 
     Raises:
         ValueError: nothing was recorded.
@@ -98,7 +98,7 @@ def timeline(recorder: Recorder) -> Picture:
 
 
 def _lines(siblings: Sequence[Life], below: _Children, seconds: float, depth: int) -> list[_Line]:
-    """Put each life's children below it."""
+    """Return a line for each life, with its children's lines below it."""
 
     def rank(number: int) -> tuple[float, ...]:
         life = siblings[number]
@@ -121,7 +121,7 @@ def _until(life: Life, seconds: float) -> float:
 
 
 def _end(line: _Line) -> str:
-    """What is known of how it ended."""
+    """Describe what is known of the end."""
     if len(line.lives) > 1:
         cancelled = sum(life.cancelled is not None for life in line.lives)
         return f"{cancelled} cancelled" if cancelled else ""
@@ -141,13 +141,13 @@ def _words(line: _Line, how: str, seconds: float, scale: float) -> str:
 
 
 def _bars(axes: Axes, line: _Line, number: int, seconds: float, scale: float) -> None:
-    """Draw the bar of a life, or those of many in one row, pale."""
+    """Draw the bar of a life, or pale bars of many lives in one row."""
     spans = [
         ((life.began or 0) * scale, (_until(life, seconds) - (life.began or 0)) * scale)
         for life in line.lives
     ]
     alone = len(spans) == 1
-    # The line around it shows a life too short for a bar.
+    # The bar's edge shows a life that is too short for a bar.
     axes.broken_barh(
         spans,
         (number + 0.25, 0.5),

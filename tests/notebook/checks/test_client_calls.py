@@ -77,10 +77,10 @@ async def knows_one_word(*_: object) -> str:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (leaves_open, "Where it says 'connected', it leaves its socket open."),
-        (forgets_its_socket, "Where it says 'connected', it leaves its socket open."),
-        (lets_errors_out, "Where it should say 'refused', it raised ConnectionRefusedError"),
-        (knows_one_word, "Where it should say 'refused', it returned 'connected'."),
+        (leaves_open, "It leaves its socket open when it returns 'connected'."),
+        (forgets_its_socket, "It leaves its socket open when it returns 'connected'."),
+        (lets_errors_out, "It should return 'refused', but it raised ConnectionRefusedError"),
+        (knows_one_word, "It should return 'refused', but it returned 'connected'."),
     ],
 )
 async def test_wrong_diagnoses(answer: Callable[[str, int], Awaitable[str]], why: str) -> None:
@@ -95,7 +95,7 @@ async def test_wrong_diagnoses(answer: Callable[[str, int], Awaitable[str]], why
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue may refuse")
 async def test_a_diagnosis_without_an_end(autojump_clock: MockClock) -> None:
     verdict = await client_calls.doctor(never_gives_up)
-    assert verdict.why == "Where it should say 'timed out', it never came back."
+    assert verdict.why == "It should return 'timed out', but it did not return."
 
 
 async def test_no_diagnosis_yet() -> None:

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("answer", "right", "why"),
     [
-        ("2001:db8::1:0:0:1", True, "the first is left out"),
+        ("2001:db8::1:0:0:1", True, "the first one is left out"),
         ("2001:db8:0:0:1::1", False, "which of the two runs"),
         ("2001:DB8::1:0:0:1", False, "not yet its shortest form"),
         ("2001:db8:0:0:1:0:0:1", False, "not yet its shortest form"),
-        ("2001:db8::1::1", False, "is no IPv6 address"),
+        ("2001:db8::1::1", False, "is not an IPv6 address"),
         ("2001:db8::1:1", False, "is another address: 2001:0db8:0000:"),
         ("2001:db8::1:0:0:1%1", False, "is another address"),
-        (17, False, "17 is no IPv6 address"),
-        ([], False, "[] is no IPv6 address"),
+        (17, False, "17 is not an IPv6 address"),
+        ([], False, "[] is not an IPv6 address"),
         (..., None, "Replace"),
     ],
 )
@@ -80,7 +80,7 @@ def forgets_to_return(sockaddr: Sockaddr) -> None:
         (cuts_anywhere, "it should return '[2001:db8::ffff:7f00:1]:80', not '[7f00:1]:80'"),
         (unpacks_two, "Given ('::1', 51188, 0, 0), it raised ValueError"),
         (gives_a_pair, "not Endpoint(host='127.0.0.1', port=51188)"),
-        (forgets_to_return, "is a `return` missing?"),
+        (forgets_to_return, "Is a `return` missing?"),
     ],
 )
 def test_wrong_peers(answer: Callable[[Sockaddr], object], why: str) -> None:
@@ -114,8 +114,8 @@ def right_time(addresses: list[str], delay: float) -> float:
         (lambda addresses, delay: addresses.count("silent") * delay, False, "['answers', 'silent'"),
         (lambda addresses, delay: 0.25 * (addresses[0] == "silent"), False, "a delay of 0.1 s"),
         (lambda addresses, delay: addresses[1], False, "it raised IndexError"),
-        (lambda addresses, delay: "soon", False, "after 0 s, not 'soon'"),
-        (lambda addresses, delay: addresses.clear(), False, "is a `return` missing?"),
+        (lambda addresses, delay: "soon", False, "connecting takes 0 s, not 'soon'"),
+        (lambda addresses, delay: addresses.clear(), False, "Is a `return` missing?"),
     ],
 )
 def test_how_long_it_takes(
@@ -135,7 +135,7 @@ SLOWER, NONE, FASTER = "slower", "no difference seen", "faster"
         ((SLOWER, NONE, SLOWER), True, "The interval decides"),
         ((FASTER, NONE, SLOWER), False, "messages a second"),
         ((SLOWER, SLOWER, SLOWER), False, "Is 1 inside"),
-        ((SLOWER, NONE, FASTER), False, "about time"),
+        ((SLOWER, NONE, FASTER), False, "of times"),
         ((None, 3, []), False, "Is 1 inside"),
         ((SLOWER, ..., SLOWER), None, "Replace"),
     ],

@@ -1,4 +1,4 @@
-"""The checks of notebook 01 tell right answers from wrong ones."""
+"""Checks of notebook 01: right and wrong answers."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 )
 def test_count(answer: object, right: bool) -> None:
     assert meeting.count(answer).right is right
+
+
+def test_a_wrong_count_is_named() -> None:
+    assert meeting.count(16).why == "Not 16."
+    assert meeting.count("15").why == "Not '15': an integer is expected."
 
 
 def test_no_count_yet() -> None:

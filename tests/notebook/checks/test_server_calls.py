@@ -82,14 +82,14 @@ def plain(host: str, backlog: int) -> object:
     [
         pytest.param(
             wrong_host,
-            "it listens at 127.0.0.2",
+            "it listens on 127.0.0.2",
             marks=pytest.mark.skipif(sys.platform == "darwin", reason="no such address"),
         ),
         (not_listening, "does not listen"),
-        (closed, "is closed"),
+        (closed, "closed socket"),
         (raises, "raised OSError('no')"),
-        (waits, "had not returned"),
-        (nonsense, "no Trio socket"),
+        (waits, "did not return"),
+        (nonsense, "not a Trio socket"),
         (plain, "async def"),
     ],
 )

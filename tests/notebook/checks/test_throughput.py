@@ -80,7 +80,7 @@ async def test_a_request_in_one_piece() -> None:
         (swapped, "The server should get b'length: 5;hello', not b'hellolength: 5;'"),
         (silent, "Nothing was sent"),
         (raises, "it raised ZeroDivisionError()"),
-        (hangs, "it never came back"),
+        (hangs, "it did not return"),
         (print, "is not a function"),
     ],
 )
@@ -161,9 +161,9 @@ async def test_right_pipelines(answer: throughput.Pipelined) -> None:
         (in_batches, "you wait for an echo while only 2 of 3"),
         (too_many, "With a depth of 1, 2 messages were under way"),
         (torn, "the echoes are not the 12 messages"),
-        (no_return, "is a `return` missing?"),
+        (no_return, "Is a `return` missing?"),
         (raises, "it raised ZeroDivisionError()"),
-        (hangs, "it never came back"),
+        (hangs, "it did not return"),
     ],
 )
 async def test_other_pipelines(

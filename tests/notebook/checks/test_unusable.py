@@ -84,10 +84,10 @@ async def test_a_forgotten_return_is_no_missing_answer() -> None:
     def forgets(sock: object) -> None:
         str(sock)
 
-    assert "is a `return` missing?" in (await meeting.facts(forgets)).why
+    assert "Is a `return` missing?" in (await meeting.facts(forgets)).why
 
 
-def test_states_may_have_the_names_of_the_rfc_or_of_the_tables() -> None:
+def test_states_may_have_the_names_of_the_rfc_or_of_linux() -> None:
     a, b = ["FIN-WAIT-2", "CLOSE-WAIT"], ("CLOSE", "time_wait")
     assert closing.states(a, b, ("CLOSED", "CLOSED")).right
     assert closing.states(a, b, "CLOSED").right is False

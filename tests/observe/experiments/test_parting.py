@@ -28,7 +28,7 @@ def test_who_closes_first_waits(first: Side) -> None:
     assert [states(step, first) for step in parting.steps] == [
         ("FIN_WAIT2", "CLOSE_WAIT"),
         ("FIN_WAIT2", "CLOSE_WAIT"),
-        ("TIME_WAIT", "CLOSED"),
+        ("TIME_WAIT", "CLOSE"),
     ]
     assert parting.steps[1].call == "recv(100)"
     assert parting.steps[1].outcome == "returned b''"
@@ -45,7 +45,7 @@ def test_a_half_close_leaves_the_other_direction_open(first: Side) -> None:
         parting.do(first, "recv", 100)
         parting.do(first, "close")
     assert parting.steps[3].outcome == "returned b'bye'"
-    assert states(parting.steps[-1], first) == ("TIME_WAIT", "CLOSED")
+    assert states(parting.steps[-1], first) == ("TIME_WAIT", "CLOSE")
     shown = texts(pictures.parting(parting.steps))
     assert shown.count("FIN") == 2
     assert shown.count("data") == 1
@@ -57,7 +57,7 @@ def test_a_reset_leaves_nothing(first: Side) -> None:
     with Parting() as parting:
         parting.abort(first)
         parting.do(OTHER[first], "recv", 100)
-    assert states(parting.steps[0], first) == ("CLOSED", "CLOSED")
+    assert states(parting.steps[0], first) == ("CLOSE", "CLOSE")
     assert parting.steps[1].outcome == "raised ConnectionResetError"
     assert texts(pictures.parting(parting.steps)).count("RST") == 1
 
@@ -66,7 +66,7 @@ def test_closing_with_unread_data_is_a_reset() -> None:
     with Parting() as parting:
         parting.do("client", "send", b"hello")
         parting.do("server", "close")
-    assert (parting.steps[1].client, parting.steps[1].server) == ("CLOSED", "CLOSED")
+    assert (parting.steps[1].client, parting.steps[1].server) == ("CLOSE", "CLOSE")
     assert texts(pictures.parting(parting.steps)).count("RST") == 1
 
 
@@ -84,7 +84,7 @@ def test_the_picture_is_described_and_nothing_leaves_it() -> None:
         parting.do("client", "recv", 100)
         parting.do("client", "send", b"bye")
     picture = pictures.parting(parting.steps)
-    assert "server close(), linger 0: client CLOSED, server CLOSED" in picture.description
+    assert "server close(), linger 0: client CLOSE, server CLOSE" in picture.description
     assert "RST" in texts(picture)
 
 

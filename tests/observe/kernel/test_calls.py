@@ -60,12 +60,12 @@ async def test_trio_waits_by_calls_too() -> None:
 
 
 def test_two_at_once_would_count_nothing_right() -> None:
-    with Calls() as calls, pytest.raises(RuntimeError, match="something else profiles"):
+    with Calls() as calls, pytest.raises(RuntimeError, match="another profiler"):
         Calls().__enter__()
     with calls:
         pass
 
 
 def test_no_messages_have_no_share() -> None:
-    with pytest.raises(ValueError, match="without a message"):
+    with pytest.raises(ValueError, match="no messages to divide"):
         Calls().per(0)

@@ -1,4 +1,4 @@
-"""What one call changed, in words."""
+"""What one call changed, one line a change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import trio
 from support import PATIENCE
 
 from trio_echo import Endpoint
-from trio_echo.observe.kernel.snapshot import Snapshot, SocketRow, changes, snapshot, until
+from trio_echo.observe.kernel.changes import changes
+from trio_echo.observe.kernel.snapshot import snapshot, until
+from trio_echo.observe.kernel.sockets import Snapshot, SocketRow
 
 SERVER, CLIENT = Endpoint("127.0.0.1", 9000), Endpoint("127.0.0.1", 51188)
 LISTENER = SocketRow(
@@ -43,98 +45,95 @@ NEW = SocketRow(family=socket.AF_INET, state="CLOSE", name="sock", owned=True, p
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "sentences"),
+    ("before", "after", "lines"),
     [
         ([LISTENER], [LISTENER], []),
         (
             [],
             [NEW],
             [
-                "sock is a new socket. Its protocol is TCP/IPv4; it has no address, and it is in "
-                "none of the kernel's tables of connections."
+                "sock: new socket, TCP/IPv4, without an address; "
+                "the kernel's tables of connections do not list it"
             ],
         ),
-        ([NEW], [replace(NEW, local=CLIENT)], ["sock: its local address is 127.0.0.1:51188 now."]),
+        ([NEW], [replace(NEW, local=CLIENT)], ["sock: local address none → 127.0.0.1:51188"]),
         (
             [replace(LISTENER, state="CLOSE", accept_queue=None, backlog=None)],
             [LISTENER],
-            ["listen_sock: its state was CLOSE and is LISTEN now."],
+            ["listen_sock: state CLOSE → LISTEN"],
         ),
         (
             [LISTENER],
             [replace(LISTENER, accept_queue=1), PENDING],
             [
-                "listen_sock: 1 connection to be accepted now, 0 before.",
-                "There is a connection that was not accepted yet: "
-                "127.0.0.1:9000 → 127.0.0.1:51188, ESTABLISHED.",
+                "listen_sock: connections to be accepted 0 → 1",
+                "new connection, not accepted yet: 127.0.0.1:9000 → 127.0.0.1:51188, ESTABLISHED",
             ],
         ),
         (
             [PENDING],
             [replace(CONNECTED, name="client_sock")],
-            ["client_sock: it left the accept queue; python (7) owns it now."],
+            ["client_sock: left the accept queue; its owner is python (7)"],
         ),
         (
             [CONNECTED],
             [replace(CONNECTED, receive_queue=5, send_queue=2)],
             [
-                "the socket 127.0.0.1:9000 → 127.0.0.1:51188: 5 bytes to be received now, "
-                "0 before.",
-                "the socket 127.0.0.1:9000 → 127.0.0.1:51188: 2 bytes not acknowledged now, "
-                "0 before.",
+                "the socket 127.0.0.1:9000 → 127.0.0.1:51188: bytes to be received 0 → 5",
+                "the socket 127.0.0.1:9000 → 127.0.0.1:51188: bytes not acknowledged 0 → 2",
             ],
         ),
         (
             [replace(CONNECTED, name="client_sock")],
             [replace(CONNECTED, name="client_sock", state="CLOSE_WAIT", got_end=True)],
             [
-                "client_sock: its state was ESTABLISHED and is CLOSE_WAIT now.",
-                "client_sock: the end of the stream (FIN) has arrived, to be received.",
+                "client_sock: state ESTABLISHED → CLOSE_WAIT",
+                "client_sock: end of stream (FIN) to be received",
             ],
         ),
         (
             [replace(CONNECTED, name="client_sock")],
             [replace(PENDING, state="TIME_WAIT")],
             [
-                "client_sock: its state was ESTABLISHED and is TIME_WAIT now.",
-                "client_sock: no process owns it any more, only the kernel keeps it.",
+                "client_sock: state ESTABLISHED → TIME_WAIT",
+                "client_sock: no process owns it any more; only the kernel keeps it",
             ],
         ),
         (
             [LISTENER],
             [],
-            ["listen_sock is gone: it was closed (it was 127.0.0.1:9000, LISTEN)."],
+            ["listen_sock: closed (was 127.0.0.1:9000, LISTEN)"],
         ),
         (
             [replace(PENDING, state="TIME_WAIT")],
             [],
-            ["The socket 127.0.0.1:9000 → 127.0.0.1:51188 is gone (it was TIME_WAIT)."],
+            ["the socket 127.0.0.1:9000 → 127.0.0.1:51188: gone (was TIME_WAIT)"],
         ),
         (
             [LISTENER],
             [replace(LISTENER, backlog=9)],
-            ["listen_sock: its backlog was 5 and is 9 now."],
+            ["listen_sock: backlog 5 → 9"],
         ),
         (
             [],
             [replace(LISTENER, name=None)],
             [
-                "There is a new socket: 127.0.0.1:9000, LISTEN, 0 of 6 to be accepted.",
+                "new socket: 127.0.0.1:9000, LISTEN, 0 of 6 to be accepted",
             ],
         ),
     ],
 )
-def test_each_thing_that_changed_is_a_sentence(
-    before: list[SocketRow], after: list[SocketRow], sentences: list[str]
+def test_each_change_is_a_line(
+    before: list[SocketRow], after: list[SocketRow], lines: list[str]
 ) -> None:
-    assert list(changes(Snapshot(tuple(before)), Snapshot(tuple(after)))) == sentences
+    assert list(changes(Snapshot(tuple(before)), Snapshot(tuple(after)))) == lines
 
 
 def test_two_listeners_on_one_endpoint_are_not_mixed_up() -> None:
     one, two = (replace(LISTENER, name=None, descriptor=number) for number in (3, 4))
     before, after = (one, two), (one, replace(two, accept_queue=1))
     assert list(changes(Snapshot(before), Snapshot(after))) == [
-        "the socket 127.0.0.1:9000: 1 connection to be accepted now, 0 before."
+        "the socket 127.0.0.1:9000: connections to be accepted 0 → 1"
     ]
 
 
@@ -142,8 +141,8 @@ def test_a_name_may_be_given_to_another_socket() -> None:
     before = replace(CONNECTED, name="sock")
     after = replace(NEW, descriptor=9)
     assert list(changes(Snapshot((before,)), Snapshot((after, replace(before, name="old"))))) == [
-        "sock is a new socket. Its protocol is TCP/IPv4; it has no address, and it is in none of "
-        "the kernel's tables of connections."
+        "sock: new socket, TCP/IPv4, without an address; "
+        "the kernel's tables of connections do not list it"
     ]
 
 
@@ -154,9 +153,9 @@ def test_a_closers_socket_and_what_the_kernel_keeps_of_it_are_two() -> None:
         replace(before, state="CLOSE", remote=None),
     )
     assert list(changes(Snapshot((before,)), Snapshot(after))) == [
-        "There is a new socket: 127.0.0.1:9000 → 127.0.0.1:51188, TIME_WAIT.",
-        "sock: its remote address is unknown now.",
-        "sock: its state was FIN_WAIT2 and is CLOSE now.",
+        "new socket: 127.0.0.1:9000 → 127.0.0.1:51188, TIME_WAIT",
+        "sock: remote address 127.0.0.1:51188 → none",
+        "sock: state FIN_WAIT2 → CLOSE",
     ]
 
 
@@ -171,28 +170,26 @@ def test_it_reads_as_a_list() -> None:
     assert "&lt;i&gt;\\x1b[2J (7)" in hostile._repr_html_()
 
 
-async def test_the_words_follow_a_real_connection(host: str) -> None:
+async def test_the_lines_follow_a_real_connection(host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listen_sock, socket.socket(family) as sock:
         listen_sock.bind((host, 0))
         before = snapshot(listen_sock=listen_sock, sock=sock)
         listen_sock.listen()
         after = snapshot(listen_sock=listen_sock, sock=sock)
-        assert str(changes(before, after)) == (
-            "- listen_sock: its state was CLOSE and is LISTEN now."
-        )
+        assert str(changes(before, after)) == ("- listen_sock: state CLOSE → LISTEN")
         sock.connect(listen_sock.getsockname())
         before, after = after, snapshot(listen_sock=listen_sock, sock=sock)
         said = str(changes(before, after))
-        assert "sock: its remote address is" in said
-        assert "sock: its state was CLOSE and is ESTABLISHED now." in said
+        assert "sock: remote address none → " in said
+        assert "sock: state CLOSE → ESTABLISHED" in said
         if sys.platform == "linux":
-            assert "a connection that was not accepted yet" in said
+            assert "new connection, not accepted yet" in said
         with listen_sock.accept()[0] as client_sock:
             before = after
             after = snapshot(listen_sock=listen_sock, sock=sock, client_sock=client_sock)
             if sys.platform == "linux":
-                assert "client_sock: it left the accept queue" in str(changes(before, after))
+                assert "client_sock: left the accept queue" in str(changes(before, after))
             sock.close()
             with trio.fail_after(PATIENCE):
                 before, after = (
@@ -205,6 +202,6 @@ async def test_the_words_follow_a_real_connection(host: str) -> None:
                     ),
                 )
             said = str(changes(before, after))
-            assert "client_sock: its state was ESTABLISHED and is CLOSE_WAIT now." in said
+            assert "client_sock: state ESTABLISHED → CLOSE_WAIT" in said
             if sys.platform == "linux":
-                assert "sock: no process owns it any more, only the kernel keeps it." in said
+                assert "sock: no process owns it any more; only the kernel keeps it" in said

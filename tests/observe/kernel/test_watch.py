@@ -1,4 +1,4 @@
-"""Looking at the same sockets again and again."""
+"""Looking at the same sockets repeatedly."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from support import PATIENCE, among, end
 from trio_echo.observe.kernel.watch import Watch
 
 
-def test_each_look_tells_what_has_changed_since_the_last_one() -> None:
+def test_each_look_lists_what_changed_since_the_last_one() -> None:
     with socket.socket() as listen_sock, socket.socket() as sock:
         watch = Watch()
         first = watch.look(listen_sock=listen_sock)
-        assert first.changes[0].startswith("listen_sock is a new socket.")
+        assert first.changes[0].startswith("listen_sock: new socket,")
         listen_sock.bind(("127.0.0.1", 0))
         look = watch.look(sock=sock)
-        assert {one.split(" ")[0] for one in look.changes} >= {"listen_sock:", "sock"}
+        assert {one.partition(":")[0] for one in look.changes} >= {"listen_sock", "sock"}
         assert {look.snapshot[name].state for name in ("listen_sock", "sock")} == {"CLOSE"}
         assert str(look) == f"{look.changes}\n{look.snapshot}"
         assert look.changes[0] in look._repr_html_()

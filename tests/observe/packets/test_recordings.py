@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from trio_echo.observe.packets.capturing import Flags, Trace
+from trio_echo.observe.packets.trace import Trace
+from trio_echo.observe.packets.wire import Flags
 
 RECORDINGS = Path(__file__).parents[3] / "notebooks" / "recordings"
 ECHO = ["> SYN", "< SYN+ACK", "> PSH+ACK hello", "< PSH+ACK hello", "> FIN+ACK", "< FIN+ACK"]

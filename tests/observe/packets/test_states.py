@@ -10,9 +10,9 @@ from wire import ACK, CLIENT, CLIENT6, FIN, PSH, RST, SERVER, SYN, Script
 from trio_echo.observe.packets.states import initial, moments
 
 if TYPE_CHECKING:
-    from trio_echo.observe.packets.capturing import Trace
+    from trio_echo.observe.packets.trace import Trace
 
-HANDSHAKE = ["CLOSED", "SYN-SENT", "ESTABLISHED"], ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
+HANDSHAKE = ["CLOSE", "SYN_SENT", "ESTABLISHED"], ["LISTEN", "SYN_RECV", "ESTABLISHED"]
 
 
 def states(trace: Trace) -> tuple[list[str], list[str]]:
@@ -34,28 +34,28 @@ def test_the_handshake() -> None:  # RFC 9293, figure 6
 def test_the_client_closes_first() -> None:  # figure 12
     script = Script().handshake().say(CLIENT, FIN | ACK).say(SERVER, ACK)
     client, server = states(script.say(SERVER, FIN | ACK).say(CLIENT, ACK).trace())
-    assert client == [*HANDSHAKE[0], "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
-    assert server == [*HANDSHAKE[1], "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
+    assert client == [*HANDSHAKE[0], "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT"]
+    assert server == [*HANDSHAKE[1], "CLOSE_WAIT", "LAST_ACK", "CLOSE"]
 
 
 def test_a_fin_that_acknowledges_the_other_fin() -> None:
     client, server = states(Script().handshake().close().trace())
-    assert client == [*HANDSHAKE[0], "FIN-WAIT-1", "TIME-WAIT"]
-    assert server == [*HANDSHAKE[1], "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
+    assert client == [*HANDSHAKE[0], "FIN_WAIT1", "TIME_WAIT"]
+    assert server == [*HANDSHAKE[1], "CLOSE_WAIT", "LAST_ACK", "CLOSE"]
 
 
 def test_the_server_closes_first_after_its_last_data() -> None:
     script = Script().handshake().say(SERVER, FIN | PSH | ACK, b"bye").say(CLIENT, ACK)
     client, server = states(script.say(CLIENT, FIN | ACK).say(SERVER, ACK).trace())
-    assert server == [*HANDSHAKE[1], "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
-    assert client == [*HANDSHAKE[0], "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
+    assert server == [*HANDSHAKE[1], "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT"]
+    assert client == [*HANDSHAKE[0], "CLOSE_WAIT", "LAST_ACK", "CLOSE"]
 
 
 def test_both_close_at_once() -> None:  # figure 13
     script = Script().handshake().say(CLIENT, FIN | ACK).say(SERVER, FIN | ACK, unseen=1)
     client, server = states(script.say(CLIENT, ACK).say(SERVER, ACK).trace())
-    assert client == [*HANDSHAKE[0], "FIN-WAIT-1", "CLOSING", "TIME-WAIT"]
-    assert server == [*HANDSHAKE[1], "FIN-WAIT-1", "CLOSING", "TIME-WAIT"]
+    assert client == [*HANDSHAKE[0], "FIN_WAIT1", "CLOSING", "TIME_WAIT"]
+    assert server == [*HANDSHAKE[1], "FIN_WAIT1", "CLOSING", "TIME_WAIT"]
 
 
 def test_segments_that_cross_arrive_after_the_other_one_left() -> None:
@@ -77,19 +77,19 @@ def test_segments_that_cross_arrive_after_the_other_one_left() -> None:
 
 def test_a_refused_client() -> None:
     script = Script().say(CLIENT, SYN).say(SERVER, RST | ACK)
-    assert states(script.trace()) == (["CLOSED", "SYN-SENT", "CLOSED"], ["CLOSED"])
+    assert states(script.trace()) == (["CLOSE", "SYN_SENT", "CLOSE"], ["CLOSE"])
 
 
 def test_a_reset_ends_both() -> None:
     for flags in (RST, RST | ACK):
         client, server = states(Script().handshake().say(SERVER, flags).trace())
-        assert (client[-1], server[-1]) == ("CLOSED", "CLOSED")
+        assert (client[-1], server[-1]) == ("CLOSE", "CLOSE")
 
 
 def test_both_open_at_once() -> None:  # figure 7
     script = Script().say(CLIENT, SYN).say(SERVER, SYN)
     client, _ = states(script.say(CLIENT, SYN | ACK).trace())
-    assert client == ["CLOSED", "SYN-SENT", "SYN-RECEIVED"]
+    assert client == ["CLOSE", "SYN_SENT", "SYN_RECV"]
 
 
 def test_a_connection_with_itself_has_one_end() -> None:

@@ -26,9 +26,9 @@ from wire import (
 )
 
 from trio_echo.observe.packets import pcap
-from trio_echo.observe.packets.capturing import CaptureError, Flags, Trace
-from trio_echo.observe.packets.pcap import Frame
-from trio_echo.observe.packets.wire import parse
+from trio_echo.observe.packets.pcap import CaptureError, Frame
+from trio_echo.observe.packets.trace import Trace
+from trio_echo.observe.packets.wire import Flags, parse
 from trio_echo.pictures.ladder import ladder
 
 if TYPE_CHECKING:
@@ -100,13 +100,13 @@ def test_only_the_first_connection_is_taken() -> None:
     second = Script()
     second.next[CLIENT] = 77
     second.handshake()
-    trace = Trace([stray, *first.frames[:2], stray, *first.frames[2:], *second.frames])
+    trace = Trace.parse([stray, *first.frames[:2], stray, *first.frames[2:], *second.frames])
     assert trace.frames == tuple(first.frames)
 
 
 def test_frames_without_a_connection_are_none() -> None:
     with pytest.raises(CaptureError, match="no TCP connection begins"):
-        Trace([Frame(BIRTH, b"abc"), frame(CLIENT, SERVER, ACK, 1, 1)])
+        Trace.parse([Frame(BIRTH, b"abc"), frame(CLIENT, SERVER, ACK, 1, 1)])
 
 
 def test_a_saved_trace_is_loaded_as_recorded(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_no_frame_and_no_file_can_do_harm(data: bytes, more: st.DataObject) -> N
     for _ in range(more.draw(st.integers(0, 5))):
         file[more.draw(st.integers(0, len(file) - 1))] = more.draw(st.integers(0, 255))
     try:
-        trace = Trace(pcap.unpack(bytes(file)))
+        trace = Trace.parse(pcap.unpack(bytes(file)))
     except CaptureError:
         return
     assert str(trace)

@@ -1,6 +1,6 @@
-"""Checks of the notebooks' exercises: is an answer right, and if not, what tells that it is not.
+"""Checks of the notebooks' exercises: whether an answer is right, and if not, why.
 
-Each notebook has its own module here. A check tries an answer, and says what it saw.
+Each notebook has its own module here. A check tries an answer and reports what it saw.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
-    """What a check says of an answer.
+    """A check's result.
 
     Attributes:
-        right: whether it is right; `None` if there is none yet.
-        why: what the check saw, for the learner: it helps on, and does not give the answer away.
+        right: whether the answer is right; `None` if there is no answer yet.
+        why: what the check saw: a hint for the learner that does not give the answer away.
     """
 
     right: bool | None
@@ -40,16 +40,16 @@ class Verdict:
 
 
 NO_ANSWER = Verdict(None, "Replace the … above, run that cell, then this one again.")
-"""For an answer that is still `...`, as the notebook came."""
+"""For an answer that is still `...`, as in the notebook."""
 
-MISSING_RETURN = Verdict(False, "Your function returned None: is a `return` missing?")
+MISSING_RETURN = Verdict(False, "Your function returned None. Is a `return` missing?")
 
 
 def unusable(answer: object, *, awaits: bool = True) -> Verdict | None:
     """Say why a learner's function cannot be tried; `None` if it can.
 
     Args:
-        answer: what the notebook has.
+        answer: what the learner wrote.
         awaits: whether it must be an `async def`.
     """
     if not (inspect.isfunction(answer) or inspect.ismethod(answer)):
@@ -64,7 +64,7 @@ def unusable(answer: object, *, awaits: bool = True) -> Verdict | None:
 def _is_empty(function: Callable[..., object]) -> bool:
     """Return whether the body of a function is `...`, with or without a docstring.
 
-    Each Python compiles an empty body to other bytecode, so this one compiles one to compare with.
+    The bytecode of an empty body differs between Python versions: compile one and compare.
     """
     head = "async def" if inspect.iscoroutinefunction(function) else "def"
     body = "..." if function.__doc__ is None else repr(function.__doc__)
@@ -74,40 +74,41 @@ def _is_empty(function: Callable[..., object]) -> bool:
     return code.co_code == empty.co_code and code.co_consts == empty.co_consts
 
 
-def compare(answer: object, right: object, why: str, hints: Mapping[Any, str]) -> Verdict:
-    """Check a plain value.
+def compare(answer: object, right: int, why: str, hints: Mapping[Any, str]) -> Verdict:
+    """Check a number.
 
     Args:
-        answer: what the notebook has, `...` if there is no answer yet.
-        right: what it should be.
-        why: what to say if it is.
-        hints: wrong answers that people give, and what helps them on.
+        answer: what the learner wrote; `...` if there is no answer yet.
+        right: the right answer.
+        why: the explanation of the right answer.
+        hints: common wrong answers, and a hint for each.
     """
     if answer is ...:
         return NO_ANSWER
     if answer == right:
         return Verdict(True, why)
-    # Not `get`: an answer may be of a type that has no hash.
+    # Not `get`: an answer may not be hashable.
     hint = next((text for wrong, text in hints.items() if wrong == answer), None)
-    return Verdict(False, hint or f"{answer!r} it is not.")
+    expected = "" if isinstance(answer, int) else ": an integer is expected"
+    return Verdict(False, hint or f"Not {answer!r}{expected}.")
 
 
 async def attempt(call: Callable[[], Awaitable[object]], seconds: float) -> object:
-    """Call an answer; return what it returned, or the exception that it raised.
+    """Call a learner's function; return what it returned, or the exception that it raised.
 
     Args:
         call: calls it.
-        seconds: how long it may take; after that, the exception is a `trio.TooSlowError`.
+        seconds: how long it may take; then the exception is a `trio.TooSlowError`.
     """
     try:
         with trio.fail_after(seconds):
             return await call()
-    except Exception as exc:  # noqa: BLE001  whatever a learner's function does
+    except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
         return exc
 
 
 def said(got: object) -> str:
-    """Say what came of an `attempt`."""
+    """Describe the result of an `attempt`."""
     if isinstance(got, trio.TooSlowError):
-        return "it never came back"
+        return "it did not return"
     return f"it raised {got!r}" if isinstance(got, Exception) else f"it returned {got!r}"

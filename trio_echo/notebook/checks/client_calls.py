@@ -15,26 +15,26 @@ from . import MISSING_RETURN, Verdict, compare, unusable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-# Seconds that a diagnosis may take: one for its own patience, and some for a slow machine.
+# Seconds that a diagnosis may take: one for its own time limit, the rest for a slow machine.
 _PATIENCE = 5.0
 
-# TCP has no way to a multicast address, and so nothing is sent there.
-_NO_WAY = ("224.0.0.1", 9000)
+# TCP has no route to a multicast address, so nothing is sent there.
+_UNREACHABLE = ("224.0.0.1", 9000)
 
 
 def last_ack(answer: object) -> Verdict:
     """The acknowledgement number after a SYN, 100 bytes and 50 bytes."""
     hints = {
         150: "Something besides data has a number, too.",
-        51: "The number is that of the next byte of the whole connection.",
-        152: "That would be after a FIN; or do you count the SYN twice?",
+        51: "It is the number of the next byte, counted over the whole connection.",
+        152: "That would be after a FIN. Or did you count the SYN twice?",
     }
-    why = "Everything before number 151 is there: the SYN and 150 bytes."
+    why = "Everything before number 151 has arrived: the SYN and 150 bytes."
     return compare(answer, 151, why, hints)
 
 
 async def doctor(answer: Callable[[str, int], Awaitable[object]]) -> Verdict:
-    """A function that tells whether, and why not, a connection comes about."""
+    """A function that says whether it could connect, and if not, why."""
     if (verdict := unusable(answer)) is not None:
         return verdict
     with ExitStack() as made:
@@ -46,29 +46,29 @@ async def doctor(answer: Callable[[str, int], Awaitable[object]]) -> Verdict:
         if sys.platform == "linux":  # elsewhere a full queue may refuse, and routes differ
             full.listen(0)
             await guest.connect(full.getsockname())
-            cases += [(full.getsockname(), "timed out"), (_NO_WAY, "unreachable")]
+            cases += [(full.getsockname(), "timed out"), (_UNREACHABLE, "unreachable")]
         for (host, port), right in cases:
             before = _open_sockets()
             try:
-                # Python closes what a function forgets, and warns of it.
+                # Python closes sockets that a function forgets, with a warning.
                 with trio.fail_after(_PATIENCE), warnings.catch_warnings(record=True) as forgotten:
                     warnings.simplefilter("always", ResourceWarning)
                     got = await answer(host, port)
             except trio.TooSlowError:
-                return Verdict(False, f"Where it should say {right!r}, it never came back.")
-            except Exception as exc:  # noqa: BLE001  whatever a learner's function does
-                return Verdict(False, f"Where it should say {right!r}, it raised {exc!r}.")
+                return Verdict(False, f"It should return {right!r}, but it did not return.")
+            except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
+                return Verdict(False, f"It should return {right!r}, but it raised {exc!r}.")
             if got is None:
                 return MISSING_RETURN
             if got != right:
-                return Verdict(False, f"Where it should say {right!r}, it returned {got!r}.")
+                return Verdict(False, f"It should return {right!r}, but it returned {got!r}.")
             if forgotten or _open_sockets() > before:
-                return Verdict(False, f"Where it says {right!r}, it leaves its socket open.")
-    return Verdict(True, "It knows them all, and leaves nothing behind.")
+                return Verdict(False, f"It leaves its socket open when it returns {right!r}.")
+    return Verdict(True, "It recognizes every case and closes its sockets.")
 
 
 def _open_sockets() -> int:
-    # Those of a server that runs in this process may come and go: of interest are clients'.
+    # Count clients' sockets only: those of a server in this process may come and go.
     ours = psutil.Process().net_connections("tcp")
     listening = {one.laddr for one in ours if one.status == psutil.CONN_LISTEN}
     return sum(one.laddr not in listening for one in ours)

@@ -15,9 +15,9 @@ from . import MISSING_RETURN, NO_ANSWER, Verdict, unusable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-# Nothing that is right takes this long.
+# Seconds. No right answer takes this long.
 _PATIENCE = 5.0
-# More than one receive returns, less than the buffers of two sockets hold.
+# More than one receive returns, less than two sockets' buffers hold.
 _QUESTION = bytes(range(256)) * 1024
 
 
@@ -25,35 +25,37 @@ def states(*answers: object) -> Verdict:
     """Three pairs of states: after a half-close, after the server closed first, after a reset."""
     right = {
         "a": ("FIN_WAIT2", "CLOSE_WAIT"),
-        "b": ("CLOSED", "TIME_WAIT"),
-        "c": ("CLOSED", "CLOSED"),
+        "b": ("CLOSE", "TIME_WAIT"),
+        "c": ("CLOSE", "CLOSE"),
     }
     hints = {
-        "a": "The client has sent its FIN, and waits for the server's; the server has not closed.",
-        "b": "Who closed first remembers; the other end has nothing to wait for.",
-        "c": "Closing with unread data is no normal closing: what is sent then?",
+        "a": "The client has sent its FIN and waits for the server's, which is not sent yet.",
+        "b": "The end that closed first waits. The other end has nothing to wait for.",
+        "c": "Closing with unread data is not a normal close. What is sent then?",
     }
     if ... in answers:
         return NO_ANSWER
     for (name, pair), given in zip(right.items(), answers, strict=True):
         answer = _in_linux_names(given)
         if answer == pair[::-1] != pair:
-            return Verdict(False, f"{name}: the states are right, but the client's comes first.")
+            return Verdict(
+                False, f"{name}: the states are right, but the client's must come first."
+            )
         if answer != pair:
             return Verdict(False, f"{name} is not {given!r}. {hints[name]}")
     return Verdict(True, "You know who waits for whom.")
 
 
 def _in_linux_names(pair: object) -> object:
-    """Take the RFC's names, and the tables' CLOSE, for Linux's; any two texts for a pair."""
+    """Translate the RFC's names, such as FIN-WAIT-1 and CLOSED, into Linux's."""
     if not isinstance(pair, list | tuple) or not all(isinstance(one, str) for one in pair):
         return pair
     names = (one.upper().replace("-", "_").replace("WAIT_", "WAIT") for one in pair)
-    return tuple("CLOSED" if name == "CLOSE" else name for name in names)
+    return tuple("CLOSE" if name == "CLOSED" else name for name in names)
 
 
 async def asks(answer: Callable[[trio.SocketStream, bytes], Awaitable[object]]) -> Verdict:
-    """A function that sends all, says that it was all, and receives the whole answer."""
+    """A function that sends everything, ends its stream, and receives the whole answer."""
     if (verdict := unusable(answer)) is not None:
         return verdict
     with ExitStack() as made:
@@ -70,7 +72,7 @@ async def asks(answer: Callable[[trio.SocketStream, bytes], Awaitable[object]]) 
             nursery.cancel_scope.cancel()
     if verdict is not None:
         if server.heard == len(_QUESTION) and not server.knew_the_end:
-            why = "The server has heard everything, but does not know that this was all."
+            why = "The server has received everything, but does not know that this was all."
             return Verdict(False, f"{verdict.why} {why}")
         return verdict
     if got is None:
@@ -80,16 +82,16 @@ async def asks(answer: Callable[[trio.SocketStream, bytes], Awaitable[object]]) 
         return Verdict(True, f"All {len(right)} bytes of the answer came back.")
     if isinstance(got, bytes | bytearray) and right.startswith(got):
         return Verdict(
-            False, f"You returned the first {len(got)} bytes of an answer of {len(right)}."
+            False, f"You returned the first {len(got)} of the answer's {len(right)} bytes."
         )
     text = repr(got)
     return Verdict(
-        False, f"You returned {text[:60]}{'…' * (len(text) > 60)}, and that is not the answer."
+        False, f"You returned {text[:60]}{'…' * (len(text) > 60)}, which is not the answer."
     )
 
 
 class _Answerer:
-    """A server that answers a question at its end: with the same bytes, last one first."""
+    """A server that answers at the end of the stream, with the same bytes in reverse order."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
@@ -106,11 +108,11 @@ class _Answerer:
             await self._stream.send_all(question[::-1])
             await self._stream.aclose()
         except trio.BrokenResourceError:
-            pass  # the learner's function has closed: its own result tells
+            pass  # the learner's function has closed: the check judges its result
 
 
 async def restarts(answer: Callable[[int], Awaitable[object]]) -> Verdict:
-    """A function that listens on a port, also when that port's last server closed first."""
+    """A function that listens on a port even if the port's last server closed first."""
     if (verdict := unusable(answer)) is not None:
         return verdict
     port = 0
@@ -121,49 +123,49 @@ async def restarts(answer: Callable[[int], Awaitable[object]]) -> Verdict:
         if listener is None:
             return MISSING_RETURN
         if not isinstance(listener, trio.socket.SocketType):
-            return Verdict(False, f"It returned {listener!r}, and that is no Trio socket.")
+            return Verdict(False, f"It returned {listener!r}, which is not a Trio socket.")
         with listener:
             if listener.fileno() == -1:
-                return Verdict(False, "The socket that it returned is closed.")
+                return Verdict(False, "It returned a closed socket.")
             row = kernel.snapshot(listener=listener)["listener"]
             if row.state != "LISTEN" or row.local is None:
-                return Verdict(False, "The socket that it returned does not listen.")
+                return Verdict(False, "It returned a socket that does not listen.")
             if row.local.host != "127.0.0.1" or port not in (0, row.local.port):
                 where = f"127.0.0.1, port {port}" if port else "127.0.0.1"
-                return Verdict(False, f"It listens at {row.local}, not at {where}.")
+                return Verdict(False, f"It listens on {row.local}, not on {where}.")
             port = row.local.port
             await _serve_one(listener)
         with trio.move_on_after(_PATIENCE) as limit:
             await kernel.until(partial(_remembers, port), port)
         if limit.cancelled_caught:
-            return Verdict(False, "Its client's connection left no TIME_WAIT: was it reset?")
-    return Verdict(True, "It started again while the kernel still remembered a connection.")
+            return Verdict(False, "Its client's connection left no TIME_WAIT. Was it reset?")
+    return Verdict(True, "It listened again while the kernel still kept a connection in TIME_WAIT.")
 
 
 def _remembers(port: int, now: kernel.Snapshot) -> bool:
-    """Tell whether a connection of the server's port is in TIME_WAIT on the server's side."""
+    """Return whether a connection of the server's port is in TIME_WAIT on the server's side."""
     return any(
         row.state == "TIME_WAIT" and row.local and row.local.port == port for row in now.rows
     )
 
 
 async def _serve_one(listener: trio.socket.SocketType) -> None:
-    """Let one client come, and close its connection first."""
+    """Accept one client and close its connection first."""
     with trio.socket.socket() as sock:
         await sock.connect(listener.getsockname())
         accepted, _ = await listener.accept()
         accepted.close()
-        with suppress(ConnectionResetError):  # then there is no TIME_WAIT, and that is told
+        with suppress(ConnectionResetError):  # then there is no TIME_WAIT, which the check reports
             await sock.recv(1)
 
 
 async def _call(
     name: str, answer: Callable[..., Awaitable[object]], *args: object
 ) -> tuple[Verdict | None, object]:
-    """Call a learner's function; returns what is wrong with the call, and what it returned."""
+    """Call a learner's function; return what is wrong with the call, and what it returned."""
     try:
         with trio.move_on_after(_PATIENCE):
             return None, await answer(*args)
-    except Exception as exc:  # noqa: BLE001  whatever a learner's function does
+    except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
         return Verdict(False, f"{name} raised {exc!r}."), None
-    return Verdict(False, f"{name} still waited after {_PATIENCE:.0f} seconds."), None
+    return Verdict(False, f"{name} did not return within {_PATIENCE:.0f} seconds."), None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Exactly: TypeAlias = "Callable[[trio.abc.ReceiveStream, int], Awaitable[object]]"
 Line: TypeAlias = "Callable[[trio.abc.ReceiveStream], Awaitable[object]]"
 
-# Seconds that an answer may take: on streams in memory a right one needs none of them.
+# Seconds that an answer may take. On streams in memory, a right one needs almost no time.
 _PATIENCE = 2.0
 
 
@@ -24,10 +24,10 @@ def lengths(in_cp949: object, in_utf_8: object) -> Verdict:
     if in_cp949 is ... or in_utf_8 is ...:
         return NO_ANSWER
     if (in_cp949, in_utf_8) == (10, 15):
-        return Verdict(True, "Five characters, of two bytes each in CP949 and three in UTF-8.")
+        return Verdict(True, "Five characters: two bytes each in CP949, three in UTF-8.")
     if (in_cp949, in_utf_8) == (15, 10):
-        return Verdict(False, "Which of the two encodings was the longer one?")
-    return Verdict(False, "Count the characters; then look at how long one of them is above.")
+        return Verdict(False, "Which of the two encodings is the longer one?")
+    return Verdict(False, "Count the characters, then look above at how long one of them is.")
 
 
 async def line(answer: Line) -> Verdict:
@@ -43,11 +43,13 @@ async def line(answer: Line) -> Verdict:
             case = f"With {sent!r} arriving in pieces of {size}"
             if (verdict := _judge(got, expected, case)) is not None:
                 return verdict
-    return Verdict(True, "It found every line, however the bytes arrived, and took none too many.")
+    return Verdict(
+        True, "It found every line, however the bytes arrived, and took no byte too many."
+    )
 
 
 async def exactly(answer: Exactly) -> Verdict:
-    """A function that receives exactly so many bytes."""
+    """A function that receives exactly the number of bytes asked for."""
     if (verdict := unusable(answer)) is not None:
         return verdict
 
@@ -61,13 +63,13 @@ async def exactly(answer: Exactly) -> Verdict:
                 return verdict
         got = await attempt(partial(answer, stream, 1), _PATIENCE)
         if not isinstance(got, EOFError):
-            words = f"At the end of the stream it shall raise EOFError; {said(got)}."
+            words = f"At the end of the stream it must raise EOFError; {said(got)}."
             return Verdict(False, words)
-    return Verdict(True, "Exact, at every size of the pieces, and it says when the stream ends.")
+    return Verdict(True, "It is exact for pieces of every size, and reports the end of the stream.")
 
 
 class _Arriving(trio.abc.ReceiveStream):
-    """A stream whose bytes arrive in pieces of at most so many."""
+    """A stream whose bytes arrive in pieces of at most `size` bytes."""
 
     def __init__(self, data: bytes, size: int) -> None:
         self._data = data

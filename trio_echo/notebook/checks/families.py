@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LONG = ipaddress.IPv6Address("2001:db8::1:0:0:1")
 
-# What accept() told, and how it is to be written.
+# What accept() returned, and the right text for it.
 _PEERS: Sequence[tuple[Sockaddr, str]] = (
     (("127.0.0.1", 51188), "127.0.0.1:51188"),
     (("::1", 51188, 0, 0), "[::1]:51188"),
@@ -25,7 +25,7 @@ _PEERS: Sequence[tuple[Sockaddr, str]] = (
     (("fe80::1%eth0", 80, 0, 2), "[fe80::1%eth0]:80"),
 )
 
-# What the addresses of a name do, in the order of trying, and after how many delays one answers.
+# What the addresses of a name do, in the order of trying, and how many delays it takes.
 _RACES: Sequence[tuple[Sequence[str], int]] = (
     (("answers",), 0),
     (("silent", "answers"), 1),
@@ -38,42 +38,44 @@ _RACES: Sequence[tuple[Sequence[str], int]] = (
 
 
 def shortest(answer: object) -> Verdict:
-    """The form in which RFC 5952 writes an address that has two runs of zeros, equally long."""
+    """The form that RFC 5952 gives an address with two equally long runs of zeros."""
     if answer is ...:
         return NO_ANSWER
     if answer == str(_LONG):
-        return Verdict(True, "Of two runs that are equally long, the first is left out.")
+        return Verdict(True, "If two runs are equally long, the first one is left out.")
     try:
         got = ipaddress.IPv6Address(answer if isinstance(answer, str) else "")
     except ValueError:
-        why = f"{answer!r} is no IPv6 address: it needs eight groups, and one :: at most."
+        why = f"{answer!r} is not an IPv6 address: it needs eight groups, and at most one ::."
         return Verdict(False, why)
     if got != _LONG:
-        full = ipaddress.IPv6Address(int(got)).exploded  # of one with a zone, Python 3.11 fails
+        full = ipaddress.IPv6Address(
+            int(got)
+        ).exploded  # without the zone: Python 3.11 fails with one
         return Verdict(False, f"{answer!r} is another address: {full}.")
     if isinstance(answer, str) and answer == "2001:db8:0:0:1::1":
-        return Verdict(False, "It is the same address; but which of the two runs goes?")
+        return Verdict(False, "It is the same address, but which of the two runs is left out?")
     return Verdict(False, f"{answer!r} is the same address, but not yet its shortest form.")
 
 
 def peers(answer: Callable[[Sockaddr], object]) -> Verdict:
-    """A function that writes what `accept()` told, a mapped address as the IPv4 one it is."""
+    """A function that writes an address from `accept()`, a mapped one as its IPv4 address."""
     if (verdict := unusable(answer, awaits=False)) is not None:
         return verdict
     for sockaddr, right in _PEERS:
         try:
             got = answer(sockaddr)
-        except Exception as exc:  # noqa: BLE001  whatever a learner's function does
+        except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
             return Verdict(False, f"Given {sockaddr!r}, it raised {exc!r}.")
         if got is None:
             return MISSING_RETURN
         if got != right:
             return Verdict(False, f"Given {sockaddr!r}, it should return {right!r}, not {got!r}.")
-    return Verdict(True, "One client has one name, whichever socket it came to.")
+    return Verdict(True, "A client has one name, whichever socket accepted it.")
 
 
 def eyeballs(answer: Callable[[list[str], float], object]) -> Verdict:
-    """A function that tells how long a connection takes when some addresses do not answer."""
+    """A function that returns how long connecting takes if some addresses do not answer."""
     if (verdict := unusable(answer, awaits=False)) is not None:
         return verdict
     for addresses, delays in _RACES:
@@ -81,26 +83,26 @@ def eyeballs(answer: Callable[[list[str], float], object]) -> Verdict:
             case = f"With {list(addresses)} and a delay of {delay} s"
             try:
                 got = answer(list(addresses), delay)
-            except Exception as exc:  # noqa: BLE001  likewise
+            except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
                 return Verdict(False, f"{case}, it raised {exc!r}.")
             if got is None:
                 return MISSING_RETURN
             right = delays * delay
             if not isinstance(got, int | float) or not math.isclose(got, right, abs_tol=1e-9):
-                return Verdict(
-                    False, f"{case}, the connection is there after {right:g} s, not {got!r}."
-                )
-    return Verdict(True, "Silence costs a delay, a refusal costs nothing.")
+                return Verdict(False, f"{case}, connecting takes {right:g} s, not {got!r}.")
+    return Verdict(True, "Silence costs a delay; a refusal costs nothing.")
 
 
 def verdicts(rate: object, wide: object, round_trip: object) -> Verdict:
-    """What three ratios with their intervals let us say."""
+    """What follows from three ratios with their intervals."""
     if ... in (rate, wide, round_trip):
         return NO_ANSWER
     if wide != "no difference seen":
-        return Verdict(False, "Is 1 inside the second interval? Then nothing is settled.")
+        return Verdict(False, "Is 1 inside the second interval? What does that say?")
     if rate != "slower":
-        return Verdict(False, "The first one is about messages a second: fewer of them is …?")
+        return Verdict(False, "The first ratio is of messages a second. Fewer of them means …?")
     if round_trip != "slower":
-        return Verdict(False, "The third one is about time: more of it is …?")
-    return Verdict(True, "The interval decides, and the quantity tells which way is better.")
+        return Verdict(False, "The third ratio is of times. More time means …?")
+    return Verdict(
+        True, "The interval decides whether they differ; the quantity, which one is better."
+    )

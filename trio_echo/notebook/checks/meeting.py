@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def count(answer: object) -> Verdict:
     """How many sockets a server has: 8 clients with one connection, 2 with three."""
     hints = {
-        10: "Count connections, not clients; and one socket has no client at all.",
+        10: "Count connections, not clients. And one socket has no client.",
         11: "A client with three connections has three sockets at the server.",
-        14: "One socket has no client at all.",
-        29: "Those are all sockets, on both sides. How many are at the server?",
+        14: "One socket has no client.",
+        29: "Those are the sockets of both sides. How many are at the server?",
     }
     return compare(answer, 15, "14 connections, and the socket that listens.", hints)
 
@@ -52,10 +52,10 @@ async def facts(answer: Callable[[SocketType], object]) -> Verdict:
         for name, (sock, right) in expected.items():
             try:
                 got = answer(sock)
-            except Exception as exc:  # noqa: BLE001  whatever a learner's function does
+            except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
                 return Verdict(False, f"For {name}, your function raised {exc!r}.")
             if got is None:
                 return MISSING_RETURN
             if got != right:
                 return Verdict(False, f"For {name}, your function returned {got!r}.")
-    return Verdict(True, f"It tells the facts of sockets in {len(expected)} states.")
+    return Verdict(True, f"It is right for sockets in {len(expected)} states.")

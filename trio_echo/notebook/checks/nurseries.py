@@ -1,7 +1,7 @@
 """Checks for notebook 06, a nursery for each client.
 
-Answers run in a Trio run of their own, whose clock jumps over every wait (`MockClock`): a time
-limit of minutes takes no time, and is exact on the slowest machine.
+Answers run in their own Trio run, whose clock jumps over every wait (`MockClock`): a time limit of
+minutes takes no time and is exact on the slowest machine.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ Handler: TypeAlias = Callable[[trio.abc.Stream, float], Awaitable[object]]
 # Seconds on the clock of the answers.
 _IDLE = 10.0
 _ENDLESS = 1000.0
-# Seconds on the wall: only an answer that never waits, and so cannot be cancelled, takes them.
+# Seconds of real time. Only an answer that never waits, and so cannot be cancelled, takes them.
 _PATIENCE = 10.0
 
 _NEVER = object()
-"""What came of a function that did not come back."""
+"""The result of a function that did not return."""
 
 
 def count(answer: object) -> Verdict:
@@ -37,10 +37,10 @@ def count(answer: object) -> Verdict:
     hints = {
         8: "Those are the clients' tasks. Who accepts the next client?",
         10: "What becomes of the task of a client that resets its connection?",
-        11: "Who has not been accepted is known to the kernel; is it to the program?",
+        11: "The kernel knows clients that were not accepted. Does the program know them?",
         13: "A task ends when its client has closed, or reset, its connection.",
     }
-    why = "A task for each of the eight that are left, and one that accepts."
+    why = "A task for each of the eight clients that are left, and one that accepts."
     return compare(answer, 9, why, hints)
 
 
@@ -52,18 +52,18 @@ async def race(answer: Race) -> Verdict:
         verdict = await _with_own_clock(partial(_race, answer, order))
         if verdict is not None:
             return verdict
-    return Verdict(True, "The first one wins, wherever it stands, and the others are cancelled.")
+    return Verdict(True, "The first to finish wins, in any order, and the others are cancelled.")
 
 
 async def handler(answer: Handler) -> Verdict:
-    """A handler with an echo, a limit for silence, and a boundary that lets cancellation pass."""
+    """A handler that echoes, limits silence, contains errors, and lets cancellation pass."""
     if (verdict := unusable(answer)) is not None:
         return verdict
     for case in (_echoes, _minds_silence, _keeps_failures, _can_be_cancelled):
         verdict = await _with_own_clock(partial(case, answer))
         if verdict is not None:
             return verdict
-    return Verdict(True, "It echoes, minds silence, keeps failures to itself and can be cancelled.")
+    return Verdict(True, "It echoes, ends silent clients, contains errors and can be cancelled.")
 
 
 async def _with_own_clock(case: Callable[[], Awaitable[Verdict | None]]) -> Verdict | None:
@@ -71,23 +71,23 @@ async def _with_own_clock(case: Callable[[], Awaitable[Verdict | None]]) -> Verd
         return await trio.to_thread.run_sync(
             partial(trio.run, case, clock=MockClock(autojump_threshold=0)), abandon_on_cancel=True
         )
-    why = "It can be neither waited for nor cancelled: does it catch too much, or never wait?"
+    why = "It neither ends nor can be cancelled. Does it catch too much, or never wait?"
     return Verdict(False, f"{why} Restart the kernel before you go on.")
 
 
 async def _attempt(function: Function) -> object:
-    """Call an answer; returns what it returned, or raised, or `_NEVER`."""
+    """Call a learner's function; return what it returned or raised, or `_NEVER`."""
     try:
         with trio.move_on_after(_ENDLESS):
             return await function()
-    except Exception as exc:  # noqa: BLE001  whatever a learner's function does
+    except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
         return exc
     return _NEVER
 
 
 def _said(got: object) -> str:
     if got is _NEVER:
-        return "it never came back"
+        return "it did not return"
     return f"it raised {got!r}" if isinstance(got, Exception) else f"it returned {got!r}"
 
 
@@ -108,20 +108,20 @@ async def _race(answer: Race, order: Sequence[int]) -> Verdict | None:
     if got != (wanted := f"the one of {min(order)} seconds"):
         return Verdict(False, f"{case}, it should have returned {wanted!r}; {_said(got)}.")
     if len(done) > 1:
-        return Verdict(False, f"{case}, {len(done)} ran to their end: cancel all but the first.")
+        return Verdict(False, f"{case}, {len(done)} ran to their end. Cancel all but the first.")
     if took > min(order):
-        return Verdict(False, f"{case}, it took {took:g}: does it wait for more than the first?")
+        return Verdict(False, f"{case}, it took {took:g}. Does it wait for more than the first?")
     return None
 
 
 class _Client(trio.abc.Stream):
-    """A handler's stream: a client that says its words, each after so many seconds.
+    """A handler's stream: a client that sends its words at an interval.
 
     Args:
         words: what it sends.
-        every: seconds before each word, and before it ends.
-        end: how it ends after the last word: `b""` closes, an error breaks the connection off,
-            `None` is silence.
+        every: seconds before each word and before the end.
+        end: what follows the last word: `b""` closes, an error breaks the connection, `None` is
+            silence.
         breaks: what sending to it raises.
     """
 
@@ -147,7 +147,7 @@ class _Client(trio.abc.Stream):
             if word[:max_bytes] != word:
                 self._words.insert(0, word[max_bytes:])
             return word[:max_bytes]
-        # One who asks again after the end would otherwise do so for ever.
+        # A handler that receives again after the end would otherwise loop for ever.
         end, self._end = self._end, None
         if end is None:
             await trio.sleep_forever()
@@ -172,28 +172,30 @@ async def _echoes(answer: Handler) -> Verdict | None:
     client = _Client(b"one", b"two", every=1)
     got = await _attempt(lambda: answer(client, 2 * _ENDLESS))
     if got is _NEVER or trio.current_time() >= _ENDLESS:
-        return Verdict(False, "A client closed its connection, and your handler did not end.")
+        return Verdict(False, "A client closed its connection, but your handler did not end.")
     if isinstance(got, Exception):
-        return Verdict(False, f"A client said two words and closed; {_said(got)}.")
+        return Verdict(False, f"A client sent two words and closed; {_said(got)}.")
     if client.echoed != b"onetwo":
-        return Verdict(False, f"A client sent b'one' and b'two'; it received {client.echoed!r}.")
+        return Verdict(False, f"A client sent b'one' and b'two' and received {client.echoed!r}.")
     return None
 
 
 async def _minds_silence(answer: Handler) -> Verdict | None:
-    limit = f"With a patience of {_IDLE:g} seconds"
+    limit = f"With a limit of {_IDLE:g} seconds"
     slow = _Client(b"a", b"b", b"c", every=0.9 * _IDLE)
     await _attempt(lambda: answer(slow, _IDLE))
     if slow.echoed != b"abc":
-        case = f"{limit}, a client that said a, b, c, {0.9 * _IDLE:g} seconds apart, received"
-        return Verdict(False, f"{case} {slow.echoed!r}. Is your limit one for silence?")
+        case = f"{limit}, a client that sent a, b, c, {0.9 * _IDLE:g} seconds apart, received"
+        return Verdict(
+            False, f"{case} {slow.echoed!r}. Does your limit start again with each word?"
+        )
     started = trio.current_time()
     got = await _attempt(lambda: answer(_Client(end=None), _IDLE))
     took = trio.current_time() - started
     if isinstance(got, Exception):
-        return Verdict(False, f"{limit}, a client was silent: {_said(got)}, into the server.")
+        return Verdict(False, f"{limit}, a client was silent: {_said(got)}, which ends the server.")
     if took > 2 * _IDLE:
-        return Verdict(False, f"{limit}, a client was silent for ever, and so was your handler.")
+        return Verdict(False, f"{limit}, a client stayed silent, but your handler did not end.")
     return None
 
 
@@ -206,7 +208,7 @@ async def _keeps_failures(answer: Handler) -> Verdict | None:
     ):
         got = await _attempt(partial(answer, client, _IDLE))
         if isinstance(got, Exception):
-            return Verdict(False, f"{what}: {_said(got)}, into the server.")
+            return Verdict(False, f"{what}: {_said(got)}, which ends the server.")
     return None
 
 
@@ -215,4 +217,4 @@ async def _can_be_cancelled(answer: Handler) -> Verdict | None:
         await _attempt(lambda: answer(_Client(end=None), _IDLE))
     if scope.cancelled_caught:
         return None
-    return Verdict(False, "Its server was cancelled, and your handler kept trio.Cancelled.")
+    return Verdict(False, "The server was cancelled, but your handler swallowed trio.Cancelled.")

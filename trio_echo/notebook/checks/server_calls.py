@@ -14,7 +14,7 @@ from . import MISSING_RETURN, Verdict, compare, unusable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-# Nothing that is right takes this long.
+# Seconds. No right answer takes this long.
 _PATIENCE = 5.0
 _BACKLOG = 7
 
@@ -22,16 +22,16 @@ _BACKLOG = 7
 def outside(answer: object) -> Verdict:
     """How many stay in SYN_SENT: nine clients, `listen(3)`, two accepted."""
     hints = {
-        4: "That is what a queue of three would leave. Does Linux take the number literally?",
-        5: "Each accept() makes room in the queue, and the next SYN finds it.",
-        6: "Each accept() makes room in the queue; and how many does Linux let in?",
-        7: "Some wait in the queue: they are connected, though nobody has accepted them.",
+        4: "That is what a queue of three would leave. How many does Linux's queue hold?",
+        5: "Each accept() makes room in the queue for the next SYN.",
+        6: "Each accept() makes room in the queue. And how many does Linux's queue hold?",
+        7: "Some wait in the queue: they are connected, although nobody has accepted them.",
     }
-    return compare(answer, 3, "Two are accepted, four fit into the queue.", hints)
+    return compare(answer, 3, "Two are accepted, and the queue holds four.", hints)
 
 
 async def opens(answer: Callable[[str, int], Awaitable[object]]) -> Verdict:
-    """A function that returns a socket which listens, at a host and with a backlog."""
+    """A function that returns a socket that listens on a host, with a backlog."""
     if (verdict := unusable(answer)) is not None:
         return verdict
     hosts = ["127.0.0.1"]
@@ -41,38 +41,38 @@ async def opens(answer: Callable[[str, int], Awaitable[object]]) -> Verdict:
         verdict = await _opens(answer, host)
         if verdict is not None:
             return verdict
-    return Verdict(True, f"Clients get in at {' and at '.join(hosts)}.")
+    return Verdict(True, f"Clients can connect to {' and to '.join(hosts)}.")
 
 
 async def _opens(answer: Callable[[str, int], Awaitable[object]], host: str) -> Verdict | None:
-    """Try it at one host; returns what is wrong."""
+    """Try it with one host; return what is wrong."""
     call = f"open_door({host!r}, {_BACKLOG})"
     try:
         with trio.move_on_after(_PATIENCE) as limit:
             made = await answer(host, _BACKLOG)
-    except Exception as exc:  # noqa: BLE001  whatever a learner's function does
+    except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
         return Verdict(False, f"{call} raised {exc!r}.")
     if limit.cancelled_caught:
-        return Verdict(False, f"{call} had not returned after {_PATIENCE:.0f} seconds.")
+        return Verdict(False, f"{call} did not return within {_PATIENCE:.0f} seconds.")
     if made is None:
         return MISSING_RETURN
     if not isinstance(made, trio.socket.SocketType):
-        return Verdict(False, f"{call} returned {made!r}, and that is no Trio socket.")
+        return Verdict(False, f"{call} returned {made!r}, which is not a Trio socket.")
     with made:
         return _listens(made, host)
 
 
 def _listens(made: trio.socket.SocketType, host: str) -> Verdict | None:
     if made.fileno() == -1:
-        return Verdict(False, "The socket that your function returned is closed.")
+        return Verdict(False, "Your function returned a closed socket.")
     row = kernel.snapshot(made=made)["made"]
     if row.state != "LISTEN":
-        return Verdict(False, "The socket that your function returned does not listen.")
+        return Verdict(False, "Your function returned a socket that does not listen.")
     bound_to = made.getsockname()[0]
     if bound_to != host:
-        return Verdict(False, f"Asked for {host}, it listens at {bound_to}.")
+        return Verdict(False, f"It should listen on {host}, but it listens on {bound_to}.")
     if row.backlog not in (None, _BACKLOG):
-        return Verdict(False, f"Asked for a backlog of {_BACKLOG}, its backlog is {row.backlog}.")
+        return Verdict(False, f"The backlog should be {_BACKLOG}, but it is {row.backlog}.")
     return None
 
 

@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 Request: TypeAlias = "Callable[[trio.abc.SendStream, bytes, bytes], Awaitable[object]]"
 Pipelined: TypeAlias = "Callable[[trio.abc.Stream, list[bytes], int], Awaitable[object]]"
 
-# Seconds that an answer may take: on streams in memory a right one needs none of them.
+# Seconds that an answer may take. On streams in memory, a right one needs almost no time.
 _PATIENCE = 2.0
 
 
 def far_away(one: object, eight: object, for_a_thousand: object) -> Verdict:
-    """Messages a second with a round trip of 50 ms; how many under way for 1000 of them."""
+    """Messages a second with a round trip of 50 ms, and how many under way make 1000."""
     answers = (one, eight, for_a_thousand)
     if any(answer is ... for answer in answers):
         return NO_ANSWER
     if answers == (20, 160, 50):
-        return Verdict(True, "Rate = messages under way / round trip, whatever the server can do.")
+        return Verdict(True, "Rate = messages under way / round trip, however fast the server is.")
     if one != 20:
-        return Verdict(False, "One after the other: how often does 50 ms go into a second?")
+        return Verdict(False, "One after another: how often does 50 ms fit into a second?")
     if eight != 160:
         return Verdict(False, "Eight are under way in each of those round trips.")
     return Verdict(False, "Little's law again: under way = rate * round trip, in seconds.")
 
 
 async def one_segment(answer: Request) -> Verdict:
-    """A function that sends a request's two parts without waiting for an ACK in between."""
+    """A function that sends a request's two parts without waiting for an ACK between them."""
     if (verdict := unusable(answer)) is not None:
         return verdict
     for header, body in ((b"length: 5;", b"hello"), (b"length: 0;", b""), (b"n;", bytes(1000))):
@@ -54,12 +54,14 @@ async def one_segment(answer: Request) -> Verdict:
             )
         if len(stream.sent) != 1:
             times = len(stream.sent)
-            return Verdict(False, f"You send {times} times: all but the first may have to wait.")
-    return Verdict(True, "One call, and so nothing that has to wait for an ACK.")
+            return Verdict(
+                False, f"You send {times} times. Every send after the first may have to wait."
+            )
+    return Verdict(True, "One call, so nothing has to wait for an ACK.")
 
 
 async def pipelined(answer: Pipelined) -> Verdict:
-    """A client that keeps so many messages under way, not more and not fewer."""
+    """A client that keeps exactly `depth` messages under way."""
     if (verdict := unusable(answer)) is not None:
         return verdict
     messages = [f"message {index}".encode() for index in range(12)]
@@ -76,11 +78,11 @@ async def pipelined(answer: Pipelined) -> Verdict:
                 return Verdict(False, f"{case}, {said(got)}.")
             if not isinstance(got, Sequence) or list(got) != messages:
                 return Verdict(False, f"{case}, the echoes are not the 12 messages: {_short(got)}.")
-    return Verdict(True, "The pipe was full all the time, and never fuller than it should be.")
+    return Verdict(True, "The pipe was full all the time, and never too full.")
 
 
 def stalled(from_the_send: object, from_the_intended_start: object) -> Verdict:
-    """Round trips in milliseconds of five messages, due each 10 ms, in a stall of 45 ms."""
+    """Round trips in milliseconds of five messages, one due every 10 ms, in a stall of 45 ms."""
     if from_the_send is ... or from_the_intended_start is ...:
         return NO_ANSWER
     if not isinstance(from_the_send, list) or not isinstance(from_the_intended_start, list):
@@ -88,14 +90,18 @@ def stalled(from_the_send: object, from_the_intended_start: object) -> Verdict:
     if from_the_send == [45, 5, 5, 5, 5]:
         return Verdict(False, "After the stall the server answers at once, in 0 ms.")
     if from_the_send != [45, 0, 0, 0, 0]:
-        return Verdict(False, "Closed loop: only the first message meets the stall. Five numbers!")
+        return Verdict(
+            False, "In a closed loop only the first message meets the stall. Give five numbers."
+        )
     if from_the_intended_start != [45, 35, 25, 15, 5]:
-        return Verdict(False, "All are answered at 45 ms. Each one: 45 ms minus when it was due.")
-    return Verdict(True, "The same stall: one message of five is slow, or all five are.")
+        return Verdict(
+            False, "All are answered at 45 ms. Each takes 45 ms minus the time when it was due."
+        )
+    return Verdict(True, "The same stall makes one message of five slow, or all five.")
 
 
 class _Collecting(trio.abc.SendStream):
-    """Keeps what each call sends."""
+    """Keeps what each call sent."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
@@ -115,7 +121,7 @@ class _Echoing(trio.abc.Stream):
     """An echo that watches how many messages are under way.
 
     Attributes:
-        wrong: what it saw; empty if nothing was.
+        wrong: the first fault that it saw; empty if there was none.
     """
 
     def __init__(self, messages: Sequence[bytes], depth: int, piece: int) -> None:
@@ -136,7 +142,7 @@ class _Echoing(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        await trio.testing.wait_all_tasks_blocked()  # a task of the learner's may be about to send
+        await trio.testing.wait_all_tasks_blocked()  # a task of the answer may be about to send
         left = self._ends[-1] - self._echoed
         possible = min(self._depth, sum(end > self._echoed for end in self._ends))
         if left and self._under_way() < possible:
@@ -144,7 +150,7 @@ class _Echoing(trio.abc.Stream):
                 f"you wait for an echo while only {self._under_way()} of {possible} are under way"
             )
         if self._echoed == len(self._sent):
-            await trio.sleep_forever()  # as a server does that has nothing to echo
+            await trio.sleep_forever()  # like a server that has nothing to echo
         size = min(self._piece, len(self._sent) - self._echoed)
         if max_bytes is not None:
             size = min(size, max_bytes)
@@ -156,7 +162,7 @@ class _Echoing(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
 
     def _under_way(self) -> int:
-        """Messages that were sent, be it in part, and are not wholly echoed."""
+        """Count the messages that were sent, at least in part, and not fully echoed."""
         starts = [0, *self._ends[:-1]]
         return sum(
             start < len(self._sent) and end > self._echoed

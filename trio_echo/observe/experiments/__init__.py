@@ -1,4 +1,4 @@
-"""Experiments: try something with sockets, and note what happened."""
+"""Experiments: try something with sockets and record what happened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Try a socket call, and tell what it returned or raised."""
+"""Try a socket call and report what it returned or raised."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Outcome:
-    """What came of a call, in one line; an error's cause stands on a second one.
+    """The result of a call, in one line; a second line has an error's cause.
 
     Attributes:
-        call: the name of what was called.
+        call: the name of the function.
         result: what it returned.
         error: what it raised instead; `None` if it returned.
     """
@@ -30,9 +30,9 @@ class Outcome:
 
     def __str__(self) -> str:
         if self.error is not None:
-            lines = [f"{self.call}() raised {_told(self.error)}"]
+            lines = [f"{self.call}() raised {_described(self.error)}"]
             if self.error.__cause__ is not None:
-                lines.append(f"    because of {_told(self.error.__cause__)}")
+                lines.append(f"    because of {_described(self.error.__cause__)}")
             return "\n".join(map(safe, lines))
         if self.result is None:
             return f"{self.call}() worked"
@@ -42,27 +42,27 @@ class Outcome:
 
 
 async def attempt(call: Callable[..., object], *args: object) -> Outcome:
-    """Call a function, await what it returns if that can be awaited, and tell what came of it.
+    """Call a function, await its result if that can be awaited, and return the outcome.
 
     Args:
-        call: such as a socket's method.
-        args: what to call it with.
+        call: the function, such as a socket's method.
+        args: its arguments.
     """
     name = getattr(call, "__name__", "call")
     try:
         result = call(*args)
         if isawaitable(result):
             result = await result
-    except Exception as exc:  # noqa: BLE001  to tell of it is what this is for
+    except Exception as exc:  # noqa: BLE001  the outcome reports any error
         return Outcome(name, error=exc)
     return Outcome(name, result)
 
 
-def _told(error: BaseException) -> str:
-    """Say an error's type, its name in C if it has one, and its text."""
+def _described(error: BaseException) -> str:
+    """Return an error's type, its name in C if it has one, and its text."""
     name, text = type(error).__name__, str(error)
     number: int = getattr(error, "errno", None) or 0
     if number in errno.errorcode:
-        # Not its own text: Trio's says what it was doing as well.
+        # Not `str(error)`: Trio's text also says what it was doing.
         return f"{name} ({errno.errorcode[number]}): {strerror(number)}"
     return f"{name}: {getattr(error, 'strerror', None) or text}"

@@ -1,4 +1,4 @@
-"""Happy eyeballs (RFC 8305): which addresses of a name are tried, when, and what comes of each."""
+"""Happy eyeballs (RFC 8305): which addresses of a name are tried, when, and with what outcome."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 CONNECTED, REFUSED, GIVEN_UP = "connected", "refused", "given up"
 
-_NAME = "name.example"  # a domain that nobody can have (RFC 2606, section 3)
+_NAME = "name.example"  # a domain that is reserved (RFC 2606, section 3)
 _COLUMNS = ("tried", "began (ms)", "ended (ms)", "outcome")
 _NUMERIC = {"began (ms)", "ended (ms)"}
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One `connect()`. Times are seconds since the whole began.
+    """One `connect()`. Times are seconds since the race began.
 
     Attributes:
-        endpoint: with whom.
-        began: when it was called.
+        endpoint: the address that was tried.
+        began: when `connect()` was called.
         ended: when it returned, raised, or was cancelled.
         outcome: `CONNECTED`, `REFUSED`, `GIVEN_UP` when another one was faster, or an error's text.
     """
@@ -41,20 +41,15 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Race:
-    """All attempts, in the order in which they began; it is shown as a table.
+    """All attempts, in the order in which they began; shown as a table.
 
     Attributes:
-        attempts: at addresses that were never tried, there is none.
-        delay: seconds that an attempt had before the next one began beside it.
+        attempts: one for each address that was tried.
+        delay: seconds that an attempt has before the next one starts beside it.
     """
 
     attempts: tuple[Attempt, ...]
     delay: float
-
-    @property
-    def winner(self) -> Attempt | None:
-        """The attempt that brought the connection, if one did."""
-        return next((one for one in self.attempts if one.outcome == CONNECTED), None)
 
     def __repr__(self) -> str:
         return text_table(_COLUMNS, self._rows(), numbers=_NUMERIC)
@@ -70,17 +65,17 @@ class Race:
 
 
 async def race(*endpoints: tuple[str, int], delay: float = 0.25) -> Race:
-    """Call `trio.open_tcp_stream` with a name that stands for these endpoints, in this order.
+    """Call `trio.open_tcp_stream` with a name that resolves to these endpoints, in this order.
 
-    Nobody is asked for that name. Where the order has one family twice before the other one's
-    first, Trio tries that one second. The connection is closed at once.
+    The name is not looked up in DNS. If the first two endpoints have the same family, Trio tries
+    the first one of the other family second. The connection is closed at once.
 
     Args:
         endpoints: pairs of a numeric address and a port.
         delay: seconds, `open_tcp_stream`'s `happy_eyeballs_delay`.
 
     Raises:
-        ValueError: no endpoint is given.
+        ValueError: no endpoint was given.
     """
     if not endpoints:
         raise ValueError("give at least one endpoint")
@@ -100,7 +95,7 @@ async def race(*endpoints: tuple[str, int], delay: float = 0.25) -> Race:
 
 
 class _Name(trio.abc.HostnameResolver):
-    """Answers for every name with the same endpoints."""
+    """Resolves every name to the same endpoints."""
 
     def __init__(self, endpoints: Sequence[tuple[str, int]]) -> None:
         self._endpoints = endpoints
@@ -116,14 +111,14 @@ class _Name(trio.abc.HostnameResolver):
         ]
 
     async def getnameinfo(self, *_: object) -> Any:
-        raise NotImplementedError  # no connect() asks for it
+        raise NotImplementedError  # connect() does not need it
 
 
 class _Notes(trio.abc.SocketFactory):
-    """Makes sockets whose `connect` is noted.
+    """Makes sockets that record each `connect`.
 
     Attributes:
-        attempts: those that have ended.
+        attempts: the attempts that have ended.
     """
 
     def __init__(self, start: float) -> None:
@@ -151,6 +146,6 @@ class _Notes(trio.abc.SocketFactory):
                 endpoint = Endpoint.from_sockaddr(address)
                 self.attempts.append(Attempt(endpoint, *times, outcome))
 
-        # Trio's sockets cannot be subclassed; but this one's own `connect` can be another one.
+        # Trio's sockets cannot be subclassed, but an instance can have its own `connect`.
         cast("dict[str, object]", vars(sock))["connect"] = noted
         return sock

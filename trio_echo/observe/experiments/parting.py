@@ -1,7 +1,7 @@
-"""How two ends of a connection part: who closes first, by which call, and the states that follow.
+"""How a connection ends: who closes first, with which call, and the states that follow.
 
-RFC 9293, section 3.6 and figure 5. The states are what the kernel's tables list after each call;
-what was sent is read off them.
+RFC 9293, section 3.6 and figure 5. The states are those in the kernel's tables after each call.
+They show what was sent.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from trio_echo.screen.text import safe
 
 Side: TypeAlias = Literal["client", "server"]
 
-GONE = "CLOSED"
-"""The state of an end that the kernel no longer lists: RFC 9293 has this name for it."""
+GONE = "CLOSE"
+"""The state of an end that the kernel no longer lists."""
 
-# The pairs of states that last: all others turn into one of these within milliseconds.
+# The pairs of states that last. All others turn into one of these within milliseconds.
 _LASTING = (
     {"ESTABLISHED"},
     {"FIN_WAIT2", "CLOSE_WAIT"},
     {"TIME_WAIT", GONE},
     {GONE},
 )
-# An acknowledgement may be held back for 40 ms (Linux), elsewhere for 200 ms (RFC 1122: 500 ms).
+# Linux delays an acknowledgement by up to 40 ms, others by 200 ms (RFC 1122 allows 500 ms).
 _PATIENCE = 5.0
 _INTERVAL = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call, and what it led to.
+    """One call and its effect.
 
     Attributes:
-        side: who called.
-        call: what, as it is written in Python.
+        side: whose socket.
+        call: the call, as it is written in Python.
         outcome: what it returned or raised; empty if it returned nothing.
         client: the state of the client's end afterwards.
-        server: that of the server's.
+        server: the state of the server's end afterwards.
     """
 
     side: Side
@@ -54,12 +54,12 @@ class Step:
 
 
 class Parting:
-    """A connection of its own on 127.0.0.1, with plain sockets: a widget may use it.
+    """A connection on 127.0.0.1, with plain sockets, so that a widget can use it.
 
-    As a context manager, it closes what is still open at the end.
+    As a context manager, it closes both sockets at the end.
 
     Attributes:
-        steps: what has been called.
+        steps: the calls so far.
     """
 
     def __init__(self) -> None:
@@ -82,13 +82,13 @@ class Parting:
             one.close()
 
     def do(self, side: Side, call: str, *args: object, shown: str | None = None) -> None:
-        """Call a method of one side's socket, and wait for the states that this leads to.
+        """Call a method of one side's socket, and wait for the states that follow.
 
         Args:
             side: whose socket.
             call: the method's name.
             args: its arguments.
-            shown: how to write the call; by default with its arguments as Python shows them.
+            shown: how to show the call; by default with the `repr` of its arguments.
         """
         try:
             result = getattr(self._sockets[side], call)(*args)
@@ -109,7 +109,7 @@ class Parting:
         self.do(side, "close", shown="close(), linger 0")
 
     def _settled(self) -> dict[Side, str]:
-        """Wait for a pair of states that lasts; give what there is if none comes in time."""
+        """Wait for a pair of states that lasts; after a time limit, return the current pair."""
         deadline = time.monotonic() + _PATIENCE
         while set((states := self._states()).values()) not in _LASTING:
             if time.monotonic() > deadline:

@@ -1,8 +1,8 @@
-"""How often this thread calls the kernel for its sockets.
+"""Counts of the system calls that this thread makes for its sockets.
 
-It counts what Python's profiling tells (`sys.setprofile`, the event `c_call`), and needs neither
-privilege nor a tracer: each of these functions makes one system call. `strace -c -f -p PID` counts
-them from outside, in any program.
+They come from Python's profiler (`sys.setprofile`, the event `c_call`), without privilege or a
+tracer: each of these functions makes one system call. `strace -c -f -p PID` counts them from
+outside, in any program.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _NAMES = {
 
 
 class Calls:
-    """Counts, while it is a context, what moves bytes and what waits for them.
+    """A context manager that counts the calls that move bytes and that wait for them.
 
-    Calls that the kernel refuses, because there is nothing to receive yet, count as well. On
-    Windows Trio waits by functions of its own, which are not seen. The counting takes time, more
-    than a system call does: measure no speed meanwhile.
+    Calls that fail because there is nothing to receive yet count too. On Windows, Trio waits with
+    its own functions, which are not seen. Counting a call takes longer than the call: do not
+    measure speed at the same time.
 
     Attributes:
         counts: calls so far, by the names of the system calls.
@@ -43,7 +43,7 @@ class Calls:
 
     def __enter__(self) -> Self:
         if sys.getprofile() is not None:
-            raise RuntimeError("something else profiles this thread")
+            raise RuntimeError("another profiler is active in this thread")
         sys.setprofile(self._profile)
         return self
 
@@ -62,7 +62,7 @@ class Calls:
             ValueError: there were no messages.
         """
         if messages < 1:
-            raise ValueError("without a message there is nothing to divide by")
+            raise ValueError("there were no messages to divide by")
         return {name: count / messages for name, count in sorted(self.counts.items())}
 
     def _profile(self, _frame: FrameType, event: str, function: Any) -> None:

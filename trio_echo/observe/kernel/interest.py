@@ -1,4 +1,4 @@
-"""Which of a machine's TCP sockets a snapshot shows."""
+"""The choice of the TCP sockets that a snapshot shows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class _End(NamedTuple):
-    """An endpoint in the one form in which two of them can be compared."""
+    """An endpoint in a form that can be compared."""
 
     address: _Address
     port: int
@@ -31,7 +31,7 @@ class _Place(NamedTuple):
     """The endpoint of a socket without a connection, such as a listener.
 
     Attributes:
-        dual: if it is of IPv6, it takes IPv4 connections too.
+        dual: it may be an IPv6 socket that accepts IPv4 connections too.
     """
 
     end: _End
@@ -39,9 +39,9 @@ class _Place(NamedTuple):
 
 
 class Interest:
-    """Which rows are of interest: those of some ports, and those that belong to some sockets.
+    """Chooses rows: those of some ports, and those that belong to some sockets.
 
-    The same port number on another address, or on the other family, is somebody else's.
+    The same port number on another address or of the other family belongs to another socket.
 
     Args:
         ports: local or remote ports.
@@ -55,11 +55,11 @@ class Interest:
         self._pairs: set[frozenset[_End]] = set()
 
     def include(self, row: SocketRow, *, dual: bool) -> None:
-        """Add a socket: its connection, or if it has none, what is connected at its endpoint.
+        """Add a socket: its connection or, if it has none, the connections to its endpoint.
 
         Args:
             row: the socket.
-            dual: it is an IPv6 socket that takes IPv4 connections too.
+            dual: whether it is an IPv6 socket that accepts IPv4 connections too.
         """
         if row.local is None:
             return
@@ -69,7 +69,7 @@ class Interest:
             self._pairs.add(frozenset([_plain(row.local), _plain(row.remote)]))
 
     def among(self, rows: Sequence[SocketRow]) -> list[SocketRow]:
-        """Pick the rows that are of interest, in their order."""
+        """Return the rows of interest, in their order."""
         own = _own_addresses()
         listeners = self._listeners(rows, own)
         return [
@@ -90,7 +90,7 @@ class Interest:
         )
 
     def _listeners(self, rows: Sequence[SocketRow], own: set[_Address]) -> list[SocketRow]:
-        """Find the listeners at our places, and those of our connections."""
+        """Find the listeners at our places and those of our connections."""
         unconnected = {
             row: _Place(_plain(row.local), dual=True)
             for row in rows
@@ -102,8 +102,8 @@ class Interest:
                 found.append(row)
         for end in {end for pair in self._pairs for end in pair}:
             covering = [row for row, place in unconnected.items() if _covers(place, end, own)]
-            # An IPv4 connection belongs to a listener of IPv4, if there is one. Whether one of
-            # IPv6 takes IPv4 too, the tables do not say.
+            # An IPv4 connection belongs to an IPv4 listener, if there is one. The tables do not say
+            # whether an IPv6 listener accepts IPv4 connections.
             exact = [
                 row
                 for row in covering
@@ -114,7 +114,7 @@ class Interest:
 
 
 def _plain(endpoint: Endpoint) -> _End:
-    """Write an IPv4 address within IPv6 as IPv4, and drop zones: not every table has them."""
+    """Turn an IPv4-mapped address into IPv4, and drop the zone: not every table has one."""
     address = ipaddress.ip_address(endpoint.host.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
         address = address.ipv4_mapped or address
@@ -122,7 +122,7 @@ def _plain(endpoint: Endpoint) -> _End:
 
 
 def _covers(place: _Place, end: _End, own: set[_Address]) -> bool:
-    """Tell whether a connection that has this end is, or was, made with a socket at this place."""
+    """Return whether a socket at this place made, or accepted, the connection with this end."""
     if place.end.port != end.port:
         return False
     if not place.end.address.is_unspecified:

@@ -1,8 +1,8 @@
-"""The kernel's view: every TCP socket on some ports, as one snapshot; and what one call changed.
+"""A snapshot of the kernel's tables: every TCP socket on some ports.
 
-What `netstat` and `ss` show, as values. The rows come from psutil, which knows each system's own
-tables; what waits in the queues comes from sock_diag(7), on Linux only. A socket that no table
-lists (one without a port, one bound but not listening) is shown if a snapshot is given the object.
+The same as `netstat` and `ss` show, as values. The rows come from psutil, which reads each system's
+tables. The queues come from sock_diag(7), on Linux only. A socket that no table lists (without a
+port, or bound but not listening) is shown if the snapshot gets the socket object.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import trio
 from trio_echo.addresses import Endpoint, Sockaddr
 
 from . import sockdiag
-from .changes import Changes, changes
 from .interest import Interest
 from .sockets import Snapshot, SocketRow
 
@@ -30,16 +29,14 @@ if TYPE_CHECKING:
 
     from trio_echo.client import EchoClient
 
-__all__ = ["Changes", "Snapshot", "SocketLike", "SocketRow", "changes", "snapshot", "until"]
-
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
-# How often to look while waiting for a state: no system tells when a table of its changes.
+# Seconds between looks while waiting for a state: no system reports changes of its tables.
 _INTERVAL = 0.001
 
 
 class _Descriptor(Protocol):
-    """What a socket of the standard library and one of Trio have in common."""
+    """What the standard library's sockets and Trio's have in common."""
 
     def fileno(self) -> int: ...
     def getsockname(self) -> object: ...
@@ -52,31 +49,30 @@ class _Descriptor(Protocol):
 
 
 SocketLike: TypeAlias = "_Descriptor | trio.SocketStream | trio.SocketListener | EchoClient"
-"""Whatever holds a TCP socket: of the standard library, of Trio, or a client of ours."""
+"""A TCP socket of the standard library or of Trio, or an object that holds one."""
 
 
 def snapshot(*ports: int, **sockets: SocketLike) -> Snapshot:
-    """Look at every TCP socket that has one of these ports, at either end.
+    """Take a snapshot of every TCP socket that has one of these ports, at either end.
 
     Args:
-        ports: local or remote ports. Without any, and without sockets, all ports.
-        sockets: sockets of this process, under the names that they are to be shown by. Each is
-            shown whatever its state, with its peer and the listener of its connection. Of one
-            without a connection, such as a listener, the connections at its address and port are
-            shown. A closed one is left out.
+        ports: local or remote ports. Without ports and sockets: all ports.
+        sockets: sockets of this process, by the names to show. Each is shown in any state, with its
+            peer and the listener of its connection. For a socket without a connection, such as a
+            listener, the connections to its address and port are shown. A closed one is left out.
 
     Raises:
-        AddressError: this is no port number.
-        TypeError: this is no TCP socket.
+        AddressError: a port is not a port number.
+        TypeError: a socket is not a TCP socket.
     """
     return look(Interest(*ports) if ports or sockets else None, sockets)
 
 
 def look(interest: Interest | None, sockets: Mapping[str, SocketLike]) -> Snapshot:
-    """Take a snapshot of what is of interest, or of everything, and of these sockets.
+    """Take a snapshot of the sockets of interest, or of all, and of these sockets.
 
     Args:
-        interest: the sockets are included in it; `None` for everything.
+        interest: what to show; the sockets are added to it. `None` shows everything.
         sockets: as for `snapshot`.
     """
     named = {name: _unwrap(name, one) for name, one in sockets.items()}
@@ -89,7 +85,7 @@ def look(interest: Interest | None, sockets: Mapping[str, SocketLike]) -> Snapsh
     rows = []
     for row in listed:
         names = [name for name, one in own.items() if _is_same(one, row)]
-        # What others share with this process is shown as this process's.
+        # A socket that other processes share is shown as this process's.
         rows += [_as_listed(own.pop(name), row) for name in names] or [_with_owner(row)]
     rows = list(_with_queues([*rows, *own.values()]))
     rows.sort(key=_order)
@@ -99,14 +95,14 @@ def look(interest: Interest | None, sockets: Mapping[str, SocketLike]) -> Snapsh
 async def until(
     condition: Callable[[Snapshot], object], /, *ports: int, **sockets: SocketLike
 ) -> Snapshot:
-    """Take snapshots until one meets a condition; returns that one.
+    """Take snapshots until one meets a condition; return that one.
 
     Args:
         condition: called with each snapshot.
         ports: as for `snapshot`.
         sockets: likewise.
     """
-    while not condition(taken := snapshot(*ports, **sockets)):  # noqa: ASYNC110  no event tells
+    while not condition(taken := snapshot(*ports, **sockets)):  # noqa: ASYNC110  there is no event to wait for
         await trio.sleep(_INTERVAL)
     return taken
 
@@ -122,14 +118,14 @@ def _unwrap(name: str, one: SocketLike) -> _Descriptor:
     for attribute in ("stream", "transport_stream", "socket"):  # ours, TLS's, Trio's
         inner = getattr(inner, attribute, inner)
     if getattr(inner, "family", None) not in _FAMILIES or inner.type != socket.SOCK_STREAM:
-        raise TypeError(f"{name} is no TCP socket: {one!r}")
+        raise TypeError(f"{name} is not a TCP socket: {one!r}")
     return cast("_Descriptor", inner)
 
 
 def _row(name: str, sock: _Descriptor) -> SocketRow:
-    """Tell of a socket of this process what it says itself."""
+    """Describe a socket of this process from what the object itself knows."""
     local = remote = None
-    with suppress(OSError):  # on Windows, a new socket has no address to tell
+    with suppress(OSError):  # on Windows, a new socket has no address
         local = _endpoint(sock.getsockname())
     with suppress(OSError):
         remote = _endpoint(sock.getpeername())
@@ -147,7 +143,7 @@ def _row(name: str, sock: _Descriptor) -> SocketRow:
 
 
 def _is_dual(sock: _Descriptor) -> bool:
-    """Tell an IPv6 socket that takes IPv4 connections too."""
+    """Return whether it is an IPv6 socket that accepts IPv4 connections too."""
     if sock.family != socket.AF_INET6:
         return False
     return not any(sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 4))
@@ -162,7 +158,7 @@ def _endpoint(sockaddr: object) -> Endpoint | None:
 
 
 def _is_same(own: SocketRow, listed: SocketRow) -> bool:
-    # Several sockets may have one endpoint, and several processes one socket: its file tells.
+    # Several sockets may share an endpoint, and several processes a socket: compare files.
     own_inode, inode = _inode(own), _inode(listed)
     if own_inode and inode:
         return inode == own_inode
@@ -172,24 +168,24 @@ def _is_same(own: SocketRow, listed: SocketRow) -> bool:
 
 
 def _listed() -> tuple[list[SocketRow], str]:
-    """List what the system's own tables list, and say what they do not."""
+    """Return the rows of the system's tables, and a note on what they lack."""
     pid: int | None = None
-    found: Iterable[Any]  # each kind of row is a type of its own
+    found: Iterable[Any]  # psutil has several types of rows
     try:
         found = psutil.net_connections("tcp")
-        note = "" if sys.platform == "linux" else "Queues are told on Linux only."
+        note = "" if sys.platform == "linux" else "Queues are shown on Linux only."
     except psutil.AccessDenied:
         # macOS shows other processes' sockets to root only.
         pid = os.getpid()
         found = psutil.Process().net_connections("tcp")
-        note = "Without more privilege, this system tells of this process's own sockets only."
+        note = "Without more privilege, this system shows this process's sockets only."
     rows = [
         SocketRow(
             family=socket.AddressFamily(one.family),
             state=one.status,
             local=Endpoint(*one.laddr) if one.laddr else None,
             remote=Endpoint(*one.raddr) if one.raddr else None,
-            process_id=getattr(one, "pid", pid) or None,  # Windows gives what nobody owns to 0
+            process_id=getattr(one, "pid", pid) or None,  # Windows lists unowned sockets under 0
             descriptor=None if one.fd == -1 else one.fd,
         )
         for one in found
@@ -212,14 +208,14 @@ def _process_name(pid: int) -> str | None:
 
 
 def _with_queues(rows: Iterable[SocketRow]) -> Iterator[SocketRow]:
-    told = sockdiag.queues()
-    by_inode = {one.inode: one for one in told if one.inode}
+    found = sockdiag.queues()
+    by_inode = {one.inode: one for one in found if one.inode}
     by_ends: dict[tuple[Endpoint | None, Endpoint | None], sockdiag.Queues]
-    by_ends = {(one.local, one.remote): one for one in told}
+    by_ends = {(one.local, one.remote): one for one in found}
     for row in rows:
-        # Several listeners may share one endpoint (SO_REUSEPORT); their files tell them apart.
+        # Several listeners may share an endpoint (SO_REUSEPORT), but not a file.
         one = by_inode.get(_inode(row)) or by_ends.get((row.local, row.remote))
-        # A socket that has no peer any more may have the endpoint of one that listens.
+        # A socket that has lost its peer may have the same endpoint as a listener.
         if one is None or (one.remote is None) != (row.state == "LISTEN"):
             yield row
             continue

@@ -1,6 +1,6 @@
-"""What Linux tells about its TCP sockets' queues, by netlink: sock_diag(7).
+"""The queues of Linux's TCP sockets, read by netlink: sock_diag(7).
 
-It is what `ss` asks. No privilege is needed, and sockets of other processes are told of as well.
+`ss` reads the same. It needs no privilege and includes other processes' sockets.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Queues(NamedTuple):
     Attributes:
         local: its own endpoint.
         remote: its peer's; `None` for a listener.
-        inode: the number of its open file; 0 where no process owns it.
-        receive: bytes that wait to be received; for a listener, connections to be accepted.
-        send: bytes sent and not acknowledged yet; for a listener, its backlog.
-        got_end: after them, the end of the stream (FIN) waits to be received.
-        sent_control: with them, a SYN or FIN waits to be acknowledged.
+        inode: the number of its open file; 0 if no process owns it.
+        receive: bytes to be received; for a listener, connections to be accepted.
+        send: bytes not acknowledged yet; for a listener, its backlog.
+        got_end: after these bytes, the end of the stream (FIN) is to be received.
+        sent_control: with these bytes, a SYN or FIN is not acknowledged yet.
     """
 
     local: Endpoint
@@ -57,16 +57,16 @@ class Queues(NamedTuple):
 
 
 def queues() -> list[Queues]:
-    """Ask for every TCP socket of both families.
+    """Read the queues of every TCP socket of both families.
 
     Returns:
-        The empty list where the system has no such thing, or does not allow it.
+        An empty list if the system has no sock_diag or does not allow it.
     """
     if sys.platform != "linux":
         return []
     try:
         return [*_ask(socket.AF_INET), *_ask(socket.AF_INET6)]
-    except OSError:  # a sandbox, or a kernel built without it
+    except OSError:  # a sandbox, or a kernel without it
         return []
 
 
@@ -97,7 +97,7 @@ def _read(message: bytes) -> Queues:
         Endpoint(socket.inet_ntop(family, address[:size]), port)
         for address, port in zip((source, destination), _PORTS.unpack(ports), strict=True)
     )
-    # SYN and FIN take a sequence number each (RFC 9293, section 3.4), and so count as a byte.
+    # A SYN and a FIN take one sequence number each (RFC 9293, section 3.4): they count as a byte.
     got_end = state in _GOT_FIN and receive > 0
     sent_control = state in _SENT_SYN_OR_FIN and send > 0
     return Queues(

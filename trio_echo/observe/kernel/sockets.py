@@ -1,4 +1,4 @@
-"""A TCP socket as the kernel tells of it, and a snapshot of several: values, and how they read."""
+"""A TCP socket as the kernel lists it, and a snapshot of several: values and how they are shown."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from trio_echo.observe.tables import html_table, text_table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketRow:
-    """One TCP socket, as the kernel tells of it.
+    """One TCP socket, as the kernel lists it.
 
     Attributes:
         family: `AF_INET` or `AF_INET6`.
-        state: one of those of RFC 9293, section 3.3.2, by its name in Linux's tables: `LISTEN`,
-            `FIN_WAIT2`, `TIME_WAIT`, …; `CLOSE` takes no part in TCP (yet, or any more).
-        local: its own endpoint, `None` as long as it has none.
-        remote: its peer's endpoint, `None` as long as it has none.
-        name: what the snapshot was told to call it.
+        state: a state of RFC 9293, section 3.3.2, by its name in Linux's tables: `LISTEN`,
+            `FIN_WAIT2` (in the RFC: FIN-WAIT-2), …; `CLOSE` takes no part in TCP yet, or any more.
+        local: its own endpoint, or `None`.
+        remote: its peer's endpoint, or `None`.
+        name: the name that the snapshot was given for it.
         owned: whether a process owns it. `False`: only the kernel keeps it, such as a connection
-            that was not accepted yet, or one in TIME_WAIT. `None`: this system does not tell.
-        process_id: which process, or one of those that share it; `None` if none does, or if the
-            system keeps it to itself, as it does with other users' processes.
-        process_name: of that process.
+            that was not accepted yet, or one in TIME_WAIT. `None`: unknown on this system.
+        process_id: the process, or one of those that share it; `None` if there is none or the
+            system hides it, as it does for other users' processes.
+        process_name: the name of that process.
         descriptor: its file descriptor in that process.
-        receive_queue: bytes that have arrived and were not received; `None` where unknown.
-        send_queue: bytes sent that the peer has not acknowledged; `None` where unknown.
+        receive_queue: bytes that have arrived and were not received; `None` if unknown.
+        send_queue: bytes sent that the peer has not acknowledged; `None` if unknown.
         got_end: the end of the stream (the peer's FIN) has arrived and was not received.
-        sent_control: the SYN or FIN that it sent was not acknowledged.
-        accept_queue: of a listener, how many connections wait to be accepted.
-        backlog: of a listener, `listen()`'s argument, as far as the system allows it.
+        sent_control: the SYN or FIN that it sent was not acknowledged yet.
+        accept_queue: for a listener, how many connections wait to be accepted.
+        backlog: for a listener, the argument of `listen()`, cut to what the system allows.
     """
 
     family: socket.AddressFamily
@@ -52,7 +52,7 @@ class SocketRow:
 
     @property
     def protocol(self) -> str:
-        """`TCP/IPv4` or `TCP/IPv6`: what `socket()` settles."""
+        """`TCP/IPv4` or `TCP/IPv6`, as chosen by `socket()`."""
         return "TCP/IPv6" if self.family == socket.AF_INET6 else "TCP/IPv4"
 
     @property
@@ -62,16 +62,16 @@ class SocketRow:
 
     @property
     def places(self) -> int | None:
-        """How many connections a listener's accept queue holds; `None` where unknown.
+        """How many connections a listener's accept queue holds; `None` if unknown.
 
-        Only Linux reports a backlog, and it lets in one more: its queue is full when *more* than
-        the backlog wait (`sk_acceptq_is_full()` in include/net/sock.h).
+        Only Linux reports a backlog. It lets in one more: its queue is full when *more* than the
+        backlog wait (`sk_acceptq_is_full()` in include/net/sock.h).
         """
         return None if self.backlog is None else self.backlog + 1
 
     @property
     def waiting(self) -> str:
-        """What waits in its queues, in words; empty if nothing does or it is unknown."""
+        """What waits in its queues, in words; empty if nothing waits or it is unknown."""
         if self.state == "LISTEN":
             if self.accept_queue is None:
                 return ""
@@ -87,13 +87,13 @@ class SocketRow:
 
     @property
     def owner(self) -> str:
-        """The process that owns it, in words; empty if none does or it is unknown."""
+        """The process that owns it, by name and number; empty if there is none or it is unknown."""
         if self.process_id is None:
-            return "not told" if self.owned else ""
+            return "unknown" if self.owned else ""
         return f"{self.process_name or '?'} ({self.process_id})"
 
     def as_json(self) -> dict[str, object]:
-        """Give it as values that JSON knows, units in the names."""
+        """Return it as values for JSON, with units in the names."""
 
         def endpoint(one: Endpoint | None) -> dict[str, object] | None:
             return None if one is None else one._asdict()
@@ -118,21 +118,21 @@ class SocketRow:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Snapshot:
-    """The TCP sockets on some ports at one moment; it is shown as a table.
+    """The TCP sockets on some ports at one moment; shown as a table.
 
     Attributes:
         rows: listeners first, then by endpoints; those without an address last.
-        note: what this system does not tell; empty if it tells all.
+        note: what this system does not report; empty if it reports everything.
     """
 
     rows: tuple[SocketRow, ...]
     note: str = ""
 
     def __getitem__(self, name: str) -> SocketRow:
-        """Find the socket that the snapshot was told to call by this name.
+        """Return the socket with this name.
 
         Raises:
-            KeyError: it has none, or that one was closed.
+            KeyError: no socket has this name, or it was closed.
         """
         for row in self.rows:
             if row.name == name:

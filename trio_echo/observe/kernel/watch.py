@@ -1,12 +1,14 @@
-"""Look at the same sockets again and again: what has changed since, and what is now."""
+"""Repeated looks at the same sockets: what changed since the last look, and what is there now."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .changes import Changes, changes
 from .interest import Interest
-from .snapshot import Changes, Snapshot, changes, look
+from .snapshot import look
+from .sockets import Snapshot
 
 if TYPE_CHECKING:
     from .snapshot import SocketLike
@@ -14,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Look:
-    """One look; it is shown as the sentences and the table.
+    """One look; shown as the changes and the table.
 
     Attributes:
-        changes: what has changed since the look before.
-        snapshot: what there is now.
+        changes: what changed since the last look.
+        snapshot: the sockets now.
     """
 
     changes: Changes
@@ -32,13 +34,13 @@ class Look:
 
 
 class Watch:
-    """Keeps the names of sockets, what was of interest, and the snapshot of the last look.
+    """Looks at the same sockets repeatedly and reports what changed.
 
-    What a closed socket leaves in the kernel's tables stays in sight.
+    What a closed socket leaves in the kernel's tables is still shown.
 
     Args:
         ports: as for `snapshot`.
-        sockets: likewise.
+        sockets: as for `snapshot`.
     """
 
     def __init__(self, /, *ports: int, **sockets: SocketLike) -> None:
@@ -47,11 +49,11 @@ class Watch:
         self._last = look(self._interest, sockets) if ports or sockets else Snapshot(())
 
     def look(self, /, **sockets: SocketLike) -> Look:
-        """Take a snapshot, and say what has changed since the last one.
+        """Take a snapshot and list what changed since the last one.
 
         Args:
-            sockets: further sockets, shown by these names from now on. A name that is given to
-                another socket stands for that one from now on.
+            sockets: more sockets to show from now on, by these names. A name that was in use is
+                given to the new socket.
         """
         self._sockets = {**self._sockets, **sockets}
         before, self._last = self._last, look(self._interest, self._sockets)

@@ -1,6 +1,6 @@
 """A filter that the kernel runs on each frame: classic BPF.
 
-The language is that of the kernel's Documentation/networking/filter.rst.
+The kernel's Documentation/networking/filter.rst describes the language.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ INSTRUCTION_SIZE = struct.calcsize(_INSTRUCTION)
 
 
 def port_filter(port: int, largest: int) -> bytes:
-    """Write the filter that keeps the TCP segments from or to a port, each once.
+    """Return the filter that keeps the TCP segments from or to a port, each once.
 
     Args:
         port: of either side.
-        largest: so many bytes of a frame are kept.
+        largest: how many bytes of a frame to keep.
     """
     load_byte, load_half, load_half_indexed, header_length = 0x30, 0x28, 0x48, 0xB1
     jump_if_equal, answer = 0x15, 0x06
     packet_type = 0xFFFFF004  # SKF_AD_OFF + SKF_AD_PKTTYPE
     outgoing = 4  # PACKET_OUTGOING: on loopback each frame leaves, and then arrives
     ipv4, ipv6, keep, drop = 10, 4, 18, 19  # the lines below
-    program = [  # code, operand; for a jump also where to if they are equal, and if not
+    program = [  # code, operand; for a jump also the lines to jump to, if equal and if not
         (load_byte, packet_type),
         (jump_if_equal, outgoing, drop, 2),
         (load_half, 12),

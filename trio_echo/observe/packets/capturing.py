@@ -1,15 +1,15 @@
-"""The segments of a TCP connection on loopback, as they happen. It needs Linux and CAP_NET_RAW.
+"""Live capture of TCP segments on loopback. It needs Linux and CAP_NET_RAW.
 
     async with packets.capture(port) as capture:  # the server's port; before the client connects
         …                                         # connect, talk, close
         trace = await capture.connection()
 
-No timer decides the end of a capture: a connection has ended when both sides' FINs are
-acknowledged, or at the first RST. What the kernel hands over is packet(7): each frame that arrives
-on `lo`, with its link-layer header. Of a large send that is one segment larger than the MSS:
-loopback leaves the cutting to a network card that is not there (GSO). On several processors two
-segments of a large transfer may arrive swapped, and one may be sent twice: they are kept as they
-came. A `Trace` is shown as a table; `ladder` draws it.
+A capture needs no timer: a connection has ended when both sides' FINs are acknowledged, or at the
+first RST. The kernel hands over each frame that arrives on `lo`, with its link-layer header
+(packet(7)). A large send is one segment larger than the MSS: loopback leaves the cutting to a
+network card that does not exist (GSO). With several processors, two segments of a large transfer
+may arrive swapped, and one may be sent twice: they are kept in the order of arrival. A `Trace` is
+shown as a table; `trio_echo.pictures.ladder` draws it.
 """
 
 from __future__ import annotations
@@ -29,24 +29,13 @@ from trio_echo.addresses import Endpoint, check_endpoint
 from trio_echo.errors import SocketCallError
 
 from .bpf import INSTRUCTION_SIZE, port_filter
-from .pcap import CaptureError, Frame
-from .trace import Segment, Trace
-from .wire import Flags, Header, parse
+from .pcap import Frame
+from .trace import Packet, Trace
+from .wire import Flags, parse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
-
-__all__ = [
-    "Capture",
-    "CaptureError",
-    "Flags",
-    "Segment",
-    "Trace",
-    "capture",
-    "observe",
-    "why_not",
-]
 
 # Linux's numbers, which Python lacks: asm-generic/socket.h, linux/if_packet.h and if_ether.h.
 _SO_ATTACH_FILTER, _SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 26, 33, 35
@@ -54,67 +43,42 @@ _SOL_PACKET, _PACKET_STATISTICS = 263, 6
 _ETH_P_ALL = 3
 
 _INTERFACE = "lo"
-# Room for what arrives while the event loop is busy; without CAP_NET_ADMIN the kernel gives less.
+# Room for frames that arrive while the event loop is busy. Without CAP_NET_ADMIN it is smaller.
 _BUFFER = 64 * 1024 * 1024
-# Larger than any frame, and room for a timestamp beside it.
+# More than any frame, and room for a timestamp.
 _LARGEST, _ANCILLARY = 256 * 1024, 64
 
 
 class Capture:
-    """What was seen of a port since the capture began. `capture` makes it.
-
-    The methods wait, each for its own event, and raise:
-
-    - `SocketCallError` of `recvmsg()`, when the capture failed: also when the kernel had to drop
-      packets, since an end among them would be waited for in vain;
-    - `trio.ClosedResourceError`, when the capture was left.
-    """
+    """The connections to and from a port since the capture began. `capture` makes it."""
 
     def __init__(self, sock: trio.socket.SocketType) -> None:
         self._socket = sock
         self._live: dict[frozenset[Endpoint], _Connection] = {}
-        self._newest: _Connection | None = None
         self._ended: deque[_Connection] = deque()
         self._waiting = trio.lowlevel.ParkingLot()
         self._failure: Exception | None = None
 
     async def connection(self) -> Trace:
-        """Wait until a connection has ended; of several, each call returns the next to end.
+        """Wait until a connection has ended. Each call returns the next one to end.
 
-        It has ended when both sides' FINs are acknowledged, or with an RST: also the one that
-        refuses a client.
+        A connection ends when both sides' FINs are acknowledged, or with an RST, also with the one
+        that refuses a client.
+
+        Raises:
+            SocketCallError: of `recvmsg()`: the capture failed. It also fails if the kernel had to
+                drop packets: a connection whose end was dropped would never end here.
+            trio.ClosedResourceError: the capture's block was left.
         """
         await trio.lowlevel.checkpoint()
         while not self._ended:
-            await self._change()
+            if self._failure is not None:
+                raise self._failure
+            await self._waiting.park()
         return self._ended.popleft().trace()
 
-    async def until(self, enough: Callable[[Trace], bool]) -> Trace:
-        """Wait until what was seen of the connection that began last is enough, or all of it."""
-        await trio.lowlevel.checkpoint()
-        while True:
-            if self._newest is not None:
-                trace = self._newest.trace()
-                if self._newest.ended or enough(trace):
-                    return trace
-            await self._change()
-
-    async def handshake(self) -> Trace:
-        """Wait until the connection that began last is established (SYN, SYN+ACK, ACK) or refused.
-
-        What was seen after that is there as well.
-        """
-        return await self.until(
-            lambda trace: any(Flags.SYN not in one.flags for one in trace.segments)
-        )
-
-    async def _change(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        await self._waiting.park()
-
     def end(self, reason: Exception) -> None:
-        """Let those who wait, now and later, fail with this."""
+        """Raise this in every task that waits, now or later."""
         self._failure = self._failure or reason
         self._waiting.unpark_all()
 
@@ -134,7 +98,7 @@ class Capture:
         except OSError as exc:
             self.end(SocketCallError("recvmsg()", exc, _INTERFACE))
         else:
-            words = f"the kernel dropped {dropped} packets: there were too many at once"
+            words = f"the kernel dropped {dropped} packets: too many at once"
             self.end(SocketCallError("recvmsg()", OSError(errno.ENOBUFS, words), _INTERFACE))
 
     def _take(self, frame: Frame) -> None:
@@ -143,53 +107,54 @@ class Capture:
             return
         ends = frozenset({header.source, header.destination})
         if header.opens and ends not in self._live:
-            self._live[ends] = self._newest = _Connection()
+            self._live[ends] = _Connection()
         connection = self._live.get(ends)
         if connection is None:
-            return  # it began before the capture, or it is the tail of one that has ended
-        connection.add(frame, header)
+            return  # it began before the capture, or has ended
+        connection.add(Packet(frame, header))
         if connection.ended:
             self._ended.append(self._live.pop(ends))
-        self._waiting.unpark_all()
+            self._waiting.unpark_all()
 
 
 class _Connection:
-    """The frames of one connection, and how far it is from its end."""
+    """The packets of one connection, and how far it is from its end."""
 
     def __init__(self) -> None:
-        self._frames: list[Frame] = []
+        self._packets: list[Packet] = []
         self._after_fin: dict[Endpoint, int] = {}
         self._finished: set[Endpoint] = set()
         self.ended = False
 
-    def add(self, frame: Frame, header: Header) -> None:
-        self._frames.append(frame)
+    def add(self, packet: Packet) -> None:
+        self._packets.append(packet)
+        header = packet.header
         if Flags.FIN in header.flags:
             after = header.sequence + len(header.payload) + header.flags.numbers
             self._after_fin[header.source] = after % 2**32
         acknowledged = header.acknowledgement == self._after_fin.get(header.destination)
         if Flags.ACK in header.flags and acknowledged:
             self._finished.add(header.destination)
-        ends = {header.source, header.destination}  # one, if a socket talks to itself
+        ends = {header.source, header.destination}  # one end, if a socket talks to itself
         self.ended = Flags.RST in header.flags or self._finished == ends
 
     def trace(self) -> Trace:
-        return Trace(self._frames)
+        return Trace(self._packets)
 
 
 @asynccontextmanager
 async def capture(port: int) -> AsyncIterator[Capture]:
     """Capture the TCP segments on loopback, to and from a port, until the block is left.
 
-    A connection is seen whole if its client connects within the block. Everything is kept in
+    A connection is captured whole if its client connects within the block. Everything is kept in
     memory.
 
     Args:
         port: of the server.
 
     Raises:
-        AddressError: this is no port number.
-        SocketCallError: of `socket()`: it is not permitted, or this is not Linux.
+        AddressError: this is not a port number.
+        SocketCallError: of `socket()`: capturing is not permitted, or this is not Linux.
     """
     check_endpoint(_INTERFACE, port)
     error: BaseException | None = None
@@ -199,7 +164,7 @@ async def capture(port: int) -> AsyncIterator[Capture]:
             nursery.start_soon(seen.run)
             try:
                 yield seen
-            except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  in here, it'd be grouped
+            except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  the nursery would group it
                 error = exc
             finally:
                 seen.end(trio.ClosedResourceError("the capture was left"))
@@ -211,16 +176,16 @@ async def capture(port: int) -> AsyncIterator[Capture]:
 async def observe(
     port: int, talk: Callable[[], Awaitable[object]], *, recording: str | Path
 ) -> Trace:
-    """Let two programs talk, and return the segments: live if that is permitted, else recorded.
+    """Run a conversation and return its segments: live if that is permitted, else recorded.
 
     Args:
         port: of the server.
-        talk: connects to it, and ends the connection; it runs in either case. If it leaves one
-            that never ends, such as a `connect` that was cancelled, this waits until cancelled.
-        recording: a capture file, to load where nothing can be captured.
+        talk: connects to the server and ends the connection; it runs in either case. If its
+            connection never ends, such as after a cancelled `connect`, this waits until cancelled.
+        recording: a capture file, loaded if capturing is not possible.
 
     Raises:
-        CaptureError: the recording is needed and is no capture.
+        CaptureError: the recording is needed and is not a capture.
         OSError: the recording is needed and cannot be read.
         SocketCallError: of `recvmsg()`: the capture failed.
     """
@@ -233,7 +198,7 @@ async def observe(
 
 
 def why_not() -> str | None:
-    """Tell in words why packets cannot be captured here; `None` if they can."""
+    """Return why packets cannot be captured here; `None` if they can."""
     try:
         _open(0).close()
     except SocketCallError as exc:
@@ -242,12 +207,12 @@ def why_not() -> str | None:
 
 
 def _open(port: int) -> socket.socket:
-    """Open a packet socket that gets only what arrives on loopback, from or to this port."""
+    """Open a packet socket that receives only what arrives on loopback, from or to this port."""
     if sys.platform != "linux":
         words = "packets can be captured on Linux only"
         raise SocketCallError("socket()", OSError(errno.EAFNOSUPPORT, words))
     try:
-        # With protocol 0 nothing arrives before bind(), so that nothing passes by the filter.
+        # With protocol 0 nothing arrives before bind(), so nothing gets past the filter.
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     except PermissionError as exc:
         words = "capturing packets needs root or CAP_NET_RAW"

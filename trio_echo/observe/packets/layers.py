@@ -1,4 +1,4 @@
-"""What a message is wrapped in: the sizes of a frame's headers, and how they add up."""
+"""The headers around a message: the size of each layer of a frame."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def layers(trace: Trace) -> Layers:
     """Measure the first segment of a connection that carries data.
 
     Raises:
-        ValueError: none does.
+        ValueError: no segment carries data.
     """
     for frame, segment in zip(trace.frames, trace.segments, strict=True):
         if segment.payload:

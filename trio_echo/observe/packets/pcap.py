@@ -1,8 +1,7 @@
 """Capture files in the classic pcap format, as tcpdump and Wireshark read and write them.
 
-The format is of draft-ietf-opsawg-pcap: a header for the file, then a header and the bytes of
-each frame. Wireshark's other format, pcapng, is not read; `editcap -F pcap` turns it into this one.
-No I/O.
+draft-ietf-opsawg-pcap describes the format: a header for the file, then a header and the bytes of
+each frame. Wireshark's other format, pcapng, is not read; `editcap -F pcap` converts it. No I/O.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# Both say by their byte order how the file is written; the second has nanoseconds.
+# Their byte order is that of the file.
 _MICROSECONDS, _NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
 _UNITS = {_MICROSECONDS: 1000, _NANOSECONDS: 1}
 _SECOND = 1_000_000_000
@@ -28,14 +27,14 @@ _FRAME_HEADER = "IIII"  # seconds, fraction, bytes in the file, bytes on the wir
 
 
 class CaptureError(ValueError):
-    """A file that is no capture, or a capture without a TCP connection."""
+    """The file is not a capture, or the capture has no TCP connection."""
 
 
 class Frame(NamedTuple):
     """One Ethernet frame, as the kernel handed it over.
 
     Attributes:
-        time: when, in nanoseconds since 1970.
+        time: nanoseconds since 1970.
         data: the bytes, from the Ethernet header on.
     """
 
@@ -47,7 +46,7 @@ def unpack(data: bytes) -> list[Frame]:
     """Read the frames of a file.
 
     Raises:
-        CaptureError: this is no capture file, it is cut short, or its frames are not whole
+        CaptureError: this is not a capture file, or it is cut short, or its frames are not whole
             Ethernet frames.
     """
     if data.startswith(_PCAPNG):
@@ -56,12 +55,12 @@ def unpack(data: bytes) -> list[Frame]:
         order = "<" if struct.unpack_from("<I", data)[0] in _UNITS else ">"
         magic, *_, link_type = struct.unpack_from(order + _FILE_HEADER, data)
         if magic not in _UNITS:
-            raise CaptureError("no pcap file")
+            raise CaptureError("not a pcap file")
         if link_type != _ETHERNET:
             raise CaptureError(f"link type {link_type}, not Ethernet: capture with tcpdump -i lo")
         return list(_frames(data, order, _UNITS[magic]))
     except struct.error:
-        raise CaptureError("no whole pcap file: it is cut short") from None
+        raise CaptureError("not a whole pcap file: it is cut short") from None
 
 
 def _frames(data: bytes, order: str, unit: int) -> Iterator[Frame]:
@@ -78,7 +77,7 @@ def _frames(data: bytes, order: str, unit: int) -> Iterator[Frame]:
 
 
 def pack(frames: Iterable[Frame]) -> bytes:
-    """Write a file of these frames, with their times in nanoseconds."""
+    """Return a file of these frames, with their times in nanoseconds."""
     parts = [struct.pack(f"<{_FILE_HEADER}", _NANOSECONDS, *_VERSION, 0, 0, _SNAPLEN, _ETHERNET)]
     for time, data in frames:
         parts.append(struct.pack(f"<{_FRAME_HEADER}", *divmod(time, _SECOND), *[len(data)] * 2))

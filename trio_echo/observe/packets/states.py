@@ -1,8 +1,9 @@
-"""The TCP states that both ends of a connection pass through, read off its segments.
+"""The TCP states of both ends of a connection, derived from its segments.
 
-RFC 9293, section 3.3.2 and figure 5. A segment changes the state of its sender when it leaves and
-that of its receiver when it arrives. When it arrives is known from what the receiver sends
-afterwards: a segment that does not acknowledge it yet has crossed it on the way. No I/O.
+RFC 9293, section 3.3.2 and figure 5. The names are those of Linux's tables, as psutil prints them:
+the RFC's FIN-WAIT-1 is FIN_WAIT1, SYN-RECEIVED is SYN_RECV, CLOSED is CLOSE. A segment changes its
+sender's state when it leaves and its receiver's when it arrives. What the receiver sends next shows
+when it arrived: a segment that does not acknowledge it yet crossed it on the way. No I/O.
 """
 
 from __future__ import annotations
@@ -18,31 +19,31 @@ if TYPE_CHECKING:
     from .trace import Segment, Trace
 
 _FIN_SENT = {
-    "SYN-RECEIVED": "FIN-WAIT-1",
-    "ESTABLISHED": "FIN-WAIT-1",
-    "CLOSE-WAIT": "LAST-ACK",
+    "SYN_RECV": "FIN_WAIT1",
+    "ESTABLISHED": "FIN_WAIT1",
+    "CLOSE_WAIT": "LAST_ACK",
 }
 _FIN_RECEIVED = {
-    "ESTABLISHED": "CLOSE-WAIT",
-    "FIN-WAIT-1": "CLOSING",
-    "FIN-WAIT-2": "TIME-WAIT",
+    "ESTABLISHED": "CLOSE_WAIT",
+    "FIN_WAIT1": "CLOSING",
+    "FIN_WAIT2": "TIME_WAIT",
 }
 _FIN_ACKNOWLEDGED = {
-    "FIN-WAIT-1": "FIN-WAIT-2",
-    "CLOSING": "TIME-WAIT",
-    "LAST-ACK": "CLOSED",
+    "FIN_WAIT1": "FIN_WAIT2",
+    "CLOSING": "TIME_WAIT",
+    "LAST_ACK": "CLOSE",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A segment leaves its sender, or reaches its receiver.
+    """A segment leaves its sender or reaches its receiver.
 
     Attributes:
         segment: its index in the trace.
-        arrives: it reaches its receiver; else it leaves its sender.
+        arrives: true if it reaches its receiver, false if it leaves its sender.
         at: the end where this happens.
-        state: in which that end is afterwards.
+        state: the state of that end afterwards.
     """
 
     segment: int
@@ -52,10 +53,10 @@ class Moment:
 
 
 def initial(trace: Trace) -> dict[Endpoint, str]:
-    """Tell the states before the first segment."""
+    """Return the states before the first segment."""
     answers = [one.flags for one in trace.segments if one.source == trace.server]
     refused = bool(answers) and Flags.SYN not in answers[0]
-    return {trace.server: "CLOSED" if refused else "LISTEN", trace.client: "CLOSED"}
+    return {trace.server: "CLOSE" if refused else "LISTEN", trace.client: "CLOSE"}
 
 
 def moments(trace: Trace) -> list[Moment]:
@@ -80,9 +81,11 @@ def moments(trace: Trace) -> list[Moment]:
 
 
 def _arrivals(segments: tuple[Segment, ...]) -> list[int]:
-    """Tell for each segment after the sending of which other one it arrives."""
+    """Find, for each segment, the last segment that was sent before it arrived."""
     arrivals = []
-    later: dict[Endpoint, list[tuple[int, int]]] = {}  # what each end sent and expected, last first
+    later: dict[
+        Endpoint, list[tuple[int, int]]
+    ] = {}  # each end's (index, acknowledgement), last first
     for index in range(len(segments) - 1, -1, -1):
         segment = segments[index]
         arrivals.append(index)
@@ -98,29 +101,29 @@ def _arrivals(segments: tuple[Segment, ...]) -> list[int]:
 
 def _sent(state: str, segment: Segment) -> str:
     if Flags.RST in segment.flags:
-        return "CLOSED"
+        return "CLOSE"
     if Flags.FIN in segment.flags:
         return _FIN_SENT.get(state, state)
-    if Flags.SYN in segment.flags and state == "CLOSED":
-        return "SYN-SENT"
+    if Flags.SYN in segment.flags and state == "CLOSE":
+        return "SYN_SENT"
     return state
 
 
 def _received(state: str, segment: Segment, fin: int | None) -> str:
-    """Tell the receiver's next state.
+    """Return the receiver's next state.
 
     Args:
-        state: before.
-        segment: what arrives.
+        state: its state so far.
+        segment: the segment that arrives.
         fin: the number after the receiver's own FIN, if it has sent one.
     """
     if Flags.RST in segment.flags:
-        return "LISTEN" if state == "LISTEN" else "CLOSED"
+        return "LISTEN" if state == "LISTEN" else "CLOSE"
     if Flags.SYN in segment.flags:
-        answered = "ESTABLISHED" if Flags.ACK in segment.flags else "SYN-RECEIVED"
-        return {"LISTEN": "SYN-RECEIVED", "SYN-SENT": answered}.get(state, state)
+        answered = "ESTABLISHED" if Flags.ACK in segment.flags else "SYN_RECV"
+        return {"LISTEN": "SYN_RECV", "SYN_SENT": answered}.get(state, state)
     if segment.acknowledgement is not None:
-        if state == "SYN-RECEIVED":
+        if state == "SYN_RECV":
             state = "ESTABLISHED"
         if fin is not None and segment.acknowledgement >= fin:
             state = _FIN_ACKNOWLEDGED.get(state, state)

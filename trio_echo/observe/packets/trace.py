@@ -1,7 +1,7 @@
-"""The segments of one TCP connection, with the numbers that people read.
+"""The segments of one TCP connection, with relative numbers.
 
-Sequence numbers are relative to each side's first one, as Wireshark writes them: a SYN has 0, the
-first byte of data 1.
+Sequence numbers are relative to each side's first one, as in Wireshark: a SYN has 0, the first byte
+of data has 1.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trio_echo.addresses import Endpoint
 from trio_echo.observe.tables import html_table, text_table
@@ -21,10 +21,10 @@ from .pcap import CaptureError, Frame
 from .wire import Flags, Header, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _NUMBERS = 1 << 32
-# So many characters of the data stand in a table.
+# How many characters of the data a table shows.
 _SHOWN = 32
 _COLUMNS = ("time (ms)", "", "flags", "seq", "ack", "window", "MSS", "bytes", "data")
 _NUMERIC = {"time (ms)", "seq", "ack", "window", "MSS", "bytes"}
@@ -34,19 +34,19 @@ _NUMERIC = {"time (ms)", "seq", "ack", "window", "MSS", "bytes"}
 class Segment:
     """One segment of a connection.
 
-    On loopback, and wherever the network card cuts data up (TSO), one larger than the MSS is what
-    the kernel handed over whole.
+    A segment may be larger than the MSS on loopback, and where the network card cuts data up (TSO):
+    it is what the kernel handed over.
 
     Attributes:
         time: nanoseconds since the connection's first segment.
-        source: who sent it.
-        destination: who gets it.
+        source: its sender.
+        destination: its receiver.
         flags: its control bits; `str()` writes them as `SYN+ACK`.
         sequence: the number of its first byte, relative to its sender's first segment.
         acknowledgement: the number of the byte that its sender expects next, relative likewise;
             `None` without ACK, when the field means nothing.
-        window: how many bytes its sender has room for. In a SYN the value is never scaled
-            (RFC 7323, section 2.2).
+        window: how many bytes its sender has room for. A SYN's value is not scaled (RFC 7323,
+            section 2.2).
         mss: the maximum segment size that a SYN announces, in bytes; or `None`.
         payload: the data.
     """
@@ -63,8 +63,15 @@ class Segment:
 
     @property
     def end(self) -> int:
-        """Return the number after its last; a SYN and a FIN take one each."""
+        """Return the sequence number after its last; a SYN and a FIN take one each."""
         return self.sequence + len(self.payload) + self.flags.numbers
+
+
+class Packet(NamedTuple):
+    """A frame and the TCP header that was read from it."""
+
+    frame: Frame
+    header: Header
 
 
 class Trace:
@@ -73,55 +80,66 @@ class Trace:
     `str()` and a notebook show it as a table.
 
     Args:
-        frames: holds a connection's first SYN, and what follows. Of several connections the
-            first one is taken.
+        packets: a connection from its first SYN on. If they hold several connections, the trace is
+            that of the first one.
         recording: the name of the file it was loaded from.
 
     Attributes:
-        client: who sent the first SYN.
-        server: whom it was sent to.
+        client: the endpoint that sent the first SYN.
+        server: the endpoint that the first SYN was sent to.
         frames: the connection's own frames, as they were captured.
-        segments: what they say.
+        segments: what they contain.
         recording: the name of the file it was loaded from; `None` for a live capture.
 
     Raises:
-        CaptureError: no TCP connection begins in these frames.
+        CaptureError: no TCP connection begins in these packets.
     """
 
-    def __init__(self, frames: Sequence[Frame], *, recording: str | None = None) -> None:
-        parsed = [(frame, header) for frame in frames if (header := parse(frame.data)) is not None]
-        first = next((index for index, (_, header) in enumerate(parsed) if header.opens), None)
+    def __init__(self, packets: Sequence[Packet], *, recording: str | None = None) -> None:
+        first = next((index for index, one in enumerate(packets) if one.header.opens), None)
         if first is None:
             raise CaptureError("no TCP connection begins in it")
-        syn = parsed[first][1]
+        syn = packets[first].header
         own = []
-        for frame, header in parsed[first:]:
+        for packet in packets[first:]:
+            header = packet.header
             if {header.source, header.destination} != {syn.source, syn.destination}:
                 continue
             if header.opens and header.source == syn.source and header.sequence != syn.sequence:
                 break  # another connection of the same two endpoints
-            own.append((frame, header))
+            own.append(packet)
         self.client, self.server = syn.source, syn.destination
         self.frames = tuple(frame for frame, _ in own)
         self.segments = tuple(_relative(own))
         self.recording = recording
 
-    @property
-    def recorded(self) -> bool:
-        """Tell whether it comes from a file."""
-        return self.recording is not None
+    @classmethod
+    def parse(cls, frames: Iterable[Frame], *, recording: str | None = None) -> Trace:
+        """Read captured frames; those without a TCP segment are left out.
+
+        Args:
+            frames: as for a trace's packets.
+            recording: the name of the file they were loaded from.
+
+        Raises:
+            CaptureError: no TCP connection begins in these frames.
+        """
+        packets = [
+            Packet(frame, header) for frame in frames if (header := parse(frame.data)) is not None
+        ]
+        return cls(packets, recording=recording)
 
     @classmethod
     def load(cls, path: str | Path) -> Trace:
-        """Read a capture file; of its connections, the first one.
+        """Read the first connection of a capture file.
 
         Raises:
-            CaptureError: it is no pcap file of Ethernet frames, or has no TCP connection.
+            CaptureError: it is not a pcap file of Ethernet frames, or has no TCP connection.
             OSError: it cannot be read.
         """
         name = safe(Path(path).name)
         try:
-            return cls(pcap.unpack(Path(path).read_bytes()), recording=name)
+            return cls.parse(pcap.unpack(Path(path).read_bytes()), recording=name)
         except CaptureError as exc:
             raise CaptureError(f"{name}: {exc}") from None
 
@@ -144,7 +162,7 @@ class Trace:
 
     @property
     def title(self) -> str:
-        """Return one line that says what it is."""
+        """Return the endpoints and the number of segments, in one line."""
         source = "" if self.recording is None else f" (recorded capture: {self.recording})"
         return f"{self.client} → {self.server}, {len(self.segments)} segments{source}"
 
@@ -164,17 +182,17 @@ class Trace:
         )
 
 
-def _relative(own: Sequence[tuple[Frame, Header]]) -> list[Segment]:
+def _relative(own: Sequence[Packet]) -> list[Segment]:
     """Count from each side's first number, and scale the windows."""
-    start = own[0][0].time
+    start = own[0].frame.time
     first: dict[Endpoint, int] = {}
     scales: dict[Endpoint, int | None] = {}
     for _, header in own:
-        # A refusal comes from a side without a SYN; its number is 0 (RFC 9293, section 3.10.7.1).
+        # A side that refuses sends no SYN; its number is 0 (RFC 9293, section 3.10.7.1).
         first.setdefault(header.source, header.sequence)
         if Flags.SYN in header.flags:
             scales[header.source] = header.scale
-    # Both sides scale or none does (RFC 7323, section 1.3).
+    # Both sides scale, or neither does (RFC 7323, section 1.3).
     scaled = len(scales) == 2 and None not in scales.values()
     segments = []
     for frame, header in own:

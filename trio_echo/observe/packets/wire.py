@@ -1,4 +1,4 @@
-"""What the bytes of a frame say of a TCP segment: Ethernet, IPv4 or IPv6, then TCP. No I/O."""
+"""Parsing a frame into a TCP header: Ethernet, IPv4 or IPv6, then TCP. No I/O."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class Flags(enum.IntFlag):
 
     @property
     def numbers(self) -> int:
-        """How many sequence numbers they take: a SYN and a FIN one each."""
+        """How many sequence numbers they take: a SYN and a FIN take one each."""
         return (Flags.SYN in self) + (Flags.FIN in self)
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a frame says of a TCP segment, in the numbers that travel.
+    """A segment's TCP header and data, with the numbers as they travel.
 
     Attributes:
-        source: who sent it.
-        destination: who gets it.
+        source: its sender.
+        destination: its receiver.
         flags: its control bits.
         sequence: the number of its first byte, 0 to 2³²-1.
         acknowledgement: the number of the byte that its sender expects next, if ACK is set.
@@ -63,12 +63,12 @@ class Header:
 
     @property
     def opens(self) -> bool:
-        """Tell the SYN of a client, which begins a connection."""
+        """Whether it is a client's SYN, which begins a connection."""
         return Flags.SYN in self.flags and Flags.ACK not in self.flags
 
 
 def parse(frame: bytes) -> Header | None:
-    """Read an Ethernet frame; `None` if there is no whole TCP segment in it."""
+    """Read an Ethernet frame; return `None` if it has no whole TCP segment."""
     try:
         (kind,) = struct.unpack_from("!H", frame, 12)
         if kind == _IPV4:
@@ -105,12 +105,12 @@ def parse(frame: bytes) -> Header | None:
 
 
 def _options(data: bytes) -> dict[int, bytes]:
-    """Read a segment's options (RFC 9293, section 3.2): their values by their kinds."""
+    """Read a segment's options (RFC 9293, section 3.2): values by kind."""
     options = {}
     while data and data[0] != _OPTION_END:
         size = 1 if data[0] == _OPTION_NOP else data[1] if len(data) > 1 else 0
         if size == 0:
-            break  # broken: the rest has no beginning
+            break  # broken: the next option cannot be found
         options[data[0]] = data[2:size]
         data = data[size:]
     return options

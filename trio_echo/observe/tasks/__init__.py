@@ -1,4 +1,4 @@
-"""Trio's tasks: the tree of those that live now, and the lives of all, recorded."""
+"""Trio's tasks: the tree of those that live now, and a recording of all."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The lives of the tasks of this Trio run, from their beginning to their end.
+"""The lives of the tasks of this Trio run, from beginning to end.
 
 `Recorder` is an instrument (Trio's reference, "Instrument API"): Trio calls it when a task begins,
-runs, waits and ends. Trio does not tell an instrument how a task ended, returned or raised; a task
-can say it with `Recorder.note`. Whether it was cancelled can be seen.
+runs, waits and ends. An instrument does not learn whether a task returned or raised; a task can say
+so with `Recorder.note`. Whether it was cancelled can be seen.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import trio
 
 from trio_echo.screen.text import safe
 
-from .tree import first_and_main_task, short_name
+from .tree import main_task, short_name
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Life:
-    """A task's life, as a `Recorder` saw it. All times are seconds since the recording began.
+    """A task's life, as a `Recorder` saw it. Times are seconds since the recording began.
 
     Attributes:
         name: the task's name, without the module and the class.
         parent: the life of the task whose nursery it lives in; `None` for the main task.
         began: `None` if the task is older than the recording.
         ended: `None` if the task outlives the recording.
-        cancelled: when it first woke to a cancellation from outside: of a nursery that it lives in
-            at any depth, or by a time limit that was around it when it began. Trio tells no more:
-            a scope between the two that is cancelled by hand is missed.
+        cancelled: when it first woke to a cancellation from outside: of a nursery around it, at any
+            depth, or by a time limit that was around it when it began. A scope between the two that
+            is cancelled by a call is missed: Trio does not show it.
         steps: how many times it ran, from one wait to the next.
-        note: what the task said of itself, with `Recorder.note`.
+        note: what the task noted with `Recorder.note`.
     """
 
     name: str
@@ -50,9 +50,9 @@ class Life:
 
 
 class Recorder(trio.abc.Instrument):
-    """Records the tasks of this Trio run, but not Trio's own, while it is a context.
+    """A context manager that records the tasks of this Trio run, except Trio's own.
 
-    What it recorded stays when the tasks are gone::
+    The recording remains when the tasks have ended::
 
         with Recorder() as recorder:
             async with trio.open_nursery() as nursery:
@@ -69,7 +69,7 @@ class Recorder(trio.abc.Instrument):
         self._seconds: float | None = 0.0
 
     def __enter__(self) -> Self:
-        _, main = first_and_main_task()
+        main = main_task()
         self._seconds = None
         self._lives.clear()
         self._start = trio.current_time()
@@ -83,7 +83,7 @@ class Recorder(trio.abc.Instrument):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Trio itself takes off an instrument that raised; it has logged why.
+        # Trio itself removes an instrument that raised, and logs why.
         with contextlib.suppress(KeyError):
             trio.lowlevel.remove_instrument(self)
         self._refresh()
@@ -93,7 +93,7 @@ class Recorder(trio.abc.Instrument):
 
     @property
     def seconds(self) -> float:
-        """How long the recording took, or has taken so far."""
+        """The length of the recording, so far or in all."""
         return self._now() if self._seconds is None else self._seconds
 
     @property
@@ -103,10 +103,10 @@ class Recorder(trio.abc.Instrument):
         return tuple(self._lives)
 
     def note(self, text: object) -> None:
-        """Note something on the life of the running task, in place of what it noted before.
+        """Note a text on the life of the running task; it replaces an earlier note.
 
-        The server calls its observer in the task that the event is about, so an observer can
-        note how a client ended.
+        The server calls its observer in the task that the event is about, so an observer can note
+        how a client ended.
         """
         life = self._living.get(trio.lowlevel.current_task())
         if life is not None:
@@ -115,7 +115,7 @@ class Recorder(trio.abc.Instrument):
     def task_spawned(self, task: trio.lowlevel.Task) -> None:
         """Trio calls this when a task begins."""
         parent = self._parent(task)
-        if parent is not None:  # else it is one of Trio's own
+        if parent is not None:  # otherwise it is one of Trio's own
             self._add(task, parent, self._now())
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
@@ -127,9 +127,9 @@ class Recorder(trio.abc.Instrument):
         if life.cancelled is None:
             deadline = trio.current_effective_deadline()
             if life.steps == 1 and life.began is not None:
-                self._limits[task] = deadline  # it has had no time to set limits of its own
-            # Minus infinity is Trio's sign that a wait ends at once. Alone it tells little: the
-            # limit may be the task's own, and `trio.sleep` is made of such limits.
+                self._limits[task] = deadline  # it cannot have set its own limits yet
+            # Minus infinity means that a wait ends at once. That is not enough: the limit may be
+            # the task's own, and `trio.sleep` is made of such limits.
             if deadline == -math.inf and self._cancelled_from_outside(task):
                 life.cancelled = self._now()
 
@@ -147,7 +147,7 @@ class Recorder(trio.abc.Instrument):
         return trio.current_time() - self._start
 
     def _parent(self, task: trio.lowlevel.Task) -> Life | None:
-        # A task that has not yet called `started()` is on its way to another nursery.
+        # A task that has not called `started()` yet will move to another nursery.
         nursery = task.eventual_parent_nursery or task.parent_nursery
         return None if nursery is None else self._living.get(nursery.parent_task)
 
@@ -161,7 +161,7 @@ class Recorder(trio.abc.Instrument):
             self._add_older(child, self._living[task])
 
     def _refresh(self) -> None:
-        """A task may be named, or move to another nursery, after it began."""
+        """Update names and parents: both may change after a task began."""
         for task, life in self._living.items():
             life.name, life.parent = short_name(task.name), self._parent(task)
 

@@ -1,7 +1,7 @@
 """The tasks and nurseries that live now in this Trio run.
 
-Only Trio's documented attributes are read. What a task waits in, and what a nursery is called,
-stands in the frames of the functions that the task is in.
+Only Trio's documented attributes are read. What a task waits in and the name of a nursery come from
+the frames of the functions that the task is in.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class TaskNode:
         name: its name, without the module and the class.
         waits_in: the function of Trio that it waits in, such as `SocketStream.receive_some`;
             `running` for the task that took the snapshot, `about to start` for a new one.
-        nurseries: those it has open, the outer before the inner.
+        nurseries: its open nurseries, the outer before the inner.
     """
 
     name: str
@@ -46,10 +46,10 @@ class NurseryNode:
     """A nursery.
 
     Attributes:
-        name: the variable that holds it in the task that opened it; `None` if there is none.
+        name: the variable that holds it, in the task that opened it; `None` if there is none.
         cancelled: its cancel scope was cancelled, or its deadline has passed.
         seconds_left: until its deadline; infinity without one.
-        shielded: a cancellation from further up does not reach it.
+        shielded: a cancellation from outside does not reach it.
         tasks: its children, sorted by name.
     """
 
@@ -76,10 +76,10 @@ class NurseryNode:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TaskTree:
-    """What lived at one moment. `str()` draws it with lines; a notebook shows that.
+    """The tasks and nurseries at one moment; `str()` and a notebook draw them with lines.
 
     Attributes:
-        root: where it begins.
+        root: the task or nursery at the top.
     """
 
     root: TaskNode | NurseryNode
@@ -102,46 +102,47 @@ class TaskTree:
 
 
 def children(node: TaskNode | NurseryNode) -> tuple[TaskNode, ...] | tuple[NurseryNode, ...]:
-    """What is directly below: a task's nurseries, or a nursery's tasks."""
+    """Return what is directly below: a task's nurseries or a nursery's tasks."""
     return node.nurseries if isinstance(node, TaskNode) else node.tasks
 
 
-def tree(
-    root: trio.lowlevel.Task | trio.Nursery | None = None, *, system: bool = False
-) -> TaskTree:
+def tree(root: trio.lowlevel.Task | trio.Nursery | None = None) -> TaskTree:
     """Take a snapshot of the tasks and nurseries of this Trio run.
 
     Args:
-        root: begin at this task or nursery; without it, at the main task, which `trio.run`
-            started.
-        system: begin at Trio's own first task instead, so that its other tasks are there too.
+        root: the task or nursery to begin at; by default the main task, which `trio.run` started.
 
     Raises:
-        RuntimeError: no Trio run in this thread.
+        RuntimeError: this thread has no Trio run.
     """
     if root is None:
-        first, main = first_and_main_task()
-        root = first if system else main
+        root = main_task()
     if isinstance(root, trio.Nursery):
         return TaskTree(_nursery(root, _frames(root.parent_task)))
     return TaskTree(_task(root))
 
 
-def first_and_main_task() -> tuple[trio.lowlevel.Task, trio.lowlevel.Task]:
-    """Trio's own first task, and the one that `trio.run` was called for.
+def main_task() -> trio.lowlevel.Task:
+    """Find the task that `trio.run` was called for.
 
-    The first task has one nursery in the other for its kinds of children; the innermost is for
-    the main task alone.
+    Trio's own first task nests a nursery for each kind of child. The innermost one holds only the
+    main task.
+
+    Returns:
+        Trio's first task if the main task has not started or has ended.
+
+    Raises:
+        RuntimeError: this thread has no Trio run.
     """
     first = trio.lowlevel.current_root_task()
     if first is None:
         raise RuntimeError("Trio has not started its first task yet")
     innermost = first.child_nurseries[-1:]
-    return first, next((task for nursery in innermost for task in nursery.child_tasks), first)
+    return next((task for nursery in innermost for task in nursery.child_tasks), first)
 
 
 def short_name(name: str) -> str:
-    """`trio_echo.server.serve` is `serve`; a name that is no path of Python's stays."""
+    """Shorten `trio_echo.server.serve` to `serve`; a name that is not a dotted path stays."""
     path = _PATH.fullmatch(name)
     return safe(path[1] if path else name)
 
@@ -164,7 +165,7 @@ def _nursery(nursery: trio.Nursery, frames: list[FrameType]) -> NurseryNode:
 
 
 def _order(task: TaskNode) -> list[tuple[int, str]]:
-    """Sort `worker 9` before `worker 10`: Trio keeps children in no order at all."""
+    """Sort `worker 9` before `worker 10`: Trio keeps children in no order."""
     return [
         (int(part), "") if part.isdecimal() else (-1, part)
         for part in _DIGITS.split(f"{task.name} {task.waits_in} {len(task.nurseries)}")
@@ -176,7 +177,7 @@ def _is_running(task: trio.lowlevel.Task) -> bool:
 
 
 def _frames(task: trio.lowlevel.Task) -> list[FrameType]:
-    """The functions that a task is in, the outermost first."""
+    """Return the frames of the functions that a task is in, the outermost first."""
     if not _is_running(task):
         return [frame for frame, _ in task.iter_await_frames()]
     frames: list[FrameType] = []
@@ -189,17 +190,17 @@ def _frames(task: trio.lowlevel.Task) -> list[FrameType]:
 
 
 def _variable(value: object, frames: list[FrameType]) -> str | None:
-    """The name under which one of the functions knows a value."""
+    """Return the name of the variable that holds a value in one of the functions."""
     for frame in frames:
         for name, held in frame.f_locals.items():
-            # Python and pytest keep values in variables that nobody wrote, such as `.0`.
+            # Skip variables that Python and pytest make, such as `.0`.
             if held is value and name != "self" and name.isidentifier():
                 return name
     return None
 
 
 def _waits_in(task: trio.lowlevel.Task) -> str:
-    """The function of Trio that was called from outside of Trio, or one that waits by itself."""
+    """Return the function of Trio that the task called, or its own that waits by itself."""
     if _is_running(task):
         return "running"
     if inspect.getcoroutinestate(task.coro) == inspect.CORO_CREATED:
@@ -212,11 +213,11 @@ def _waits_in(task: trio.lowlevel.Task) -> str:
         codes.insert(0, frame.f_code)
     if codes and codes[0].co_qualname == "NurseryManager.__aexit__":
         return "end of nursery"
-    # What `async with`, `async for` and Trio's own helpers call tells more than they do.
+    # `async with`, `async for` and Trio's helpers say less than what they call.
     names = [code.co_qualname for code in codes if not code.co_name.startswith("_")]
-    if names == ["wait_task_rescheduled"]:  # all waiting ends there; who called it tells more
+    if names == ["wait_task_rescheduled"]:  # all waits end there; its caller says more
         names = [frame.f_code.co_qualname for frame in frames[-len(codes) - 1 :]]
-    return names[0].rpartition("<locals>.")[2].lstrip("_") if names else "something not of Trio"
+    return names[0].rpartition("<locals>.")[2].lstrip("_") if names else "something outside Trio"
 
 
 def _lines(node: TaskNode | NurseryNode) -> Iterator[str]:
