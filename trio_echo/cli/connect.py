@@ -54,7 +54,7 @@ _DEFAULT = Endpoint("localhost", DEFAULT_PORT)
     type=keepalive,
     default=f"{KEEPALIVE:g}",
     show_default=True,
-    help="Give up a server whose machine has not answered for S seconds; inf: never.",
+    help="Give up on a server whose machine has not answered for S seconds; inf: never.",
 )
 @language_options
 def connect(

@@ -41,7 +41,7 @@ def seconds(text: str) -> float:
     except ValueError:
         value = math.nan
     if not (0 <= value <= A_YEAR or value == math.inf):
-        raise click.BadParameter(f"{text!r} is not a time in seconds, of at most a year")
+        raise click.BadParameter(f"{text!r} is not a time in seconds (0 to a year, or inf)")
     return value
 
 

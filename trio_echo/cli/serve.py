@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     type=keepalive,
     default=f"{KEEPALIVE:g}",
     show_default=True,
-    help="Give up a client whose machine has not answered for S seconds; inf: never.",
+    help="Give up on a client whose machine has not answered for S seconds; inf: never.",
 )
 @click.option(
     "--grace",
