@@ -338,18 +338,13 @@ def test_a_dark_page_is_dark() -> None:
 @pytest.mark.parametrize(
     ("write", "number", "text"),
     [
-        (scales.time, 999, "999 ns"),
         (scales.time, 250_000, "250 µs"),
         (scales.time, 1_500_000, "1.5 ms"),
-        (scales.time, 2e9, "2 s"),
         (scales.count, 250, "250"),
         (scales.count, 62_500, "62.5k"),
         (scales.count, 1e6, "1M"),
         (scales.volume, 1e7, "10 MB"),
         (scales.volume, 12, "12 B"),
-        (scales.size, 1024, "1 KiB"),
-        (scales.size, 1500, "1500 B"),
-        (scales.size, 1 << 20, "1 MiB"),
         (scales.whole, 1024, "1,024"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from trio_echo.measure.quantities import duration
 from trio_echo.measure.results import labels
 from trio_echo.measure.summary import MINIMUM_BEYOND, PERCENTILES
 from trio_echo.pictures.lettering import width
@@ -247,6 +248,6 @@ def _told(run: Run, found: Sequence[Line]) -> str:
     names = [shown(name) for name in labels(run.targets)]
     return "; ".join(
         f"{names[line.target]} {FROM_INTENDED if line.intended else FROM_SEND} "
-        + (", ".join(f"{name} {scales.time(one.median)}" for name, one in line.estimates.items()))
+        + (", ".join(f"{name} {duration(one.median)}" for name, one in line.estimates.items()))
         for line in found
     )
