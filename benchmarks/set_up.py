@@ -29,9 +29,9 @@ import psutil
 from rivals import Field, Server
 from terminal import counts, names_and_baseline, positive, table, told
 
+from trio_echo.measure.load.worker import allow_files
 from trio_echo.measure.quantities import duration
 from trio_echo.measure.statistics import paired_ratio
-from trio_echo.measure.worker import allow_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

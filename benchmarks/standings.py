@@ -15,8 +15,8 @@ from trio_echo.measure.statistics import Estimate, paired_ratio
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trio_echo.measure.results import Round, Run
-    from trio_echo.measure.workload import Workload
+    from trio_echo.measure.load.workload import Workload
+    from trio_echo.measure.results.run import Round, Run
 
 BUSY = 0.95
 """A server that took less of its core's time was not at its limit."""

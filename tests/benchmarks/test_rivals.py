@@ -24,10 +24,10 @@ from standings import as_table, conditions, standings
 from support import PATIENCE, receive_all, reset
 
 from trio_echo import BackgroundServer
-from trio_echo.measure import environment, files
-from trio_echo.measure.results import Round, Run, Target, collect
-from trio_echo.measure.summary import summarize
-from trio_echo.measure.workload import Workload
+from trio_echo.measure.load.workload import Workload
+from trio_echo.measure.results import environment, files
+from trio_echo.measure.results.run import Round, Run, Target, collect
+from trio_echo.measure.results.summary import summarize
 
 if TYPE_CHECKING:
     from pathlib import Path

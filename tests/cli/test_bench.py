@@ -38,12 +38,12 @@ from trio_echo import BackgroundServer, Faults
 from trio_echo.cli.measuring import _report, _Shown
 from trio_echo.errors import strerror
 from trio_echo.events import ClientClosed
-from trio_echo.measure import environment, files
+from trio_echo.measure.load.workload import Workload
 from trio_echo.measure.plots.conditions import troubles
-from trio_echo.measure.results import Round, Run, collect
-from trio_echo.measure.summary import summarize
+from trio_echo.measure.results import environment, files
+from trio_echo.measure.results.run import Round, Run, collect
+from trio_echo.measure.results.summary import summarize
 from trio_echo.measure.turns import Plan, Progress
-from trio_echo.measure.workload import Workload
 
 if TYPE_CHECKING:
     from support import CommandLine

@@ -21,10 +21,10 @@ from rich.progress import Progress as Bar
 
 from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import SocketCallError, ungrouped
-from trio_echo.measure import environment, files
 from trio_echo.measure.quantities import duration, size
-from trio_echo.measure.remarks import remarks
-from trio_echo.measure.results import Cell, Run, Target, collect, labels
+from trio_echo.measure.results import environment, files
+from trio_echo.measure.results.remarks import remarks
+from trio_echo.measure.results.run import Cell, Run, Target, collect, labels
 from trio_echo.measure.session import named, served
 from trio_echo.measure.turns import Plan, Progress, run
 from trio_echo.screen.text import safe
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from trio_echo.addresses import Endpoint
-    from trio_echo.measure.workload import Samples, Workload
+    from trio_echo.measure.load.workload import Samples, Workload
 
 # Seconds between two lines of progress where there is no terminal to draw a bar on.
 _INTERVAL = 5.0

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trio_echo.measure.quantities import size
-from trio_echo.measure.remarks import remarks
+from trio_echo.measure.results.remarks import remarks
 
 from .look import drawable, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from trio_echo.measure.results import Run
-    from trio_echo.measure.workload import Workload
+    from trio_echo.measure.load.workload import Workload
+    from trio_echo.measure.results.run import Run
 
 _FIELDS = ("connections", "size", "pipeline", "rate", "processes", "verify")
 _COUNTED = ("connections", "processes")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from matplotlib.transforms import ScaledTranslation
 
 from trio_echo.measure.quantities import size
-from trio_echo.measure.results import labels
+from trio_echo.measure.results.run import labels
 
 from . import scales
 from .conditions import varied, workload_words
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    from trio_echo.measure.results import Run
+    from trio_echo.measure.results.run import Run
     from trio_echo.measure.statistics import Estimate
 
     from .look import Theme

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from trio_echo.measure.quantities import duration
-from trio_echo.measure.results import labels
-from trio_echo.measure.summary import MINIMUM_BEYOND, PERCENTILES
+from trio_echo.measure.results.run import labels
+from trio_echo.measure.results.summary import MINIMUM_BEYOND, PERCENTILES
 from trio_echo.pictures.lettering import width
 
 from . import scales
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
-    from trio_echo.measure.results import Run
+    from trio_echo.measure.load.workload import Samples
+    from trio_echo.measure.results.run import Run
     from trio_echo.measure.statistics import Estimate
-    from trio_echo.measure.workload import Samples
 
     from .look import Theme
 

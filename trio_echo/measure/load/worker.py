@@ -1,4 +1,4 @@
-"""One process of a load: `python -m trio_echo.measure.worker`, which `load` starts.
+"""One process of a load: `python -m trio_echo.measure.load.worker`, which `round` starts.
 
 It reads a line of JSON, its `Job`, and connects. It writes how many connections it has, and the
 call and the error number that most of the others failed with:

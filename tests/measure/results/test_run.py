@@ -11,10 +11,10 @@ import jsonschema
 import pytest
 import runs
 
-import trio_echo.measure
-from trio_echo.measure import environment
+from trio_echo.measure.load.workload import RANGES, Samples, Workload
 from trio_echo.measure.records import Range
-from trio_echo.measure.results import (
+from trio_echo.measure.results import environment
+from trio_echo.measure.results.run import (
     SCHEMA_VERSION,
     ResultsError,
     Round,
@@ -25,13 +25,10 @@ from trio_echo.measure.results import (
     labels,
     to_json,
 )
+from trio_echo.measure.results.summary import PERCENTILES, summarize
 from trio_echo.measure.statistics import MINIMUM_ROUNDS
-from trio_echo.measure.summary import PERCENTILES, summarize
-from trio_echo.measure.workload import RANGES, Samples, Workload
 
-SCHEMA = json.loads(
-    Path(trio_echo.measure.__file__).with_name("results.schema.json").read_text("utf-8")
-)
+SCHEMA = json.loads(Path(environment.__file__).with_name("results.schema.json").read_text("utf-8"))
 RUN, _ = runs.run()
 TEXT = to_json(RUN)
 

@@ -28,10 +28,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from trio_echo.writing import followed, whole
 
-from .records import Count, Nanoseconds, Ordinal, build
-from .results import ResultsError, Run, from_json, to_json
+from ..load.workload import Samples
+from ..records import Count, Nanoseconds, Ordinal, build
+from .run import ResultsError, Run, from_json, to_json
 from .spreadsheet import to_csv
-from .workload import Samples
 
 if TYPE_CHECKING:
     import os

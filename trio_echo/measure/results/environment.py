@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from .records import Amount, Ordinal
+from ..records import Amount, Ordinal
 
 CLOCK: Final = "perf_counter"
 """The clock of all time stamps, by its name in `time.get_clock_info`.
@@ -23,7 +23,7 @@ On Linux and macOS it is the monotonic clock itself. On Windows, that one ticks 
 only (before Python 3.13); this one does so each 100 ns.
 """
 
-_PACKAGE = Path(__file__).parents[1]
+_PACKAGE = Path(__file__).parents[2]
 _PATIENCE = 10  # seconds, for a program that answers at once
 
 

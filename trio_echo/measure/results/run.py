@@ -12,17 +12,17 @@ from dataclasses import asdict, dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..load.usage import Usage
+from ..load.workload import Workload
+from ..records import Count, Ordinal, build
+from ..statistics import Comparison, Estimate, compare, estimate
 from .environment import Environment
-from .records import Count, Ordinal, build
-from .statistics import Comparison, Estimate, compare, estimate
 from .summary import PERCENTILES, Distribution, PercentileName, Summary
-from .usage import Usage
-from .workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .statistics import Quantity
+    from ..statistics import Quantity
 
 SCHEMA_VERSION = 2
 """Counts up when a program that reads the file must know about a change."""

@@ -15,13 +15,14 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from trio_echo.measure import environment, plots
+from trio_echo.measure import plots
+from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.plots import scales
 from trio_echo.measure.plots.look import DARK, LIGHT, SIZE, shown
-from trio_echo.measure.results import Round, Run, Target, collect, from_json, to_json
+from trio_echo.measure.results import environment
+from trio_echo.measure.results.run import Round, Run, Target, collect, from_json, to_json
+from trio_echo.measure.results.summary import percentiles, summarize
 from trio_echo.measure.statistics import Estimate, Interval
-from trio_echo.measure.summary import percentiles, summarize
-from trio_echo.measure.workload import Samples, Workload
 from trio_echo.pictures.lettering import wrap
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 import runs
 
-from trio_echo.measure import environment
-from trio_echo.measure.remarks import remarks
-from trio_echo.measure.results import Round, Run, collect
-from trio_echo.measure.summary import summarize
-from trio_echo.measure.workload import Workload
+from trio_echo.measure.load.workload import Workload
+from trio_echo.measure.results import environment
+from trio_echo.measure.results.remarks import remarks
+from trio_echo.measure.results.run import Round, Run, collect
+from trio_echo.measure.results.summary import summarize
 
 if TYPE_CHECKING:
-    from trio_echo.measure.usage import Usage
+    from trio_echo.measure.load.usage import Usage
 
 CLOSED = Workload(duration=1.0)
 TWO_PROCESSORS = replace(environment.look(), cpu_count=2)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-from .quantities import size
-from .results import labels
+from ..quantities import size
+from .run import labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .results import Cell, Round, Run
+    from .run import Cell, Round, Run
 
 LOAD_BUSY = 0.95
 """A load that was busy for a larger share of the time may be the limit itself."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from .records import Among, Amount, Count, Nanoseconds, Ordinal
+from ..records import Among, Amount, Count, Nanoseconds, Ordinal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .workload import Samples, Workload
+    from ..load.workload import Samples, Workload
 
 PERCENTILES = {
     "p50": Fraction("0.5"),

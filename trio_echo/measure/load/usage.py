@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .records import Amount
+from ..records import Amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

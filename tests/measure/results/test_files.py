@@ -17,10 +17,10 @@ import runs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_echo.measure import files
-from trio_echo.measure.results import ResultsError, Round, collect
-from trio_echo.measure.summary import Summary
-from trio_echo.measure.workload import Samples
+from trio_echo.measure.load.workload import Samples
+from trio_echo.measure.results import files
+from trio_echo.measure.results.run import ResultsError, Round, collect
+from trio_echo.measure.results.summary import Summary
 
 RUN, SAMPLES = runs.run()
 
