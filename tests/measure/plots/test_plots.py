@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from array import array
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import runs
 from layout import texts
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
+from msgspec.structs import replace
 from PIL import Image
 
 from trio_echo.measure import plots
@@ -53,7 +53,7 @@ def loads(**values: Sequence[int]) -> list[Workload]:
     """Every combination."""
     made = [Workload(duration=1.0)]
     for name, several in values.items():
-        made = [replace(one, **{name: value}) for one in made for value in several]  # type: ignore[arg-type]
+        made = [replace(one, **{name: value}) for one in made for value in several]
     return made
 
 

@@ -189,7 +189,7 @@ def test_samples_of_other_rounds_are_refused(tmp_path: Path) -> None:
 
 def test_a_wrong_results_file_is_named(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ResultsError, match=r"results\.json: no whole JSON file"):
+    with pytest.raises(ResultsError, match=r"results\.json: not a complete JSON file"):
         files.read(path)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import runs
+from msgspec.structs import replace
 
 from trio_echo.measure.load.workload import Workload
 from trio_echo.measure.results import environment
@@ -38,7 +38,7 @@ def run_of(*usages: Usage | None, messages: list[int] | None = None) -> Run:
 
 
 def quiet(**changes: object) -> Usage:
-    return replace(runs.QUIET, **changes)  # type: ignore[arg-type]
+    return replace(runs.QUIET, **changes)
 
 
 def test_of_a_quiet_machine_and_steady_rounds_nothing_is_said() -> None:

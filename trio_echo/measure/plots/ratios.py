@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
 
 from trio_echo.measure.results.run import pairs_of
 from trio_echo.pictures.lettering import wrap

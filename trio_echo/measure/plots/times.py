@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from trio_echo.measure.load.workload import Samples
     from trio_echo.measure.results.run import Run
+    from trio_echo.measure.results.summary import PercentileName
     from trio_echo.measure.statistics import Estimate
 
     from .look import Theme
@@ -54,7 +55,7 @@ class Line(NamedTuple):
     target: int
     intended: bool
     times: Times | None
-    estimates: dict[str, Estimate]
+    estimates: dict[PercentileName, Estimate]
 
 
 def lines(run: Run, samples: Sequence[Samples] | None, workload: int) -> list[Line]:
