@@ -31,8 +31,8 @@ import trio
 from rivals import compiled, running
 
 from trio_echo import Endpoint
-from trio_echo.measure.load import run_round
-from trio_echo.measure.workload import Workload
+from trio_echo.measure.load.round import run_round
+from trio_echo.measure.load.workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable

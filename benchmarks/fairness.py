@@ -20,10 +20,11 @@ import trio
 from rivals import Field, Server
 from terminal import names_and_baseline, positive, seconds, table
 
-from trio_echo.measure.load import run_round
+from trio_echo.measure.load.round import run_round
+from trio_echo.measure.load.workload import Workload
+from trio_echo.measure.quantities import duration
+from trio_echo.measure.results.summary import Summary, summarize
 from trio_echo.measure.statistics import Estimate, estimate
-from trio_echo.measure.summary import Summary, summarize
-from trio_echo.measure.workload import Workload
 
 QUIET, SIZE, RATE = 500, 64, 2500.0
 FLOOD, UNDER_WAY = 65536, 64
@@ -47,13 +48,13 @@ async def echoes(server: Server, duration: float, flooded: bool) -> Summary:
     return summarize(samples, quiet)
 
 
-def microseconds(one: Estimate | None) -> str:
+def time_of(one: Estimate | None) -> str:
     """Write a time with its interval."""
     if one is None:
         return "-"
-    text = f"{one.median / 1e3:,.0f} µs"
+    text = f"{duration(one.median)}"
     if one.interval is not None:
-        text += f" ({one.interval.low / 1e3:,.0f} to {one.interval.high / 1e3:,.0f})"
+        text += f" ({duration(one.interval.low)} to {duration(one.interval.high)})"
     return text
 
 
@@ -84,9 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
         for flooded in (False, True):
             times = [summary.from_intended_ns for summary in brought[one.name, flooded]]
             row += [
-                microseconds(
-                    estimate([t.percentiles[p] for t in times if t and p in t.percentiles])
-                )
+                time_of(estimate([t.percentiles[p] for t in times if t and p in t.percentiles]))
                 for p in PERCENTILES
             ]
         rows.append(row)

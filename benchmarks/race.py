@@ -33,11 +33,12 @@ from rivals import Field, Server, compiled
 from standings import as_table, cell, conditions, standings
 from terminal import counts, names_and_baseline, positive, seconds
 
-from trio_echo.measure import environment, files, load
-from trio_echo.measure.results import Round, Target, collect
-from trio_echo.measure.summary import summarize
+from trio_echo.measure.load.round import run_round
+from trio_echo.measure.load.workload import Samples, Workload
+from trio_echo.measure.results import environment, files
+from trio_echo.measure.results.run import Round, Target, collect
+from trio_echo.measure.results.summary import summarize
 from trio_echo.measure.turns import Plan
-from trio_echo.measure.workload import Samples, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -97,7 +98,7 @@ async def round_in_c(program: str, target: Endpoint, asked: Workload) -> Samples
 
 
 async def race(
-    field: Field, workloads: Sequence[Workload], rounds: int, run_round: RunRound
+    field: Field, workloads: Sequence[Workload], rounds: int, one_round: RunRound
 ) -> tuple[list[Round], list[Samples], list[int]]:
     """Run all rounds; returns what they brought, and of each the CPU time of its server.
 
@@ -114,7 +115,7 @@ async def race(
             for number, workload, target in plan.visits():
                 server, asked = servers[target], workloads[workload]
                 watch.look()
-                samples = await run_round(server.endpoint, asked)
+                samples = await one_round(server.endpoint, asked)
                 watch.look()
                 brought.append(samples)
                 if samples.failures:
@@ -161,10 +162,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     with Field(options.names, options.against) as field:
         where = environment.look()
-        run_round: RunRound = load.run_round
+        one_round: RunRound = run_round
         if options.load == "c":
-            run_round = partial(round_in_c, compiled("load", field.folder))
-        rounds, samples, costs = trio.run(race, field, workloads, options.rounds, run_round)
+            one_round = partial(round_in_c, compiled("load", field.folder))
+        rounds, samples, costs = trio.run(race, field, workloads, options.rounds, one_round)
     targets = [Target(name=one.name, address="127.0.0.1:0", family="IPv4") for one in field.rivals]
     if samples[-1].failures:
         return 1

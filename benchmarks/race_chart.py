@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from standings import Standing
 
-    from trio_echo.measure.results import Run
+    from trio_echo.measure.results.run import Run
     from trio_echo.measure.statistics import Estimate
 
 # Light enough for black letters and whiskers on it, and lighter than ours also in grey.

@@ -29,8 +29,9 @@ import psutil
 from rivals import Field, Server
 from terminal import counts, names_and_baseline, positive, table, told
 
+from trio_echo.measure.load.worker import allow_files
+from trio_echo.measure.quantities import duration
 from trio_echo.measure.statistics import paired_ratio
-from trio_echo.measure.worker import allow_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +93,7 @@ def race(field: Field, count: int, rounds: int) -> str:
         for of_all in costs.values():
             its = of_all[one.name]
             ratio = paired_ratio(zip(its, of_all[baseline.name], strict=True))
-            row += [f"{median(its) / 1e3:.1f} µs", "1" if one == baseline else told(ratio)]
+            row += [f"{duration(median(its))}", "1" if one == baseline else told(ratio)]
         rows.append(row)
     heads = [f"{n} at a time" for n in AT_ONCE]
     return table(["server", heads[0], "ratio", heads[1], "ratio"], rows)

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 from rivals import RIVALS, Rival
 from terminal import table, told
 
+from trio_echo.measure.quantities import duration, size
 from trio_echo.measure.statistics import Estimate, paired_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trio_echo.measure.results import Round, Run
-    from trio_echo.measure.workload import Workload
+    from trio_echo.measure.load.workload import Workload
+    from trio_echo.measure.results.run import Round, Run
 
 BUSY = 0.95
 """A server that took less of its core's time was not at its limit."""
-
-_UNITS = ((1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +97,13 @@ def _values(one: tuple[Round, int]) -> tuple[float, float]:
 
 def cell(workload: Workload) -> str:
     """Name a workload: `64 x 64 B`."""
-    size, unit = workload.size, "B"
-    for bytes_, name in _UNITS:
-        if workload.size % bytes_ == 0:
-            size, unit = workload.size // bytes_, name
-            break
-    return f"{workload.connections} × {size} {unit}"  # noqa: RUF001  the sign for times
+    return f"{workload.connections} × {size(workload.size)}"  # noqa: RUF001  the sign for times
 
 
 def in_words(one: Standing, baseline: Rival) -> tuple[str, str]:
     """Write rate and CPU a message: ratios with their intervals, of the baseline the numbers."""
     if one.rival == baseline:
-        words = f"1 = {one.messages_per_second:,.0f}/s", f"1 = {one.cpu_ns / 1e3:.1f} µs"
+        words = f"1 = {one.messages_per_second:,.0f}/s", f"1 = {duration(one.cpu_ns)}"
     else:
         words = told(one.rate), told(one.cpu)
     return words[0] + " †" * one.held_back, words[1]

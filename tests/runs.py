@@ -6,11 +6,11 @@ import random
 from array import array
 from typing import TYPE_CHECKING
 
-from trio_echo.measure import environment
-from trio_echo.measure.results import Round, Run, Target, collect
-from trio_echo.measure.summary import summarize
-from trio_echo.measure.usage import Usage
-from trio_echo.measure.workload import Samples, Workload
+from trio_echo.measure.load.usage import Usage
+from trio_echo.measure.load.workload import Samples, Workload
+from trio_echo.measure.results import environment
+from trio_echo.measure.results.run import Round, Run, Target, collect
+from trio_echo.measure.results.summary import summarize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

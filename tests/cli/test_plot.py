@@ -12,8 +12,8 @@ import pytest
 import runs
 from support import Process, without_module
 
-from trio_echo.measure import files
-from trio_echo.measure.results import to_json
+from trio_echo.measure.results import files
+from trio_echo.measure.results.run import to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,13 +65,19 @@ def test_without_raw_samples_it_says_so_and_draws_the_rest(
     ("text", "words"),
     [
         (None, "No such file or directory: "),
-        ("", "no whole JSON file"),
-        ("[1, 2]", "no results"),
+        ("", "not a complete JSON file"),
+        ("[1, 2]", "not a results file"),
         (json.dumps({"schema_version": 99}), "schema version 99"),
-        (to_json(RUN).replace('"p50"', '"p75"'), "is not one of 'p50', 'p90'"),
-        (to_json(RUN).replace('"median": ', '"median": -'), "median is not within 0 to"),
-        (re.sub('"median": [0-9.]+', '"median": 1e308', to_json(RUN)), "median is not within 0 to"),
-        (to_json(RUN).replace('"size": 64', f'"size": 1{"0" * 30}'), "size must be "),
+        (to_json(RUN).replace('"p50"', '"p75"'), "percentiles: invalid enum value 'p75'"),
+        (to_json(RUN).replace('"median": ', '"median": -'), "median: expected float >= 0"),
+        (
+            re.sub('"median": [0-9.]+', '"median": 1e308', to_json(RUN)),
+            "median: expected float <= 1e",
+        ),
+        (
+            to_json(RUN).replace('"size": 64', f'"size": 1{"0" * 30}'),
+            "[0].size: expected int <= ",
+        ),
     ],
 )
 def test_what_is_no_results_file_is_one_line(

@@ -7,8 +7,8 @@ import pytest
 from support import has_ipv6
 
 from trio_echo import BackgroundServer, Endpoint, SocketCallError, connect
+from trio_echo.measure.load.workload import Samples
 from trio_echo.measure.session import measure, named, served
-from trio_echo.measure.workload import Samples
 
 
 async def test_a_sweep_has_every_combination_and_its_samples() -> None:

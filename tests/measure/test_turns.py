@@ -11,8 +11,8 @@ from support import PATIENCE, RawServer, receive_all, receive_count
 
 from trio_echo import BackgroundServer, SocketCallError
 from trio_echo.addresses import parse_endpoint
+from trio_echo.measure.load.workload import Workload
 from trio_echo.measure.turns import Plan, Progress, run
-from trio_echo.measure.workload import Workload
 
 if TYPE_CHECKING:
     import socket

@@ -11,11 +11,11 @@ import trio
 
 from trio_echo.addresses import AddressError, Endpoint, parse_endpoint
 from trio_echo.errors import SocketCallError
-from trio_echo.measure.lists import parse_connections, parse_sizes
-from trio_echo.measure.poller import MOST_SOCKETS
-from trio_echo.measure.workload import Workload
+from trio_echo.measure.load.poller import MOST_SOCKETS
+from trio_echo.measure.load.workload import Workload
 from trio_echo.screen.text import safe
 
+from .lists import parse_connections, parse_sizes
 from .options import positive_seconds, seconds
 from .plot import check_library, picture_path
 
@@ -186,7 +186,7 @@ def bench(
     if plot is not None and not check_library("bench"):
         return 1
     # Here, for what it needs would make the other commands start more slowly.
-    from trio_echo.measure.files import samples_path
+    from trio_echo.measure.results.files import samples_path
 
     from .measuring import Asked, Files, measure
     from .output_files import check

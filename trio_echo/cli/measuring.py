@@ -21,9 +21,10 @@ from rich.progress import Progress as Bar
 
 from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import SocketCallError, ungrouped
-from trio_echo.measure import environment, files
-from trio_echo.measure.remarks import remarks
-from trio_echo.measure.results import Cell, Run, Target, collect, labels
+from trio_echo.measure.quantities import duration, size
+from trio_echo.measure.results import environment, files
+from trio_echo.measure.results.remarks import remarks
+from trio_echo.measure.results.run import Cell, Run, Target, collect, labels
 from trio_echo.measure.session import named, served
 from trio_echo.measure.turns import Plan, Progress, run
 from trio_echo.screen.text import safe
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from trio_echo.addresses import Endpoint
-    from trio_echo.measure.workload import Samples, Workload
+    from trio_echo.measure.load.workload import Samples, Workload
 
 # Seconds between two lines of progress where there is no terminal to draw a bar on.
 _INTERVAL = 5.0
@@ -214,7 +215,7 @@ class _Shown:
             words.append(f"{rate:,.0f} messages/s")
         if done and (last := self._progress.done[-1].summary.round_trip_ns) is not None:
             words += [
-                f"{name} {last.percentiles[name] / 1000:,.0f} µs"
+                f"{name} {duration(last.percentiles[name])}"
                 for name in ("p50", "p99")
                 if name in last.percentiles
             ]
@@ -263,7 +264,7 @@ def _report(result: Run) -> list[str]:
     incomplete: set[tuple[int, int]] = set()
     for cell in result.cells:
         asked = result.workloads[cell.workload]
-        words = [f"{safe(names[cell.target])}, {asked.connections} x {asked.size} B:"]
+        words = [f"{safe(names[cell.target])}, {asked.connections} x {size(asked.size)}:"]
         rate = cell.messages_per_second
         if missing := _missing(result, cell):
             incomplete.add((cell.target, cell.workload))
@@ -284,15 +285,13 @@ def _report(result: Run) -> list[str]:
             ("from the intended start", cell.from_intended_ns),
         ):
             if told:
-                times = ", ".join(
-                    f"{name} {one.median / 1000:,.1f} µs" for name, one in told.items()
-                )
+                times = ", ".join(f"{name} {duration(one.median)}" for name, one in told.items())
                 words.append(f"{kind} {times}")
         lines.append(" ".join(words))
     several = len({one.connections for one in result.workloads}) > 1
     for one in result.comparisons:
         asked = result.workloads[one.workload]
-        which = f"{asked.connections} x {asked.size} B" if several else f"{asked.size} B"
+        which = f"{asked.connections} x {size(asked.size)}" if several else f"{size(asked.size)}"
         line = f"{which}: {safe(one.comparison.sentence())}"
         if incomplete & {(one.target, one.workload), (one.baseline, one.workload)}:
             line += "; but not every connection answered"

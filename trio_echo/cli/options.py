@@ -10,7 +10,7 @@ import click
 
 from trio_echo.addresses import AddressError, parse_port
 from trio_echo.keepalive import check_keepalive
-from trio_echo.measure.workload import A_YEAR
+from trio_echo.measure.load.workload import A_YEAR
 from trio_echo.screen.language import LANGUAGES
 from trio_echo.screen.text import checked_encoding
 from trio_echo.workers.supervisor import usable_cores

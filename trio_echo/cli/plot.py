@@ -14,8 +14,8 @@ from trio_echo.screen.text import safe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trio_echo.measure.results import Run
-    from trio_echo.measure.workload import Samples
+    from trio_echo.measure.load.workload import Samples
+    from trio_echo.measure.results.run import Run
 
 _NEEDED = ("PIL", "matplotlib", "numpy")
 _ENDINGS = (".png", ".svg", ".pdf")
@@ -68,8 +68,8 @@ def plot(*, results: Path, output: Path | None, dark: bool) -> int:
     """
     if not check_library("plot"):
         return 1
-    from trio_echo.measure import files
-    from trio_echo.measure.results import ResultsError
+    from trio_echo.measure.results import files
+    from trio_echo.measure.results.run import ResultsError
 
     try:
         run = files.read(results)  # first, for what has no name is no file either
@@ -91,7 +91,7 @@ def plot(*, results: Path, output: Path | None, dark: bool) -> int:
 
 def _samples(results: Path, run: Run) -> list[Samples] | None:
     """Read the raw samples; `None`, and a word of it, if there are none."""
-    from trio_echo.measure import files
+    from trio_echo.measure.results import files
 
     try:
         return files.read_samples(results, run)

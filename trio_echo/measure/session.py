@@ -20,10 +20,10 @@ from trio_echo.addresses import Endpoint, parse_endpoint, resolve
 from trio_echo.client import connect
 from trio_echo.errors import SocketCallError
 
-from . import environment
-from .results import Run, Target, collect
+from .load.workload import Samples, Workload
+from .results import environment
+from .results.run import Run, Target, collect
 from .turns import Plan, Progress, run
-from .workload import Samples, Workload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

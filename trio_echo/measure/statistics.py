@@ -7,12 +7,11 @@ how well a median is known. Rounds are taken to be independent of each other.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from statistics import median
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from .records import Amount, Count, Ordinal
+from .records import Amount, Count, Ordinal, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,9 +35,8 @@ _SENTENCES: dict[Quantity, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """Where the true median is with a confidence of 95 %.
+class Interval(Record, frozen=True, kw_only=True):
+    """A 95 % confidence interval of a median, from order statistics of the rounds.
 
     Attributes:
         low: its lower end.
@@ -49,14 +47,13 @@ class Interval:
     high: Amount
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
+class Estimate(Record, frozen=True, kw_only=True):
     """A quantity over several rounds.
 
     Attributes:
         median: of the rounds.
-        interval: of that median; `None` with fewer than `MINIMUM_ROUNDS`.
-        rounds: how many there were.
+        interval: of that median; `None` with fewer than 6 rounds.
+        rounds: how many rounds.
     """
 
     median: Amount
@@ -64,16 +61,15 @@ class Estimate:
     rounds: Ordinal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(Record, frozen=True, kw_only=True):
     """One target against another, whose rounds were interleaved.
 
     Attributes:
         name: the target.
         baseline: what it is compared with.
-        quantity: by what.
+        quantity: what the two are compared by; of the times, each round's p50.
         ratio: target by baseline, over the pairs of rounds; `None` without a pair.
-        left_out: pairs in which a round does not tell the quantity: too few messages came back.
+        left_out: pairs in which a round does not have the quantity: too few messages came back.
     """
 
     name: str

@@ -16,10 +16,10 @@ import trio
 
 from trio_echo.addresses import Endpoint
 
-from .load import look_for_servers, run_round
-from .results import Round
-from .summary import summarize
-from .workload import Samples, Workload
+from .load.round import look_for_servers, run_round
+from .load.workload import Samples, Workload
+from .results.run import Round
+from .results.summary import summarize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,8 +15,8 @@ from .frame import framed, theme_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trio_echo.measure.results import Run
-    from trio_echo.measure.workload import Samples
+    from trio_echo.measure.load.workload import Samples
+    from trio_echo.measure.results.run import Run
     from trio_echo.pictures.canvas import Picture
 
     from .frame import Panel

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trio_echo.measure.remarks import remarks
+from trio_echo.measure.quantities import size
+from trio_echo.measure.results.remarks import remarks
 
-from . import scales
 from .look import drawable, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from trio_echo.measure.results import Run
-    from trio_echo.measure.workload import Workload
+    from trio_echo.measure.load.workload import Workload
+    from trio_echo.measure.results.run import Run
 
 _FIELDS = ("connections", "size", "pipeline", "rate", "processes", "verify")
 _COUNTED = ("connections", "processes")
@@ -24,7 +24,7 @@ def workload_words(workload: Workload, fields: tuple[str, ...] = ("connections",
     """Say what a workload is: `16 x 64 B`, or as much of it as is asked for."""
     told = [_one(name, getattr(workload, name)) for name in fields]
     if fields[:2] == ("connections", "size"):
-        told[:2] = [f"{workload.connections} x {scales.size(workload.size)}"]
+        told[:2] = [f"{workload.connections} x {size(workload.size)}"]
     return ", ".join(one for one in told if one)
 
 
@@ -128,7 +128,7 @@ def _counted(count: float, word: str) -> str:
 
 _WORDS: dict[str, Callable[..., str]] = {
     "connections": lambda value: _counted(value, "connection"),
-    "size": scales.size,
+    "size": size,
     "pipeline": lambda value: f"{_counted(value, 'message')} under way on each",
     "rate": lambda value: (
         "closed loop" if value is None else f"open loop of {value:,g} messages a second"

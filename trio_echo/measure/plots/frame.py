@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import matplotlib as mpl
 from matplotlib.legend import Legend
 
-from trio_echo.measure.results import labels
+from trio_echo.measure.results.run import labels
 from trio_echo.pictures.canvas import Picture
 from trio_echo.pictures.lettering import width, wrap
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    from trio_echo.measure.results import Run
+    from trio_echo.measure.results.run import Run
 
     from .look import Theme
 

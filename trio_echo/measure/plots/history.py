@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from trio_echo.measure.results import Round, Run
-    from trio_echo.measure.workload import Samples
+    from trio_echo.measure.load.workload import Samples
+    from trio_echo.measure.results.run import Round, Run
 
     from .look import Theme
 

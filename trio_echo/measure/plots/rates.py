@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from matplotlib.transforms import ScaledTranslation
 
-from trio_echo.measure.results import labels
+from trio_echo.measure.quantities import size
+from trio_echo.measure.results.run import labels
 
 from . import scales
 from .conditions import varied, workload_words
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    from trio_echo.measure.results import Run
+    from trio_echo.measure.results.run import Run
     from trio_echo.measure.statistics import Estimate
 
     from .look import Theme
@@ -30,7 +31,7 @@ Against: TypeAlias = Literal["size", "connections", "pipeline"]
 Quantity: TypeAlias = Literal["messages_per_second", "bytes_per_second"]
 
 _AXES: dict[Against, tuple[str, Callable[[float], str]]] = {
-    "size": ("size of a message", scales.size),
+    "size": ("size of a message", size),
     "connections": ("connections", scales.whole),
     "pipeline": ("messages under way on each connection", scales.whole),
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from trio_echo.measure.results import pairs_of
+from msgspec.structs import replace
+
+from trio_echo.measure.results.run import pairs_of
 from trio_echo.pictures.lettering import wrap
 
 from . import scales
@@ -16,7 +17,7 @@ from .look import SIZE, shown
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from trio_echo.measure.results import Compared, Run
+    from trio_echo.measure.results.run import Compared, Run
     from trio_echo.measure.statistics import Quantity
 
     from .look import Theme

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
+from trio_echo.measure.quantities import duration
 from trio_echo.pictures.lettering import width
 
 from .look import SIZE
@@ -23,20 +24,9 @@ _APART = 0.12
 _STEPS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 
 
-def size(count: float) -> str:
-    """Write bytes of a message, as `--size` takes them but for the unit."""
-    for unit, factor in (("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= factor and count % factor == 0:
-            return f"{count / factor:g} {unit}"
-    return f"{count:g} B"
-
-
 def time(nanoseconds: float) -> str:
-    """Write a time: `250 µs`, `1.5 ms`."""
-    for unit, factor in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if nanoseconds >= factor * 0.9999:
-            return f"{nanoseconds / factor:.4g} {unit}"
-    return f"{nanoseconds:.4g} ns"
+    """Write a tick of a time axis: `250 µs`, `1.5 ms`."""
+    return duration(nanoseconds, brief=True)
 
 
 def count(number: float) -> str:

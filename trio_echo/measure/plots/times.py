@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from trio_echo.measure.results import labels
-from trio_echo.measure.summary import MINIMUM_BEYOND, PERCENTILES
+from trio_echo.measure.quantities import duration
+from trio_echo.measure.results.run import labels
+from trio_echo.measure.results.summary import MINIMUM_BEYOND, PERCENTILES
 from trio_echo.pictures.lettering import width
 
 from . import scales
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
-    from trio_echo.measure.results import Run
+    from trio_echo.measure.load.workload import Samples
+    from trio_echo.measure.results.run import Run
+    from trio_echo.measure.results.summary import PercentileName
     from trio_echo.measure.statistics import Estimate
-    from trio_echo.measure.workload import Samples
 
     from .look import Theme
 
@@ -53,7 +55,7 @@ class Line(NamedTuple):
     target: int
     intended: bool
     times: Times | None
-    estimates: dict[str, Estimate]
+    estimates: dict[PercentileName, Estimate]
 
 
 def lines(run: Run, samples: Sequence[Samples] | None, workload: int) -> list[Line]:
@@ -247,6 +249,6 @@ def _told(run: Run, found: Sequence[Line]) -> str:
     names = [shown(name) for name in labels(run.targets)]
     return "; ".join(
         f"{names[line.target]} {FROM_INTENDED if line.intended else FROM_SEND} "
-        + (", ".join(f"{name} {scales.time(one.median)}" for name, one in line.estimates.items()))
+        + (", ".join(f"{name} {duration(one.median)}" for name, one in line.estimates.items()))
         for line in found
     )

@@ -20,18 +20,19 @@ import sys
 import zipfile
 import zlib
 from array import array
-from dataclasses import asdict, dataclass
 from itertools import accumulate, chain
 from operator import sub
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import msgspec
+
 from trio_echo.writing import followed, whole
 
-from .records import Count, Nanoseconds, Ordinal, build
-from .results import ResultsError, Run, from_json, to_json
+from ..load.workload import Samples
+from ..records import Count, Nanoseconds, Ordinal, Record, build
+from .run import ResultsError, Run, from_json, to_json
 from .spreadsheet import to_csv
-from .workload import Samples
 
 if TYPE_CHECKING:
     import os
@@ -43,11 +44,10 @@ _TIME = 8  # bytes of a time stamp
 _LEVEL = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Round:
-    """What `rounds.json` holds of a round, with the names and meanings of `Samples`.
+class _Round(Record, frozen=True, kw_only=True):
+    """A round in `rounds.json`, with the names and meanings of `Samples`.
 
-    But for `intended`, which says whether that array is in the file.
+    Except `intended`: it says whether that array is in the file.
     """
 
     began: Nanoseconds
@@ -57,8 +57,7 @@ class _Round:
     unanswered: Count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rounds:
+class _Rounds(Record, frozen=True, kw_only=True):
     rounds: tuple[_Round, ...]
 
 
@@ -161,7 +160,7 @@ def _write_samples(target: BinaryIO, samples: Sequence[Samples]) -> None:
             )
             for one in samples
         )
-        file.writestr(_ROUNDS, json.dumps(asdict(_Rounds(rounds=rounds))))
+        file.writestr(_ROUNDS, msgspec.json.encode(_Rounds(rounds=rounds)))
         for number, (one, kept) in enumerate(zip(samples, rounds, strict=True)):
             file.writestr(f"{number}/sent", _packed(one.sent))
             file.writestr(f"{number}/received", _packed(one.received))

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias, get_args
 
-from .records import Among, Amount, Count, Nanoseconds, Ordinal
+from msgspec import Meta
+
+from ..records import Amount, Count, Nanoseconds, Ordinal, Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .workload import Samples, Workload
+    from ..load.workload import Samples, Workload
 
-PERCENTILES = {
+PercentileName: TypeAlias = Literal["p50", "p90", "p99", "p99.9", "p99.99"]
+
+PERCENTILES: Final[dict[PercentileName, Fraction]] = {
     "p50": Fraction("0.5"),
     "p90": Fraction("0.9"),
     "p99": Fraction("0.99"),
     "p99.9": Fraction("0.999"),
     "p99.99": Fraction("0.9999"),
 }
-"""What is told of a distribution, by name. As floats, ranks such as 0.999 * 10000 are inexact."""
+"""As fractions, because as floats ranks such as 0.999 * 10000 are inexact."""
 
-PercentileName: TypeAlias = Annotated[str, Among(tuple(PERCENTILES))]
+BY_PERCENTILE: Final = Meta(
+    extra_json_schema={"propertyNames": {"enum": list(get_args(PercentileName))}}
+)
+"""What msgspec does not say in the JSON Schema of a dict with such keys."""
 
-MINIMUM_BEYOND = 10
-"""A percentile is told if at least so many samples lie beyond it.
+MINIMUM_BEYOND: Final = 10
+"""A percentile is reported only if at least so many samples lie beyond it.
 
 With k samples expected beyond it, chance alone moves that number by its square root: 10 ± 3. The
 samples that bound a 95 % interval (10 ± 6) are then all there. With three, the upper one is not,
@@ -35,22 +41,21 @@ and the percentile is one unlucky message.
 _SECOND = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distribution:
+class Distribution(Record, frozen=True, kw_only=True):
     """How long messages took, in nanoseconds.
 
     Attributes:
         min: the shortest.
         mean: the arithmetic mean.
         max: the longest.
-        percentiles: by their names in `PERCENTILES`; those that too few samples
-            tell are absent.
+        percentiles: by nearest rank (Hyndman and Fan's definition 1). A percentile with fewer
+            than 10 samples beyond it is absent.
     """
 
     min: Nanoseconds
     mean: Amount
     max: Nanoseconds
-    percentiles: dict[PercentileName, Nanoseconds]
+    percentiles: Annotated[dict[PercentileName, Nanoseconds], BY_PERCENTILE]
 
     @classmethod
     def of(cls, times: Sequence[int]) -> Distribution | None:
@@ -62,21 +67,20 @@ class Distribution:
         return cls(min=ordered[0], mean=mean, max=ordered[-1], percentiles=percentiles(ordered))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """One round.
+class Summary(Record, frozen=True, kw_only=True):
+    """One round in numbers.
 
     Attributes:
         messages: how many came back.
         unanswered: how many were under way when the round ended.
-        seconds: how long was measured.
-        messages_per_second: `None` if no time was measured, or of a round that was cut short
-            before it had enough messages for a median.
-        bytes_per_second: of those messages, each counted once, though it went there and back.
+        seconds: how long the round was measured.
+        messages_per_second: `None` if no time was measured, or if the round was cut short before
+            it had enough messages for a median.
+        bytes_per_second: of those messages, each counted once, although it went there and back.
         round_trip_ns: from the send to the last byte of the echo; `None` without a message.
-        from_intended_ns: in an open loop also from the moment when the message should have been
-            sent, which holds the wait behind late ones; without it, a server that stalls delays
-            the very messages that would have shown it (coordinated omission).
+        from_intended_ns: in an open loop, from the intended send time to the last byte of the
+            echo. It includes the wait behind late messages. Without it, a server that stalls
+            delays the very messages that would have shown it (coordinated omission).
         failures: how many connections failed, by kind.
     """
 
@@ -94,9 +98,9 @@ def summarize(samples: Samples, workload: Workload, *, cut: bool = False) -> Sum
     """Summarize what a round brought back.
 
     Args:
-        samples: what that is.
+        samples: what it brought back.
         workload: what was asked for.
-        cut: whether the run was ended amid it.
+        cut: whether the run was ended during the round.
 
     Raises:
         ValueError: the arrays are not of one length.
@@ -121,13 +125,13 @@ def summarize(samples: Samples, workload: Workload, *, cut: bool = False) -> Sum
     )
 
 
-def percentiles(ordered: Sequence[int]) -> dict[str, int]:
-    """Tell the percentiles that the count allows, of sorted samples.
+def percentiles(ordered: Sequence[int]) -> dict[PercentileName, int]:
+    """Return those percentiles of sorted samples that their number allows.
 
     By nearest rank, the first of the nine definitions of Hyndman and Fan (Sample Quantiles in
     Statistical Packages, The American Statistician 50(4), 1996): the smallest sample that at least
-    this share of all does not exceed. It is a time that a message took; the definitions that
-    interpolate invent one between two.
+    this share of all samples does not exceed. A message really took that time; the definitions
+    that interpolate make up a time between two samples.
     """
     count = len(ordered)
     ranks = {name: -(-count * share // 1) for name, share in PERCENTILES.items()}  # rounded up

@@ -17,10 +17,10 @@ import runs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_echo.measure import files
-from trio_echo.measure.results import ResultsError, Round, collect
-from trio_echo.measure.summary import Summary
-from trio_echo.measure.workload import Samples
+from trio_echo.measure.load.workload import Samples
+from trio_echo.measure.results import files
+from trio_echo.measure.results.run import ResultsError, Round, collect
+from trio_echo.measure.results.summary import Summary
 
 RUN, SAMPLES = runs.run()
 
@@ -189,7 +189,7 @@ def test_samples_of_other_rounds_are_refused(tmp_path: Path) -> None:
 
 def test_a_wrong_results_file_is_named(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ResultsError, match=r"results\.json: no whole JSON file"):
+    with pytest.raises(ResultsError, match=r"results\.json: not a complete JSON file"):
         files.read(path)
 
 

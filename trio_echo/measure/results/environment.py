@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from .records import Amount, Ordinal
+from msgspec import Meta
+
+from ..records import Amount, Ordinal, Record
 
 CLOCK: Final = "perf_counter"
 """The clock of all time stamps, by its name in `time.get_clock_info`.
@@ -23,30 +24,30 @@ On Linux and macOS it is the monotonic clock itself. On Windows, that one ticks 
 only (before Python 3.13); this one does so each 100 ns.
 """
 
-_PACKAGE = Path(__file__).parents[1]
+_PACKAGE = Path(__file__).parents[2]
 _PATIENCE = 10  # seconds, for a program that answers at once
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
-    """Where and when.
+class Environment(Record, frozen=True, kw_only=True):
+    """Where and when a run was measured.
 
     Attributes:
         date: the beginning, UTC, ISO 8601.
         platform: the operating system and the machine's architecture.
         kernel: its release and version.
-        cpu_model: the processor's name, or the architecture where the system does not tell.
-        cpu_count: logical processors; `None` if the system does not tell.
+        cpu_model: the processor's name, or the architecture if the system does not know the name.
+        cpu_count: logical processors; `None` if the system does not know.
         python: the implementation and its version.
-        trio: version.
-        trio_echo: version.
-        commit: of the clone that this package runs from; `None` if it runs from none.
-        dirty: whether the package's files differ from that commit.
-        clock: what the system's clock is made of.
-        clock_resolution_seconds: how finely it tells time.
+        trio: its version.
+        trio_echo: its version.
+        commit: the commit of the clone that the package ran from; `None` if it did not run from a
+            clone.
+        dirty: whether the package's files differed from that commit.
+        clock: the clock of all time stamps.
+        clock_resolution_seconds: its smallest step.
     """
 
-    date: str
+    date: Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
     platform: str
     kernel: str
     cpu_model: str
@@ -54,7 +55,7 @@ class Environment:
     python: str
     trio: str
     trio_echo: str
-    commit: str | None
+    commit: Annotated[str, Meta(pattern="^[0-9a-f]{40,64}$")] | None
     dirty: bool | None
     clock: str
     clock_resolution_seconds: Amount

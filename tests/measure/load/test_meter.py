@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from trio_echo import BackgroundServer, Endpoint
-from trio_echo.measure import meter
-from trio_echo.measure.meter import Meter, Server, find_servers
+from trio_echo.measure.load import meter
+from trio_echo.measure.load.meter import Meter, Server, find_servers
 from trio_echo.measure.session import served
 
 ELSEWHERE = Endpoint("192.0.2.1", 9000)  # RFC 5737: an address that nobody has

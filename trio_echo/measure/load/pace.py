@@ -7,9 +7,10 @@ belongs to connection `n % connections`. A process has a range of neighbouring c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,8 +43,7 @@ class Pacer:
         return max(0, -(-elapsed * self._denominator // self._numerator))
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(msgspec.Struct, frozen=True):
     """The part of a round that one process has.
 
     Attributes:

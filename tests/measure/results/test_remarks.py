@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import runs
+from msgspec.structs import replace
 
-from trio_echo.measure import environment
-from trio_echo.measure.remarks import remarks
-from trio_echo.measure.results import Round, Run, collect
-from trio_echo.measure.summary import summarize
-from trio_echo.measure.workload import Workload
+from trio_echo.measure.load.workload import Workload
+from trio_echo.measure.results import environment
+from trio_echo.measure.results.remarks import remarks
+from trio_echo.measure.results.run import Round, Run, collect
+from trio_echo.measure.results.summary import summarize
 
 if TYPE_CHECKING:
-    from trio_echo.measure.usage import Usage
+    from trio_echo.measure.load.usage import Usage
 
 CLOSED = Workload(duration=1.0)
 TWO_PROCESSORS = replace(environment.look(), cpu_count=2)
@@ -38,7 +38,7 @@ def run_of(*usages: Usage | None, messages: list[int] | None = None) -> Run:
 
 
 def quiet(**changes: object) -> Usage:
-    return replace(runs.QUIET, **changes)  # type: ignore[arg-type]
+    return replace(runs.QUIET, **changes)
 
 
 def test_of_a_quiet_machine_and_steady_rounds_nothing_is_said() -> None:

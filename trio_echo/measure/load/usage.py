@@ -1,21 +1,18 @@
-"""How busy the load, the server and the rest of the machine were during a round: values, no I/O."""
+"""How busy the load, the server and the rest of the machine were during a round. No I/O."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from .records import Amount
+from ..records import Amount, Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Record, frozen=True, kw_only=True):
     """What kept the processors busy while a round ran.
 
-    The numbers are processors: 0.5 is half of the time of one of them, 2 is all of the time of two.
+    The numbers are processors: 0.5 is half of the time of one, 2 is all of the time of two.
 
     Attributes:
-        load: each process of the load. The time in which an open loop spins, because no message is
-            due for a moment, does not count.
+        load: each process of the load. The time that an open loop spins, waiting for the next
+            message to be due, does not count.
         server: the process that listens at the target's address, with its children; `None` if it
             does not run on this machine, or this user may not see it.
         others: all other programs; `None` if the server is among them, or the round was too short.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .workload import LARGEST_SIZE, MOST_CONNECTIONS
+from trio_echo.measure.load.workload import LARGEST_SIZE, MOST_CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,19 +1,23 @@
-"""What is asked of a load generator, and what it brings back: values, no I/O."""
+"""What a load generator is asked for, and what it brings back: values, no I/O."""
 
 from __future__ import annotations
 
 import operator
 from array import array
 from dataclasses import dataclass, field
+from typing import Annotated, Final
 
+from msgspec import Meta
+
+from ..records import Record
 from .usage import Usage
 
 LARGEST_SIZE = 1 << 30
 MOST_CONNECTIONS = 1_000_000
 A_YEAR = 31_536_000
-"""Seconds: a longer time is not meant. Nanoseconds of several fit into 64 bits."""
+"""Seconds. Nobody means a longer time, and nanoseconds of several years fit into 64 bits."""
 
-RANGES: dict[str, tuple[float, float]] = {
+RANGES: Final[dict[str, tuple[float, float]]] = {
     "connections": (1, MOST_CONNECTIONS),
     "size": (1, LARGEST_SIZE),
     "duration": (1e-6, A_YEAR),
@@ -25,12 +29,13 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 """The least and the most of each field of a `Workload`."""
 
+_BOUNDS = {name: Meta(ge=least, le=most) for name, (least, most) in RANGES.items()}
+
 _WHOLE = ("connections", "size", "messages", "pipeline", "processes")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workload:
-    """What one round sends.
+class Workload(Record, frozen=True, kw_only=True):
+    """What each round sends.
 
     Attributes:
         connections: how many at once.
@@ -40,22 +45,22 @@ class Workload:
         warm_up: seconds of load before that, which are not kept.
         pipeline: messages under way on each connection at once, in a closed loop.
         rate: messages a second in all, sent at their intended times whether or not echoes are
-            back (an open loop); `None` for a closed loop, in which each echo lets the next one go.
+            back (an open loop); `None` for a closed loop: each echo lets the next message go.
         processes: how many processes share the connections.
         verify: whether each echo is compared with its message, byte for byte.
 
     Raises:
-        ValueError: a load that cannot be made, or a field out of its range in `RANGES`.
+        ValueError: the load cannot be made, or a field is out of its bounds in `RANGES`.
     """
 
-    connections: int = 1
-    size: int = 64
-    duration: float | None = None
-    messages: int | None = None
-    warm_up: float = 0.0
-    pipeline: int = 1
-    rate: float | None = None
-    processes: int = 1
+    connections: Annotated[int, _BOUNDS["connections"]] = 1
+    size: Annotated[int, _BOUNDS["size"]] = 64
+    duration: Annotated[float, _BOUNDS["duration"]] | None = None
+    messages: Annotated[int, _BOUNDS["messages"]] | None = None
+    warm_up: Annotated[float, _BOUNDS["warm_up"]] = 0.0
+    pipeline: Annotated[int, _BOUNDS["pipeline"]] = 1
+    rate: Annotated[float, _BOUNDS["rate"]] | None = None
+    processes: Annotated[int, _BOUNDS["processes"]] = 1
     verify: bool = False
 
     def __post_init__(self) -> None:
@@ -72,16 +77,15 @@ class Workload:
         if self.rate is not None and self.pipeline != 1:
             raise ValueError("an open loop sends by its rate: it has no pipelining depth")
         if self.processes > self.connections:
-            raise ValueError(f"{self.processes} processes need as many connections at least")
+            raise ValueError(f"{self.processes} processes need at least as many connections")
 
 
 @dataclass(slots=True)
 class Samples:
     """What one round brought back. All times are nanoseconds of `time.perf_counter_ns`.
 
-    The three arrays have an entry for each message that came back, in the order of coming back. A
-    closed loop keeps what came back between `began` and `ended`; an open loop what was due in that
-    time as well.
+    The three arrays have an entry for each message that came back, in that order. A closed loop
+    keeps what came back between `began` and `ended`; an open loop only what was also due then.
 
     Attributes:
         began: when measuring began, after the warm-up.
@@ -91,10 +95,10 @@ class Samples:
         received: when the last byte of its echo was there.
         failures: how many connections failed, by kind: `"connect(): Connection refused"`,
             `"recv(): Connection reset by peer"`, `"no echo for 10 s"`, `"echo differs"`,
-            `"more than was sent"`, `"closed early"`; or with the process that had them:
-            `"worker: exit status -9"`.
-        unanswered: messages that were under way when the round ended or their connection failed;
-            in an open loop also those that were due and could not be sent.
+            `"more than was sent"`, `"closed early"`, or `"worker: exit status -9"` if their
+            process ended.
+        unanswered: messages under way when the round ended or their connection failed; in an open
+            loop also those that were due but could not be sent.
         partial: whether it was cancelled before its end.
         usage: how busy the machine was meanwhile; `None` if that was not measured.
     """

@@ -1,44 +1,45 @@
-"""The results of a run: what was asked, where, each round, and what the rounds tell together.
+"""The results of a run: what was asked, where, each round, and what the rounds say together.
 
-Values only; `files` writes and reads them. What stands in the JSON file, and in which unit, is
-written down in `results.schema.json`, a JSON Schema (draft 2020-12).
+Values only; `files` writes and reads them. Their docstrings and types are also the description of
+the JSON file: `python -m trio_echo.measure.results.schema` writes `results.schema.json` from them.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
+import msgspec
+from msgspec import Meta
+
+from ..load.usage import Usage
+from ..load.workload import Workload
+from ..records import Count, Ordinal, Record, build
+from ..statistics import Comparison, Estimate, compare, estimate
 from .environment import Environment
-from .records import Count, Ordinal, build
-from .statistics import Comparison, Estimate, compare, estimate
-from .summary import PERCENTILES, Distribution, PercentileName, Summary
-from .usage import Usage
-from .workload import Workload
+from .summary import BY_PERCENTILE, PERCENTILES, Distribution, PercentileName, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .statistics import Quantity
+    from ..statistics import Quantity
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION: Final = 2
 """Counts up when a program that reads the file must know about a change."""
 
 
 class ResultsError(ValueError):
-    """A file that holds no results, or not all of them; its message says in one line why."""
+    """A file does not hold complete results. The message says why, in one line."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Record, frozen=True, kw_only=True):
     """A server that was measured.
 
     Attributes:
         name: as the user gave it.
-        address: what that was resolved to: `127.0.0.1:9000`, `[::1]:9000`.
+        address: what the name was resolved to: `127.0.0.1:9000`, `[::1]:9000`.
         family: of that address.
     """
 
@@ -47,18 +48,18 @@ class Target:
     family: Literal["IPv4", "IPv6"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
+class Round(Record, frozen=True, kw_only=True):
     """One round of one target.
 
     Attributes:
-        number: from 1: the how manieth with this target and this workload. Rounds of one number
-            ran next to each other, and are compared.
-        target: its index in `Run.targets`.
-        workload: its index in `Run.workloads`.
-        cut: whether the run was ended amid it, so that it has fewer messages than it would have.
-        summary: what came of it.
-        usage: how busy the machine was meanwhile; `None` if that was not measured.
+        number: from 1, for each target and workload. Rounds with the same number ran next to each
+            other, and are compared.
+        target: the target's index in `targets`.
+        workload: the workload's index in `workloads`.
+        cut: whether the run was ended during this round. The round then counts only if it has
+            enough messages.
+        summary: what was measured.
+        usage: how busy the machine was during the round; `None` if that was not measured.
     """
 
     number: Ordinal
@@ -69,20 +70,20 @@ class Round:
     usage: Usage | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class Cell(Record, frozen=True, kw_only=True):
     """All rounds of one target with one workload.
 
     Attributes:
-        target: its index in `Run.targets`.
-        workload: its index in `Run.workloads`.
-        silent_rounds: in how many of its rounds, but for one that was cut short, nothing came back.
+        target: the target's index in `targets`.
+        workload: the workload's index in `workloads`.
+        silent_rounds: the number of rounds in which nothing came back, without a round that was
+            cut short.
         messages_per_second: over the rounds; `None` if no time was measured.
-        bytes_per_second: likewise.
-        round_trip_ns: each percentile that all rounds tell. Of those that only the fuller rounds
-            tell, the median would be one of the faster rounds. A round that was cut short has
-            fewer messages for another reason: it counts if it has enough.
-        from_intended_ns: likewise, from the intended start; empty in a closed loop.
+        bytes_per_second: over the rounds; `None` if no time was measured.
+        round_trip_ns: each percentile that every whole round has. If only the fuller rounds have
+            it, its median would be that of the faster rounds. A round that was cut short has fewer
+            messages for another reason, so it counts if it has enough.
+        from_intended_ns: the same from the intended send time; empty in a closed loop.
     """
 
     target: Count
@@ -90,19 +91,18 @@ class Cell:
     silent_rounds: Count
     messages_per_second: Estimate | None
     bytes_per_second: Estimate | None
-    round_trip_ns: dict[PercentileName, Estimate]
-    from_intended_ns: dict[PercentileName, Estimate]
+    round_trip_ns: Annotated[dict[PercentileName, Estimate], BY_PERCENTILE]
+    from_intended_ns: Annotated[dict[PercentileName, Estimate], BY_PERCENTILE]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class Compared(Record, frozen=True, kw_only=True):
     """A target against the first one, with one workload.
 
     Attributes:
-        target: its index in `Run.targets`.
-        baseline: the other one's.
-        workload: its index in `Run.workloads`.
-        comparison: what came of it.
+        target: the target's index in `targets`.
+        baseline: the first target's index in `targets`.
+        workload: the workload's index in `workloads`.
+        comparison: the result.
     """
 
     target: Count
@@ -111,28 +111,32 @@ class Compared:
     comparison: Comparison
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A whole run; `collect` makes one.
+class Run(Record, frozen=True, kw_only=True):
+    """A whole run.
+
+    Units stand in the names; `ns` are nanoseconds. No number is NaN or infinite: what is not known
+    is `None` or absent. The raw samples are in a file beside the results, NAME.samples.zip.
 
     Attributes:
+        schema_version: of the file's schema. A reader refuses a larger one.
         environment: where and when.
-        targets: in the order given.
-        workloads: the cells of the sweep.
+        targets: the servers, in the order given. The others are compared with the first.
+        workloads: what was asked for: the cells of the sweep.
         rounds: in the order in which they ran.
         cells: medians for each target and workload that has a round.
-        comparisons: of each other target with the first.
+        comparisons: each other target with the first, for each workload.
         failures: how many connections failed in all rounds, by kind.
-        partial: whether the run ended before its time.
+        partial: whether the run ended before its time. What was measured until then is here.
 
     Raises:
-        ValueError: there is no target or no workload, or a round, a cell or a comparison is of one
-            that is not there.
+        ValueError: a round, a cell or a comparison refers to a target or a workload that is not
+            there.
     """
 
+    schema_version: Literal[2] = SCHEMA_VERSION
     environment: Environment
-    targets: tuple[Target, ...]
-    workloads: tuple[Workload, ...]
+    targets: Annotated[tuple[Target, ...], Meta(min_length=1)]
+    workloads: Annotated[tuple[Workload, ...], Meta(min_length=1)]
     rounds: tuple[Round, ...]
     cells: tuple[Cell, ...]
     comparisons: tuple[Compared, ...]
@@ -140,8 +144,6 @@ class Run:
     partial: bool
 
     def __post_init__(self) -> None:
-        if not self.targets or not self.workloads:
-            raise ValueError("a run has a target and a workload at least")
         targets, workloads = range(len(self.targets)), range(len(self.workloads))
         every: tuple[Round | Cell | Compared, ...]
         every = (*self.rounds, *self.cells, *self.comparisons)
@@ -161,7 +163,7 @@ def collect(
     *,
     partial: bool,
 ) -> Run:
-    """Make a run of its rounds: the medians, and the other targets against the first.
+    """Make a run from its rounds: medians, and comparisons of the other targets with the first.
 
     Args:
         environment: where and when.
@@ -204,9 +206,9 @@ def collect(
 
 
 def labels(targets: Sequence[Target]) -> list[str]:
-    """Name targets as briefly as tells them apart.
+    """Name targets so that they differ, and as briefly as possible.
 
-    By their families, if nothing else differs; or as the user did, or by address. Those that are
+    By family if nothing else differs; otherwise as the user did, or by address. Targets that were
     given twice are numbered.
     """
     ports = {target.address.rpartition(":")[2] for target in targets}
@@ -224,10 +226,9 @@ def labels(targets: Sequence[Target]) -> list[str]:
 
 
 def pairs_of(run: Run, compared: Compared) -> list[tuple[float | None, float | None]]:
-    """Give the values behind a comparison, in the order of the rounds.
+    """Return the values behind a comparison, in the order of the rounds.
 
-    Each is of the target and of the baseline in one pair of rounds; `None` where a round does not
-    tell the quantity.
+    Each pair is of the target and the baseline; `None` if a round does not have the quantity.
     """
     mine, others = (
         {
@@ -242,26 +243,26 @@ def pairs_of(run: Run, compared: Compared) -> list[tuple[float | None, float | N
 
 def to_json(run: Run) -> str:
     """Write a run as the text of a JSON file."""
-    return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(run)}, indent=1, allow_nan=False)
+    return json.dumps(msgspec.to_builtins(run), indent=1, allow_nan=False)  # msgspec: NaN as null
 
 
 def from_json(text: str | bytes) -> Run:
     """Read what `to_json` wrote.
 
     Raises:
-        ResultsError: it is no JSON, it is cut short, a value is wrong, or a newer version wrote it.
+        ResultsError: it is not JSON or cut short, a value is wrong, or a newer version wrote it.
     """
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as exc:
-        raise ResultsError(f"no whole JSON file: {exc}") from None
+        raise ResultsError(f"not a complete JSON file: {exc}") from None
     if not isinstance(value, dict) or "schema_version" not in value:
-        raise ResultsError("no results: it has no schema_version")
-    found = value.pop("schema_version")
+        raise ResultsError("not a results file: it has no schema_version")
+    found = value["schema_version"]
     if type(found) is int and found > SCHEMA_VERSION:
         raise ResultsError(f"schema version {found}; this version reads {SCHEMA_VERSION}")
     if type(found) is not int or found < 1:
-        raise ResultsError("no results: its schema_version is none")
+        raise ResultsError("not a results file: its schema_version is not a version")
     try:
         return build(Run, value) if found == SCHEMA_VERSION else _build_first(value)
     except ValueError as exc:
@@ -269,12 +270,12 @@ def from_json(text: str | bytes) -> Run:
 
 
 def _build_first(value: dict[str, Any]) -> Run:
-    """Build a run of version 1: without the usage, and with other medians, which are made again."""
+    """Build a run of version 1, which has no usage and other medians. They are computed again."""
     rounds = value.get("rounds")
     for one in rounds if isinstance(rounds, list) else ():
         if isinstance(one, dict):
             one.setdefault("usage", None)
-    old = build(Run, value | {"cells": [], "comparisons": []})
+    old = build(Run, value | {"schema_version": SCHEMA_VERSION, "cells": [], "comparisons": []})
     return collect(old.environment, old.targets, old.workloads, old.rounds, partial=old.partial)
 
 
@@ -283,7 +284,9 @@ def _cell(target: int, workload: int, rounds: Sequence[Round]) -> Cell:
         told = [value(one.summary) for one in rounds]
         return estimate([one for one in told if one is not None])
 
-    def percentiles(value: Callable[[Summary], Distribution | None]) -> dict[str, Estimate]:
+    def percentiles(
+        value: Callable[[Summary], Distribution | None],
+    ) -> dict[PercentileName, Estimate]:
         whole = [value(one.summary) for one in rounds if not one.cut]
         return _percentiles(whole, [value(one.summary) for one in rounds if one.cut])
 
@@ -300,7 +303,7 @@ def _cell(target: int, workload: int, rounds: Sequence[Round]) -> Cell:
 
 def _percentiles(
     whole: Sequence[Distribution | None], cut: Sequence[Distribution | None]
-) -> dict[str, Estimate]:
+) -> dict[PercentileName, Estimate]:
     told = [{} if one is None else one.percentiles for one in whole]
     more = [one.percentiles for one in cut if one is not None]
     estimates = {

@@ -5,12 +5,13 @@ from __future__ import annotations
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-from .results import labels
+from ..quantities import size
+from .run import labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .results import Cell, Round, Run
+    from .run import Cell, Round, Run
 
 LOAD_BUSY = 0.95
 """A load that was busy for a larger share of the time may be the limit itself."""
@@ -71,7 +72,7 @@ def _wide(run: Run) -> Iterator[str]:
     if spreads:
         spread, cell = max(spreads, key=lambda one: one[0])
         asked = run.workloads[cell.workload]
-        name = f"{labels(run.targets)[cell.target]}, {asked.connections} x {asked.size} B"
+        name = f"{labels(run.targets)[cell.target]}, {asked.connections} x {size(asked.size)}"
         yield (
             f"the rounds differ widely: the middle half of those of {name} spans "
             f"{spread * 100:.0f} % of their median"

@@ -7,7 +7,7 @@ import io
 
 import runs
 
-from trio_echo.measure.spreadsheet import to_csv
+from trio_echo.measure.results.spreadsheet import to_csv
 
 RUN, _ = runs.run()
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from .summary import PERCENTILES
 
 if TYPE_CHECKING:
-    from .results import Round, Run
+    from ..load.usage import Usage
+    from .run import Round, Run
     from .summary import Distribution
-    from .usage import Usage
 
 _Row: TypeAlias = dict[str, object]
 

@@ -9,8 +9,8 @@ import runs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_echo.measure.summary import Distribution, percentiles, summarize
-from trio_echo.measure.workload import Samples, Workload
+from trio_echo.measure.load.workload import Samples, Workload
+from trio_echo.measure.results.summary import Distribution, percentiles, summarize
 
 
 def test_a_percentile_is_the_sample_of_the_nearest_rank() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_echo.measure.pace import Pacer, Share, shares
+from trio_echo.measure.load.pace import Pacer, Share, shares
 
 SECOND = 1_000_000_000
 

@@ -32,18 +32,18 @@ from trio_echo import BackgroundServer, Endpoint, Faults, SocketCallError
 from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import strerror
 from trio_echo.events import DataReceived
-from trio_echo.measure.load import run_round
-from trio_echo.measure.pace import Pacer, Share
-from trio_echo.measure.traffic import Connection, Traffic
-from trio_echo.measure.worker import Job, connect
-from trio_echo.measure.workload import Samples, Workload
+from trio_echo.measure.load.pace import Pacer, Share
+from trio_echo.measure.load.round import run_round
+from trio_echo.measure.load.traffic import Connection, Traffic
+from trio_echo.measure.load.worker import Job, connect
+from trio_echo.measure.load.workload import Samples, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from trio_echo.events import ServerEvent
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 MIB = 1 << 20
 SECOND = 1_000_000_000
 
@@ -53,7 +53,7 @@ def workers() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         try:
-            if "trio_echo.measure.worker" in child.cmdline():
+            if "trio_echo.measure.load.worker" in child.cmdline():
                 found.append(child)
         except psutil.Error:  # it has just ended
             continue
@@ -539,8 +539,8 @@ async def test_a_worker_that_is_killed_is_a_failure_of_its_connections() -> None
 LOAD_FOREVER = """
 import psutil, sys, trio
 from trio_echo import Endpoint
-from trio_echo.measure.load import run_round
-from trio_echo.measure.workload import Workload
+from trio_echo.measure.load.round import run_round
+from trio_echo.measure.load.workload import Workload
 
 def tell(_):
     print(*(child.pid for child in psutil.Process().children()), flush=True)
@@ -565,8 +565,8 @@ def test_no_worker_outlives_the_process_that_started_it() -> None:
 FEW_FILES = """
 import resource, sys, trio
 from trio_echo import Endpoint
-from trio_echo.measure.load import run_round
-from trio_echo.measure.workload import Workload
+from trio_echo.measure.load.round import run_round
+from trio_echo.measure.load.workload import Workload
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, int(sys.argv[2])))
 load = Workload(connections=150, messages=150)

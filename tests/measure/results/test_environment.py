@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from trio_echo.measure import environment
+from trio_echo.measure.results import environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""One process of a load: `python -m trio_echo.measure.worker`, which `load` starts.
+"""One process of a load: `python -m trio_echo.measure.load.worker`, which `round` starts.
 
 It reads a line of JSON, its `Job`, and connects. It writes how many connections it has, and the
 call and the error number that most of the others failed with:
@@ -24,8 +24,9 @@ import threading
 import time
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import asdict, dataclass
 from typing import TypeAlias, cast
+
+import msgspec
 
 from trio_echo.keepalive import KEEPALIVE, keep_alive
 
@@ -55,8 +56,7 @@ _OTHER_FILES = 32
 _DRAIN = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """What a worker is told first.
 
     Attributes:
@@ -76,14 +76,12 @@ class Job:
 
     def to_line(self) -> bytes:
         """Write it as one line."""
-        return json.dumps(asdict(self)).encode() + b"\n"
+        return msgspec.json.encode(self) + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> Job:
         """Read what `to_line` wrote."""
-        fields = json.loads(line)
-        workload, share = Workload(**fields.pop("workload")), Share(**fields.pop("share"))
-        return cls(**fields, workload=workload, share=share)
+        return msgspec.json.decode(line, type=cls)
 
 
 def main() -> None:
