@@ -24,7 +24,7 @@ LAB = ("--lang", "ko", "--encoding", "cp949")
 
 
 def transcript(command: str) -> str:
-    """The screen that the README shows under a command, without the ports that change."""
+    """The screen that the README shows under a command, without changing ports."""
     (block,) = [one for one in blocks(README, "text") if one.startswith(f"$ {command}\n")]
     return without_ports(block.split("\n", 1)[1])
 
@@ -50,7 +50,7 @@ def test_the_table_of_sockets_is_real() -> None:
 
     def told(row: str) -> tuple[str, ...]:
         protocol, _, _, state, *rest = row.split()
-        # The process has one name when it runs the tests, and another for a person.
+        # The process has another name in a test.
         return protocol, state, re.sub(r"\S+ \([0-9]+\)|[0-9]+", "N", " ".join(rest))
 
     real = [told(row) for row in real_rows if set(row.split()[1:3]) <= ends]
@@ -96,7 +96,7 @@ def test_the_transcript_of_the_server_is_real() -> None:
 
 @pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
 @pytest.mark.skipif(sys.platform == "win32", reason="there, a reset discards what came before")
-def test_the_transcripts_of_a_server_that_misbehaves_are_real() -> None:
+def test_the_transcripts_of_a_misbehaving_server_are_real() -> None:
     faults = ["--fragment", "2", "--reset-after", "5"]
     with Process("serve", "--port", "0", *faults) as server:
         _, ipv6 = server.endpoints()
