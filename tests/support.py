@@ -38,15 +38,14 @@ CommandLine: TypeAlias = Callable[..., tuple[int, str, str]]
 
 EventT = TypeVar("EventT", bound=ServerEvent)
 
-# Nothing here takes this long, also on a machine that does much else; a test that is about to fail
-# does.
+# Nothing here takes this many seconds, even on a busy machine, except a test that is about to fail.
 PATIENCE = 120.0
 
 
-# What ends a command: on Windows Ctrl-Break, for Ctrl-C reaches a whole console only.
+# What ends a command: on Windows Ctrl-Break, because Ctrl-C reaches all of a console.
 if sys.platform == "win32":
     INTERRUPT = signal.CTRL_BREAK_EVENT
-    # It knows no LC_ALL: a pipe has the character set of the country.
+    # It ignores LC_ALL: a pipe has the country's character set.
     _UTF8 = {"PYTHONUTF8": "1"}
 else:
     INTERRUPT = signal.SIGINT
@@ -213,7 +212,7 @@ def receive_all(sock: socket.socket) -> bytes:
 
 
 def receive_count(sock: socket.socket, count: int) -> bytes:
-    """Receive so many bytes."""
+    """Receive exactly this many bytes."""
     data = b""
     while len(data) < count:
         piece = sock.recv(count - len(data))
@@ -232,7 +231,7 @@ def has_ipv6() -> bool:
 
 
 def text_of(encoding: str, *, hostile: bool = False) -> st.SearchStrategy[bytes]:
-    """What is hard to show: text with all kinds of characters, and bytes that are none.
+    """What is hard to show: text with all kinds of characters, and bytes that are not text.
 
     Hostile text also has escape sequences that lead nowhere: some decoders give up on them.
     """
@@ -298,7 +297,7 @@ def hanging_server(*, every: int = 0, after: float = math.inf) -> Iterator[Endpo
 
     Args:
         every: each client whose number, from 1, this divides; 0 for none.
-        after: all of them, after so many pieces of data.
+        after: all of them, after this many pieces of data.
     """
     left = iter(range(sys.maxsize if after == math.inf else int(after)))
     stopped = threading.Event()
@@ -330,7 +329,7 @@ def hanging_server(*, every: int = 0, after: float = math.inf) -> Iterator[Endpo
 
 @contextmanager
 def silent_listener() -> Iterator[Endpoint]:
-    """A listener whose backlog is full: Linux drops the SYN of whoever connects to it."""
+    """A listener whose backlog is full: Linux drops the SYN of further clients."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -343,13 +342,13 @@ def silent_listener() -> Iterator[Endpoint]:
 
 
 def without_module(name: str, folder: Path) -> dict[str, str]:
-    """An environment in which a module is not to be had."""
+    """An environment without a module."""
     (folder / "sitecustomize.py").write_text(f"import sys; sys.modules[{name!r}] = None")
     return {"PYTHONPATH": str(folder)}
 
 
 def jupyter_settings(folder: Path) -> dict[str, str]:
-    """An environment in which Jupyter and IPython know of nobody's settings."""
+    """An environment in which Jupyter and IPython have no user's settings."""
     names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     return {name: str(folder / name) for name in names}
 

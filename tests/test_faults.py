@@ -250,9 +250,7 @@ async def test_a_reset_after_0_bytes_comes_with_the_first_send(host: str) -> Non
                 peer.recv(1)
 
 
-linux = pytest.mark.skipif(
-    sys.platform != "linux", reason="only Linux tells what is unacknowledged"
-)
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts unacknowledged bytes")
 # More than the peer's kernel has room for, plus the 16 KiB that ours may hold unsent.
 MORE_THAN_FITS = 16_000
 

@@ -195,7 +195,7 @@ def no_cycles() -> Iterator[None]:
     assert left == []
 
 
-@pytest.mark.parametrize("end", ["half-close", "reset", "reset amid an echo", "idle"])
+@pytest.mark.parametrize("end", ["half-close", "reset", "reset during an echo", "idle"])
 @pytest.mark.parametrize("many", [1, 10], ids=["one", "a crowd"])
 @pytest.mark.parametrize(
     "kind",
@@ -235,7 +235,7 @@ async def test_a_connection_leaves_no_cycles_behind(
                         sock.shutdown(socket.SHUT_WR)
                     elif end == "reset":
                         reset(sock)
-                    elif end == "reset amid an echo":
+                    elif end == "reset during an echo":
                         sock.setblocking(False)
                         try:
                             while True:

@@ -48,14 +48,14 @@ def test_the_table_of_sockets_is_real() -> None:
     real_heads, *real_rows = shown.out.text.splitlines()
     assert real_heads.split() == heads.split()
 
-    def told(row: str) -> tuple[str, ...]:
+    def columns(row: str) -> tuple[str, ...]:
         protocol, _, _, state, *rest = row.split()
         # The process has another name in a test.
         return protocol, state, re.sub(r"\S+ \([0-9]+\)|[0-9]+", "N", " ".join(rest))
 
-    real = [told(row) for row in real_rows if set(row.split()[1:3]) <= ends]
-    assert real == [told(row) for row in rows if "TIME_WAIT" not in row]
-    assert [told(row) for row in rows if "TIME_WAIT" in row] == [("TCP/IPv4", "TIME_WAIT", "")]
+    real = [columns(row) for row in real_rows if set(row.split()[1:3]) <= ends]
+    assert real == [columns(row) for row in rows if "TIME_WAIT" not in row]
+    assert [columns(row) for row in rows if "TIME_WAIT" in row] == [("TCP/IPv4", "TIME_WAIT", "")]
 
 
 @pytest.mark.parametrize(

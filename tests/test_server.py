@@ -569,7 +569,7 @@ def pattern(count: int) -> bytes:
     return b"".join(number.to_bytes(4, "big") for number in range(count // 4))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is acknowledged")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts acknowledged bytes")
 async def test_a_client_that_receives_slowly_is_not_idle(host: str, mock_clock: MockClock) -> None:
     size = 60_000
     async with serving(host, Limits(idle_timeout=3)) as server:
