@@ -1,4 +1,4 @@
-"""Failed accepts reach the observer of their own server, and nobody's log."""
+"""Failed accepts reach the observer of their own server, and no log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("way")
 
 
 class FullTable:
-    """Has no descriptor for a listener's clients, as with a full table of open files."""
+    """A table of open files that is full for the clients of one listener."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -51,7 +51,7 @@ async def echo(stream: trio.SocketStream) -> None:
 
 
 def knock(host: str, port: int) -> None:
-    """Have a listener accept once more, and then look for the next client."""
+    """Let a listener accept once more; then it tries the next accept."""
     with socket.create_connection((host, port)):
         pass
 

@@ -99,7 +99,7 @@ def test_the_default_fills_in_what_is_missing(text: str, endpoint: tuple[str, in
         ("localhost 65536", "'65536' is not a port number"),
     ],
 )
-def test_what_is_wrong_with_an_endpoint_is_said(text: str, message: str) -> None:
+def test_the_error_says_what_is_wrong_with_an_endpoint(text: str, message: str) -> None:
     for default in (None, DEFAULT):
         with pytest.raises(AddressError, match=message):
             parse_endpoint(text, default=default)
@@ -113,13 +113,13 @@ def test_a_port_is_read(text: str, port: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "-1", "+1", "65536", "9_000", " 9000", "9000\n", "0x10", "٩٠٠٠", "9" * 5000]
 )
-def test_anything_but_plain_digits_up_to_65535_is_no_port(text: str) -> None:
+def test_only_plain_digits_up_to_65535_are_a_port(text: str) -> None:
     with pytest.raises(AddressError, match=r"is not a port number \(0 to 65535\)"):
         parse_port(text)
 
 
 @given(host=HOSTS, port=PORTS)
-def test_what_was_written_is_read_back(host: str, port: int) -> None:
+def test_a_written_endpoint_is_read_back(host: str, port: int) -> None:
     endpoint = Endpoint(host, port)
     for text in (str(endpoint), f"{host} {port}"):
         assert parse_endpoint(text) == endpoint
@@ -180,7 +180,7 @@ def test_a_scope_is_written_as_its_interface_or_else_as_its_number(
 
 
 class Resolver(trio.abc.HostnameResolver):
-    """Knows one name, under two addresses, and lists one of them twice as some systems do."""
+    """Knows one name with two addresses, and lists one of them twice, as some systems do."""
 
     async def getaddrinfo(
         self,
@@ -216,7 +216,7 @@ class Resolver(trio.abc.HostnameResolver):
         (socket.AF_INET6, ["2001:db8::7"]),
     ],
 )
-async def test_a_name_stands_for_each_of_its_addresses_once_in_the_systems_order(
+async def test_a_name_gives_each_of_its_addresses_once_in_the_systems_order(
     family: socket.AddressFamily, hosts: list[str]
 ) -> None:
     trio.socket.set_custom_hostname_resolver(Resolver())
@@ -264,7 +264,7 @@ async def test_a_host_without_an_address_of_the_wanted_family_is_a_failed_getadd
 
 
 class Links(trio.abc.HostnameResolver):
-    """Gives every name two link-local addresses, and others after them."""
+    """Resolves every name to two link-local addresses, then others."""
 
     def __init__(self, *others: str) -> None:
         self.others = others
@@ -290,7 +290,7 @@ async def test_a_link_local_address_needs_a_zone_and_the_error_has_an_example(ad
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows picks a zone by itself")
-async def test_of_several_addresses_those_that_lack_a_zone_are_left_out() -> None:
+async def test_addresses_that_lack_a_zone_are_left_out_if_there_are_others() -> None:
     trio.socket.set_custom_hostname_resolver(Links("2001:db8::7"))
     hosts = [endpoint.host for endpoint in await resolve("echo.test", 9000)]
     assert [host.partition("%")[0] for host in hosts] == ["fe80::2", "2001:db8::7"]
@@ -307,7 +307,7 @@ async def test_the_reason_of_a_failed_look_up_is_not_the_name_of_the_call() -> N
     assert str(caught.value).count("getaddrinfo") == 1
 
 
-async def test_where_python_tells_no_reason_of_a_failed_look_up_the_system_does() -> None:
+async def test_if_python_gives_no_reason_of_a_failed_look_up_the_system_does() -> None:
     class Resolver(trio.abc.HostnameResolver):
         async def getaddrinfo(self, *_: Any) -> Any:
             raise socket.gaierror(errno.EACCES, "getaddrinfo failed")  # as on Windows

@@ -87,9 +87,7 @@ def test_with_a_grace_period_the_end_of_the_block_waits_for_clients(host: str) -
 
 
 @pytest.mark.parametrize("observe_data", [True, False])
-def test_it_serves_the_portable_way_and_without_data_where_that_is_asked_for(
-    host: str, observe_data: bool
-) -> None:
+def test_it_can_be_portable_and_go_without_data(host: str, observe_data: bool) -> None:
     events: list[ServerEvent] = []
     with BackgroundServer(
         hosts=[host], observer=events.append, observe_data=observe_data, portable=True
@@ -103,7 +101,7 @@ def test_it_takes_what_serve_takes() -> None:
     assert own == set(inspect.signature(serve).parameters) - {"stop", "task_status"}
 
 
-def test_a_listener_that_is_given_is_served_and_closed_at_the_end(host: str) -> None:
+def test_a_given_listener_is_served_and_closed_at_the_end(host: str) -> None:
     (listener,) = trio.run(partial(trio.open_tcp_listeners, 0, host=host))
     endpoint = Endpoint.from_sockaddr(listener.socket.getsockname())
     with BackgroundServer(listeners=[listener]) as server:
@@ -112,7 +110,7 @@ def test_a_listener_that_is_given_is_served_and_closed_at_the_end(host: str) -> 
     assert listener.socket.fileno() == -1
 
 
-def test_a_client_that_takes_one_receive_for_one_message_is_found_out(host: str) -> None:
+def test_a_client_that_takes_one_receive_for_one_message_fails(host: str) -> None:
     with (
         BackgroundServer(hosts=[host], faults=Faults(fragment=2, reset_after=5)) as server,
         socket.create_connection(server.addresses[0]) as sock,
@@ -124,7 +122,7 @@ def test_a_client_that_takes_one_receive_for_one_message_is_found_out(host: str)
             sock.recv(1)
 
 
-def test_a_port_in_use_is_an_error_where_the_block_begins(host: str) -> None:
+def test_a_port_in_use_is_an_error_when_the_block_begins(host: str) -> None:
     with BackgroundServer(hosts=[host]) as server:
         second = BackgroundServer(server.addresses[0].port, hosts=[host])
         with pytest.raises(SocketCallError) as failure, second:
@@ -136,14 +134,14 @@ def test_a_port_in_use_is_an_error_where_the_block_begins(host: str) -> None:
     ("port", "hosts", "error"),
     [(0, [], ValueError), (0, "127.0.0.1", TypeError), (70000, ["127.0.0.1"], ValueError)],
 )
-def test_arguments_that_serve_refuses_are_errors_where_the_block_begins(
+def test_arguments_that_serve_refuses_are_errors_when_the_block_begins(
     port: int, hosts: Sequence[str], error: type[Exception]
 ) -> None:
     with pytest.raises(error), BackgroundServer(port, hosts=hosts):
         pass
 
 
-def test_what_fails_in_its_thread_is_raised_where_the_block_ends(host: str) -> None:
+def test_an_error_in_its_thread_is_raised_when_the_block_ends(host: str) -> None:
     failed = threading.Event()
 
     def observe(event: ServerEvent) -> None:
@@ -174,13 +172,13 @@ def test_an_observer_cannot_stop_its_own_server(host: str) -> None:
         assert "its own server" in str(refused.get(timeout=PATIENCE))
 
 
-def test_it_is_started_once_only(host: str) -> None:
+def test_it_can_be_started_only_once(host: str) -> None:
     server = BackgroundServer(hosts=[host])
     with server, pytest.raises(RuntimeError, match="started before"), server:
         pass
 
 
-def test_start_and_stop_are_what_a_block_does(host: str) -> None:
+def test_start_and_stop_do_what_a_block_does(host: str) -> None:
     events: list[ServerEvent] = []
     server = BackgroundServer(hosts=[host], observer=events.append)
     server.stop()
@@ -204,7 +202,7 @@ def test_a_server_that_could_not_start_needs_no_stop(host: str) -> None:
         second.stop()
 
 
-def test_a_server_that_nobody_stops_ends_quietly_with_its_process() -> None:
+def test_a_server_that_is_not_stopped_ends_silently_with_its_process() -> None:
     program = """
 import socket, trio_echo
 server = trio_echo.BackgroundServer()
@@ -224,7 +222,7 @@ sock.close()
 
 
 def run_apart(program: str) -> str:
-    """Run a program in a process of its own; returns what it prints."""
+    """Run a program in its own process; returns its output."""
     ran = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program],
         capture_output=True,
@@ -258,7 +256,7 @@ if not child:
     assert said == "served\n"
 
 
-# What the processes of the next tests have in common.
+# What the processes of the next tests share.
 INTERRUPTED = """
 import dis, itertools, random, signal, sys, threading, time
 import psutil
@@ -286,7 +284,7 @@ def test_an_interrupt_at_any_point_leaves_nothing_behind(method: str, way: str) 
     said = run_apart(f"""{INTERRUPTED}
 files = {{trio_echo.background.__file__, threading.__file__}}
 
-# Calls it, and raises KeyboardInterrupt at one of the points at which Python does.
+# Calls it, and raises KeyboardInterrupt at one of the points where Python would.
 def interrupt_at(number, call):
     points = itertools.count()
     last = {{}}  # of each frame, the instruction before
@@ -328,7 +326,7 @@ print(number)
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no interval timers")
-def test_of_many_starts_interrupted_at_random_none_leaves_anything_behind(way: str) -> None:
+def test_starts_interrupted_at_random_leave_nothing_behind(way: str) -> None:
     said = run_apart(f"""{INTERRUPTED}
 def interrupt(*_):
     raise KeyboardInterrupt
@@ -370,7 +368,7 @@ def test_an_interrupt_while_clients_finish_cuts_them_off(host: str) -> None:
     assert not any(one.name == "trio_echo.BackgroundServer" for one in threading.enumerate())
 
 
-def test_a_system_without_another_thread_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_the_system_refuses_a_thread_it_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 async def connected_to(
     handler: Callable[[trio.SocketStream], Awaitable[None]], host: str
 ) -> AsyncIterator[EchoClient]:
-    """Connect to a server that treats its client as `handler` says."""
+    """Connect to a server that runs `handler` for its client."""
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(partial(trio.serve_tcp, handler, 0, host=host))
         async with await connect(host, listeners[0].socket.getsockname()[1]) as client:
@@ -80,7 +80,7 @@ async def test_messages_of_several_tasks_do_not_mix(host: str) -> None:
             nursery.start_soon(send, letter)
 
 
-async def test_a_server_that_leaves_midway_gives_the_partial_echo(host: str) -> None:
+async def test_if_the_server_leaves_midway_the_error_has_the_partial_echo(host: str) -> None:
     async def leave(stream: trio.SocketStream) -> None:
         await stream.receive_some()
         await stream.send_all(b"par")
@@ -93,7 +93,7 @@ async def test_a_server_that_leaves_midway_gives_the_partial_echo(host: str) -> 
 
 async def test_a_reset_is_one_typed_error_that_names_the_call(host: str) -> None:
     async def close_unread(stream: trio.SocketStream) -> None:
-        await stream.receive_some(1)  # closing with the rest unread sends RST
+        await stream.receive_some(1)  # closing with unread bytes sends RST
 
     async with connected_to(close_unread, host) as client:
         with pytest.raises(SocketCallError) as failure:
@@ -114,7 +114,7 @@ async def test_a_reset_between_two_echoes_is_found_while_waiting(host: str) -> N
         assert (failure.value.call, failure.value.errno) == ("recv()", errno.ECONNRESET)
 
 
-async def test_after_an_interrupted_echo_the_connection_is_not_used_further(host: str) -> None:
+async def test_after_an_interrupted_echo_the_connection_is_not_used_again(host: str) -> None:
     scope = trio.CancelScope()
 
     async def interrupt(stream: trio.SocketStream) -> None:
@@ -130,7 +130,7 @@ async def test_after_an_interrupted_echo_the_connection_is_not_used_further(host
             await client.echo(b"again")
 
 
-async def test_what_a_server_sends_unasked_is_told_and_so_is_its_end(host: str) -> None:
+async def test_bytes_that_a_server_sends_unasked_are_returned_and_so_is_its_end(host: str) -> None:
     async def leave(stream: trio.SocketStream) -> None:
         await stream.send_all(b"bye")
 
@@ -139,7 +139,7 @@ async def test_what_a_server_sends_unasked_is_told_and_so_is_its_end(host: str) 
         assert await client.receive_unasked() == b""
 
 
-async def test_an_echo_is_refused_while_something_unasked_is_waited_for(host: str) -> None:
+async def test_an_echo_is_refused_during_receive_unasked(host: str) -> None:
     async with connected_to(echo, host) as client, trio.open_nursery() as nursery:
         nursery.start_soon(client.receive_unasked)
         await trio.testing.wait_all_tasks_blocked()
@@ -148,7 +148,7 @@ async def test_an_echo_is_refused_while_something_unasked_is_waited_for(host: st
         nursery.cancel_scope.cancel()
 
 
-async def test_after_a_refused_echo_the_connection_stays_good(host: str) -> None:
+async def test_after_a_refused_echo_the_connection_can_be_used(host: str) -> None:
     async with connected_to(echo, host) as client:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.receive_unasked)
@@ -156,10 +156,10 @@ async def test_after_a_refused_echo_the_connection_stays_good(host: str) -> None
             with pytest.raises(trio.BusyResourceError):
                 await client.echo(b"refused")
             nursery.cancel_scope.cancel()
-        assert await client.echo(b"hello") == b"hello"  # so nothing of the first one was sent
+        assert await client.echo(b"hello") == b"hello"  # nothing of the first one was sent
 
 
-async def test_what_comes_unasked_is_not_awaited_during_an_echo_or_twice() -> None:
+async def test_receive_unasked_is_refused_during_an_echo_or_another_one() -> None:
     ours, theirs = memory_stream_pair()
     client = EchoClient(ours)
     async with trio.open_nursery() as nursery:
@@ -176,14 +176,14 @@ async def test_what_comes_unasked_is_not_awaited_during_an_echo_or_twice() -> No
         nursery.cancel_scope.cancel()
 
 
-async def test_an_echo_cancelled_before_it_sent_anything_interrupts_nothing(host: str) -> None:
+async def test_after_an_echo_that_sent_nothing_the_connection_can_be_used(host: str) -> None:
     async with connected_to(echo, host) as client:
         await client._turn.acquire()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.echo, b"never sent")
             await trio.testing.wait_all_tasks_blocked()
             client._turn.release()
-            nursery.cancel_scope.cancel()  # it has its turn, and did not run yet
+            nursery.cancel_scope.cancel()  # it is its turn, and it has not run yet
         assert await client.echo(b"hello") == b"hello"
 
 
@@ -207,7 +207,7 @@ async def test_an_echo_is_refused_while_another_task_sends_on_the_stream_itself(
         assert await client.echo(b"hello") == b"hello"
 
 
-async def test_a_closed_client_says_so_each_time(host: str) -> None:
+async def test_every_call_on_a_closed_client_says_so(host: str) -> None:
     async with connected_to(echo, host) as client:
         await client.aclose()
         for _ in range(2):
@@ -215,7 +215,7 @@ async def test_a_closed_client_says_so_each_time(host: str) -> None:
                 await client.echo(b"hello")
 
 
-async def test_what_holds_no_bytes_is_refused_and_the_connection_stays_good(host: str) -> None:
+async def test_a_text_is_refused_and_the_connection_can_be_used(host: str) -> None:
     async with connected_to(echo, host) as client:
         with pytest.raises(TypeError):
             await client.echo("text")  # type: ignore[arg-type]
@@ -240,7 +240,7 @@ async def test_closing_during_an_echo_ends_it_with_one_error(host: str) -> None:
 
 async def test_a_refused_connection_names_connect(host: str) -> None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as unused:
-        unused.bind((host, 0))  # bound and not listening: nobody else gets this port
+        unused.bind((host, 0))  # bound but not listening: nobody else gets this port
         port = unused.getsockname()[1]
         with pytest.raises(SocketCallError) as failure:
             await connect(host, port)
@@ -250,7 +250,7 @@ async def test_a_refused_connection_names_connect(host: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["nosuch.invalid", "a" * 70, "fe80::1%nosuch"])
-async def test_a_host_that_there_is_not_names_getaddrinfo(name: str) -> None:
+async def test_a_host_that_does_not_exist_names_getaddrinfo(name: str) -> None:
     with pytest.raises(SocketCallError) as failure:
         await connect(name, 9000)
     assert failure.value.call == "getaddrinfo()"
@@ -259,7 +259,7 @@ async def test_a_host_that_there_is_not_names_getaddrinfo(name: str) -> None:
 
 @pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
-async def test_a_name_is_reached_by_the_family_that_is_asked_for(
+async def test_a_name_is_reached_by_the_given_family(
     family: socket.AddressFamily,
 ) -> None:
     async with trio.open_nursery() as nursery:
@@ -285,7 +285,7 @@ async def test_localhost_is_both_loopback_addresses(name: str, address: str) -> 
 
 
 class Itself(trio.abc.SocketFactory):
-    """Makes one socket that is bound already, so that it can connect to itself."""
+    """Makes one socket that is already bound, so that it can connect to itself."""
 
     def __init__(self, host: str) -> None:
         self.bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -299,7 +299,7 @@ class Itself(trio.abc.SocketFactory):
 
 
 class Name(trio.abc.HostnameResolver):
-    """Gives every name the addresses of both families, the one with the self-connection first."""
+    """Resolves every name to both families, the one with the self-connection first."""
 
     def __init__(self, *hosts: str) -> None:
         self.hosts = hosts
@@ -315,7 +315,7 @@ class Name(trio.abc.HostnameResolver):
         raise NotImplementedError
 
 
-async def test_a_connection_to_itself_is_a_refused_one(host: str) -> None:
+async def test_a_connection_to_itself_counts_as_refused(host: str) -> None:
     itself = Itself(host)
     trio.socket.set_custom_socket_factory(itself)
     with pytest.raises(SocketCallError) as failure:
@@ -363,9 +363,7 @@ async def test_a_link_local_address_without_a_zone_is_refused_with_an_example(ho
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not read these options back")
 @pytest.mark.parametrize("keepalive", [60, math.inf])
-async def test_a_connection_has_the_keepalive_that_is_asked_for(
-    host: str, keepalive: float
-) -> None:
+async def test_a_connection_has_the_given_keepalive(host: str, keepalive: float) -> None:
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(partial(serve, 0, hosts=[host]))
         port = listeners[0].socket.getsockname()[1]
@@ -382,7 +380,7 @@ async def test_keepalive_is_on_by_default(host: str) -> None:
         assert client.stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
-async def test_a_keepalive_that_no_system_takes_is_refused_before_anything_is_tried() -> None:
+async def test_an_impossible_keepalive_is_refused_before_anything_is_tried() -> None:
     with pytest.raises(ValueError, match="keepalive must be"):
         await connect("nosuch.invalid", 9000, keepalive=0)
 
@@ -393,7 +391,9 @@ async def test_an_address_of_the_other_family_is_refused() -> None:
     assert failure.value.call == "getaddrinfo()"
 
 
-async def test_a_failure_without_attempts_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failure_without_attempts_is_reported_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def fail(host: str, port: int) -> trio.SocketStream:
         raise OSError(errno.EMFILE, "none left")
 
@@ -403,7 +403,7 @@ async def test_a_failure_without_attempts_is_told_as_it_is(monkeypatch: pytest.M
     assert str(failure.value) == "[socket()] Too many open files: 127.0.0.1:9000"
 
 
-async def test_of_several_attempts_the_one_that_got_furthest_is_told(
+async def test_the_attempt_that_got_furthest_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     attempts = [OSError(errno.ENETUNREACH, "v6"), OSError(errno.ECONNREFUSED, "v4")]

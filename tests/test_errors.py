@@ -74,7 +74,7 @@ def test_the_systems_error_is_found_behind_a_broken_stream() -> None:
 @pytest.mark.parametrize(
     ("message", "shown"), [("peer is gone", "peer is gone"), ("", "connection lost")]
 )
-def test_a_stream_that_is_no_socket_speaks_for_itself(
+def test_the_words_of_a_stream_in_memory_are_kept(
     cause: Exception | None, message: str, shown: str
 ) -> None:
     error = SocketCallError.wrap("recv()", broken(message, cause))
@@ -91,7 +91,7 @@ def test_a_stream_that_is_no_socket_speaks_for_itself(
         (errno.EACCES, "bind()"),
     ],
 )
-def test_the_number_tells_which_call_of_opening_a_socket_failed(number: int, call: str) -> None:
+def test_the_number_shows_which_call_of_opening_a_socket_failed(number: int, call: str) -> None:
     error = SocketCallError.wrap("bind()", OSError(number, "no"), "127.0.0.1:9000")
     assert (error.call, error.errno, error.where) == (call, number, "127.0.0.1:9000")
 
@@ -106,7 +106,7 @@ def test_a_block_names_the_call_it_makes(raised: Exception) -> None:
 
 
 @pytest.mark.parametrize("raised", [SocketCallError("bind()", RESET), ValueError("a bug")], ids=str)
-def test_what_has_a_name_and_what_no_call_raised_passes_as_it_is(raised: Exception) -> None:
+def test_named_errors_and_bugs_pass_unchanged(raised: Exception) -> None:
     with pytest.raises(type(raised)) as caught, naming("recv()"):
         raise raised
     assert caught.value is raised
@@ -117,7 +117,7 @@ def test_what_has_a_name_and_what_no_call_raised_passes_as_it_is(raised: Excepti
 def test_each_error_of_the_system_has_words(name: str) -> None:
     words = strerror(getattr(errno, name))
     assert "unknown" not in words.lower()
-    assert not words.endswith(".")  # they stand amid a line
+    assert not words.endswith(".")  # they are part of a line
 
 
 FIRST, SECOND = ValueError("first"), KeyError("second")
@@ -150,13 +150,13 @@ def test_the_first_exception_of_these_kinds_leaves_its_groups(raised: Exception)
     ],
     ids=str,
 )
-def test_a_group_that_holds_another_kind_passes_whole(group: BaseException) -> None:
+def test_a_group_with_another_kind_passes_whole(group: BaseException) -> None:
     with pytest.raises(BaseExceptionGroup) as caught, ungrouped(ValueError):
         raise group
     assert caught.value is group
 
 
-async def test_an_error_of_a_nursery_keeps_the_cause_it_had() -> None:
+async def test_an_error_from_a_nursery_keeps_its_cause() -> None:
     async def fail() -> None:
         raise SocketCallError("recv()", RESET) from RESET
 
@@ -166,7 +166,7 @@ async def test_an_error_of_a_nursery_keeps_the_cause_it_had() -> None:
     assert caught.value.__cause__ is RESET
 
 
-async def test_a_cancellation_beside_an_error_does_not_hide_it() -> None:
+async def test_a_cancellation_does_not_hide_an_error() -> None:
     async def fail_while_cancelled() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ScriptedStream(trio.abc.ReceiveStream):
-    """Delivers `data` as a script of (size, cancel) steps says, and all that is wanted after it.
+    """Delivers `data` by a script of (size, cancel) steps, and after it as much as is asked for.
 
     A size of 0 is a wait that only its cancellation ends; another size is delivered, together
     with a cancellation where `cancel` says so.
@@ -93,7 +93,7 @@ def test_no_fragmentation_or_cancellation_loses_repeats_or_overreads_a_byte(
 
 
 @pytest.mark.parametrize("arrived", [0, 1, 17])
-async def test_an_ending_before_the_last_byte_says_what_was_expected_and_what_came(
+async def test_an_early_end_says_what_was_expected_and_what_came(
     arrived: int,
 ) -> None:
     with pytest.raises(IncompleteReceiveError) as caught:
@@ -102,7 +102,7 @@ async def test_an_ending_before_the_last_byte_says_what_was_expected_and_what_ca
     assert str(caught.value) == f"connection closed after {arrived} of 18 bytes"
 
 
-async def test_the_bytes_of_a_short_ending_are_not_returned_again() -> None:
+async def test_the_bytes_of_an_early_end_are_not_returned_again() -> None:
     receiver = ExactReceiver(ScriptedStream(b"abc"))
     with pytest.raises(IncompleteReceiveError):
         await receiver.receive_exactly(4)
@@ -112,24 +112,24 @@ async def test_the_bytes_of_a_short_ending_are_not_returned_again() -> None:
     assert caught.value.partial == b""
 
 
-def test_a_short_ending_survives_pickling() -> None:
+def test_an_early_end_survives_pickling() -> None:
     copy = pickle.loads(pickle.dumps(IncompleteReceiveError(18, b"abc")))  # noqa: S301  our own
     assert (copy.expected, copy.partial) == (18, b"abc")
     assert str(copy) == "connection closed after 3 of 18 bytes"
 
 
-async def test_what_follows_the_wanted_bytes_stays_in_the_stream() -> None:
+async def test_bytes_after_the_wanted_ones_stay_in_the_stream() -> None:
     sender, stream = memory_stream_one_way_pair()
     await sender.send_all(b"hello, world")
     assert await receive_exactly(stream, 5) == b"hello"
     assert await stream.receive_some() == b", world"
 
 
-async def test_no_bytes_at_all_are_there_even_at_the_end_of_the_stream() -> None:
+async def test_zero_bytes_can_be_received_even_at_the_end() -> None:
     assert await receive_exactly(ScriptedStream(b""), 0) == b""
 
 
-async def test_a_negative_count_is_refused_before_anything_is_taken() -> None:
+async def test_a_negative_count_is_refused_before_anything_is_received() -> None:
     stream = ScriptedStream(b"abc")
     with pytest.raises(ValueError, match="not -1"):
         await receive_exactly(stream, -1)
@@ -137,7 +137,7 @@ async def test_a_negative_count_is_refused_before_anything_is_taken() -> None:
 
 
 async def holding(data: bytes) -> ExactReceiver:
-    """Make a receiver that has gathered some bytes in a call that came to nothing."""
+    """Make a receiver with some bytes from a call that was cancelled."""
     receiver = ExactReceiver(BrokenStream(data))
     with pytest.raises(trio.BrokenResourceError):
         await receiver.receive_exactly(len(data) + 1)
@@ -145,13 +145,13 @@ async def holding(data: bytes) -> ExactReceiver:
 
 
 @pytest.mark.parametrize("count", [0, 2])
-async def test_bytes_that_are_there_already_still_let_other_tasks_run(count: int) -> None:
+async def test_other_tasks_run_even_if_the_bytes_are_there(count: int) -> None:
     receiver = await holding(b"abc")
     with assert_checkpoints():
         assert await receiver.receive_exactly(count) == b"abc"[:count]
 
 
-async def test_a_call_that_was_cancelled_beforehand_takes_nothing() -> None:
+async def test_a_call_cancelled_beforehand_receives_nothing() -> None:
     receiver = await holding(b"abc")
     with trio.CancelScope() as scope:
         scope.cancel()
@@ -168,14 +168,14 @@ async def test_a_broken_connection_keeps_what_had_arrived() -> None:
     assert await receiver.receive_exactly(3) == b"abc"
 
 
-async def test_a_huge_count_is_received_in_pieces_that_fit_into_memory() -> None:
+async def test_a_huge_count_is_received_in_small_pieces() -> None:
     stream = ScriptedStream(b"abc")
     with pytest.raises(IncompleteReceiveError):
         await receive_exactly(stream, 10**15)
     assert stream.most_wanted == 256 * 1024
 
 
-async def test_a_second_task_is_told_that_another_one_receives() -> None:
+async def test_a_second_task_is_refused() -> None:
     sender, stream = memory_stream_one_way_pair()
     receiver = ExactReceiver(stream)
     received = b""
@@ -193,7 +193,7 @@ async def test_a_second_task_is_told_that_another_one_receives() -> None:
     assert received == b"abc"
 
 
-async def test_a_second_task_cannot_take_what_the_first_one_has_gathered() -> None:
+async def test_a_second_task_cannot_take_the_bytes_of_the_first() -> None:
     sender, stream = memory_stream_one_way_pair()
     receiver = ExactReceiver(stream)
     taken: list[bytes] = []
@@ -207,7 +207,7 @@ async def test_a_second_task_cannot_take_what_the_first_one_has_gathered() -> No
     assert taken == []
 
 
-async def test_no_task_is_given_fewer_bytes_than_it_asked_for() -> None:
+async def test_every_task_gets_as_many_bytes_as_it_asked_for() -> None:
     receiver = await holding(b"hello")
     received: list[bytes] = []
 

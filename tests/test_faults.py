@@ -1,4 +1,4 @@
-"""A stream that misbehaves on purpose: in memory where it must be exact, on sockets for the RST."""
+"""A stream that misbehaves on purpose: in memory to be exact, on sockets for the RST."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def connected(host: str) -> tuple[socket.socket, socket.socket]:
     """Make a TCP connection; the second end has a small receive buffer."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # what it accepts inherits
+        listener.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, 4096
+        )  # accepted sockets inherit it
         ours = socket.create_connection(listener.getsockname()[:2])
         peer, _ = listener.accept()
     return ours, peer
@@ -99,7 +101,7 @@ async def clogged_tcp_pair(host: str) -> tuple[trio.SocketStream, trio.SocketStr
     async with trio.open_nursery() as nursery:
         for stream in pair:
             nursery.start_soon(fill, stream)
-        await wait_all_tasks_blocked(0.01)  # the kernel moves some on after the last send
+        await wait_all_tasks_blocked(0.01)  # after the last send, the kernel still moves some
         nursery.cancel_scope.cancel()
     return pair
 
@@ -148,7 +150,7 @@ async def test_on_sockets_it_keeps_the_contract_of_a_stream(
     delay=st.none() | st.integers(0, 3),
     reset_after=st.none() | st.integers(0, 60),
 )
-def test_what_goes_out_is_the_prefix_it_must_be_in_pieces_that_are_timed(
+def test_the_right_prefix_is_sent_in_timed_pieces(
     messages: list[bytes], fragment: int | None, delay: int | None, reset_after: int | None
 ) -> None:
     faults = Faults(fragment=fragment, delay=delay, reset_after=reset_after)
@@ -192,14 +194,14 @@ def test_what_goes_out_is_the_prefix_it_must_be_in_pieces_that_are_timed(
 
 
 def cut(sizes: list[int], limit: int | None) -> list[int]:
-    """Leave out what lies beyond a limit, and what is empty."""
+    """Cut pieces at a limit, and leave out empty ones."""
     kept: list[int] = []
     for size in sizes:
         kept.append(size if limit is None else min(size, limit - sum(kept)))
     return [size for size in kept if size]
 
 
-async def test_a_receiver_that_keeps_up_sees_each_piece_apart(
+async def test_a_receiver_that_keeps_up_gets_each_piece_alone(
     host: str, mock_clock: MockClock
 ) -> None:
     left, right = await tcp_pair(host)
@@ -224,7 +226,7 @@ async def test_the_peer_gets_every_byte_up_to_the_reset_and_then_rst(host: str) 
                 peer.recv(1)
 
 
-def test_a_buffer_that_was_sent_in_part_can_be_changed_again() -> None:
+def test_a_buffer_that_was_sent_in_part_can_be_resized() -> None:
     data = bytearray(b"hello")
 
     async def send() -> None:
@@ -236,7 +238,7 @@ def test_a_buffer_that_was_sent_in_part_can_be_changed_again() -> None:
     trio.run(send)
 
 
-async def test_a_reset_after_no_byte_comes_with_the_first_send(host: str) -> None:
+async def test_a_reset_after_0_bytes_comes_with_the_first_send(host: str) -> None:
     ours, peer = connected(host)
     with peer:
         async with FaultyStream(stream_of(ours), Faults(delay=math.inf, reset_after=0)) as stream:
@@ -248,10 +250,8 @@ async def test_a_reset_after_no_byte_comes_with_the_first_send(host: str) -> Non
                 peer.recv(1)
 
 
-linux = pytest.mark.skipif(
-    sys.platform != "linux", reason="only Linux tells what is unacknowledged"
-)
-# More than the peer's kernel has room for, and what ours takes all the same: up to 16 KiB unsent.
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts unacknowledged bytes")
+# More than the peer's kernel has room for, plus the 16 KiB that ours may hold unsent.
 MORE_THAN_FITS = 16_000
 
 
@@ -269,7 +269,7 @@ async def send_until_broken(stream: FaultyStream) -> None:
 
 
 @linux
-async def test_the_reset_waits_for_a_peer_that_is_slow(host: str) -> None:
+async def test_the_reset_waits_for_a_slow_peer(host: str) -> None:
     stream, peer, went_out = sending_more_than_fits(host)
     async with stream, stream_of(peer) as receiver, trio.open_nursery() as nursery:
         nursery.start_soon(send_until_broken, stream)
@@ -308,7 +308,7 @@ async def test_a_long_pause_waits_for_the_peer_and_does_not_poll(
 
 
 @linux
-async def test_a_peer_that_never_receives_is_looked_at_less_and_less_often(
+async def test_a_peer_that_never_receives_is_checked_less_and_less_often(
     host: str, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = counted(monkeypatch, "holds_unacknowledged")
@@ -320,7 +320,7 @@ async def test_a_peer_that_never_receives_is_looked_at_less_and_less_often(
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[bool]:
-    """Note what a function says to `faults`."""
+    """Note what a function returns to `faults`."""
     answers: list[bool] = []
     original = getattr(trio_echo.faults, name)
 
@@ -333,8 +333,8 @@ def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[bool]:
 
 
 @linux
-async def test_a_pause_goes_on_if_the_peer_has_gone_without_a_reset(mock_clock: MockClock) -> None:
-    ours, peer = trio.socket.socketpair()  # no TCP: there is nothing to reset
+async def test_a_pause_goes_on_if_the_peer_has_left_without_a_reset(mock_clock: MockClock) -> None:
+    ours, peer = trio.socket.socketpair()  # not TCP: there is no reset
     sent = trio.Event()
     stream = FaultyStream(trio.SocketStream(ours), Faults(delay=5), moved=sent.set)
     async with stream, trio.open_nursery() as nursery:
@@ -353,7 +353,7 @@ async def expect_closed(stream: FaultyStream) -> None:
 
 
 @linux
-async def test_a_peer_that_leaves_ends_the_wait_for_it(host: str) -> None:
+async def test_the_wait_for_a_peer_ends_when_it_leaves(host: str) -> None:
     stream, peer, went_out = sending_more_than_fits(host)
     async with stream, trio.open_nursery() as nursery:
         nursery.start_soon(send_until_broken, stream)
@@ -401,7 +401,7 @@ async def test_after_the_reset_every_call_says_so_until_it_is_closed(host: str) 
         await trio.aclose_forcefully(peer)
 
 
-async def test_a_task_that_receives_is_told_of_the_reset_too(host: str) -> None:
+async def test_a_receiving_task_gets_the_reset_too(host: str) -> None:
     for left, right in (await in_memory(), await tcp_pair(host)):
         async with FaultyStream(left, Faults(reset_after=3)) as stream, right:
 
@@ -415,7 +415,7 @@ async def test_a_task_that_receives_is_told_of_the_reset_too(host: str) -> None:
                 nursery.start_soon(expect_reset, partial(stream.send_all, b"hello"))
 
 
-async def test_a_stream_in_memory_just_ends_where_it_is_reset() -> None:
+async def test_a_stream_in_memory_just_ends_instead_of_a_reset() -> None:
     left, right = memory_stream_pair()
     async with FaultyStream(left, Faults(reset_after=3)) as stream:
         with pytest.raises(trio.BrokenResourceError):
@@ -424,7 +424,7 @@ async def test_a_stream_in_memory_just_ends_where_it_is_reset() -> None:
     assert await right.receive_some() == b""
 
 
-async def test_a_socket_that_is_not_tcp_just_ends_where_it_is_reset() -> None:
+async def test_a_socket_that_is_not_tcp_just_ends_instead_of_a_reset() -> None:
     ours, peer = trio.socket.socketpair()
     async with (
         FaultyStream(trio.SocketStream(ours), Faults(reset_after=3)) as stream,
@@ -435,7 +435,7 @@ async def test_a_socket_that_is_not_tcp_just_ends_where_it_is_reset() -> None:
         assert await receive_exactly(receiver, 3) == b"hel"
 
 
-async def test_a_wrapped_stream_that_somebody_closes_is_closed() -> None:
+async def test_a_wrapped_stream_closed_by_somebody_else_is_closed() -> None:
     wrapped, _ = memory_stream_pair()
     stream = FaultyStream(wrapped, Faults(fragment=1, reset_after=3))
     await wrapped.aclose()
@@ -445,7 +445,7 @@ async def test_a_wrapped_stream_that_somebody_closes_is_closed() -> None:
         await stream.send_all(b"hello")
 
 
-async def test_the_reset_is_named_as_a_socket_call_that_failed() -> None:
+async def test_the_reset_is_named_as_a_failed_socket_call() -> None:
     stream = FaultyStream(Recorder(), Faults(reset_after=3))
     with pytest.raises(trio.BrokenResourceError) as broken:
         await stream.send_all(b"hello")
@@ -469,7 +469,7 @@ async def test_while_one_task_pauses_no_other_may_send(mock_clock: MockClock) ->
     await stream.send_eof()
 
 
-async def test_a_pause_is_cancelled_at_once_and_the_stream_goes_on_from_there() -> None:
+async def test_a_pause_is_cancelled_at_once_and_the_stream_goes_on() -> None:
     recorder = Recorder()
     stream = FaultyStream(recorder, Faults(fragment=2, delay=math.inf))
     async with trio.open_nursery() as nursery:
@@ -495,7 +495,7 @@ async def test_closing_ends_a_pause_at_once() -> None:
     assert (recorder.pieces, recorder.closed) == ([], True)
 
 
-async def test_what_was_sent_before_a_cancellation_counts(mock_clock: MockClock) -> None:
+async def test_pieces_sent_before_a_cancellation_count(mock_clock: MockClock) -> None:
     recorder = Recorder()
     stream = FaultyStream(recorder, Faults(fragment=2, delay=1, reset_after=5))
     with trio.CancelScope() as scope:
@@ -514,7 +514,7 @@ async def test_what_was_sent_before_a_cancellation_counts(mock_clock: MockClock)
     assert recorder.pieces == [b"he", b"ll", b"m"]
 
 
-async def test_an_exact_receive_needs_every_piece_and_a_single_one_does_not_do() -> None:
+async def test_an_exact_receive_gets_every_piece_and_a_single_receive_does_not() -> None:
     left, right = lockstep_stream_pair()
     stream = FaultyStream(left, Faults(fragment=1, delay=0))
     receiver = ExactReceiver(right)
@@ -535,7 +535,7 @@ async def test_an_exact_receive_needs_every_piece_and_a_single_one_does_not_do()
     ],
     ids=str,
 )
-def test_faults_are_true_if_there_is_something_to_do(faults: Faults, something: bool) -> None:
+def test_faults_are_true_if_there_is_a_fault(faults: Faults, something: bool) -> None:
     assert bool(faults) == something
 
 
@@ -543,6 +543,6 @@ def test_faults_are_true_if_there_is_something_to_do(faults: Faults, something: 
     "faults",
     [{"fragment": 0}, {"delay": -1.0}, {"delay": math.nan}, {"reset_after": -1}],
 )
-def test_a_fault_that_cannot_be_made_is_refused(faults: dict[str, float]) -> None:
+def test_a_fault_out_of_range_is_refused(faults: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(faults))):
         Faults(**faults)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The idle watch where the system counts no bytes: what waits to be received is all it can see."""
+"""The idle watch on a system that does not count bytes: it only sees what waits to be received."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIMIT = 8.0
 
 @pytest.fixture
 def pair(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """A connection of which the system counts nothing, as it is not TCP."""
+    """A connection that is not TCP, so the system counts nothing."""
     near, far = socket.socketpair()
     with near, far:
         yield near, far
@@ -34,14 +34,14 @@ async def pass_time(clock: MockClock, seconds: int) -> None:
     await wait_all_tasks_blocked()
 
 
-async def test_a_silent_client_is_ended_and_one_that_moves_or_has_left_is_not(
+async def test_a_silent_client_is_ended_but_not_one_that_moves_or_has_left(
     pair: tuple[socket.socket, socket.socket], mock_clock: MockClock
 ) -> None:
     scopes = [trio.CancelScope() for _ in range(3)]
     async with trio.open_nursery() as nursery:
         watch = IdleWatch(LIMIT)
         nursery.start_soon(watch.run)
-        await pass_time(mock_clock, 100)  # with nobody to watch
+        await pass_time(mock_clock, 100)  # without clients
         silent, active, left = [watch.add(pair[0], scope) for scope in scopes]
         await pass_time(mock_clock, 4)
         active.moved()
@@ -54,7 +54,7 @@ async def test_a_silent_client_is_ended_and_one_that_moves_or_has_left_is_not(
         nursery.cancel_scope.cancel()
 
 
-async def test_bytes_that_came_give_the_relay_its_turn_but_not_for_ever(
+async def test_bytes_that_came_give_the_relay_time_but_not_forever(
     pair: tuple[socket.socket, socket.socket], mock_clock: MockClock
 ) -> None:
     near, far = pair
@@ -67,7 +67,7 @@ async def test_bytes_that_came_give_the_relay_its_turn_but_not_for_ever(
         far.send(b"!")
         await pass_time(mock_clock, 6)
         assert not scope.cancel_called
-        await pass_time(mock_clock, 4)  # the relay cannot send, and so receives nothing
+        await pass_time(mock_clock, 4)  # the relay cannot send, so it does not receive
         assert scope.cancel_called
         client.leave()
         nursery.cancel_scope.cancel()

@@ -31,7 +31,7 @@ PIECE = os.urandom(MIB)
 
 
 def pieces(count: int) -> Iterator[bytes]:
-    """Make `count` MiB, no two of them the same."""
+    """Make `count` MiB, each of them different."""
     for number in range(count):
         yield number.to_bytes(8, "big") + PIECE[8:]
 
@@ -88,7 +88,7 @@ def program(*command: str) -> Callable[[Endpoint, int], str]:
 
 PEERS = {
     "blocking sockets": blocking_socket,
-    # -t: how long to go on receiving after its own input has ended.
+    # -t: how long to receive after its own input has ended.
     "socat": program("socat", "-t", "60", "-", "TCP4:{host}:{port}"),
     "ncat": program("ncat", "{host}", "{port}"),
 }
@@ -130,7 +130,7 @@ def never_receive(address: Endpoint, over: threading.Event) -> None:
 
 def send_until_closed(sock: socket.socket) -> None:
     with suppress(OSError):
-        for _ in range(1024):  # 1 GiB, if it were received
+        for _ in range(1024):  # 1 GiB, if the server received it
             sock.sendall(PIECE)
 
 
@@ -170,7 +170,7 @@ HOSTILE = [
 
 
 def peak_memory(pid: int) -> int | None:
-    """Read the peak of the resident memory in bytes, where the system tells (Linux)."""
+    """Return the peak of the resident memory in bytes (Linux only)."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -200,7 +200,7 @@ def test_a_foreign_peer_gets_back_what_it_sent(name: str, way: tuple[str, ...]) 
         ),
     ],
 )
-def test_peers_on_both_families_notice_nothing_of_hostile_clients(
+def test_hostile_clients_do_not_disturb_peers_on_either_family(
     options: tuple[str, ...], count: int
 ) -> None:
     received: list[str] = []

@@ -28,7 +28,7 @@ def times(sock: socket.socket) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("seconds", [1, 1.5, 2, 3, 4, 5.9, 60, 100, LONGEST])
-def test_silence_and_three_probes_together_take_the_time_that_was_set(seconds: float) -> None:
+def test_silence_and_three_probes_take_the_given_time(seconds: float) -> None:
     with socket.socket() as sock:
         keep_alive(sock, seconds)
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
@@ -36,7 +36,7 @@ def test_silence_and_three_probes_together_take_the_time_that_was_set(seconds: f
         assert idle + interval * probes == max(2, int(seconds))
 
 
-def test_a_socket_without_a_time_stays_as_it_was() -> None:
+def test_a_socket_without_a_time_is_unchanged() -> None:
     with socket.socket() as sock:
         before = times(sock)
         keep_alive(sock, math.inf)
@@ -45,7 +45,7 @@ def test_a_socket_without_a_time_stays_as_it_was() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not promise it")
-def test_what_a_listener_accepts_has_its_options() -> None:
+def test_accepted_sockets_inherit_a_listeners_options() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         keep_alive(listener, 60)
         with socket.create_connection(listener.getsockname()):
@@ -56,7 +56,7 @@ def test_what_a_listener_accepts_has_its_options() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, 0.9, -1, LONGEST + 1, -math.inf, math.nan])
-def test_a_time_that_no_system_accepts_is_refused(seconds: float) -> None:
+def test_an_impossible_time_is_refused(seconds: float) -> None:
     with pytest.raises(ValueError, match=rf"keepalive must be 1 to {LONGEST} seconds, or inf"):
         check_keepalive(seconds)
 

@@ -1,4 +1,4 @@
-"""What a server gives the sockets that it accepts: read back, or seen in the echo."""
+"""The options of accepted sockets, read back or seen in the echo."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("way")
 
 @contextmanager
 def noted_sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Socket]]:
-    """Keep the sockets that a server serves."""
+    """Collect the sockets that a server serves."""
     served: list[Socket] = []
     original = trio_echo.server._Server._connection
 
@@ -49,7 +49,7 @@ def options(sock: Socket) -> list[bool]:
 @pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
 @pytest.mark.parametrize("keepalive", [30, math.inf])
 @pytest.mark.parametrize("max_clients", [None, 1000])
-async def test_every_client_has_the_options_also_one_that_connected_before_the_server_began(
+async def test_every_client_has_the_options_even_if_it_connected_before_the_server_began(
     host: str,
     monkeypatch: pytest.MonkeyPatch,
     *,
@@ -101,8 +101,8 @@ def test_a_server_in_a_thread_returns_urgent_data_in_its_place() -> None:
                 assert receive_count(sock, 6) == b"abcdef"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a listener is given no options")
-async def test_a_listener_that_takes_no_options_is_one_typed_error(
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere listeners get no options")
+async def test_if_a_listener_refuses_the_options_it_is_one_typed_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""The package as a whole: what importing it costs, and what it offers."""
+"""What the package imports, and what it offers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only the reactor has: many sockets in one task's hands."""
+"""The reactor alone: one task with many sockets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Ends:
-    """A relay with both ends of its connection; `far` is a plain socket that does not block."""
+    """A relay with both ends of its connection; `far` is a plain, non-blocking socket."""
 
     def __init__(
         self,
@@ -66,9 +66,7 @@ def closing_far(*all_ends: Ends) -> Iterator[None]:
             ends.far.close()
 
 
-async def test_a_tap_that_cancels_another_client_of_its_batch_leaves_that_ones_bytes_alone() -> (
-    None
-):
+async def test_if_a_tap_cancels_another_client_of_its_batch_the_bytes_of_that_one_stay() -> None:
     tapped: list[Ends] = []
 
     def tap(mine: int, _: bytes) -> None:
@@ -84,12 +82,12 @@ async def test_a_tap_that_cancels_another_client_of_its_batch_leaves_that_ones_b
             for ends in both:
                 nursery.start_soon(ends.run)
             await wait_all_tasks_blocked(0.01)
-            (first,) = tapped  # whichever it was
+            (first,) = tapped  # one of the two
             (other,) = (ends for ends in both if ends is not first)
             assert first.echo() == b"hello"
             assert other.relay.echoed == 0
             assert other.scope.cancelled_caught
-            with pytest.raises(ConnectionResetError):  # closed with bytes that nobody received
+            with pytest.raises(ConnectionResetError):  # closed with unreceived bytes
                 other.far.recv(100)
             first.far.send(b"again")
             await wait_all_tasks_blocked(0.01)
@@ -97,7 +95,7 @@ async def test_a_tap_that_cancels_another_client_of_its_batch_leaves_that_ones_b
             nursery.cancel_scope.cancel()
 
 
-async def test_a_descriptor_that_is_given_out_anew_belongs_to_the_new_client() -> None:
+async def test_a_reused_descriptor_belongs_to_the_new_client() -> None:
     async with open_reactor() as reactor, trio.open_nursery() as nursery:
         assert reactor is not None
         numbers = set()
@@ -123,7 +121,7 @@ async def test_a_descriptor_that_is_given_out_anew_belongs_to_the_new_client() -
         assert len(numbers) < 5
 
 
-async def test_cancelled_with_all_its_relays_it_is_closed_after_them() -> None:
+async def test_cancelled_with_its_relays_it_closes_after_them() -> None:
     with trio.CancelScope() as scope:
         async with open_reactor() as reactor, trio.open_nursery() as nursery:
             assert reactor is not None
@@ -134,7 +132,7 @@ async def test_cancelled_with_all_its_relays_it_is_closed_after_them() -> None:
             scope.cancel()
     assert scope.cancelled_caught
     for ends in many:
-        assert ends.scope.cancelled_caught is False  # it was the one around them all
+        assert ends.scope.cancelled_caught is False  # the outer one was cancelled
         assert ends.near.fileno() == -1
         ends.far.close()
     assert reactor is not None
@@ -143,7 +141,7 @@ async def test_cancelled_with_all_its_relays_it_is_closed_after_them() -> None:
 
 
 def moved_to(number: int, sock: socket.socket) -> socket.socket:
-    """Give a socket that number, which is free or its own."""
+    """Give a socket this number, which is free or its own."""
     if sock.fileno() == number:
         return sock
     with sock:
@@ -151,7 +149,7 @@ def moved_to(number: int, sock: socket.socket) -> socket.socket:
     return socket.socket(fileno=number)
 
 
-async def test_a_socket_closed_by_somebody_else_harms_no_other_client() -> None:
+async def test_if_somebody_else_closes_a_socket_other_clients_are_served() -> None:
     async with open_reactor() as reactor, trio.open_nursery() as nursery:
         assert reactor is not None
         lost = Ends(reactor)
@@ -174,7 +172,7 @@ async def test_a_socket_closed_by_somebody_else_harms_no_other_client() -> None:
             nursery.cancel_scope.cancel()
 
 
-async def test_a_socket_closed_by_somebody_else_does_not_keep_its_task_from_ending() -> None:
+async def test_if_somebody_else_closes_a_socket_its_task_can_end() -> None:
     async with open_reactor() as reactor, trio.open_nursery() as nursery:
         assert reactor is not None
         lost = Ends(reactor)
@@ -185,7 +183,7 @@ async def test_a_socket_closed_by_somebody_else_does_not_keep_its_task_from_endi
             nursery.cancel_scope.cancel()
 
 
-async def test_bytes_that_somebody_else_has_received_are_waited_for_no_more() -> None:
+async def test_if_somebody_else_receives_the_bytes_nobody_waits_for_them() -> None:
     received: list[bytes] = []
 
     def tap(mine: int, data: bytes) -> None:
@@ -212,7 +210,7 @@ async def test_bytes_that_somebody_else_has_received_are_waited_for_no_more() ->
 
 
 class Stubborn(socket.socket):
-    """Has no room where it was said to have some, once."""
+    """Once has no room to send, although epoll reported some."""
 
     refusals = 0
 
@@ -223,7 +221,7 @@ class Stubborn(socket.socket):
         return super().send(data, flags)
 
 
-async def test_room_that_is_gone_again_is_waited_for() -> None:
+async def test_if_room_to_send_is_gone_again_it_waits() -> None:
     near, far = linked("127.0.0.1")
     async with open_reactor() as reactor, trio.open_nursery() as nursery:
         assert reactor is not None
@@ -240,7 +238,7 @@ async def test_room_that_is_gone_again_is_waited_for() -> None:
 
 @contextmanager
 def descriptors(count: int) -> Iterator[None]:
-    """Allow this process so many open files."""
+    """Allow this process this many open files."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     soft, hard = before
     if hard != resource.RLIM_INFINITY and hard < count:
@@ -257,7 +255,7 @@ async def test_each_of_500_quiet_clients_is_served_before_a_flood_has_three_turn
 
     def tap(number: int, _: bytes) -> None:
         served.append(number)
-        if number == 250:  # the one that floods always has something more
+        if number == 250:  # the flooding one always has more
             many[number].far.send(bytes(1000))
 
     with descriptors(2000):
@@ -282,7 +280,7 @@ async def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def ticking(seconds: float) -> SimpleNamespace:
-    """A `time` module whose clock advances whenever it is asked."""
+    """A `time` module whose clock advances at each call."""
     now = 0.0
 
     def perf_counter() -> float:
@@ -294,10 +292,8 @@ def ticking(seconds: float) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize("clients", [2, 3, 4, 6])
-async def test_clients_that_all_flood_have_their_turns_in_order(
-    monkeypatch: pytest.MonkeyPatch, clients: int
-) -> None:
-    """A batch that was told of and dropped would be the same one each time."""
+async def test_flooding_clients_take_turns(monkeypatch: pytest.MonkeyPatch, clients: int) -> None:
+    """If a batch were dropped, the same one would be reported each time."""
     monkeypatch.setattr(trio_echo.reactor, "_EVENTS", 1)
     monkeypatch.setattr(trio_echo.reactor, "time", ticking(trio_echo.reactor._TURN * 0.6))
     served: list[int] = []
@@ -319,7 +315,7 @@ async def test_clients_that_all_flood_have_their_turns_in_order(
     assert min(counts) >= 9
 
 
-async def test_a_flood_leaves_other_tasks_their_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_flood_does_not_hold_up_other_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trio_echo.reactor, "time", ticking(trio_echo.reactor._TURN * 0.4))
     pieces = turns = 0
     most = 0
@@ -344,11 +340,11 @@ async def test_a_flood_leaves_other_tasks_their_turns(monkeypatch: pytest.Monkey
                 await trio.lowlevel.checkpoint()
             await wait_all_tasks_blocked(0.01)
             nursery.cancel_scope.cancel()
-    assert 1 <= most <= 6  # three to a turn, and two turns where Trio shuffles its tasks
+    assert 1 <= most <= 6  # three a turn, and two turns if Trio shuffles its tasks
 
 
 class FailingEpoll:
-    """Stands in for an epoll set of a system that watches no more sockets."""
+    """An epoll set of a system that does not watch any more sockets."""
 
     def __init__(self) -> None:
         self._epoll: Any = trio_echo.reactor._open_epoll()
@@ -363,7 +359,7 @@ class FailingEpoll:
         return getattr(self._epoll, name)
 
 
-async def test_a_system_that_watches_no_more_sockets_is_one_clients_error(
+async def test_if_the_system_watches_no_more_sockets_one_client_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     epoll = FailingEpoll()

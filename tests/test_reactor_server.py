@@ -1,4 +1,4 @@
-"""A server with the reactor: how it accepts, what it leaves behind, and how it is interrupted."""
+"""A server with the reactor: how it accepts, what it leaves behind, how it is interrupted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from trio_echo.events import ServerEvent
 
 
-async def test_a_server_cancelled_from_within_a_tap_touches_no_further_client(host: str) -> None:
+async def test_a_server_cancelled_by_a_tap_leaves_other_clients_alone(host: str) -> None:
     events = Events()
 
     def observe(event: ServerEvent) -> None:
@@ -51,7 +51,7 @@ async def test_a_server_cancelled_from_within_a_tap_touches_no_further_client(ho
             far = [socket.create_connection(address) for _ in range(20)]
             for _ in far:
                 await events.wait(ClientConnected)
-            for sock in far:  # nothing runs meanwhile: they are one batch
+            for sock in far:  # nothing runs in between: they are one batch
                 sock.sendall(b"hello")
             await trio.sleep_forever()
     for sock in far:
@@ -62,7 +62,9 @@ async def test_a_server_cancelled_from_within_a_tap_touches_no_further_client(ho
     assert events.seen[-1] == Stopped(clients=20, echoed=0, cut_off=20)
 
 
-async def test_no_epoll_set_to_be_had_is_one_typed_error(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_an_epoll_set_there_is_one_typed_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def fail() -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
@@ -72,7 +74,7 @@ async def test_no_epoll_set_to_be_had_is_one_typed_error(monkeypatch: pytest.Mon
     assert str(failure.value) == "[epoll_create()] Too many open files"
 
 
-async def test_no_descriptor_for_a_queue_is_one_typed_error(
+async def test_without_a_descriptor_for_a_queue_there_is_one_typed_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(_: trio.SocketListener) -> socket.socket:
@@ -92,7 +94,7 @@ async def waiting_clients(
     return listener, [socket.create_connection(address) for _ in range(number)]
 
 
-async def test_what_waits_is_accepted_up_to_a_batch(
+async def test_waiting_clients_are_accepted_up_to_a_batch(
     monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     monkeypatch.setattr(trio_echo.reactor, "_ACCEPTED", 3)
@@ -113,7 +115,7 @@ def options(sock: socket.socket | trio.socket.SocketType) -> list[int]:
 async def test_accepted_sockets_do_not_block_and_have_the_options_of_trios_streams(
     host: str,
 ) -> None:
-    listener, clients = await waiting_clients(host, 1)  # before its queue is opened once more
+    listener, clients = await waiting_clients(host, 1)  # before the listener is duplicated
     async with listener:
         with open_queue(listener) as queue:
             model = await trio.open_tcp_stream(*listener.socket.getsockname()[:2])
@@ -131,7 +133,7 @@ async def test_accepted_sockets_do_not_block_and_have_the_options_of_trios_strea
 
 
 class FailingListener:
-    """Accepts one client, and then fails."""
+    """Accepts one client, then fails."""
 
     def __init__(self, listener: socket.socket, failure: int) -> None:
         self._listener = listener
@@ -159,7 +161,7 @@ async def test_a_failed_accept_ends_the_batch_and_is_left_to_trio(failure: int) 
 
 
 @pytest.mark.parametrize("reason", ["portable", "faults"])
-async def test_where_it_is_not_wanted_it_is_not_opened(
+async def test_it_is_not_opened_if_it_is_not_wanted(
     monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
     def refuse() -> nullcontext[None]:
@@ -177,9 +179,9 @@ async def test_where_it_is_not_wanted_it_is_not_opened(
 
 @contextmanager
 def no_cycles() -> Iterator[None]:
-    """Fail if what is left behind within the block needs the garbage collector."""
+    """Fail if the block leaves something that needs the garbage collector."""
     gc.disable()
-    gc.freeze()  # what was there before is not looked at: there is much of it
+    gc.freeze()  # leave out the many objects that exist already
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
         yield
@@ -193,7 +195,7 @@ def no_cycles() -> Iterator[None]:
     assert left == []
 
 
-@pytest.mark.parametrize("end", ["half-close", "reset", "reset amid an echo", "idle"])
+@pytest.mark.parametrize("end", ["half-close", "reset", "reset during an echo", "idle"])
 @pytest.mark.parametrize("many", [1, 10], ids=["one", "a crowd"])
 @pytest.mark.parametrize(
     "kind",
@@ -220,7 +222,7 @@ async def test_a_connection_leaves_no_cycles_behind(
         listeners = await nursery.start(start)
         address = listeners[0].socket.getsockname()
         for before in (0, many):
-            # The first time, what is made once is made.
+            # The first one also makes what is made only once.
             with no_cycles() if before else nullcontext():
                 clients = [socket.create_connection(address) for _ in range(many)]
                 for sock in clients:
@@ -233,7 +235,7 @@ async def test_a_connection_leaves_no_cycles_behind(
                         sock.shutdown(socket.SHUT_WR)
                     elif end == "reset":
                         reset(sock)
-                    elif end == "reset amid an echo":
+                    elif end == "reset during an echo":
                         sock.setblocking(False)
                         try:
                             while True:
@@ -251,10 +253,10 @@ async def test_a_connection_leaves_no_cycles_behind(
 
 
 @pytest.mark.parametrize("where", ["tap", "remove", "add"])
-def test_ctrl_c_at_any_point_ends_the_server_and_closes_all(
+def test_ctrl_c_at_any_point_ends_the_server_and_closes_everything(
     monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    """Between the two halves of a change, too."""
+    """Also between the two halves of a change."""
     events: list[object] = []
     clients: list[socket.socket] = []
     interrupted = False

@@ -19,7 +19,7 @@ RESET = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
 
 class ScriptedStream(trio.abc.Stream):
-    """Delivers pieces one by one, and notes what is sent; an exception in a script is raised."""
+    """Delivers pieces, or raises exceptions, one by one, and notes what is sent."""
 
     def __init__(
         self, pieces: Sequence[bytes | Exception], sends: Sequence[Exception | None] = ()
@@ -69,7 +69,7 @@ async def test_everything_sent_before_a_half_close_comes_back() -> None:
     assert relay.echoed == 12
 
 
-async def test_a_large_piece_goes_back_in_steps_that_are_told_of_each() -> None:
+async def test_a_large_piece_is_sent_in_steps_and_each_is_reported() -> None:
     piece = bytes(range(256)) * 160  # 40 KiB
     stream = ScriptedStream([piece])
     relay = Relay(stream, stream.tap, lambda: stream.log.append(("moved", b"")))
@@ -82,13 +82,13 @@ async def test_a_large_piece_goes_back_in_steps_that_are_told_of_each() -> None:
     assert relay.echoed == len(piece)
 
 
-async def test_where_nobody_wants_to_know_a_large_piece_goes_back_at_once() -> None:
+async def test_without_moved_a_large_piece_is_sent_at_once() -> None:
     stream = ScriptedStream([bytes(40_000)])
     await Relay(stream).run()
     assert [len(data) for kind, data in stream.log if kind == "sent"] == [40_000]
 
 
-async def test_a_step_that_fails_names_send_and_the_steps_before_it_count() -> None:
+async def test_a_failed_step_names_send_and_earlier_steps_count() -> None:
     relay = Relay(
         ScriptedStream([bytes(40_000)], [None, trio.BrokenResourceError()]), moved=lambda: None
     )
@@ -98,7 +98,7 @@ async def test_a_step_that_fails_names_send_and_the_steps_before_it_count() -> N
     assert relay.echoed == 16 * 1024
 
 
-async def test_a_faulty_relay_tells_of_the_same_steps_and_counts_them_once() -> None:
+async def test_a_faulty_relay_reports_the_same_steps_and_counts_them_once() -> None:
     near, far = memory_stream_pair()
     sizes: list[int] = []
 
@@ -119,7 +119,7 @@ async def test_a_faulty_relay_tells_of_the_same_steps_and_counts_them_once() -> 
 
 @settings(deadline=None)
 @given(pieces=st.lists(st.binary(min_size=1)))
-def test_each_piece_is_shown_before_it_goes_back_and_goes_back_before_the_next(
+def test_each_piece_is_tapped_then_sent_back_before_the_next_one(
     pieces: list[bytes],
 ) -> None:
     stream = ScriptedStream(pieces)
@@ -130,7 +130,7 @@ def test_each_piece_is_shown_before_it_goes_back_and_goes_back_before_the_next(
     assert relay.echoed == sum(map(len, pieces))
 
 
-async def test_the_tap_is_given_bytes_that_nobody_changes_later() -> None:
+async def test_the_tap_gets_bytes_that_do_not_change() -> None:
     server, client = memory_stream_pair()  # its receive_some returns a bytearray
     tapped: list[bytes] = []
     async with trio.open_nursery() as nursery:
@@ -141,14 +141,14 @@ async def test_the_tap_is_given_bytes_that_nobody_changes_later() -> None:
     assert [type(one) for one in tapped] == [bytes]
 
 
-async def test_the_stream_is_left_open_to_whoever_opened_it() -> None:
+async def test_the_stream_is_left_open() -> None:
     stream = ScriptedStream([b"hello"])
     await Relay(stream).run()
     assert ("closed", b"") not in stream.log
 
 
-async def test_a_peer_that_does_not_receive_is_received_from_no_further() -> None:
-    server, client = lockstep_stream_pair()  # a send ends when all of it was received
+async def test_nothing_more_is_received_from_a_peer_that_does_not_receive() -> None:
+    server, client = lockstep_stream_pair()  # a send ends when everything was received
     tapped: list[bytes] = []
     relay = Relay(server, tapped.append)
     second_was_taken = trio.Event()
@@ -171,7 +171,7 @@ async def test_a_peer_that_does_not_receive_is_received_from_no_further() -> Non
         assert second_was_taken.is_set()
         assert relay.echoed == 5
         nursery.cancel_scope.cancel()
-    assert relay.echoed == 5  # the second piece never went back whole
+    assert relay.echoed == 5  # the second piece was not sent back whole
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ async def test_a_peer_that_does_not_receive_is_received_from_no_further() -> Non
     ids=["broken", "reset", "timeout"],
 )
 @pytest.mark.parametrize("call", ["recv()", "send()"])
-async def test_a_failure_names_the_call_and_counts_what_went_back_before(
+async def test_a_failure_names_the_call_and_what_was_sent_back_before_counts(
     call: str, failure: Exception, reason: OSError
 ) -> None:
     if call == "recv()":
@@ -205,7 +205,7 @@ async def test_a_failure_names_the_call_and_counts_what_went_back_before(
     [ValueError("bug"), OSError(errno.ENOSPC, "disk full"), trio.BrokenResourceError()],
     ids=["bug", "disk full", "broken"],
 )
-async def test_what_the_tap_raises_is_not_blamed_on_a_socket_call(failure: Exception) -> None:
+async def test_an_error_of_the_tap_is_not_blamed_on_a_socket_call(failure: Exception) -> None:
     def tap(_data: bytes) -> None:
         raise failure
 

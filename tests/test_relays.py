@@ -1,4 +1,4 @@
-"""Both relays, the portable one and the reactor's, between real sockets: they behave the same."""
+"""The portable relay and the reactor's behave the same between real sockets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ examples = settings(
 
 @asynccontextmanager
 async def relays(way: str) -> AsyncIterator[Relaying]:
-    """Make relays for connected sockets, of the one kind or the other."""
+    """Makes relays of one kind for connected sockets."""
     if way == "portable":
 
         def portable(
@@ -60,7 +60,7 @@ async def relays(way: str) -> AsyncIterator[Relaying]:
         def fast(
             sock: socket.socket, tap: Tap | None = None, moved: Moved | None = None
         ) -> BaseRelay:
-            # As `accept_waiting` sets them, and `trio.SocketStream` for the other kind.
+            # `accept_waiting` sets them; for the other kind, `trio.SocketStream` does.
             for option, value in _OPTIONS:
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
             sock.setblocking(False)
@@ -89,13 +89,13 @@ class Ends:
         self.ended.set()
 
     async def end(self) -> BaseException | None:
-        """Wait for its end; returns what it failed with."""
+        """Wait for its end; returns its failure."""
         with trio.fail_after(PATIENCE):
             await self.ended.wait()
         return self.failure
 
     async def fill(self) -> int:
-        """Send, without receiving, until the echo is held up; returns the number of bytes.
+        """Send without receiving until the echo is held up; returns the number of bytes.
 
         The kernel may still move some of them afterwards, and then have room for more.
         """
@@ -123,7 +123,7 @@ class Ends:
 
 
 def pattern(start: int, count: int) -> bytes:
-    """Bytes that tell where in a stream they are."""
+    """Bytes that show their place in the stream."""
     first, last = start // 4, (start + count) // 4 + 1
     data = b"".join(number.to_bytes(4, "big") for number in range(first, last))
     return data[start % 4 : start % 4 + count]
@@ -148,7 +148,7 @@ async def running(
 
 @examples
 @given(script=st.lists(st.tuples(st.binary(min_size=1, max_size=3000), st.booleans()), max_size=12))
-def test_any_pieces_come_back_in_their_order(
+def test_pieces_of_any_size_come_back_in_order(
     way: str, host: str, script: list[tuple[bytes, bool]]
 ) -> None:
     tapped: list[bytes] = []
@@ -183,7 +183,7 @@ async def test_the_end_of_the_stream_ends_it_and_leaves_the_socket_open(
         assert await receive_exactly(ends.far, 10) == b"still open"
 
 
-async def test_a_peer_that_never_receives_is_received_from_no_further_than_a_piece(
+async def test_at_most_one_piece_is_held_for_a_peer_that_never_receives(
     way: str, host: str
 ) -> None:
     taken, held = 0, [0]
@@ -198,9 +198,9 @@ async def test_a_peer_that_never_receives_is_received_from_no_further_than_a_pie
         accepted = await ends.fill()
         assert accepted < BETWEEN + PIECE
         assert 0 < taken - ends.relay.echoed <= PIECE
-        # Once it receives, it gets all of it.
+        # Once it receives, it gets everything.
         assert await receive_exactly(ends.far, accepted) == pattern(0, accepted)
-        assert max(held) == 0  # whenever something was received, nothing else was held
+        assert max(held) == 0  # nothing was held when something was received
         await ends.far.send_eof()
         assert await ends.end() is None
         assert ends.relay.echoed == accepted
@@ -214,7 +214,7 @@ async def test_a_half_close_behind_full_buffers_loses_nothing(way: str, host: st
         assert await ends.end() is None
 
 
-async def test_a_full_send_buffer_is_waited_for(way: str, host: str) -> None:
+async def test_it_waits_while_the_send_buffer_is_full(way: str, host: str) -> None:
     near, other = linked(host)
     far = trio.SocketStream(trio.socket.from_stdlib_socket(other))
     near.setblocking(False)
@@ -234,7 +234,7 @@ async def test_a_full_send_buffer_is_waited_for(way: str, host: str) -> None:
         assert relay.echoed == 5
 
 
-async def test_a_reset_while_it_waits_is_that_of_recv(way: str, host: str) -> None:
+async def test_a_reset_while_it_waits_is_a_failed_recv(way: str, host: str) -> None:
     async with running(way, host) as ends:
         await ends.far.send_all(b"x")
         assert await receive_exactly(ends.far, 1) == b"x"
@@ -245,7 +245,7 @@ async def test_a_reset_while_it_waits_is_that_of_recv(way: str, host: str) -> No
         assert ends.relay.echoed == 1
 
 
-async def test_a_reset_amid_an_echo_that_is_held_up_is_that_of_send(way: str, host: str) -> None:
+async def test_a_reset_while_an_echo_is_held_up_is_a_failed_send(way: str, host: str) -> None:
     async with running(way, host) as ends:
         await ends.fill()
         ends.reset()
@@ -255,7 +255,7 @@ async def test_a_reset_amid_an_echo_that_is_held_up_is_that_of_send(way: str, ho
         assert failure.errno in (errno.ECONNRESET, errno.EPIPE)
 
 
-async def test_a_side_that_cannot_send_fails_with_send(way: str, host: str) -> None:
+async def test_a_side_that_cannot_send_is_a_failed_send(way: str, host: str) -> None:
     async with running(way, host) as ends:
         ends.near.shutdown(socket.SHUT_WR)
         await ends.far.send_all(b"x")
@@ -286,7 +286,7 @@ async def test_cancelled_it_ends_and_leaves_the_socket_alone(
             assert ends.near.recv(100) == b"for nobody"
 
 
-async def test_cancelled_before_it_began_it_touches_nothing(way: str, host: str) -> None:
+async def test_cancelled_before_it_began_it_does_nothing(way: str, host: str) -> None:
     near, far = linked(host)
     with near, far:
         far.sendall(b"hello")
@@ -310,7 +310,9 @@ async def test_cancelled_by_its_own_tap_it_sends_nothing_back(way: str, host: st
         assert await ends.far.receive_some() == b""
 
 
-async def test_it_tells_of_moves_and_of_pieces_before_they_go_back(way: str, host: str) -> None:
+async def test_moves_and_pieces_are_reported_before_the_pieces_are_sent_back(
+    way: str, host: str
+) -> None:
     log: list[object] = []
     async with running(way, host, log.append, lambda: log.append("moved")) as ends:
         await ends.far.send_all(b"hello")
@@ -321,11 +323,11 @@ async def test_it_tells_of_moves_and_of_pieces_before_they_go_back(way: str, hos
         log.clear()
         assert await receive_exactly(ends.far, accepted) == pattern(0, accepted)
         pieces = [one for one in log if one != "moved"]
-        assert len(log) > 2 * len(pieces)  # what had been held up went back first
+        assert len(log) > 2 * len(pieces)  # what had been held up was sent back first
 
 
 @pytest.mark.parametrize("hook", ["tap", "moved"])
-async def test_what_a_hook_raises_ends_that_relay_only(way: str, host: str, hook: str) -> None:
+async def test_an_error_of_a_hook_ends_only_that_relay(way: str, host: str, hook: str) -> None:
     def fail(*_: object) -> None:
         raise ValueError("bug")
 
@@ -346,7 +348,7 @@ async def test_what_a_hook_raises_ends_that_relay_only(way: str, host: str, hook
             nursery.cancel_scope.cancel()
 
 
-async def test_what_a_tap_raises_after_it_cancelled_is_not_lost(way: str, host: str) -> None:
+async def test_an_error_of_a_tap_that_has_cancelled_is_not_lost(way: str, host: str) -> None:
     def cancel_and_fail(_: bytes) -> None:
         ends.scope.cancel()
         raise ValueError("bug")
@@ -357,7 +359,7 @@ async def test_what_a_tap_raises_after_it_cancelled_is_not_lost(way: str, host: 
         assert isinstance(failure, ValueError)
 
 
-async def test_a_tap_that_wants_to_end_the_process_is_let(way: str, host: str) -> None:
+async def test_a_tap_can_end_the_process(way: str, host: str) -> None:
     def leave(_: bytes) -> None:
         raise SystemExit(3)
 
@@ -384,7 +386,7 @@ async def test_16_mib_come_back_to_a_slow_reader(way: str, host: str, observed: 
         while piece := await ends.far.receive_some(draw.randrange(1, 300_000)):
             received += piece
             if not draw.randrange(8):
-                await wait_all_tasks_blocked()  # the buffers fill, and it has to wait
+                await wait_all_tasks_blocked()  # the buffers fill up, and it has to wait
             if len(received) == size:
                 break
         assert received == data
@@ -404,7 +406,7 @@ async def test_thousands_of_tiny_messages_come_back(way: str, host: str) -> None
         assert ends.relay.echoed == 3000
 
 
-async def test_urgent_data_is_no_part_of_a_plain_stream_and_holds_up_nothing(
+async def test_urgent_data_is_not_part_of_a_plain_stream_and_holds_up_nothing(
     way: str, host: str
 ) -> None:
     async with running(way, host) as ends:
@@ -418,7 +420,7 @@ async def test_urgent_data_is_no_part_of_a_plain_stream_and_holds_up_nothing(
         assert await receive_exactly(ends.far, 5) == b"after"
 
 
-async def test_a_hundred_at_once_keep_theirs_apart(way: str, host: str) -> None:
+async def test_a_hundred_at_once_each_get_their_own_bytes(way: str, host: str) -> None:
     async def talk(number: int, far: socket.socket) -> None:
         async with trio.SocketStream(trio.socket.from_stdlib_socket(far)) as stream:
             for turn in range(10):

@@ -49,7 +49,7 @@ pytestmark = pytest.mark.usefixtures("way")
 
 
 class Server:
-    """A running `serve`, with what a test needs to know of it."""
+    """A running `serve`, and what a test needs to know about it."""
 
     def __init__(self, port: int, events: Events, stop: trio.Event) -> None:
         self.port = port
@@ -105,7 +105,7 @@ async def test_it_listens_on_both_families_with_the_same_free_port() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_free_port_that_is_taken_on_the_second_address_is_given_up_for_another() -> None:
+async def test_if_the_second_address_has_no_such_free_port_another_is_taken() -> None:
     if not has_ipv6():
         pytest.skip("this system has no IPv6 loopback")
     attempts: list[int] = []
@@ -166,7 +166,7 @@ async def test_an_early_client_is_served_once_the_server_listens_on_all_addresse
         assert sock.recv(1) == b""
 
 
-async def test_a_client_that_ends_its_side_gets_everything_back_before_the_end(host: str) -> None:
+async def test_a_client_that_ends_its_side_gets_everything_back_first(host: str) -> None:
     async with serving(host) as server:
         stream = await trio.open_tcp_stream(host, server.port)
         message = bytes(range(256)) * 40_000
@@ -211,10 +211,10 @@ async def test_a_client_that_resets_ends_alone(host: str) -> None:
         assert await other.echo(b"after") == b"after"
 
 
-async def test_a_client_that_resets_before_it_is_accepted_is_no_client(host: str) -> None:
+async def test_a_client_that_resets_before_it_is_accepted_is_not_counted(host: str) -> None:
     async with serving(host) as server:
         for _ in range(10):
-            # Nothing runs in between: the kernel completes and resets it in the accept queue.
+            # Nothing runs in between: the kernel accepts and resets the connection in its queue.
             reset(plain_socket(host, server.port))
         async with await connect(host, server.port) as client:
             assert await client.echo(b"alive") == b"alive"
@@ -226,7 +226,7 @@ async def test_a_client_that_never_receives_holds_up_nobody(host: str) -> None:
         greedy = await trio.open_tcp_stream(host, server.port)
         async with greedy, trio.open_nursery() as nursery:
             nursery.start_soon(greedy.send_all, bytes(100_000_000))
-            # Nothing moves any more once both directions are full: the server is stuck with it.
+            # Once both directions are full, nothing moves any more: the server is stuck with it.
             await wait_all_tasks_blocked(cushion=0.1)
             for _ in range(10):
                 assert await other.echo(b"x" * 1000) == b"x" * 1000
@@ -237,7 +237,7 @@ async def test_a_client_that_never_receives_holds_up_nobody(host: str) -> None:
         assert 65536 < received < 100_000_000
 
 
-async def test_an_observer_that_fails_on_a_client_ends_only_that_client(host: str) -> None:
+async def test_if_the_observer_fails_on_a_client_only_that_client_ends(host: str) -> None:
     failures: list[ClientFailed] = []
 
     def observe(event: object) -> None:
@@ -259,7 +259,7 @@ async def test_an_observer_that_fails_on_a_client_ends_only_that_client(host: st
     assert failure.error.subgroup(RuntimeError) is not None
 
 
-async def test_without_data_an_observer_is_told_of_everything_else(host: str) -> None:
+async def test_without_data_an_observer_gets_all_other_events(host: str) -> None:
     events = Events()
     async with trio.open_nursery() as nursery:
         start = partial(serve, 0, hosts=[host], observer=events, observe_data=False)
@@ -285,7 +285,7 @@ async def test_the_portable_way_serves_the_same(host: str) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_what_an_observer_raises_elsewhere_is_not_lost() -> None:
+async def test_an_observers_error_outside_clients_ends_the_server() -> None:
     def observe(event: object) -> None:
         if isinstance(event, Listening):
             raise RuntimeError("bug")
@@ -294,7 +294,7 @@ async def test_what_an_observer_raises_elsewhere_is_not_lost() -> None:
         await serve(0, hosts=["127.0.0.1"], observer=observe)
 
 
-async def test_an_excess_client_waits_for_its_turn_and_that_is_said_once(host: str) -> None:
+async def test_an_excess_client_waits_for_its_turn_and_one_event_reports_it(host: str) -> None:
     async with serving(host, Limits(max_clients=1)) as server:
         first = await connect(host, server.port)
         await server.events.wait(ClientConnected)
@@ -313,7 +313,7 @@ async def test_an_excess_client_waits_for_its_turn_and_that_is_said_once(host: s
         assert await server.drained() == Stopped(clients=3, echoed=18, cut_off=0)
 
 
-async def test_a_crowd_is_served_by_turns_and_never_more_at_once_than_there_are_places(
+async def test_a_crowd_never_exceeds_the_limit(
     host: str,
 ) -> None:
     async with serving(host, Limits(max_clients=3)) as server:
@@ -334,7 +334,7 @@ async def test_a_crowd_is_served_by_turns_and_never_more_at_once_than_there_are_
         assert await server.drained() == Stopped(clients=100, echoed=100, cut_off=0)
 
 
-async def test_a_crowd_of_which_some_reset_is_served_all_the_same(host: str) -> None:
+async def test_a_crowd_is_served_although_some_reset(host: str) -> None:
     async with serving(host) as server:
         crowd = [plain_socket(host, server.port) for _ in range(100)]
         for number, sock in enumerate(crowd):
@@ -353,7 +353,7 @@ async def test_a_crowd_of_which_some_reset_is_served_all_the_same(host: str) -> 
         assert await server.drained() == Stopped(clients=66, echoed=330, cut_off=0)
 
 
-async def test_places_that_fill_up_again_are_said_again(host: str) -> None:
+async def test_each_time_the_places_fill_up_an_event_reports_it(host: str) -> None:
     async with serving(host, Limits(max_clients=1)) as server:
         for _ in range(2):
             first = await connect(host, server.port)
@@ -371,7 +371,7 @@ def descriptors() -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists a process's descriptors")
-async def test_those_that_came_and_went_hold_few_descriptors_until_their_turn(host: str) -> None:
+async def test_clients_that_left_while_waiting_hold_few_descriptors(host: str) -> None:
     async with serving(host, Limits(max_clients=1)) as server:
         first = await connect(host, server.port)
         await server.events.wait(ClientConnected)
@@ -386,14 +386,12 @@ async def test_those_that_came_and_went_hold_few_descriptors_until_their_turn(ho
         await first.aclose()
         async with last:
             assert await last.echo(b"my turn") == b"my turn"
-        # Those that had sent nothing may have been served, or gone before that.
+        # Those that had sent nothing may have been served, or may have left before that.
         stopped = await server.drained()
         assert (stopped.clients, stopped.cut_off) == (502, 0)
 
 
-async def test_those_that_wait_when_the_server_stops_have_the_grace_period_too(
-    host: str, mock_clock: MockClock
-) -> None:
+async def test_waiting_clients_have_the_grace_period_too(host: str, mock_clock: MockClock) -> None:
     async with serving(host, Limits(max_clients=1, grace=5)) as server:
         first, second, third = [await connect(host, server.port) for _ in range(3)]
         await server.events.wait(ClientsWaiting)
@@ -411,7 +409,7 @@ async def test_those_that_wait_when_the_server_stops_have_the_grace_period_too(
 
 
 @pytest.mark.parametrize("how", ["stopped", "cancelled"])
-async def test_those_that_wait_are_cut_off_and_counted_but_for_those_that_have_left(
+async def test_waiting_clients_are_cut_off_and_counted_unless_they_have_left(
     host: str, how: str
 ) -> None:
     events, stop = Events(), trio.Event()
@@ -442,7 +440,7 @@ async def test_those_that_wait_are_cut_off_and_counted_but_for_those_that_have_l
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.1 is the only one")
-async def test_of_its_own_endpoints_a_server_remembers_few_and_each_once() -> None:
+async def test_a_server_remembers_few_of_its_own_endpoints_each_once() -> None:
     (listener,) = await trio.open_tcp_listeners(0, host="0.0.0.0")  # noqa: S104
     port = listener.socket.getsockname()[1]
     hosts = {f"127.0.1.{number}" for number in range(1, 101)}
@@ -462,7 +460,7 @@ async def test_of_its_own_endpoints_a_server_remembers_few_and_each_once() -> No
         nursery.cancel_scope.cancel()
 
 
-async def test_servers_that_are_given_the_same_places_share_them(host: str) -> None:
+async def test_servers_with_the_same_places_share_one_limit(host: str) -> None:
     places, events = trio.CapacityLimiter(1), [Events(), Events()]
     async with trio.open_nursery() as nursery:
         ports = []
@@ -488,7 +486,7 @@ async def jump_from_pause_to_pause(clock: MockClock, seconds: float, times: int)
 
 
 async def idle_in_the_end(server: Server, clock: MockClock) -> ClientIdle:
-    """Let time pass until a client is idle; some may pass before it acknowledges what it got."""
+    """Let time pass until a client is idle. It may acknowledge what it got late."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(jump_from_pause_to_pause, clock, 1, 10_000)
         idle = await server.events.wait(ClientIdle)
@@ -510,7 +508,7 @@ async def test_an_idle_client_is_closed_and_an_active_one_is_not(
         assert await client.receive_unasked() == b""
 
 
-async def test_a_client_that_floods_and_never_receives_is_idle_once_nothing_moves(
+async def test_a_flooding_client_that_never_receives_is_idle_once_nothing_moves(
     host: str, mock_clock: MockClock
 ) -> None:
     async with serving(host, Limits(idle_timeout=10)) as server:
@@ -529,10 +527,10 @@ async def test_a_client_that_floods_and_never_receives_is_idle_once_nothing_move
             await idle_in_the_end(server, mock_clock)
 
 
-async def test_bytes_that_wait_to_be_received_when_the_limit_runs_out_are_echoed(
+async def test_bytes_that_arrive_just_before_the_limit_are_echoed(
     host: str, mock_clock: MockClock
 ) -> None:
-    """A server that was stopped (SIGSTOP), or is busy, finds both at once when it goes on."""
+    """A server that was stopped (SIGSTOP) or busy then finds both at once."""
     async with serving(host, Limits(idle_timeout=2)) as server:
         sock = plain_socket(host, server.port)
         await server.events.wait(ClientConnected)
@@ -556,7 +554,7 @@ def slow_reader(host: str, port: int) -> socket.socket:
 
 
 async def sent_and_all_taken(sock: socket.socket, server: Server, count: int) -> None:
-    """Send, and wait until the server has received it all and handed it to the system."""
+    """Send, and wait until the server has received everything and handed it to the system."""
     message = pattern(count)
     sock.setblocking(False)
     while message:
@@ -571,7 +569,7 @@ def pattern(count: int) -> bytes:
     return b"".join(number.to_bytes(4, "big") for number in range(count // 4))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is acknowledged")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts acknowledged bytes")
 async def test_a_client_that_receives_slowly_is_not_idle(host: str, mock_clock: MockClock) -> None:
     size = 60_000
     async with serving(host, Limits(idle_timeout=3)) as server:
@@ -588,7 +586,7 @@ async def test_a_client_that_receives_slowly_is_not_idle(host: str, mock_clock: 
             assert await server.events.wait(ClientClosed) == ClientClosed(idle.connection, size)
 
 
-async def test_a_client_that_does_not_receive_what_the_system_holds_for_it_is_idle(
+async def test_a_client_that_does_not_receive_what_the_system_holds_is_idle(
     host: str, mock_clock: MockClock
 ) -> None:
     async with serving(host, Limits(idle_timeout=3)) as server:
@@ -599,7 +597,7 @@ async def test_a_client_that_does_not_receive_what_the_system_holds_for_it_is_id
             assert trio.current_time() - before < 3 * 3
 
 
-async def test_stopping_accepts_no_more_and_lets_clients_finish(
+async def test_a_stopping_server_accepts_nobody_and_lets_clients_finish(
     host: str, mock_clock: MockClock
 ) -> None:
     async with serving(host, Limits(grace=5)) as server:
@@ -616,7 +614,7 @@ async def test_stopping_accepts_no_more_and_lets_clients_finish(
         assert await server.events.wait(Stopped) == Stopped(clients=1, echoed=9, cut_off=0)
 
 
-async def test_a_client_that_outstays_the_grace_period_is_cut_off(
+async def test_a_client_still_connected_after_the_grace_period_is_cut_off(
     host: str, mock_clock: MockClock
 ) -> None:
     async with serving(host, Limits(grace=5)) as server, await connect(host, server.port) as client:
@@ -664,7 +662,7 @@ async def test_an_echo_in_fragments_is_whole_in_the_end(host: str, limits: Limit
         assert closed.echoed == len(message)
 
 
-async def test_a_client_is_reset_on_purpose_alone_and_at_that_byte(host: str) -> None:
+async def test_a_client_alone_is_reset_on_purpose_at_the_given_byte(host: str) -> None:
     async with (
         serving(host, Limits(idle_timeout=60), Faults(fragment=2, reset_after=8)) as server,
         await connect(host, server.port) as other,
@@ -722,7 +720,7 @@ async def test_a_client_is_not_idle_while_a_slow_echo_moves(
         assert await server.events.wait(ClientClosed) == ClientClosed(idle.connection, 5)
 
 
-async def test_a_client_whose_echo_is_later_than_the_idle_timeout_is_idle(
+async def test_a_client_is_idle_if_its_echo_is_delayed_beyond_the_timeout(
     host: str, mock_clock: MockClock
 ) -> None:
     async with (
@@ -741,7 +739,7 @@ async def test_a_client_whose_echo_is_later_than_the_idle_timeout_is_idle(
     [(10, Stopped(clients=1, echoed=5, cut_off=0)), (2.5, Stopped(1, echoed=2, cut_off=1))],
     ids=["in time", "too late"],
 )
-async def test_a_slow_echo_is_finished_within_the_grace_period_or_cut_off(
+async def test_a_slow_echo_ends_within_the_grace_period_or_is_cut_off(
     host: str, mock_clock: MockClock, grace: float, stopped: Stopped
 ) -> None:
     async with (
@@ -760,7 +758,7 @@ async def test_a_slow_echo_is_finished_within_the_grace_period_or_cut_off(
         assert received == b"hello"[: stopped.echoed]
 
 
-async def test_cancelling_waits_for_no_pause(host: str) -> None:
+async def test_cancelling_does_not_wait_for_a_pause(host: str) -> None:
     async with (
         serving(host, faults=Faults(delay=math.inf)) as server,
         await connect(host, server.port) as client,
@@ -782,7 +780,7 @@ async def test_a_port_in_use_is_one_typed_error_even_from_a_nursery(host: str) -
 @pytest.mark.parametrize(
     ("name", "call"), [("nosuch.invalid", "getaddrinfo()"), ("203.0.113.1", "bind()")]
 )
-async def test_an_address_that_is_not_ours_is_an_error(name: str, call: str) -> None:
+async def test_an_address_of_another_machine_is_an_error(name: str, call: str) -> None:
     with pytest.raises(SocketCallError) as failure:
         await serve(0, hosts=[name])
     assert failure.value.call == call
@@ -802,7 +800,7 @@ def without_ipv6(number: int) -> Callable[..., object]:
 
 
 @pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
-async def test_where_a_family_is_missing_the_other_is_served_and_that_is_said(
+async def test_if_a_family_is_missing_the_other_one_is_served_and_an_event_reports_it(
     number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trio, "open_tcp_listeners", without_ipv6(number))
@@ -818,7 +816,7 @@ async def test_where_a_family_is_missing_the_other_is_served_and_that_is_said(
         nursery.cancel_scope.cancel()
 
 
-async def test_where_the_only_family_is_missing_that_is_an_error(
+async def test_if_the_only_family_is_missing_it_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(trio, "open_tcp_listeners", without_ipv6(errno.EAFNOSUPPORT))
@@ -827,14 +825,14 @@ async def test_where_the_only_family_is_missing_that_is_an_error(
     assert failure.value.call == "socket()"
 
 
-async def test_an_address_named_twice_is_listened_on_once() -> None:
+async def test_a_server_listens_once_on_an_address_named_twice() -> None:
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(partial(serve, 0, hosts=["127.0.0.1", "127.0.0.1"]))
         assert len(listeners) == 1
         nursery.cancel_scope.cancel()
 
 
-async def test_a_single_name_in_place_of_several_is_refused() -> None:
+async def test_a_single_name_instead_of_a_list_is_refused() -> None:
     with pytest.raises(TypeError, match=r"such as \['127.0.0.1'\]"):
         await serve(0, hosts="127.0.0.1")
 
@@ -842,27 +840,27 @@ async def test_a_single_name_in_place_of_several_is_refused() -> None:
 @pytest.mark.parametrize(
     ("host", "port"), [("127.0.0.1", 65536), ("127.0.0.1", -1), ("127.0.0.1\0.example", 0)]
 )
-async def test_what_the_kernel_would_cut_short_is_refused(host: str, port: int) -> None:
+async def test_hosts_and_ports_that_c_would_cut_short_are_refused(host: str, port: int) -> None:
     with pytest.raises(AddressError, match="is not a"):
         await serve(port, hosts=[host])
     with pytest.raises(AddressError, match="is not a"):
         await connect(host, port)
 
 
-async def test_no_hosts_at_all_is_refused() -> None:
+async def test_an_empty_list_of_hosts_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         await serve(0, hosts=[])
 
 
 class NoListener:
-    """What somebody may take for one."""
+    """Looks like a listener by its name only."""
 
 
 async def tcp() -> trio.SocketListener:
     return (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
 
 
-async def test_what_is_no_listener_is_refused_and_those_beside_it_are_closed() -> None:
+async def test_bad_listeners_are_refused_and_the_others_are_closed() -> None:
     beside, closed, other = await tcp(), await tcp(), await tcp()
     await closed.aclose()
     wrong: list[tuple[list[object], type[Exception], str]] = [
@@ -881,7 +879,7 @@ async def test_what_is_no_listener_is_refused_and_those_beside_it_are_closed() -
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no Unix sockets")
-async def test_a_listener_that_is_not_of_tcp_is_refused(tmp_path: Path) -> None:
+async def test_a_listener_that_is_not_tcp_is_refused(tmp_path: Path) -> None:
     sock = trio.socket.socket(socket.AddressFamily["AF_UNIX"])
     await sock.bind(str(tmp_path / "echo"))
     sock.listen()
@@ -891,7 +889,7 @@ async def test_a_listener_that_is_not_of_tcp_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("way")
-async def test_listeners_that_are_given_are_served_and_closed_in_the_end(host: str) -> None:
+async def test_given_listeners_are_served_and_closed_in_the_end(host: str) -> None:
     given = [*await trio.open_tcp_listeners(0, host=host), *await trio.open_tcp_listeners(0)]
     events, stop = Events(), trio.Event()
     async with trio.open_nursery() as nursery:
@@ -908,7 +906,7 @@ async def test_listeners_that_are_given_are_served_and_closed_in_the_end(host: s
 
 
 @pytest.mark.usefixtures("way")
-async def test_a_crowd_is_served_in_the_order_of_its_coming(host: str) -> None:
+async def test_a_crowd_is_served_in_the_order_in_which_it_came(host: str) -> None:
     (listener,) = await trio.open_tcp_listeners(0, host=host)
     address = listener.socket.getsockname()[:2]
     with ExitStack() as stack:
@@ -928,7 +926,7 @@ async def test_a_crowd_is_served_in_the_order_of_its_coming(host: str) -> None:
     assert came == expected
 
 
-async def test_listeners_that_are_given_are_closed_also_if_they_are_never_served() -> None:
+async def test_given_listeners_are_closed_even_if_they_are_never_served() -> None:
     given = await trio.open_tcp_listeners(0, host="127.0.0.1")
     with trio.CancelScope() as scope:
         scope.cancel()
@@ -946,6 +944,6 @@ async def test_listeners_that_are_given_are_closed_also_if_they_are_never_served
         {"grace": float("nan")},
     ],
 )
-def test_a_limit_that_cannot_be_kept_is_refused(limits: dict[str, float]) -> None:
+def test_a_limit_out_of_range_is_refused(limits: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(limits))):
         Limits(**limits)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Files are written as a whole or not at all, and through nobody's link."""
+"""Files are written whole or not, and never through somebody's link."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
     return file
 
 
-def test_the_file_is_the_old_one_until_the_new_one_is_whole(path: Path) -> None:
+def test_the_old_file_stays_until_the_new_one_is_whole(path: Path) -> None:
     with whole(path) as file:
         file.write(b"new")
         file.flush()
@@ -47,7 +47,7 @@ def test_a_failure_or_ctrl_c_leaves_the_old_file_and_nothing_else(
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_place_that_cannot_be_written_is_named_as_the_user_knows_it(tmp_path: Path) -> None:
+def test_an_error_names_the_path_that_the_user_knows(tmp_path: Path) -> None:
     place = tmp_path / "not there" / "results.json"
     with pytest.raises(FileNotFoundError) as caught, whole(place):
         pass
@@ -55,7 +55,7 @@ def test_a_place_that_cannot_be_written_is_named_as_the_user_knows_it(tmp_path: 
 
 
 @posix
-def test_the_file_gets_the_permissions_that_the_user_wants_for_new_files(tmp_path: Path) -> None:
+def test_the_file_gets_the_users_permissions_for_new_files(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         with whole(tmp_path / "new"):
@@ -66,7 +66,7 @@ def test_the_file_gets_the_permissions_that_the_user_wants_for_new_files(tmp_pat
 
 
 @posix
-def test_a_link_is_replaced_and_followed_only_on_demand(path: Path, tmp_path: Path) -> None:
+def test_a_link_is_replaced_and_followed_only_on_request(path: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.json"
     link.symlink_to(path)
     with whole(followed(link)) as file:
@@ -88,10 +88,10 @@ def test_a_link_of_another_user_is_not_followed(path: Path, tmp_path: Path) -> N
     with pytest.raises(PermissionError, match=r"a link of another user: .*link\.json"):
         followed(link)
     os.chown(tmp_path, NOBODY, NOBODY)
-    assert followed(link) == path  # it belongs to whom the folder belongs
+    assert followed(link) == path  # it belongs to the folder's owner
 
 
-def test_to_check_a_place_changes_nothing(path: Path) -> None:
+def test_a_check_changes_nothing(path: Path) -> None:
     check(path)
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]

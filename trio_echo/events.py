@@ -42,7 +42,10 @@ class FamilyMissing:
 
 @dataclass(frozen=True, slots=True)
 class AcceptFailed:
-    """A client could not be accepted: there are too many open files, say. Trio tries again."""
+    """A client could not be accepted: there are too many open files, say. Trio tries again.
+
+    There is at most one such event a minute.
+    """
 
     error: SocketCallError
 
