@@ -36,7 +36,7 @@ def crowd(backlog: int, clients: int, accepts: int) -> Picture:
         return door(kernel.snapshot(listener=listener, **names), list(names))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of the queue")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the queue")
 def test_each_client_is_drawn_in_its_state() -> None:
     picture = crowd(backlog=1, clients=5, accepts=1)
     assert "accepted: 1 (client1);" in picture.description
@@ -47,7 +47,7 @@ def test_each_client_is_drawn_in_its_state() -> None:
     assert "free" not in shown
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of the backlog")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the backlog")
 @pytest.mark.parametrize(("backlog", "free"), [(3, 3), (1000, 15)])
 def test_free_places_are_drawn_as_far_as_there_is_room(backlog: int, free: int) -> None:
     assert texts(crowd(backlog=backlog, clients=1, accepts=0)).count("free") == free

@@ -45,7 +45,7 @@ def test_only_the_block_and_only_this_thread_count() -> None:
     assert not calls.counts
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Trio waits by functions of its own there")
+@pytest.mark.skipif(sys.platform == "win32", reason="Trio waits with its own functions there")
 async def test_trio_waits_by_calls_too() -> None:
     one, other = trio.socket.socketpair()
     with one, other, Calls() as calls:

@@ -23,7 +23,7 @@ from trio_echo.observe.kernel import sockdiag
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="queues are told on Linux only")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="queues are shown on Linux only")
 
 
 class Sockets(ExitStack):
@@ -331,7 +331,7 @@ sys.stdin.read()
 
 def test_listeners_that_share_an_endpoint_are_distinguished(sockets: Sockets) -> None:
     if sys.platform != "linux":
-        pytest.skip("queues are told on Linux only")
+        pytest.skip("queues are shown on Linux only")
     first = sockets.fresh()
     first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     first.bind((sockets.host, 0))
@@ -382,7 +382,7 @@ def test_columns_stay_straight_beside_wide_characters() -> None:
 
 def test_a_table_without_rows_says_so() -> None:
     assert str(kernel.Snapshot(())).splitlines()[1:] == ["There is no such socket."]
-    assert "There is no such socket." in kernel.Snapshot((), "Not told.")._repr_html_()
+    assert "There is no such socket." in kernel.Snapshot((), "Not shown.")._repr_html_()
 
 
 def test_a_system_that_hides_other_processes_shows_its_own_sockets(
