@@ -99,7 +99,7 @@ def test_occupied_places_of_the_queue_are_filled() -> None:
     ("state", "owned", "title"),
     [
         ("ESTABLISHED", False, "not accepted yet"),
-        ("TIME_WAIT", False, "kept by the kernel alone"),
+        ("TIME_WAIT", False, "kept only by the kernel"),
         ("ESTABLISHED", True, "a socket"),
         ("ESTABLISHED", None, "a socket"),
     ],
