@@ -1,10 +1,9 @@
-"""Execute the notebooks and write them back, in the form in which they are committed.
+"""Execute the notebooks and write them back, as they are committed.
 
-Each one runs from top to bottom in a kernel of its own. What differs from one execution to the
-next without telling a reader anything is left out, so that a diff shows what has changed: times,
-the versions of this machine, the state of widgets. A widget lives in the kernel that made it; in a
-file a line of text stands in its place, and the picture beside it is an ordinary output. The ids
-of cells are kept as they are.
+Each one runs from top to bottom in its own kernel. What changes with each execution but does not
+matter to a reader is left out, so that a diff shows real changes: times, this machine's versions,
+the state of widgets. A widget lives in its kernel; in the file, a line of text replaces it, and the
+picture beside it is an ordinary output. Cells keep their ids.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ TIMEOUT = 60
 """Seconds that a cell may take."""
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-# What a page needs to colour the code, and no version of anything.
+# What a page needs to colour the code, without versions.
 _METADATA = {
     "kernelspec": {
         "display_name": "Python 3 (ipykernel)",
@@ -45,7 +44,7 @@ _METADATA = {
         "pygments_lexer": "ipython3",
     },
 }
-# Of a cell's metadata, what its author wrote.
+# The part of a cell's metadata that its author wrote.
 _AUTHORED = {"jupyter", "tags"}
 
 
@@ -55,31 +54,31 @@ def committed() -> list[Path]:
 
 
 def read(path: Path) -> nbformat.NotebookNode:
-    """Read a notebook file, as the current format.
+    """Read a notebook file, in the current format.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no notebook.
+        ValueError: it is not a notebook.
     """
     try:
         notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)
     except nbformat.ValidationError as exc:
-        raise ValueError(f"it is no notebook: {exc.message}") from exc
+        raise ValueError(f"not a notebook: {exc.message}") from exc
     return notebook
 
 
 def execute(path: Path) -> nbformat.NotebookNode:
-    """Execute a notebook in its folder and in a fresh kernel, which is gone afterwards.
+    """Execute a notebook in its folder, in a new kernel that ends afterwards.
 
-    The kernel reads nobody's settings of IPython.
+    The kernel does not read the user's IPython settings.
 
     Returns:
-        The notebook with its outputs, as it is to be committed.
+        The notebook with its outputs, ready to commit.
 
     Raises:
         CellExecutionError: a cell failed; the message holds its traceback.
         CellTimeoutError: a cell took longer than `TIMEOUT`; its kernel was ended.
-        DeadKernelError: the kernel ended amid a cell.
+        DeadKernelError: the kernel ended during a cell.
     """
     notebook = read(path)
     with tempfile.TemporaryDirectory() as settings:
@@ -97,7 +96,7 @@ def execute(path: Path) -> nbformat.NotebookNode:
 
 
 def tidied(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Leave out what only the machine and the moment of an execution have brought in."""
+    """Remove what depends on the machine and the time of the execution."""
     notebook.metadata = nbformat.from_dict(_METADATA)
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict(
@@ -112,13 +111,13 @@ def tidied(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def outputs(notebook: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNode]:
-    """Walk through the outputs of all cells."""
+    """Iterate over the outputs of all cells."""
     for cell in notebook.cells:
         yield from cell.get("outputs", [])
 
 
 def kinds(notebook: nbformat.NotebookNode) -> list[list[str]]:
-    """Tell what a reader sees below each code cell: streams by name, data by their types."""
+    """List what a reader sees below each code cell: streams by name, data by their types."""
     return [
         [
             output.get("name") or ", ".join(sorted(output.get("data", [output.output_type])))
@@ -130,11 +129,11 @@ def kinds(notebook: nbformat.NotebookNode) -> list[list[str]]:
 
 
 def save_pictures(notebook: nbformat.NotebookNode, folder: Path) -> None:
-    """Save what the cells with a tag like `picture:handshake` show; the README has these.
+    """Save the pictures of cells with a tag like `picture:packets`; the README shows them.
 
     Args:
-        notebook: executed.
-        folder: for the pictures; made if there are some.
+        notebook: an executed notebook.
+        folder: for the pictures; made if there are any.
 
     Raises:
         OSError: a file cannot be written.
@@ -150,7 +149,7 @@ def save_pictures(notebook: nbformat.NotebookNode, folder: Path) -> None:
 
 
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:
-    """Write a notebook file, as a whole or not at all.
+    """Write a notebook file, whole or not at all.
 
     Raises:
         OSError: it cannot be written.
@@ -162,7 +161,7 @@ def write(notebook: nbformat.NotebookNode, path: Path) -> None:
 @click.command(help=__doc__)
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
 def main(files: tuple[Path, ...]) -> None:
-    """Execute the named notebooks, or all of them; the first failure ends it."""
+    """Execute the named notebooks, or all; stop at the first failure."""
     for path in files or committed():
         click.echo(path)
         try:

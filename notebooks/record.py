@@ -1,8 +1,8 @@
-"""Record the captures that the notebooks show where packets cannot be captured.
+"""Record the captures that the notebooks show if packets cannot be captured.
 
     python notebooks/record.py
 
-It needs Linux and CAP_NET_RAW, and it listens on the lecture's port, 9000.
+It needs Linux and CAP_NET_RAW, and listens on the lecture's port, 9000.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ async def echo(host: str) -> None:
 
 
 async def reset(host: str) -> None:
-    """Close before the echo was read: the kernel sends RST instead of FIN."""
+    """Close with the echo unread: the kernel sends RST instead of FIN."""
     stream = await trio.open_tcp_stream(host, DEFAULT_PORT)
     await stream.send_all(b"hello")
     await trio.lowlevel.wait_readable(stream.socket)
@@ -75,7 +75,7 @@ async def wait_for_room(host: str) -> None:
 
 
 async def wait_for_ack(host: str) -> None:
-    """Send requests in two pieces, of which the second one waits for the first one's ACK."""
+    """Send requests in two pieces; the second waits for the ACK of the first."""
     header, body = b"length: 5;", b"hello"
 
     async def answer(stream: trio.SocketStream) -> None:

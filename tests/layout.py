@@ -1,4 +1,4 @@
-"""What every picture must keep to: its text is inside of it, and no two lines of it overlap."""
+"""Rules for every picture: its texts are inside it and do not overlap."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def texts(picture: Picture) -> list[str]:
-    """The texts of a picture, after checking that each can be read."""
+    """Return the texts of a picture, after checking that each one is legible."""
     figure = picture.figure
     figure.draw_without_rendering()
     shown = [one for one in _text_artists(picture) if one.get_visible() and one.get_text()]

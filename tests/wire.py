@@ -1,4 +1,4 @@
-"""Frames as the kernel would hand them over, built for tests; and traces made of them."""
+"""Frames for tests, as the kernel would hand them over, and traces of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def frame(
     payload: bytes = b"",
     time: int = BIRTH,
 ) -> Frame:
-    """Build an Ethernet frame; the numbers are those that travel, unless they wrap."""
+    """Build an Ethernet frame; numbers beyond 32 bits wrap around."""
     options += b"\0" * (-len(options) % 4)
     bits = (20 + len(options)) // 4 << 12 | flags
     ports = source.port, destination.port
@@ -53,7 +53,7 @@ def scale(shift: int) -> bytes:
 
 
 class Script:
-    """Writes a connection's frames: each side's numbers are counted."""
+    """Builds a connection's frames and counts each side's sequence numbers."""
 
     def __init__(self, client: Endpoint = CLIENT, server: Endpoint = SERVER) -> None:
         self.client, self.server = client, server
@@ -70,7 +70,7 @@ class Script:
         window: int = 64,
         options: bytes = b"",
     ) -> Script:
-        """Let one side send; `unseen` of the other side's numbers have not reached it yet."""
+        """Let one side send; `unseen` of the other side's numbers have not arrived there yet."""
         destination = self.server if source == self.client else self.client
         expected = self.next[destination] - unseen if ACK in flags else 0
         self.frames.append(

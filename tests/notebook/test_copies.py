@@ -1,4 +1,4 @@
-"""A student's copy of the notebooks: it follows new versions, and no work in it is lost."""
+"""A student's copy of the notebooks follows new versions and loses no work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fill(folder: Path, **files: str) -> None:
 
 
 def texts(folder: Path) -> dict[str, str]:
-    """Read what a person sees in a folder."""
+    """Read the visible files of a folder."""
     return {
         path.relative_to(folder).as_posix(): path.read_text("utf-8")
         for path in folder.rglob("*")
@@ -47,7 +47,7 @@ def target(tmp_path: Path, source: Path) -> Path:
     return target
 
 
-def test_everything_is_copied_but_scripts_and_hidden_files(source: Path, tmp_path: Path) -> None:
+def test_everything_except_scripts_and_hidden_files_is_copied(source: Path, tmp_path: Path) -> None:
     for name in (
         "execute.py",
         "pictures/kernel.png",
@@ -69,7 +69,7 @@ def test_an_unchanged_copy_follows_a_new_version(source: Path, target: Path) -> 
         assert texts(target) == texts(source)
 
 
-def test_a_changed_file_is_kept_and_named_once_there_is_a_newer_version(
+def test_a_changed_file_is_kept_and_reported_if_a_newer_version_exists(
     source: Path, target: Path
 ) -> None:
     fill(target, a="mine")
@@ -80,9 +80,7 @@ def test_a_changed_file_is_kept_and_named_once_there_is_a_newer_version(
         assert texts(target) == {**texts(source), "a.ipynb": "mine"}
 
 
-def test_a_changed_file_that_is_renamed_makes_room_for_the_newer_version(
-    source: Path, target: Path
-) -> None:
+def test_a_changed_file_that_was_renamed_is_copied_again(source: Path, target: Path) -> None:
     fill(target, a="mine")
     fill(source, a="a 2")
     (target / "a.ipynb").rename(target / "mine.ipynb")
@@ -105,7 +103,7 @@ def test_a_file_that_was_there_before_the_first_copy_is_kept(source: Path, tmp_p
 
 
 @pytest.mark.parametrize("record", ["", "[]", "nonsense", "\udcff"])
-def test_with_a_spoilt_record_nothing_is_overwritten(
+def test_with_a_broken_record_nothing_is_overwritten(
     source: Path, target: Path, record: str
 ) -> None:
     (target / ".trio_echo.json").write_bytes(record.encode("utf-8", "surrogateescape"))
@@ -127,9 +125,7 @@ def test_after_a_failure_what_was_copied_counts_as_copied(source: Path, target: 
 
 
 @links
-def test_nothing_is_written_through_a_link_that_somebody_planted(
-    source: Path, tmp_path: Path
-) -> None:
+def test_nothing_is_written_through_a_planted_link(source: Path, tmp_path: Path) -> None:
     victim, folder = tmp_path / "victim", tmp_path / "folder"
     victim.write_text("mine", "utf-8")
     folder.mkdir()
@@ -146,7 +142,7 @@ def test_nothing_is_written_through_a_link_that_somebody_planted(
 
 
 @links
-def test_a_link_in_the_place_of_a_folder_is_refused(source: Path, tmp_path: Path) -> None:
+def test_a_link_in_place_of_a_folder_is_refused(source: Path, tmp_path: Path) -> None:
     elsewhere, folder = tmp_path / "elsewhere", tmp_path / "folder"
     elsewhere.mkdir()
     folder.mkdir()

@@ -28,7 +28,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such 
 
 @dataclass
 class Ran:
-    """What came of a cell."""
+    """The result of a cell."""
 
     status: str = ""
     error: str = ""
@@ -37,7 +37,7 @@ class Ran:
 
 
 class Kernel:
-    """A kernel as JupyterLab has one: cells go in by its shell channel, outputs come back."""
+    """A kernel as in JupyterLab: cells go in through its shell channel, outputs come back."""
 
     def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
         self.manager = manager
@@ -48,7 +48,7 @@ class Kernel:
         return self.outputs_of(self.client.execute(cell))
 
     def send(self, kind: str, content: dict[str, object]) -> Ran:
-        """Send another message, as a widget in the page does."""
+        """Send another message, like a widget on the page."""
         message = self.client.session.msg(kind, content)
         self.client.shell_channel.send(message)
         return self.outputs_of(message["header"]["msg_id"])
@@ -116,7 +116,7 @@ def test_cells_run_in_trio_with_and_without_await(kernel: Kernel) -> None:
     assert kernel.run("await trio.sleep(0)\ntrio.lowlevel.in_trio_run()").text == "True"
 
 
-def test_a_cell_is_called_so_among_the_tasks(kernel: Kernel) -> None:
+def test_a_cells_task_is_named_cell(kernel: Kernel) -> None:
     for wait in ("", "await trio.sleep(0)\n"):
         assert kernel.run(f"{wait}trio.lowlevel.current_task().name").text == "'cell'"
 
@@ -210,7 +210,7 @@ def test_a_nurserys_exception_is_shown_and_the_kernel_goes_on(kernel: Kernel) ->
     assert kernel.run("trio.current_time() > 0").text == "True"
 
 
-def test_a_cell_within_a_cell_may_compute_but_not_wait(kernel: Kernel) -> None:
+def test_a_cell_inside_a_cell_may_compute_but_not_wait(kernel: Kernel) -> None:
     kernel.run("%%capture captured\nprint(trio.current_time() > 0)")
     assert kernel.run("captured.stdout").text == repr("True\n")
     assert "move its await out of it" in kernel.run("%%capture x\nawait trio.sleep(0)").error
@@ -225,7 +225,7 @@ def test_loading_twice_is_harmless(kernel: Kernel) -> None:
     kernel.run("trio_echo.unload_ipython_extension(get_ipython())")
 
 
-def test_unloading_restores_what_ran_cells_before(real_kernel: Kernel) -> None:
+def test_unloading_restores_the_earlier_runner(real_kernel: Kernel) -> None:
     state = "[str(getattr(get_ipython(), n)) for n in ('autoawait', 'loop_runner', 'trio_runner')]"
     for before in ("%autoawait False", "%autoawait trio", "%autoawait asyncio"):
         real_kernel.run(before)
@@ -252,7 +252,7 @@ def test_the_signal_handling_of_asyncio_and_the_kernel_is_put_back(kernel: Kerne
     expected = kernel.run(state).text
     assert not expected.startswith("(-1")
     kernel.run("%load_ext trio_echo")
-    assert kernel.run("await trio.sleep(0)") == Ran("ok")  # no word of a collision
+    assert kernel.run("await trio.sleep(0)") == Ran("ok")  # no warning of a conflict
     kernel.run("%unload_ext trio_echo")
     assert kernel.run(state).text == expected
     ran = kernel.run(
@@ -279,7 +279,7 @@ def test_a_widgets_callback_may_run_trio_itself_and_draw(kernel: Kernel) -> None
     ).shown
     assert shown[0]["data"]["text/plain"] == repr(bytes(1))
     identifier = kernel.run("print(slider.comm.comm_id)").text.strip()
-    for value in (2, 3):  # a callback leaves the kernel fit for the next one
+    for value in (2, 3):  # the kernel still works after a callback
         update = {"method": "update", "state": {"value": value}}
         ran = kernel.send("comm_msg", {"comm_id": identifier, "data": update})
         assert ran.error == ran.text == ""
@@ -304,6 +304,6 @@ def test_ipython_at_a_terminal_runs_cells_in_trio_too(tmp_path: Path) -> None:
     assert ran.stdout.count("True") == 2
 
 
-def test_what_is_no_shell_gets_a_clear_word() -> None:
+def test_something_that_is_not_a_shell_is_a_clear_error() -> None:
     with pytest.raises(RuntimeError, match="only Jupyter and IPython run cells"):
         trio_echo.load_ipython_extension(cast("InteractiveShell", None))

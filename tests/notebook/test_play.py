@@ -1,4 +1,4 @@
-"""Sliders that draw a picture anew, in a real kernel."""
+"""Sliders that draw a picture again, in a real kernel."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def move(to):
 
 
 class Kernel:
-    """A kernel that these tests share: a start of one takes a second."""
+    """A kernel that these tests share, because a start takes a second."""
 
     def __init__(self) -> None:
         self.notebook = nbformat.v4.new_notebook()
@@ -59,7 +59,7 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
 
 
 @pytest.mark.parametrize("draw", ["picture", "slow_picture"])
-def test_a_slider_draws_the_picture_anew(kernel: Kernel, draw: str) -> None:
+def test_a_slider_draws_the_picture_again(kernel: Kernel, draw: str) -> None:
     kernel.run("Widget.close_all()")
     cell = kernel.run(f"play({draw}, size=(1, 9, 4))")
     slider, shown = cell.outputs
@@ -71,7 +71,7 @@ def test_a_slider_draws_the_picture_anew(kernel: Kernel, draw: str) -> None:
     assert shown.data["text/plain"] == "<picture: the size is 7>"
 
 
-def test_a_list_gives_the_values_that_its_names_stand_for(kernel: Kernel) -> None:
+def test_a_list_passes_the_values_of_its_names(kernel: Kernel) -> None:
     kernel.run("Widget.close_all()")
     cell = kernel.run("play(picture, size={'small': 1, 'large': 100})")
     kernel.run(

@@ -1,4 +1,4 @@
-"""The notebooks as a student meets them: in JupyterLab, in a browser.
+"""The notebooks as a student uses them: in JupyterLab, in a browser.
 
 Set TRIO_ECHO_SCREENSHOTS to a folder to get a picture of each page.
 """
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SAMPLE = "sample.ipynb"
-"""A notebook of this test's own, which has what the others have."""
+"""A notebook for this test, with the same kinds of cells as the others."""
 SAMPLE_CELLS = (
     "%load_ext trio_echo",
     """
@@ -66,7 +66,7 @@ SAMPLE_CELLS = (
     """,
     "slider.max",
 )
-# In the page's JavaScript: whether the kernel of the notebook that is open has nothing to do.
+# JavaScript for the page: whether the kernel of the open notebook is idle.
 IDLE = """() => {
     const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
     return kernel?.connectionStatus == "connected" && kernel.status == "idle";
@@ -77,7 +77,7 @@ CHANGED = f"""([panel, before]) => {{
     const now = ({SOURCES})([...panel.querySelectorAll("{IMAGES}")]);
     return now.length == before.length && now.join() != before.join();
 }}"""
-# How many colours an image has once it is painted:
+# How many colours an image has when it is painted:
 COLOURS = """async image => {
     await image.decode();
     const canvas = document.createElement("canvas");
@@ -108,7 +108,7 @@ def browser() -> Iterator[Browser]:
     options = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
     options += ["--disable-background-networking", "--disable-component-update"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        options.append("--no-sandbox")  # it has none for root
+        options.append("--no-sandbox")  # the sandbox does not work for root
     with (
         playwright.sync_playwright() as driver,
         driver.chromium.launch(executable_path=path, args=options) as browser,
@@ -134,7 +134,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings = tmp_path_factory.mktemp("settings")
     for plugin, setting in (
         ("notebook-extension/tracker", {"windowingMode": "none"}),  # off-screen cells are there too
-        ("apputils-extension/notification", {"fetchNews": "false"}),  # it asks no question
+        ("apputils-extension/notification", {"fetchNews": "false"}),  # no pop-up
     ):
         file = settings / "lab" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
         file.parent.mkdir(parents=True)
@@ -178,7 +178,7 @@ def test_a_notebook_runs_draws_and_answers_its_widgets(address: str, page: Page,
 
 
 def check(panel: Locator) -> None:
-    """Everything was executed without an error, and every picture is painted."""
+    """Check that everything was executed without an error, and that every picture is painted."""
     errors = panel.locator(
         '[data-mime-type="application/vnd.jupyter.stderr"],'
         '[data-mime-type="application/vnd.jupyter.error"]'
@@ -198,12 +198,12 @@ def check_images(panel: Locator) -> None:
 
 
 def move_widgets(panel: Locator) -> None:
-    """A slider that is moved, or another choice of a list, changes a picture."""
+    """Check that moving a slider, or choosing from a list, changes a picture."""
     for handle in panel.locator(".widget-slider .noUi-handle").all():
         with changes_a_picture(panel):
             value = handle.get_attribute("aria-valuenow")
             handle.press("ArrowRight")
-            if handle.get_attribute("aria-valuenow") == value:  # it was at its end
+            if handle.get_attribute("aria-valuenow") == value:  # it was at its maximum
                 handle.press("ArrowLeft")
     for choices in panel.locator(".widget-dropdown select").all():
         with changes_a_picture(panel):

@@ -1,4 +1,4 @@
-"""How notebooks are executed and what is written back, on small ones made here."""
+"""Executing notebooks and writing them back, with small ones made here."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_the_command_writes_back_what_is_committed(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
-def test_nothing_is_written_through_a_link_that_somebody_planted(tmp_path: Path) -> None:
+def test_nothing_is_written_through_a_planted_link(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("mine", "utf-8")
     path = notebook(tmp_path / "one.ipynb", "1")
@@ -132,7 +132,7 @@ def test_a_failing_cell_is_reported_and_the_file_left_alone(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("text", ["", "{}", "no notebook"])
-def test_a_file_that_is_none_is_one_line(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_notebook_is_an_error_of_one_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "one.ipynb"
     path.write_text(text, "utf-8")
     for one in (path, tmp_path / "missing.ipynb"):
@@ -148,7 +148,9 @@ def test_a_kernel_that_dies_is_an_error(tmp_path: Path) -> None:
         execute.execute(path)
 
 
-def test_a_kernel_reads_nobodys_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_does_not_read_the_users_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     startup = tmp_path / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
     (startup / "00.py").write_text("mine = 1", "utf-8")
@@ -161,7 +163,7 @@ def test_a_kernel_reads_nobodys_settings(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
 )
-def test_an_interrupted_execution_leaves_no_kernel_behind(tmp_path: Path, number: int) -> None:
+def test_an_interrupted_execution_leaves_no_kernel(tmp_path: Path, number: int) -> None:
     if sys.platform == "win32":
         pytest.skip("Windows cannot interrupt one process alone")
     fifo = tmp_path / "pid"

@@ -1,4 +1,4 @@
-"""The notebooks' exercises: unsolved as they come, and the hidden solutions are right."""
+"""The notebooks' exercises: they come unsolved, and the hidden solutions are right."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def exercises(notebook: NotebookNode) -> list[Exercise]:
 
 
 def verdict(cell: NotebookNode) -> str:
-    (output,) = [one for one in cell.outputs if "data" in one]  # an answer may print, too
+    (output,) = [one for one in cell.outputs if "data" in one]  # an answer may also print
     return str(output.data["text/plain"])
 
 

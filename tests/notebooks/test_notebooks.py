@@ -1,4 +1,4 @@
-"""The notebooks as they are committed, and as they come out of a fresh kernel."""
+"""The notebooks as committed, and as a new kernel executes them."""
 
 from __future__ import annotations
 
@@ -60,22 +60,22 @@ def test_it_is_in_the_form_that_execute_writes(path: Path, tmp_path: Path) -> No
     assert again.read_text("utf-8") == path.read_text("utf-8")
 
 
-def test_each_cell_has_an_id_of_its_own(notebook: NotebookNode) -> None:
+def test_each_cell_has_its_own_id(notebook: NotebookNode) -> None:
     ids = [cell.id for cell in notebook.cells]
     assert len(set(ids)) == len(ids)
 
 
-def test_it_names_no_path_of_one_machine(path: Path, notebook: NotebookNode) -> None:
+def test_it_has_no_path_of_one_machine(path: Path, notebook: NotebookNode) -> None:
     texts = [cell.source for cell in notebook.cells]
     for output in execute.outputs(notebook):
         texts.append(output.get("text", ""))
         texts += [text for text in output.get("data", {}).values() if isinstance(text, str)]
-    # Pictures are no text; their base64 would hold anything.
+    # Not pictures: their base64 may contain any word.
     words = [text for text in texts if not re.fullmatch(r"[A-Za-z0-9+/=\s]{1000,}", text)]
     assert not [found[0] for text in words for found in MACHINE.finditer(text)]
 
 
-def test_its_links_lead_somewhere(path: Path, notebook: NotebookNode) -> None:
+def test_its_links_are_valid(path: Path, notebook: NotebookNode) -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", prose(notebook))
     pages = [link for link in links if not link.startswith("https://")]
     assert pages, "it leads to no other notebook"
@@ -97,11 +97,11 @@ def test_it_asks_for_a_prediction_and_hides_the_answer(notebook: NotebookNode) -
     assert text.count("<details>") == text.count("</details>")
 
 
-def test_the_time_that_it_claims_fits_its_length(notebook: NotebookNode) -> None:
+def test_its_estimated_time_fits_its_length(notebook: NotebookNode) -> None:
     text = prose(notebook)
     lines = sum(len(cell.source.splitlines()) for cell in code_cells(notebook))
     exercises = sum("exercise" in cell.metadata.get("tags", []) for cell in code_cells(notebook))
-    # Notebook 01 gives this rate to its readers.
+    # Notebook 01 states this rate.
     minutes = len(text.split()) / 150 + lines / 20 + text.count("**Predict.**") + 3 * exercises
     claimed = re.search(r"^\| time \| about (\d+) minutes", text, re.MULTILINE)
     assert claimed is not None

@@ -1,4 +1,4 @@
-"""Bars are as long as their numbers, and say them."""
+"""Bars are as long as their numbers, and show them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_parts_differ_by_more_than_their_colour() -> None:
     assert len({one.get_hatch() for one in bars(stacked_bars(ROWS, "µs"))}) == 2
 
 
-def test_the_latest_trial_stands_out() -> None:
+def test_the_latest_trial_is_highlighted() -> None:
     trials = [("small", (16_000.0, 1.2)), ("large", (31_000.0, 2_031.0))]
     picture = compared_bars(trials, ["messages/s", "MB/s"])
     assert [one.get_width() for one in bars(picture, 1)] == [1.2, 2_031.0]
@@ -44,12 +44,12 @@ def test_the_latest_trial_stands_out() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 12])
-def test_the_text_can_be_read_however_many_there_are(count: int) -> None:
+def test_the_text_is_legible_for_any_number_of_rows(count: int) -> None:
     texts(stacked_bars({f"row {index}": {"a": 1.0, "b": index} for index in range(count)}, "ms"))
     texts(
         compared_bars([(f"row {index}", [1e9 / (index + 1)]) for index in range(count)], ["MB/s"])
     )
 
 
-def test_nothing_at_all_is_drawn_as_such() -> None:
+def test_a_bar_of_length_zero_is_drawn() -> None:
     texts(compared_bars([("nothing came back", [0.0])], ["MB/s"]))

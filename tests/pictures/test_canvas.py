@@ -1,4 +1,4 @@
-"""What all pictures have in common."""
+"""What all pictures share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from trio_echo.pictures.canvas import (
 COLOURS = (PAPER, BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION)
 
 
-def test_a_few_coloured_dots_among_much_text_keep_their_colours_in_a_notebook() -> None:
+def test_a_few_coloured_dots_in_much_text_keep_their_colours() -> None:
     picture = Picture(8, 4, "letters and dots")
     sheet = picture.sheet()
     for line in range(20):

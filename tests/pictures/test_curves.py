@@ -11,7 +11,7 @@ SIZES = [64, 1024, 16384]
 SERIES = {"measured": (SIZES, [30.0, 31.0, 40.0]), "a + b n": (SIZES, [30.0, 30.5, 38.0])}
 
 
-def test_each_series_is_a_curve_of_its_own_style() -> None:
+def test_each_series_has_its_own_style() -> None:
     picture = curves(SERIES, "size (bytes)", "round trip (µs)")
     lines = picture.figure.axes[0].lines
     drawn = [np.asarray(one.get_ydata()).tolist() for one in lines]
@@ -23,7 +23,7 @@ def test_each_series_is_a_curve_of_its_own_style() -> None:
     assert [one.get_text() for one in legend.get_texts()] == list(SERIES)
 
 
-def test_ticks_are_where_they_are_wanted_and_can_be_read() -> None:
+def test_ticks_are_in_their_places_and_legible() -> None:
     ticks = {"64 B": 64, "1 KiB": 1024, "16 KiB": 16384}
     picture = curves(SERIES, "size", "µs", ticks=ticks, mark=("the knee", 2000))
     assert {*ticks, "size"} <= set(texts(picture))

@@ -36,8 +36,8 @@ def crowd(backlog: int, clients: int, accepts: int) -> Picture:
         return door(kernel.snapshot(listener=listener, **names), list(names))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of the queue")
-def test_each_client_stands_where_the_kernel_has_it() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the queue")
+def test_each_client_is_drawn_in_its_state() -> None:
     picture = crowd(backlog=1, clients=5, accepts=1)
     assert "accepted: 1 (client1);" in picture.description
     assert "listen(1): 2 in the accept queue (client2, client3);" in picture.description
@@ -47,13 +47,13 @@ def test_each_client_stands_where_the_kernel_has_it() -> None:
     assert "free" not in shown
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of the backlog")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the backlog")
 @pytest.mark.parametrize(("backlog", "free"), [(3, 3), (1000, 15)])
 def test_free_places_are_drawn_as_far_as_there_is_room(backlog: int, free: int) -> None:
     assert texts(crowd(backlog=backlog, clients=1, accepts=0)).count("free") == free
 
 
-def test_nobody_is_said_in_words() -> None:
+def test_an_empty_group_says_nobody() -> None:
     picture = crowd(backlog=0, clients=0, accepts=0)
     assert picture.description.count("(nobody)") == 3
     # Linux's listen(0) has one place, which is drawn; elsewhere the places are unknown.
@@ -63,7 +63,7 @@ def test_nobody_is_said_in_words() -> None:
 
 
 @pytest.mark.parametrize("clients", [0, 10])
-def test_all_of_it_is_within_the_picture(clients: int) -> None:
+def test_everything_is_inside_the_picture(clients: int) -> None:
     assert texts(crowd(backlog=12, clients=clients, accepts=min(clients, 1)))
 
 

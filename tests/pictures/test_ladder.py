@@ -61,7 +61,7 @@ def drawn(picture: Picture) -> list[Text]:
 
 
 @pytest.mark.parametrize("name", TRACES)
-def test_all_words_are_inside_and_apart(name: str) -> None:
+def test_all_words_are_inside_and_do_not_overlap(name: str) -> None:
     assert texts(ladder(TRACES[name]))
 
 
@@ -91,7 +91,7 @@ def test_a_recording_says_so() -> None:
     assert "recorded capture: reset.pcap" in repr(picture)
 
 
-def test_of_a_long_trace_both_ends_are_shown() -> None:
+def test_a_long_trace_shows_its_beginning_and_end() -> None:
     said = texts(ladder(TRACES["long"]))
     count = len(TRACES["long"].segments)
     assert f"… {count - 24} segments are left out here …" in said
@@ -100,7 +100,7 @@ def test_of_a_long_trace_both_ends_are_shown() -> None:
     assert "FIN+ACK  seq 251  ack 252" in said
 
 
-def test_a_window_that_is_full_and_data_that_is_no_text_are_told() -> None:
+def test_a_full_window_and_binary_data_are_shown() -> None:
     said = texts(ladder(TRACES["crossing-data"]))
     assert "PSH+ACK  seq 1  ack 1  28000 bytes: $\\qx$\\xff\\n$\\qx$..." in said
     assert any(words.endswith("window 0") for words in said)

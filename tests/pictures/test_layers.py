@@ -18,6 +18,6 @@ def test_the_picture_names_each_part_and_its_size() -> None:
     assert "IPv6: Ethernet 14, IP 40, TCP 32, data 5 bytes" in picture.description
 
 
-def test_large_data_leaves_the_headers_in_sight() -> None:
+def test_large_data_leaves_room_for_the_headers() -> None:
     picture = layers(Layers(version=4, link=14, network=20, transport=32, data=60_000))
     assert {"TCP 32", "data 60000, not drawn in full"} <= set(texts(picture))

@@ -1,4 +1,4 @@
-"""How a stream of bytes came apart."""
+"""The picture of a stream of bytes in pieces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def widths(picture: Picture) -> list[float]:
     return [one.get_width() for one in boxes if one.get_height() == 0.5]
 
 
-def test_a_box_is_a_piece_as_long_as_its_bytes() -> None:
+def test_the_width_of_a_box_is_the_number_of_its_bytes() -> None:
     picture = pieces({"sent": [b"nice to meet you"], "received": [b"nice to", b" meet you"]})
     whole, first, second = widths(picture)
     assert [first, second] == pytest.approx([whole * 7 / 16, whole * 9 / 16])
@@ -50,13 +50,13 @@ def test_characters_are_not_counted_as_calls() -> None:
     ],
     ids=["too long", "no ASCII", "an escape sequence", "one byte"],
 )
-def test_what_has_no_room_or_is_no_plain_text_is_shown_otherwise(
+def test_pieces_without_room_show_their_size_and_binary_ones_hexadecimal(
     row: list[bytes], shown: str
 ) -> None:
     assert shown in texts(pieces({"sent": row}))
 
 
-def test_tiny_pieces_have_no_text_and_none_are_a_picture_too() -> None:
+def test_tiny_pieces_have_no_text_and_no_pieces_can_be_drawn() -> None:
     assert texts(pieces({"received": [b"x"] * 2000})) == ["received", "2000 bytes, 2000 pieces"]
     assert texts(pieces({"received": []})) == ["received", "0 bytes, 0 pieces"]
     assert texts(pieces({})) == []

@@ -66,7 +66,7 @@ def test_it_is_legible(rows: list[SocketRow]) -> None:
     assert {"server", "client"} <= set(texts(sides(Snapshot(tuple(rows)), server=["sock"])))
 
 
-def test_what_the_kernel_does_not_know_yet_is_a_question() -> None:
+def test_an_unknown_fact_is_a_question_mark() -> None:
     fresh = SocketRow(family=socket.AF_INET, state="CLOSE", name="sock")
     assert texts(sides(Snapshot((fresh,)))).count("?") == 2
     bound = replace(fresh, local=V4)
@@ -86,7 +86,7 @@ def test_the_two_ends_of_a_connection_face_each_other() -> None:
     assert "server" in picture.description
 
 
-def test_places_of_the_queue_that_are_taken_are_filled() -> None:
+def test_occupied_places_of_the_queue_are_filled() -> None:
     picture = sides(Snapshot((listener(accept_queue=2, backlog=3),)))
     places = [one for one in picture.figure.findobj(Rectangle) if one.get_width() < 1]
     colours = [one.get_facecolor() for one in places]
@@ -99,12 +99,12 @@ def test_places_of_the_queue_that_are_taken_are_filled() -> None:
     ("state", "owned", "title"),
     [
         ("ESTABLISHED", False, "not accepted yet"),
-        ("TIME_WAIT", False, "kept by the kernel alone"),
+        ("TIME_WAIT", False, "kept only by the kernel"),
         ("ESTABLISHED", True, "a socket"),
         ("ESTABLISHED", None, "a socket"),
     ],
 )
-def test_what_no_process_owns_says_so(state: str, owned: bool | None, title: str) -> None:
+def test_a_socket_without_an_owner_says_so(state: str, owned: bool | None, title: str) -> None:
     row = replace(connection(state)[0], owned=owned)
     assert title in texts(sides(Snapshot((row,))))
 
@@ -113,7 +113,7 @@ def test_more_than_fit_are_counted() -> None:
     assert "… and 23 more" in texts(sides(Snapshot(tuple(ROWS["many"]))))
 
 
-def test_a_socket_without_a_port_is_put_where_it_is_said_to_belong() -> None:
+def test_a_socket_without_a_port_is_on_the_side_that_was_named() -> None:
     fresh = SocketRow(family=socket.AF_INET, state="CLOSE", name="sock")
     assert sides(Snapshot((fresh,)), server=["sock"]).description.startswith("server: sock CLOSE")
     assert "client: sock CLOSE" in sides(Snapshot((fresh,))).description

@@ -54,7 +54,7 @@ def test_it_shows_every_task_what_it_waits_in_and_every_nursery(clients: int) ->
     assert "nursery listeners, cancelled" in shown
 
 
-def test_of_many_clients_it_shows_a_few_and_counts_the_others() -> None:
+def test_it_shows_a_few_of_many_clients_and_counts_the_others() -> None:
     picture = task_tree(server(60))
     shown = texts(picture)
     assert shown.count("SocketStream.receive_some") == 10

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def recorded(clients: int, *, fails: bool = False, unit: float = 1) -> Recorder:
-    """A server whose clients stay until it is stopped; the last one may fail alone."""
+    """Run a server whose clients stay until it stops; the last one may fail."""
     recorder = Recorder()
 
     async def client(seconds: float) -> None:
@@ -47,7 +47,7 @@ def recorded(clients: int, *, fails: bool = False, unit: float = 1) -> Recorder:
 
 
 def bars(picture: Picture) -> list[list[tuple[float, float]]]:
-    """Begin and end of each bar of each row."""
+    """Return the begin and end of each bar, row by row."""
     axes = picture.figure.axes[1]
     rows = [one for one in axes.collections if isinstance(one, PolyCollection)]
     edges = [[np.asarray(path.vertices)[:, 0] for path in row.get_paths()] for row in rows]
@@ -72,7 +72,7 @@ def test_it_shows_every_life(clients: int) -> None:
     assert shown.count("cancelled") == clients
 
 
-def test_of_many_clients_it_shows_a_few_with_those_that_noted_something() -> None:
+def test_it_shows_a_few_of_many_clients_and_all_with_a_note() -> None:
     picture = timeline(recorded(60, fails=True))
     shown = texts(picture)
     assert "… and 50 more" in shown
@@ -88,7 +88,7 @@ def test_the_axis_names_its_unit(unit: float, label: str) -> None:
     assert f"time since the recording began {label}" in shown
 
 
-def test_a_recording_may_be_drawn_while_it_goes_on() -> None:
+def test_a_recording_may_be_drawn_while_it_runs() -> None:
     async def main() -> None:
         with Recorder() as recorder:
             await trio.sleep(2)

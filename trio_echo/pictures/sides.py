@@ -123,7 +123,7 @@ def _card(axes: Axes, x: float, y: float, row: SocketRow) -> None:
         )
     )
     badge(axes, x + _CARD_WIDTH - 0.07 - WIDTH / 2, y + 0.19, row.state)
-    unowned = "not accepted yet" if row.accepted is False else "kept by the kernel alone"
+    unowned = "not accepted yet" if row.accepted is False else "kept only by the kernel"
     title = row.name or ("a socket" if owned else unowned)
     axes.text(
         x + 0.1,

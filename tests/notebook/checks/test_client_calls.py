@@ -1,4 +1,4 @@
-"""The checks of notebook 03 tell right answers from wrong ones."""
+"""Checks of notebook 03: right and wrong answers."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_wrong_diagnoses(answer: Callable[[str, int], Awaitable[str]], why
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue may refuse")
-async def test_a_diagnosis_without_an_end(autojump_clock: MockClock) -> None:
+async def test_a_diagnosis_that_does_not_return(autojump_clock: MockClock) -> None:
     verdict = await client_calls.doctor(never_gives_up)
     assert verdict.why == "It should return 'timed out', but it did not return."
 

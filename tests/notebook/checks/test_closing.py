@@ -211,7 +211,9 @@ def plain_server(port: int) -> object:
         (plain_server, "async def"),
     ],
 )
-async def test_what_is_no_server(answer: Callable[[int], Awaitable[object]], why: str) -> None:
+async def test_answers_that_are_not_a_server(
+    answer: Callable[[int], Awaitable[object]], why: str
+) -> None:
     verdict = await closing.restarts(answer)
     assert verdict.right is False
     assert why in verdict.why
@@ -219,7 +221,7 @@ async def test_what_is_no_server(answer: Callable[[int], Awaitable[object]], why
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there an accepted socket inherits it")
 async def test_a_server_that_resets_its_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closing, "_PATIENCE", 1)  # only to wait for what does not come
+    monkeypatch.setattr(closing, "_PATIENCE", 1)  # the test waits for this limit
     verdict = await closing.restarts(resets)
     assert verdict.right is False
     assert "Was it reset?" in verdict.why

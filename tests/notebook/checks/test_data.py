@@ -1,4 +1,4 @@
-"""The checks of notebook 04 tell right answers from wrong ones."""
+"""Checks of notebook 04: right and wrong answers."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ async def test_no_answer_yet() -> None:
     assert (await data.exactly(nothing)).right is None
 
 
-async def test_an_answer_that_never_comes_back_is_given_up(
+async def test_an_answer_that_does_not_return_is_given_up(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async def hangs(*_: object) -> None:
@@ -124,7 +124,7 @@ async def test_an_answer_that_never_comes_back_is_given_up(
     assert "it did not return" in (await data.exactly(hangs)).why
 
 
-def test_a_verdict_is_words_and_a_mark() -> None:
+def test_a_verdict_has_words_and_a_mark() -> None:
     right, wrong = Verdict(True, "It <works>."), Verdict(False, "It does not.")
     assert str(right) == "Right. It <works>."
     assert str(wrong) == "Not yet. It does not."

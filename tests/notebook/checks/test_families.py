@@ -1,4 +1,4 @@
-"""The checks of notebook 08 tell right answers from wrong ones."""
+"""Checks of notebook 08: right and wrong answers."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ SLOWER, NONE, FASTER = "slower", "no difference seen", "faster"
         ((SLOWER, ..., SLOWER), None, "Replace"),
     ],
 )
-def test_what_intervals_tell(
+def test_the_verdicts_of_intervals(
     answers: tuple[object, object, object], right: bool | None, why: str
 ) -> None:
     verdict = families.verdicts(*answers)

@@ -1,4 +1,4 @@
-"""The checks of notebook 06 tell right answers from wrong ones."""
+"""Checks of notebook 06: right and wrong answers."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def bounded(
 
 
 async def with_a_nursery(stream: trio.abc.Stream, patience: float) -> None:
-    """Another right one: as this project's server does it, and with a small buffer."""
+    """Another right one: like this project's server, and with a small buffer."""
     try:
         async with trio.open_nursery() as nursery:
             nursery.cancel_scope.deadline = trio.current_time() + patience

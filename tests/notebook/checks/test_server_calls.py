@@ -99,7 +99,7 @@ async def test_a_door_that_does_not_open(answer: object, why: str, autojump_cloc
     assert why in verdict.why
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of the backlog")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the backlog")
 async def test_a_wrong_backlog() -> None:
     async def answer(host: str, backlog: int) -> object:
         return await right(host, backlog + 1)

@@ -1,4 +1,4 @@
-"""The checks of notebook 07 tell right answers from wrong ones."""
+"""Checks of notebook 07: right and wrong answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions that no check can try: empty ones, those of the wrong kind, and other objects."""
+"""Answers that no check can try: empty functions, the wrong kind, and other objects."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_plain_function() -> None:
     assert wrong.why == "Your function must be a def."
 
 
-async def test_a_forgotten_return_is_no_missing_answer() -> None:
+async def test_a_forgotten_return_is_not_a_missing_answer() -> None:
     def forgets(sock: object) -> None:
         str(sock)
 

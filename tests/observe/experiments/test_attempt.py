@@ -1,4 +1,4 @@
-"""Trying a call, and telling what came of it."""
+"""Trying a call, and its outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trio_echo.errors import strerror
 from trio_echo.observe.experiments.attempt import attempt
 
 
-async def test_what_a_call_returns_is_told_awaited_or_not() -> None:
+async def test_a_calls_result_is_shown_awaited_or_not() -> None:
     with trio.socket.socket() as sock:
         bound = await attempt(sock.bind, ("127.0.0.1", 0))
         assert str(bound) == "bind() worked"
@@ -22,7 +22,7 @@ async def test_what_a_call_returns_is_told_awaited_or_not() -> None:
         assert repr(name) == f"getsockname() returned {sock.getsockname()!r}"
 
 
-async def test_a_systems_error_is_told_with_its_name_in_c() -> None:
+async def test_a_systems_error_is_shown_with_its_name_in_c() -> None:
     with trio.socket.socket() as sock:
         outcome = await attempt(sock.bind, ("192.0.2.1", 0))
     assert isinstance(outcome.error, OSError)
@@ -33,7 +33,7 @@ async def test_a_systems_error_is_told_with_its_name_in_c() -> None:
     assert "[Errno" not in str(outcome)
 
 
-async def test_an_error_that_is_not_the_systems_is_told_by_its_type() -> None:
+async def test_an_error_that_is_not_the_systems_is_shown_by_its_type() -> None:
     with trio.socket.socket() as sock:
         outcome = await attempt(sock.bind, ("127.0.0.1", 70000))
     assert str(outcome).startswith("bind() raised OverflowError: ")
@@ -44,7 +44,7 @@ async def test_an_error_that_is_not_the_systems_is_told_by_its_type() -> None:
     assert str(await attempt(look_up)) == "look_up() raised gaierror: no such name"
 
 
-async def test_an_errors_cause_stands_on_a_line_of_its_own() -> None:
+async def test_an_errors_cause_has_its_own_line() -> None:
     async def receive_some() -> None:
         reset = ConnectionResetError(errno.ECONNRESET, "what Trio was doing: reset")
         raise trio.BrokenResourceError("broken\x1b[2J") from reset
@@ -56,7 +56,7 @@ async def test_an_errors_cause_stands_on_a_line_of_its_own() -> None:
     ]
 
 
-async def test_a_cancellation_is_no_outcome() -> None:
+async def test_a_cancellation_is_not_an_outcome() -> None:
     with trio.move_on_after(0) as limit:
         await attempt(trio.sleep_forever)
         pytest.fail("it returned")

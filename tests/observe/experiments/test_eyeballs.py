@@ -1,4 +1,4 @@
-"""Which addresses of a name are tried, when, and what comes of each."""
+"""Happy eyeballs: which addresses are tried, when, and with what outcome."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def good() -> Iterator[Endpoint]:
 
 @contextmanager
 def closed(host: str) -> Iterator[Endpoint]:
-    """Nobody listens there."""
+    """Return an endpoint on which nobody listens."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as holder:
         holder.bind((host, 0))
         yield Endpoint.from_sockaddr(holder.getsockname())
@@ -40,7 +40,7 @@ def closed(host: str) -> Iterator[Endpoint]:
 
 @contextmanager
 def silent() -> Iterator[Endpoint]:
-    """Nobody answers there: the queue is full."""
+    """Return an endpoint that does not answer: its queue is full."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.listen(0)
         with socket.create_connection(listener.getsockname()):
@@ -66,7 +66,7 @@ async def test_a_refusal_lets_the_next_one_begin_before_the_delay(host: str) -> 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue may refuse")
-async def test_one_that_is_silent_is_given_up_for_a_later_one(
+async def test_a_silent_address_is_given_up_for_a_later_one(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     with good() as server, silent() as first:
@@ -90,7 +90,7 @@ async def test_another_error_is_shown_by_its_text() -> None:
     assert seen.attempts[1].outcome == CONNECTED
 
 
-async def test_names_and_sockets_are_the_usual_ones_afterwards() -> None:
+async def test_names_and_sockets_are_restored_afterwards() -> None:
     with good() as server:
         await race(server)
         (found,) = await trio.socket.getaddrinfo("127.0.0.1", 9, type=socket.SOCK_STREAM)
@@ -101,13 +101,13 @@ async def test_names_and_sockets_are_the_usual_ones_afterwards() -> None:
     assert trio.socket.set_custom_socket_factory(None) is None
 
 
-async def test_cancelled_it_leaves_nothing_behind() -> None:
+async def test_a_cancelled_run_leaves_nothing() -> None:
     with trio.move_on_after(0):
         await race(("127.0.0.1", 9))
     assert trio.socket.set_custom_hostname_resolver(None) is None
 
 
-async def test_without_an_endpoint_there_is_nothing_to_try() -> None:
+async def test_a_race_needs_an_endpoint() -> None:
     with pytest.raises(ValueError, match="at least one"):
         await race()
 

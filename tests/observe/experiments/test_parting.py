@@ -1,4 +1,4 @@
-"""How two ends of a connection part."""
+"""How a connection ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def states(step: Step, side: Side) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("first", OTHER)
-def test_who_closes_first_waits(first: Side) -> None:
+def test_the_end_that_closes_first_waits(first: Side) -> None:
     with Parting() as parting:
         parting.do(first, "close")
         parting.do(OTHER[first], "recv", 100)
@@ -70,7 +70,7 @@ def test_closing_with_unread_data_is_a_reset() -> None:
     assert texts(pictures.parting(parting.steps)).count("RST") == 1
 
 
-def test_data_for_somebody_who_has_closed_is_answered_with_a_reset() -> None:
+def test_data_for_a_peer_that_has_closed_is_answered_with_a_reset() -> None:
     with Parting() as parting:
         parting.do("client", "close")
         parting.do("server", "send", b"bye")
@@ -88,7 +88,7 @@ def test_the_picture_is_described_and_nothing_leaves_it() -> None:
     assert "RST" in texts(picture)
 
 
-def test_without_a_step_both_ends_are_as_they_were() -> None:
+def test_without_a_step_both_ends_are_established() -> None:
     with Parting() as parting:
         pass
     assert pictures.parting(parting.steps).description == "how a connection ended: it did not"

@@ -12,7 +12,7 @@ import trio
 from trio_echo.observe.kernel.calls import Calls
 
 
-def test_what_moves_bytes_is_counted_by_its_name() -> None:
+def test_calls_that_move_bytes_are_counted_by_name() -> None:
     one, other = socket.socketpair()
     with one, other, Calls() as calls:
         one.send(b"a")
@@ -25,7 +25,7 @@ def test_what_moves_bytes_is_counted_by_its_name() -> None:
     assert calls.per(2) == {"recv": 1.0, "send": 1.5}
 
 
-def test_a_call_that_the_kernel_refuses_counts() -> None:
+def test_a_failed_call_counts() -> None:
     one, other = socket.socketpair()
     with one, other, Calls() as calls:
         one.setblocking(False)
@@ -45,7 +45,7 @@ def test_only_the_block_and_only_this_thread_count() -> None:
     assert not calls.counts
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Trio waits by functions of its own there")
+@pytest.mark.skipif(sys.platform == "win32", reason="Trio waits with its own functions there")
 async def test_trio_waits_by_calls_too() -> None:
     one, other = trio.socket.socketpair()
     with one, other, Calls() as calls:
@@ -59,13 +59,13 @@ async def test_trio_waits_by_calls_too() -> None:
     assert calls.counts["send"] == 1
 
 
-def test_two_at_once_would_count_nothing_right() -> None:
+def test_two_counters_at_once_are_refused() -> None:
     with Calls() as calls, pytest.raises(RuntimeError, match="another profiler"):
         Calls().__enter__()
     with calls:
         pass
 
 
-def test_no_messages_have_no_share() -> None:
+def test_dividing_by_no_messages_is_an_error() -> None:
     with pytest.raises(ValueError, match="no messages to divide"):
         Calls().per(0)

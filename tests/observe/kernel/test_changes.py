@@ -146,7 +146,7 @@ def test_a_name_may_be_given_to_another_socket() -> None:
     ]
 
 
-def test_a_closers_socket_and_what_the_kernel_keeps_of_it_are_two() -> None:
+def test_a_closers_socket_and_the_row_that_the_kernel_keeps_are_two() -> None:
     before = replace(CONNECTED, name="sock", state="FIN_WAIT2")
     after = (
         replace(PENDING, state="TIME_WAIT"),

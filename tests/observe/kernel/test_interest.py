@@ -1,4 +1,4 @@
-"""Which sockets of a machine belong to those that a snapshot was given."""
+"""Which rows of a machine's tables a snapshot shows."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ MAPPED = [
     row("::ffff:127.0.0.1 9000", "::ffff:127.0.0.1 50001"),
     row("127.0.0.1 50001", "127.0.0.1 9000"),
 ]
-AWAY = row("192.0.2.1 50002", "198.51.100.9 9000")  # somebody's, to another machine
+AWAY = row("192.0.2.1 50002", "198.51.100.9 9000")  # a connection to another machine
 EVERYTHING = [*LISTENERS, *(one for pair in PAIRS.values() for one in pair), *MAPPED, AWAY]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_a_listener_has_the_connections_at_its_own_address_only(host: str) -> None:
+def test_a_listener_has_only_the_connections_to_its_address(host: str) -> None:
     listener = row(f"{host} 9000")
     expected = [listener, *PAIRS[host], *(MAPPED if host == "127.0.0.1" else [])]
     assert picked(listener, EVERYTHING) == expected
@@ -79,7 +79,7 @@ def test_a_listener_on_every_address_has_those_of_this_machine_and_of_its_family
 
 
 @pytest.mark.parametrize("dual", [False, True])
-def test_a_listener_on_every_ipv6_address_has_ipv4_only_if_it_takes_it(dual: bool) -> None:
+def test_a_listener_on_every_ipv6_address_has_ipv4_only_if_it_accepts_it(dual: bool) -> None:
     listener = row(":: 9000")
     expected = [listener, *PAIRS["::1"], *PAIRS["fe80::7"]]
     ipv4 = [one for host in ("127.0.0.1", "127.0.0.2", "192.0.2.1") for one in PAIRS[host]]
@@ -121,7 +121,7 @@ def test_an_ipv4_connection_of_an_ipv6_socket_has_its_ipv4_peer() -> None:
     assert picked(MAPPED[0], [*MAPPED, row(":: 9000")]) == [*MAPPED, row(":: 9000")]
 
 
-def test_zones_that_only_one_table_has_separate_nothing() -> None:
+def test_zones_that_only_one_table_has_are_ignored() -> None:
     own = row("fe80::7%eth0 50000", "fe80::7%eth0 9000")
     assert picked(own, EVERYTHING) == PAIRS["fe80::7"]
 
@@ -130,6 +130,6 @@ def test_a_socket_without_an_address_adds_nothing() -> None:
     assert picked(SocketRow(family=socket.AF_INET, state="CLOSE"), EVERYTHING) == []
 
 
-def test_a_port_that_is_asked_for_is_every_socket_with_that_number() -> None:
+def test_a_port_selects_every_socket_with_that_number() -> None:
     assert Interest(9000).among(EVERYTHING) == EVERYTHING
     assert Interest(50002).among(EVERYTHING) == [AWAY]

@@ -1,4 +1,4 @@
-"""The kernel's view: each TCP state in a snapshot, and what the queues hold."""
+"""Snapshots: each TCP state, and the contents of the queues."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from trio_echo.observe.kernel import sockdiag
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="queues are told on Linux only")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="queues are shown on Linux only")
 
 
 class Sockets(ExitStack):
-    """Makes sockets of one family, and closes them in the end."""
+    """Makes sockets of one family, and closes them at the end."""
 
     def __init__(self, host: str) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Sockets(ExitStack):
         return sock
 
     def pair(self) -> tuple[socket.socket, socket.socket]:
-        """Return a client and what the server accepted."""
+        """Return a client's socket and the accepted one."""
         listener = self.listener()
         client = self.connected(listener)
         server = self.enter_context(listener.accept()[0])
@@ -68,7 +68,7 @@ def sockets(host: str) -> Iterator[Sockets]:
 
 
 async def state(wanted: str, *ends: socket.socket) -> kernel.SocketRow:
-    """Wait for a socket in this state, among the ends of these sockets."""
+    """Wait until one of these sockets' ends is in this state."""
     known = {end(sock) for sock in ends}
     sockets = {f"sock{number}": sock for number, sock in enumerate(ends)}
     with trio.fail_after(PATIENCE):
@@ -79,7 +79,7 @@ async def state(wanted: str, *ends: socket.socket) -> kernel.SocketRow:
 
 
 def fill(sock: socket.socket) -> int:
-    """Send until both buffers are full; returns the number of bytes."""
+    """Send until both buffers are full; return the number of bytes."""
     sock.setblocking(False)
     sent = 0
     with suppress(BlockingIOError):
@@ -95,7 +95,7 @@ def test_a_new_socket_has_a_protocol_and_no_address(sockets: Sockets) -> None:
     assert row.process_id == os.getpid()
 
 
-def test_a_bound_socket_is_in_no_table_but_known_to_its_process(sockets: Sockets) -> None:
+def test_a_bound_socket_is_shown_though_no_table_lists_it(sockets: Sockets) -> None:
     sock = sockets.bound()
     row = kernel.snapshot(sock=sock)["sock"]
     assert (row.state, row.local, row.remote) == ("CLOSE", end(sock), None)
@@ -103,7 +103,7 @@ def test_a_bound_socket_is_in_no_table_but_known_to_its_process(sockets: Sockets
         assert among([end(sock)], kernel.snapshot(end(sock).port)) == []
 
 
-def test_a_listener_is_shown_to_anybody(sockets: Sockets) -> None:
+def test_a_listener_is_shown_without_privilege(sockets: Sockets) -> None:
     listener = sockets.listener(backlog=7)
     (row,) = among([end(listener)], kernel.snapshot(end(listener).port))
     assert (row.state, row.local, row.remote) == ("LISTEN", end(listener), None)
@@ -112,7 +112,7 @@ def test_a_listener_is_shown_to_anybody(sockets: Sockets) -> None:
 
 
 @on_linux
-def test_a_listener_tells_how_many_wait_and_how_many_may(sockets: Sockets) -> None:
+def test_a_listener_shows_how_many_wait_and_how_many_may(sockets: Sockets) -> None:
     listener = sockets.listener(backlog=7)
     clients = [sockets.connected(listener) for _ in range(3)]
     taken = kernel.snapshot(listen_sock=listener)
@@ -138,14 +138,14 @@ def test_bytes_that_nobody_received_are_counted(sockets: Sockets) -> None:
 
 
 @on_linux
-def test_bytes_that_a_full_peer_does_not_take_wait_at_the_sender(sockets: Sockets) -> None:
+def test_bytes_that_a_full_peer_cannot_take_wait_at_the_sender(sockets: Sockets) -> None:
     client, server = sockets.pair()
     sent = fill(client)
     taken = kernel.snapshot(client=client, server=server)
     received, waiting = taken["server"].receive_queue, taken["client"].send_queue
     assert received
     assert waiting
-    assert received + waiting >= sent  # what was just received may not be acknowledged yet
+    assert received + waiting >= sent  # received bytes may not be acknowledged yet
     assert taken["client"].waiting == f"{waiting} B not acknowledged"
 
 
@@ -263,7 +263,7 @@ def test_a_closed_socket_is_left_out(sockets: Sockets) -> None:
 
 
 @on_linux
-def test_the_same_port_on_another_address_or_family_is_a_strangers(sockets: Sockets) -> None:
+def test_the_same_port_on_another_address_or_family_is_another_socket(sockets: Sockets) -> None:
     listener = sockets.listener()
     client = sockets.connected(listener)
     port, client_port = end(listener).port, end(client).port
@@ -286,7 +286,7 @@ def test_the_same_port_on_another_address_or_family_is_a_strangers(sockets: Sock
         assert hosts == {sockets.host}
 
 
-async def test_whatever_holds_a_socket_can_be_shown_by_name(host: str) -> None:
+async def test_an_object_that_holds_a_socket_can_be_shown_by_name(host: str) -> None:
     async with trio.open_nursery() as nursery:
         (listener,) = await nursery.start(lambda **kw: serve(0, hosts=[host], **kw))
         port = listener.socket.getsockname()[1]
@@ -329,9 +329,9 @@ sys.stdin.read()
         assert row.backlog == 9
 
 
-def test_listeners_that_share_an_endpoint_are_told_apart(sockets: Sockets) -> None:
+def test_listeners_that_share_an_endpoint_are_distinguished(sockets: Sockets) -> None:
     if sys.platform != "linux":
-        pytest.skip("queues are told on Linux only")
+        pytest.skip("queues are shown on Linux only")
     first = sockets.fresh()
     first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     first.bind((sockets.host, 0))
@@ -349,7 +349,7 @@ def test_without_ports_every_socket_is_shown(sockets: Sockets) -> None:
     assert {end(one), end(two)} <= {row.local for row in kernel.snapshot().rows}
 
 
-def test_the_table_and_the_page_say_the_same_and_forge_nothing() -> None:
+def test_the_table_and_the_page_say_the_same_escaped() -> None:
     row = kernel.SocketRow(
         family=socket.AF_INET,
         state="LISTEN",
@@ -382,10 +382,10 @@ def test_columns_stay_straight_beside_wide_characters() -> None:
 
 def test_a_table_without_rows_says_so() -> None:
     assert str(kernel.Snapshot(())).splitlines()[1:] == ["There is no such socket."]
-    assert "There is no such socket." in kernel.Snapshot((), "Not told.")._repr_html_()
+    assert "There is no such socket." in kernel.Snapshot((), "Not shown.")._repr_html_()
 
 
-def test_a_system_that_hides_others_sockets_shows_ones_own(
+def test_a_system_that_hides_other_processes_shows_its_own_sockets(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(kind: str) -> None:
@@ -398,7 +398,7 @@ def test_a_system_that_hides_others_sockets_shows_ones_own(
     assert "sockets only" in str(taken)
 
 
-def test_what_windows_gives_to_process_0_belongs_to_nobody(
+def test_windows_rows_of_process_0_have_no_owner(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def listed(kind: str) -> list[SimpleNamespace]:
@@ -421,7 +421,7 @@ def test_what_windows_gives_to_process_0_belongs_to_nobody(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows shares no descriptors like this")
-def test_a_socket_that_other_processes_share_is_shown_as_ones_own(sockets: Sockets) -> None:
+def test_a_socket_that_other_processes_share_belongs_to_this_process(sockets: Sockets) -> None:
     client, server = sockets.pair()
     listener = sockets.listener()
     files = [client.fileno(), server.fileno(), listener.fileno()]
@@ -446,7 +446,7 @@ def test_one_socket_may_have_two_names(sockets: Sockets) -> None:
 
 
 @pytest.mark.parametrize("kind", ["udp", "unix", "no socket"])
-def test_what_is_no_tcp_socket_is_refused(kind: str) -> None:
+def test_something_that_is_not_a_tcp_socket_is_refused(kind: str) -> None:
     if kind == "unix" and not hasattr(socket, "AF_UNIX"):
         pytest.skip("this system has no Unix sockets")
     family = getattr(socket, "AF_UNIX", 0) if kind == "unix" else socket.AF_INET
@@ -457,13 +457,13 @@ def test_what_is_no_tcp_socket_is_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize("port", [-1, 65536])
-def test_what_is_no_port_is_refused(port: int) -> None:
+def test_an_invalid_port_is_refused(port: int) -> None:
     with pytest.raises(AddressError, match="is not a port number"):
         kernel.snapshot(port)
 
 
 @on_linux
-def test_a_system_without_sock_diag_tells_all_but_the_queues(
+def test_a_system_without_sock_diag_shows_all_but_the_queues(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(family: socket.AddressFamily) -> Iterator[sockdiag.Queues]:
@@ -478,7 +478,7 @@ def test_a_system_without_sock_diag_tells_all_but_the_queues(
     assert {row.accepted for row in rows} == {None, True}  # nothing is claimed
 
 
-def test_json_holds_all_of_it(sockets: Sockets) -> None:
+def test_json_has_everything(sockets: Sockets) -> None:
     client, server = sockets.pair()
     rows = [row.as_json() for row in kernel.snapshot(client=client, server=server).rows]
     assert json.loads(json.dumps(rows)) == rows
@@ -488,7 +488,7 @@ def test_json_holds_all_of_it(sockets: Sockets) -> None:
 
 
 @on_linux
-async def test_a_socket_without_a_peer_any_more_is_not_taken_for_the_listener_of_its_port() -> None:
+async def test_a_socket_that_lost_its_peer_is_not_taken_for_the_listener_of_its_port() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=5) as listener:
         sock = socket.create_connection(listener.getsockname())
         accepted, _ = listener.accept()

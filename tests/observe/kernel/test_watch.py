@@ -25,7 +25,7 @@ def test_each_look_lists_what_changed_since_the_last_one() -> None:
         assert "<table>" in look._repr_html_()
 
 
-async def test_what_a_closed_socket_leaves_stays_in_sight() -> None:
+async def test_what_a_closed_socket_leaves_is_still_shown() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listen_sock:
         sock = socket.create_connection(listen_sock.getsockname())
         accepted, _ = listen_sock.accept()

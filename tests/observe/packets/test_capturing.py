@@ -1,4 +1,4 @@
-"""Capturing on loopback, live. The traces and files have tests of their own, without privilege."""
+"""Live capture on loopback. Traces and files have their own tests, without privilege."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def server(host: str) -> Iterator[Endpoint]:
 
 
 def said(trace: Trace) -> list[str]:
-    """The segments but for plain acknowledgements, which the kernel may delay or leave out."""
+    """Return the segments, except plain acknowledgements: the kernel may delay or omit them."""
     arrow = {trace.client: ">", trace.server: "<"}
     return [
         f"{arrow[one.source]} {one.flags}"
@@ -172,7 +172,7 @@ async def test_a_large_transfer_is_seen_whole(server: Endpoint) -> None:
 
 
 @live
-async def test_what_the_kernel_had_to_drop_is_an_error_not_a_wait(
+async def test_dropped_packets_are_an_error_not_a_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("trio_echo.observe.packets.capturing._BUFFER", 4096)
@@ -210,14 +210,14 @@ async def test_an_error_inside_the_block_comes_out_as_itself() -> None:
             raise LookupError("mine")
 
 
-async def test_a_port_must_be_one() -> None:
+async def test_a_port_must_be_a_port_number() -> None:
     with pytest.raises(AddressError, match="65536 is not a port number"):
         async with packets.capture(65536):
             pass
 
 
 @live
-async def test_observing_shows_the_talk_live(server: Endpoint, tmp_path: Path) -> None:
+async def test_observing_shows_live_segments(server: Endpoint, tmp_path: Path) -> None:
     async def talk() -> None:
         async with await connect(*server) as client:
             await client.echo(b"hi")
@@ -228,7 +228,7 @@ async def test_observing_shows_the_talk_live(server: Endpoint, tmp_path: Path) -
     assert {one.payload for one in trace.segments} == {b"", b"hi"}
 
 
-async def test_without_permission_the_talk_runs_and_the_recording_is_shown(
+async def test_without_permission_the_conversation_runs_and_the_recording_is_loaded(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("trio_echo.observe.packets.capturing.why_not", lambda: "no")
@@ -261,7 +261,9 @@ async def test_without_permission_capturing_is_an_error_of_one_line(
     assert str(caught.value) == words
 
 
-async def test_elsewhere_than_on_linux_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_on_other_systems_it_says_that_it_needs_linux(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert packets.why_not() == "[socket()] packets can be captured on Linux only"
 

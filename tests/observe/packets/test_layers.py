@@ -19,6 +19,6 @@ def test_the_parts_of_recorded_frames() -> None:
     assert Layers(version=6, link=14, network=40, transport=32, data=5) == V6
 
 
-def test_a_connection_without_data_has_none() -> None:
+def test_a_connection_without_data_has_no_layers() -> None:
     with pytest.raises(ValueError, match="no segment carries data"):
         layers(Trace.load(RECORDINGS / "refused.pcap"))

@@ -1,4 +1,4 @@
-"""Capture files: what is written is read back, and nothing in a file is a traceback."""
+"""Capture files: written data is read back, and no file causes a traceback."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_other_byte_order_and_microseconds_are_read(order: str) -> None:
         (WHOLE[:28] + b"\xff\xff\xff\xff" + WHOLE[32:], "broken"),
     ],
 )
-def test_a_file_that_is_none_is_said_in_one_line(data: bytes, words: str) -> None:
+def test_a_file_that_is_not_a_capture_is_an_error_of_one_line(data: bytes, words: str) -> None:
     with pytest.raises(CaptureError, match=words) as caught:
         pcap.unpack(data)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The TCP states, against the sequences that RFC 9293 draws."""
+"""The TCP states, compared with the sequences in RFC 9293."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HANDSHAKE = ["CLOSE", "SYN_SENT", "ESTABLISHED"], ["LISTEN", "SYN_RECV", "ESTABL
 
 
 def states(trace: Trace) -> tuple[list[str], list[str]]:
-    """The states of the client and of the server, each once."""
+    """Return the states of the client and of the server, each once."""
     found = initial(trace)
     seen = {end: [state] for end, state in found.items()}
     for one in moments(trace):

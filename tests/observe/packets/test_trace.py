@@ -1,4 +1,4 @@
-"""What a trace says of its frames, in numbers and as a table."""
+"""A trace of frames: its numbers and its table."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_flags_are_written_as_people_do(flags: Flags, words: str) -> None:
 
 
 @pytest.mark.parametrize(("client", "server"), [(CLIENT, SERVER), (CLIENT6, SERVER6)])
-def test_numbers_are_relative_also_where_they_wrap(client: Endpoint, server: Endpoint) -> None:
+def test_numbers_are_relative_even_if_they_wrap(client: Endpoint, server: Endpoint) -> None:
     trace = Script(client, server).handshake().echo(b"x" * 20).close().trace()
     assert (trace.client, trace.server) == (client, server)
     assert [(one.sequence, one.acknowledgement) for one in trace.segments] == [
@@ -78,7 +78,7 @@ def test_windows_are_scaled_but_not_in_a_syn() -> None:
     assert [one.mss for one in trace.segments] == [65495, 65495, None]
 
 
-def test_windows_are_not_scaled_where_one_side_does_not() -> None:
+def test_windows_are_not_scaled_unless_both_sides_scale() -> None:
     script = Script().say(CLIENT, SYN, options=scale(7)).say(SERVER, SYN | ACK, options=mss(1460))
     assert script.say(CLIENT, ACK).trace().segments[2].window == 64
 
@@ -88,7 +88,7 @@ def test_a_scale_beyond_its_limit_counts_as_the_limit() -> None:
     assert script.say(CLIENT, ACK).trace().segments[2].window == 64 << 14
 
 
-def test_broken_options_are_passed_over() -> None:
+def test_broken_options_are_ignored() -> None:
     for options in (b"\x02", b"\x02\x00", b"\x02\x03\x05", b"\x01\x08\xff"):
         (segment,) = Script().say(CLIENT, SYN, options=options).trace().segments
         assert segment.mss is None
@@ -104,7 +104,7 @@ def test_only_the_first_connection_is_taken() -> None:
     assert trace.frames == tuple(first.frames)
 
 
-def test_frames_without_a_connection_are_none() -> None:
+def test_frames_without_a_connection_are_an_error() -> None:
     with pytest.raises(CaptureError, match="no TCP connection begins"):
         Trace.parse([Frame(BIRTH, b"abc"), frame(CLIENT, SERVER, ACK, 1, 1)])
 
@@ -121,7 +121,7 @@ def test_a_saved_trace_is_loaded_as_recorded(tmp_path: Path) -> None:
         assert "(recorded capture: one.pcap)" in shown
 
 
-def test_a_file_that_is_no_capture_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_capture_is_named(tmp_path: Path) -> None:
     (tmp_path / "a\x1b.pcap").write_bytes(pcap.pack([]))
     with pytest.raises(CaptureError) as caught:
         Trace.load(tmp_path / "a\x1b.pcap")
@@ -144,7 +144,7 @@ time (ms)     flags    seq  ack  window    MSS  bytes  data
     )
 
 
-def test_nothing_of_a_peer_reaches_the_screen_or_the_page_raw() -> None:
+def test_a_peers_data_is_escaped_on_the_screen_and_the_page() -> None:
     hostile = "<script>\x1b[2J\u202e&".encode()
     trace = Script().handshake().say(CLIENT, ACK, hostile).trace()
     assert "<script>\\x1b[2J\\u202e&" in str(trace)

@@ -20,7 +20,7 @@ def by_name(recorder: Recorder) -> dict[str, Life]:
     return lives
 
 
-async def test_it_keeps_begin_end_parent_and_steps(autojump_clock: MockClock) -> None:
+async def test_it_records_begin_end_parent_and_steps(autojump_clock: MockClock) -> None:
     async def parent() -> None:
         await trio.sleep(1)
         async with trio.open_nursery() as nursery:
@@ -34,7 +34,7 @@ async def test_it_keeps_begin_end_parent_and_steps(autojump_clock: MockClock) ->
     child = lives["child"]
     assert (child.began, child.ended, child.parent) == (1.5, 3.5, lives["parent"])
     assert (lives["parent"].began, lives["parent"].ended) == (0.5, 3.5)
-    # It began, it woke from its sleep, it woke at the end of its nursery.
+    # Steps: the beginning, after its sleep, at the end of its nursery.
     assert (child.steps, lives["parent"].steps) == (2, 3)
     assert recorder.seconds == 3.5
 
@@ -181,7 +181,7 @@ async def test_it_keeps_no_task_alive_and_records_a_thousand() -> None:
     assert not recorder._limits
 
 
-async def test_it_begins_anew() -> None:
+async def test_a_second_recording_starts_empty() -> None:
     recorder = Recorder()
     for name in ("first", "second"):
         with recorder:

@@ -82,7 +82,7 @@ async def test_the_caller_is_running_and_a_new_task_has_not_started() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_what_a_task_waits_in_is_called_as_its_user_calls_it() -> None:
+async def test_what_a_task_waits_in_has_the_name_that_its_user_calls() -> None:
     send, receive = trio.open_memory_channel[None](0)
     limiter = trio.CapacityLimiter(1)
 
@@ -114,7 +114,7 @@ async def test_what_a_task_waits_in_is_called_as_its_user_calls_it() -> None:
     send.close()
 
 
-async def test_a_nursery_tells_its_deadline_its_shield_and_its_cancellation(
+async def test_a_nursery_shows_its_deadline_its_shield_and_its_cancellation(
     mock_clock: MockClock,
 ) -> None:
     async with trio.open_nursery() as nursery:
@@ -132,7 +132,7 @@ async def test_a_nursery_that_no_variable_holds_has_no_name() -> None:
         assert str(tasks.tree(held[0])) == "nursery, no children"
 
 
-async def test_numbered_tasks_stand_in_the_order_of_their_numbers() -> None:
+async def test_numbered_tasks_are_in_the_order_of_their_numbers() -> None:
     async with trio.open_nursery() as nursery:
         for number in (10, 9, 100, 1):
             nursery.start_soon(sleeper, name=f"worker {number}")
