@@ -43,7 +43,7 @@ from trio_echo.measure.plots.conditions import troubles
 from trio_echo.measure.results import environment, files
 from trio_echo.measure.results.run import Round, Run, collect
 from trio_echo.measure.results.summary import summarize
-from trio_echo.measure.turns import Plan, Progress
+from trio_echo.measure.session import Session
 
 if TYPE_CHECKING:
     from support import CommandLine
@@ -374,13 +374,12 @@ def test_a_server_that_is_gone_in_the_middle_ends_the_run_and_the_rounds_before_
 
 
 def test_progress_never_counts_beyond_the_last_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = Plan(endpoints=[], workloads=[Workload(duration=1.0)], rounds=6)
-    monkeypatch.setattr(Plan, "__len__", lambda _: 6)
     result, samples = runs.run(6, targets=runs.TARGETS[:1], workloads=[Workload(duration=1.0)])
-    progress = Progress(list(result.rounds), samples)
+    session = Session(targets=result.targets, workloads=result.workloads, rounds=6)
+    session.done, session.samples = list(result.rounds), samples
     said: list[str] = []
     monkeypatch.setattr(click, "echo", lambda line, **_: said.append(line))
-    shown = _Shown(plan, progress)
+    shown = _Shown(session)
     shown._said_at = -math.inf
     shown.update()
     (line,) = said
@@ -433,7 +432,9 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
 )
 def test_a_round_that_was_cut_short_is_said(messages: int, words: str) -> None:
     load = Workload(duration=1.0)
-    summary = summarize(runs.samples(messages), load, cut=True)
+    brought = runs.samples(messages)
+    brought.cut = True
+    summary = summarize(brought, load)
     ran = [Round(number=1, target=0, workload=0, cut=True, summary=summary)]
     lines = _report(collect(environment.look(), runs.TARGETS[:1], [load], ran, partial=True))
     assert words in lines[0]

@@ -1,10 +1,10 @@
-"""What `bench` does: it runs the rounds, shows how far they are, and says what came of them."""
+"""What `bench` does: run the rounds, show progress, report the results."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -19,21 +19,20 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import SocketCallError, ungrouped
 from trio_echo.measure.quantities import duration, size
-from trio_echo.measure.results import environment, files
+from trio_echo.measure.results import files
 from trio_echo.measure.results.remarks import remarks
-from trio_echo.measure.results.run import Cell, Run, Target, collect, labels
-from trio_echo.measure.session import named, served
-from trio_echo.measure.turns import Plan, Progress, run
+from trio_echo.measure.results.run import Cell, Run, labels
+from trio_echo.measure.serving import served
+from trio_echo.measure.session import Session, named
 from trio_echo.screen.text import safe
 
 from .plot import draw
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -78,48 +77,37 @@ class Files(NamedTuple):
 
 
 async def measure(asked: Asked, kept: Files) -> int:
-    """Measure, report, and give the exit status.
+    """Measure, report, and return the exit status.
 
     Raises:
         OSError: a file cannot be written.
         SocketCallError: of `getaddrinfo()`: there is no such host; of `bind()`: no server started;
             of `connect()`: the target of the first round takes no connection.
     """
-    where = environment.look()
-    progress = Progress([], [])
+    session: Session | None = None
     refused: SocketCallError | None = None
-    known: list[Target] = []
-    planned = 0
+    starting, stop = trio.CancelScope(), trio.Event()
     # Signals from the first moment on, so that one of them ends what was started by then.
     with ungrouped(OSError):
-        async with trio.open_nursery() as nursery:
-            measuring = trio.CancelScope()
-            await nursery.start(_cancel_on_signal, measuring)
-            with measuring:
-                async with _targets(asked) as (endpoints, told):
-                    known = told
-                    plan = Plan(
-                        endpoints=endpoints,
-                        workloads=asked.workloads,
-                        rounds=asked.rounds,
-                        timeout=asked.timeout,
-                    )
-                    planned = len(plan)
-                    with _Shown(plan, progress) as shown:
-                        try:
-                            await run(plan, progress, shown.update)
-                        except SocketCallError as exc:
-                            if not progress.done:
-                                raise
-                            refused = exc
+        async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
+            await nursery.start(_stop_on_signal, starting, stop)
+            with starting:
+                session = await _prepared(asked, stack)
+            if session is not None:
+                with _Shown(session) as shown:
+                    try:
+                        await session.run(progress=shown.update, stop=stop)
+                    except SocketCallError as exc:
+                        if not session.done:
+                            raise
+                        refused = exc
             nursery.cancel_scope.cancel()
-    if not progress.done:
+    if session is None or not session.done:
         click.echo("partial: it ended before its first round did")
         return 1
-    partial = progress.partial or len(progress.done) < planned
-    result = collect(where, known, asked.workloads, progress.done, partial=partial)
+    result = session.results()
     try:
-        _keep(kept, result, progress.samples)
+        _keep(kept, result, session.samples)
     finally:  # a file may turn out not to be writable, and the screen too
         for line in _report(result):
             click.echo(line)
@@ -144,32 +132,37 @@ def _keep(kept: Files, result: Run, samples: list[Samples]) -> None:
             all_of_them.callback(files.write, kept.output, result, samples)
 
 
-@asynccontextmanager
-async def _targets(asked: Asked) -> AsyncIterator[tuple[list[Endpoint], list[Target]]]:
-    """Give the addresses to measure, and what is known of them; start the server if asked."""
-    async with AsyncExitStack() as stack:
-        targets = asked.targets
-        if asked.serve:
-            targets = await stack.enter_async_context(served())
-        known = [await named(target) for target in targets]
-        yield [parse_endpoint(one.address) for one in known], known
+async def _prepared(asked: Asked, stack: AsyncExitStack) -> Session:
+    """Resolve the targets; start the server if asked, for as long as the stack lasts."""
+    targets = asked.targets
+    if asked.serve:
+        targets = await stack.enter_async_context(served())
+    return Session(
+        targets=[await named(target) for target in targets],
+        workloads=asked.workloads,
+        rounds=asked.rounds,
+        timeout=asked.timeout,
+    )
 
 
-async def _cancel_on_signal(
-    measuring: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+async def _stop_on_signal(
+    starting: trio.CancelScope,
+    stop: trio.Event,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     with receive_stop_signals(hang_up=True) as signals:
         task_status.started()
         async for _ in signals:
-            measuring.cancel()
+            starting.cancel()
+            stop.set()
 
 
 class _Shown:
     """How far a run is, on standard error: a bar on a terminal, a line now and then elsewhere."""
 
-    def __init__(self, plan: Plan, progress: Progress) -> None:
-        self._plan = plan
-        self._progress = progress
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._first: tuple[float, int] | None = None
         self._said_at = time.monotonic()
         console = Console(stderr=True)
@@ -185,7 +178,7 @@ class _Shown:
             auto_refresh=False,
             transient=True,
         )
-        self._task = self._bar.add_task("", total=len(plan))
+        self._task = self._bar.add_task("", total=len(session))
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -206,14 +199,14 @@ class _Shown:
             self._update()
 
     def _update(self) -> None:
-        now, done = time.monotonic(), len(self._progress.done)
-        messages, words = self._progress.messages, []
+        now, done = time.monotonic(), len(self._session.done)
+        messages, words = self._session.messages, []
         if messages == 0 or self._first is None:
             self._first = (now, messages) if messages else None  # the warm-up does not count
         elif now > self._first[0]:
             rate = (messages - self._first[1]) / (now - self._first[0])
             words.append(f"{rate:,.0f} messages/s")
-        if done and (last := self._progress.done[-1].summary.round_trip_ns) is not None:
+        if done and (last := self._session.done[-1].summary.round_trip_ns) is not None:
             words += [
                 f"{name} {duration(last.percentiles[name])}"
                 for name in ("p50", "p99")
@@ -223,8 +216,8 @@ class _Shown:
             self._bar.update(self._task, completed=done, description=", ".join(words), refresh=True)
         elif now - self._said_at >= _INTERVAL:
             self._said_at = now
-            which = min(done + 1, len(self._plan))
-            click.echo(", ".join([f"round {which} of {len(self._plan)}", *words]), err=True)
+            which = min(done + 1, len(self._session))
+            click.echo(", ".join([f"round {which} of {len(self._session)}", *words]), err=True)
 
 
 def _failures(result: Run, names: Sequence[str]) -> list[str]:

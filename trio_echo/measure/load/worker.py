@@ -34,7 +34,7 @@ from .pace import Pacer, Share
 from .traffic import FOREVER, Traffic, failure
 from .workload import Samples, Workload
 
-SCALARS = ("began", "ended", "failures", "unanswered", "partial")
+SCALARS = ("began", "ended", "failures", "unanswered", "cut")
 """What of `Samples` stands in the last line."""
 ARRAYS = ("intended", "sent", "received")
 """What follows it: 64-bit integers in this machine's byte order; the line has their sizes."""
@@ -276,7 +276,7 @@ def measure(
         received=traffic.received[:kept],
         failures=traffic.failures,
         unanswered=unanswered,
-        partial=traffic.stopped,
+        cut=traffic.stopped,
     )
     return samples, busy / took, spun / took
 

@@ -94,13 +94,12 @@ class Summary(Record, frozen=True, kw_only=True):
     failures: dict[str, Ordinal]
 
 
-def summarize(samples: Samples, workload: Workload, *, cut: bool = False) -> Summary:
+def summarize(samples: Samples, workload: Workload) -> Summary:
     """Summarize what a round brought back.
 
     Args:
         samples: what it brought back.
         workload: what was asked for.
-        cut: whether the run was ended during the round.
 
     Raises:
         ValueError: the arrays are not of one length.
@@ -108,7 +107,7 @@ def summarize(samples: Samples, workload: Workload, *, cut: bool = False) -> Sum
     messages = len(samples.received)
     elapsed = samples.ended - samples.began
     times = Distribution.of(_between(samples.sent, samples.received))
-    enough = not cut or (times is not None and "p50" in times.percentiles)
+    enough = not samples.cut or (times is not None and "p50" in times.percentiles)
     rate = messages * _SECOND / elapsed if elapsed > 0 and enough else None
     open_loop = workload.rate is not None
     return Summary(
