@@ -221,7 +221,7 @@ def test_ctrl_c_while_its_server_starts_leaves_nothing() -> None:
         while not (started := of(parent)):
             assert time.monotonic() < deadline
         assert command.stop() == 1
-    assert command.out.text == "partial: it ended before its first round did\n"
+    assert command.out.text == "partial: the run ended before its first round did\n"
     assert command.err.text == ""
     assert not any(one.is_running() for one in started)
 
@@ -369,7 +369,7 @@ def test_a_server_that_is_gone_in_the_middle_ends_the_run_and_the_rounds_before_
     with command:
         assert command.wait() == 1
     assert command.err.seen[-1] == f"[connect()] {strerror(errno.ECONNREFUSED)}: {target}\n"
-    assert command.out.text.endswith("partial: it ended before its time\n")
+    assert command.out.text.endswith("partial: the run ended early\n")
     assert files.read(output).rounds
 
 
@@ -420,7 +420,7 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
                 assert rounds.acquire(timeout=PATIENCE)
             command.interrupt()
             assert command.wait() == 1
-    assert command.out.text.endswith("partial: it ended before its time\n")
+    assert command.out.text.endswith("partial: the run ended early\n")
     result = files.read(output)
     assert result.partial
     assert 0 < len(result.rounds) < 1000
@@ -428,7 +428,7 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("messages", "words"),
-    [(0, "nothing came back"), (5, "too few messages to tell"), (50, "50 messages/s")],
+    [(0, "nothing came back"), (5, "too few messages"), (50, "50 messages/s")],
 )
 def test_a_round_that_was_cut_short_is_said(messages: int, words: str) -> None:
     load = Workload(duration=1.0)
@@ -439,8 +439,8 @@ def test_a_round_that_was_cut_short_is_said(messages: int, words: str) -> None:
     lines = _report(collect(environment.look(), runs.TARGETS[:1], [load], ran, partial=True))
     assert words in lines[0]
     assert lines[1:] == [
-        "cut short in a round, which counts only where it has enough messages",
-        "partial: it ended before its time",
+        "the last round was cut short: it counts only where it has enough messages",
+        "partial: the run ended early",
     ]
 
 
@@ -451,13 +451,13 @@ def test_a_round_that_was_cut_short_is_said(messages: int, words: str) -> None:
         (("--serve", "localhost:1"), "give the targets to measure, or --serve"),
         (("localhost",), "needs a host and a port"),
         (("localhost:0",), "nobody can be reached on port 0"),
-        (("localhost:1", "--size", "0"), "is no message size"),
+        (("localhost:1", "--size", "0"), "is not a message size"),
         (("localhost:1", "--duration", "0"), "duration must be 1e-06 to 31,536,000 ("),
         (("localhost:1", "--duration", "1", "--messages", "1"), "give one of them"),
         (("localhost:1", "--rate", "-1"), "rate must be 1e-06 to 1,000,000,000 ("),
-        (("localhost:1", "--processes", "99"), "need as many connections"),
-        (("localhost:1", "--connections", "0"), "is no number of connections"),
-        (("localhost:1", "--connections", "4..1"), "is no range"),
+        (("localhost:1", "--processes", "99"), "need at least as many connections"),
+        (("localhost:1", "--connections", "0"), "is not a number of connections"),
+        (("localhost:1", "--connections", "4..1"), "is not a range"),
         (("localhost:1", "--timeout", "0"), "must be more than 0"),
         (("localhost:1", "--duration", "1e300"), "a year at most"),
         (("localhost:1", "--duration", "inf"), "duration must be "),

@@ -40,15 +40,15 @@ if TYPE_CHECKING:
     from trio_echo.addresses import Endpoint
     from trio_echo.measure.load.workload import Samples, Workload
 
-# Seconds between two lines of progress where there is no terminal to draw a bar on.
+# Seconds between two lines of progress if there is no terminal to draw a bar on.
 _INTERVAL = 5.0
 
 
 class Asked(NamedTuple):
-    """What is to be measured.
+    """What to measure.
 
     Attributes:
-        targets: servers; with `serve`, none.
+        targets: servers; empty with `serve`.
         serve: measure a server of this package.
         workloads: the cells of the sweep.
         rounds: how many with each target and workload.
@@ -63,7 +63,7 @@ class Asked(NamedTuple):
 
 
 class Files(NamedTuple):
-    """Where the results go, if anywhere.
+    """Where to write the results.
 
     Attributes:
         output: as JSON, with the raw samples beside it.
@@ -103,12 +103,12 @@ async def measure(asked: Asked, kept: Files) -> int:
                         refused = exc
             nursery.cancel_scope.cancel()
     if session is None or not session.done:
-        click.echo("partial: it ended before its first round did")
+        click.echo("partial: the run ended before its first round did")
         return 1
     result = session.results()
     try:
         _keep(kept, result, session.samples)
-    finally:  # a file may turn out not to be writable, and the screen too
+    finally:  # files may fail to be written, and so may the screen
         for line in _report(result):
             click.echo(line)
         if refused is not None:
@@ -118,12 +118,12 @@ async def measure(asked: Asked, kept: Files) -> int:
 
 
 def _keep(kept: Files, result: Run, samples: list[Samples]) -> None:
-    """Write all files that can be written.
+    """Write every file that can be written.
 
     Raises:
         OSError: one cannot.
     """
-    with ExitStack() as all_of_them:  # each is tried, whatever becomes of the others
+    with ExitStack() as all_of_them:  # each is tried, even if another one fails
         if kept.plot is not None:
             all_of_them.callback(draw, kept.plot, result, samples)
         if kept.csv is not None:
@@ -159,7 +159,7 @@ async def _stop_on_signal(
 
 
 class _Shown:
-    """How far a run is, on standard error: a bar on a terminal, a line now and then elsewhere."""
+    """Progress on standard error: a bar on a terminal, otherwise a line now and then."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -194,7 +194,7 @@ class _Shown:
             self._bar.stop()
 
     def update(self) -> None:
-        """Show how far it is, if anybody sees it: what is measured is worth more."""
+        """Show progress, if it can be shown. The measurement goes on in any case."""
         with suppress(OSError):
             self._update()
 
@@ -221,7 +221,7 @@ class _Shown:
 
 
 def _failures(result: Run, names: Sequence[str]) -> list[str]:
-    """Say how many connections failed; of several targets, also of which."""
+    """Say how many connections failed, and if there are several targets, of which."""
     counts: Counter[tuple[int, str]] = Counter()
     for one in result.rounds:
         for kind, count in one.summary.failures.items():
@@ -236,7 +236,7 @@ def _failures(result: Run, names: Sequence[str]) -> list[str]:
 
 
 def _missing(result: Run, cell: Cell) -> str:
-    """Say how much of a target and a workload did not answer, if some of it did not."""
+    """Say how many rounds and connections of a cell had no answer; "" if all had."""
     which = cell.target, cell.workload
     rounds = [one for one in result.rounds if (one.target, one.workload) == which]
     if not any(one.summary.messages for one in rounds):
@@ -251,7 +251,7 @@ def _missing(result: Run, cell: Cell) -> str:
 
 
 def _report(result: Run) -> list[str]:
-    """Say what came of it: a line for each target and size, then the comparisons."""
+    """Write the report: a line for each target and workload, then the comparisons."""
     names = labels(result.targets)
     lines = []
     incomplete: set[tuple[int, int]] = set()
@@ -268,17 +268,19 @@ def _report(result: Run) -> list[str]:
         if missing:
             words[-1] += "; what came back:"
         if rate is None:
-            words.append("too few messages to tell")
+            words.append("too few messages")
         else:
             words.append(f"{rate.median:,.0f} messages/s")
         if rate and rate.median and rate.interval is not None:
             words.append(f"({rate.interval.low:,.0f} to {rate.interval.high:,.0f})")
-        for kind, told in (
+        for kind, estimates in (
             ("round trip", cell.round_trip_ns),
             ("from the intended start", cell.from_intended_ns),
         ):
-            if told:
-                times = ", ".join(f"{name} {duration(one.median)}" for name, one in told.items())
+            if estimates:
+                times = ", ".join(
+                    f"{name} {duration(one.median)}" for name, one in estimates.items()
+                )
                 words.append(f"{kind} {times}")
         lines.append(" ".join(words))
     several = len({one.connections for one in result.workloads}) > 1
@@ -297,7 +299,7 @@ def _report(result: Run) -> list[str]:
         lines.append(f"unanswered when its round ended: {unanswered:,} of {due:,}")
     lines += _failures(result, names)
     if any(one.cut for one in result.rounds):
-        lines.append("cut short in a round, which counts only where it has enough messages")
+        lines.append("the last round was cut short: it counts only where it has enough messages")
     if result.partial:
-        lines.append("partial: it ended before its time")
+        lines.append("partial: the run ended early")
     return lines

@@ -59,7 +59,7 @@ class Distribution(Record, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, times: Sequence[int]) -> Distribution | None:
-        """Summarize nanoseconds; `None` if there are none."""
+        """Summarize times in nanoseconds; `None` without any."""
         if not times:
             return None
         ordered = sorted(times)
@@ -102,7 +102,7 @@ def summarize(samples: Samples, workload: Workload) -> Summary:
         workload: what was asked for.
 
     Raises:
-        ValueError: the arrays are not of one length.
+        ValueError: the arrays differ in length.
     """
     messages = len(samples.received)
     elapsed = samples.ended - samples.began
