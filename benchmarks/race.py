@@ -38,7 +38,7 @@ from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.results import environment, files
 from trio_echo.measure.results.run import Round, Target, collect
 from trio_echo.measure.results.summary import summarize
-from trio_echo.measure.turns import Plan
+from trio_echo.measure.turns import visits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -108,11 +108,11 @@ async def race(
     brought: list[Samples] = []
     costs: list[int] = []
     with field.started(field.rivals) as servers:
-        plan = Plan(endpoints=[one.endpoint for one in servers], workloads=workloads, rounds=rounds)
+        plan = list(visits(len(servers), len(workloads), rounds))
         watch = CpuWatch(servers)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch.run)
-            for number, workload, target in plan.visits():
+            for number, workload, target in plan:
                 server, asked = servers[target], workloads[workload]
                 watch.look()
                 samples = await one_round(server.endpoint, asked)

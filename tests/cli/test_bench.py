@@ -43,7 +43,7 @@ from trio_echo.measure.plots.conditions import troubles
 from trio_echo.measure.results import environment, files
 from trio_echo.measure.results.run import Round, Run, collect
 from trio_echo.measure.results.summary import summarize
-from trio_echo.measure.turns import Plan, Progress
+from trio_echo.measure.session import Session
 
 if TYPE_CHECKING:
     from support import CommandLine
@@ -221,7 +221,7 @@ def test_ctrl_c_while_its_server_starts_leaves_nothing() -> None:
         while not (started := of(parent)):
             assert time.monotonic() < deadline
         assert command.stop() == 1
-    assert command.out.text == "partial: it ended before its first round did\n"
+    assert command.out.text == "partial: the run ended before its first round did\n"
     assert command.err.text == ""
     assert not any(one.is_running() for one in started)
 
@@ -369,18 +369,17 @@ def test_a_server_that_is_gone_in_the_middle_ends_the_run_and_the_rounds_before_
     with command:
         assert command.wait() == 1
     assert command.err.seen[-1] == f"[connect()] {strerror(errno.ECONNREFUSED)}: {target}\n"
-    assert command.out.text.endswith("partial: it ended before its time\n")
+    assert command.out.text.endswith("partial: the run ended early\n")
     assert files.read(output).rounds
 
 
 def test_progress_never_counts_beyond_the_last_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = Plan(endpoints=[], workloads=[Workload(duration=1.0)], rounds=6)
-    monkeypatch.setattr(Plan, "__len__", lambda _: 6)
     result, samples = runs.run(6, targets=runs.TARGETS[:1], workloads=[Workload(duration=1.0)])
-    progress = Progress(list(result.rounds), samples)
+    session = Session(targets=result.targets, workloads=result.workloads, rounds=6)
+    session.done, session.samples = list(result.rounds), samples
     said: list[str] = []
     monkeypatch.setattr(click, "echo", lambda line, **_: said.append(line))
-    shown = _Shown(plan, progress)
+    shown = _Shown(session)
     shown._said_at = -math.inf
     shown.update()
     (line,) = said
@@ -421,7 +420,7 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
                 assert rounds.acquire(timeout=PATIENCE)
             command.interrupt()
             assert command.wait() == 1
-    assert command.out.text.endswith("partial: it ended before its time\n")
+    assert command.out.text.endswith("partial: the run ended early\n")
     result = files.read(output)
     assert result.partial
     assert 0 < len(result.rounds) < 1000
@@ -429,17 +428,19 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("messages", "words"),
-    [(0, "nothing came back"), (5, "too few messages to tell"), (50, "50 messages/s")],
+    [(0, "nothing came back"), (5, "too few messages"), (50, "50 messages/s")],
 )
 def test_a_round_that_was_cut_short_is_said(messages: int, words: str) -> None:
     load = Workload(duration=1.0)
-    summary = summarize(runs.samples(messages), load, cut=True)
+    brought = runs.samples(messages)
+    brought.cut = True
+    summary = summarize(brought, load)
     ran = [Round(number=1, target=0, workload=0, cut=True, summary=summary)]
     lines = _report(collect(environment.look(), runs.TARGETS[:1], [load], ran, partial=True))
     assert words in lines[0]
     assert lines[1:] == [
-        "cut short in a round, which counts only where it has enough messages",
-        "partial: it ended before its time",
+        "the last round was cut short: it counts only where it has enough messages",
+        "partial: the run ended early",
     ]
 
 
@@ -450,13 +451,13 @@ def test_a_round_that_was_cut_short_is_said(messages: int, words: str) -> None:
         (("--serve", "localhost:1"), "give the targets to measure, or --serve"),
         (("localhost",), "needs a host and a port"),
         (("localhost:0",), "nobody can be reached on port 0"),
-        (("localhost:1", "--size", "0"), "is no message size"),
+        (("localhost:1", "--size", "0"), "is not a message size"),
         (("localhost:1", "--duration", "0"), "duration must be 1e-06 to 31,536,000 ("),
         (("localhost:1", "--duration", "1", "--messages", "1"), "give one of them"),
         (("localhost:1", "--rate", "-1"), "rate must be 1e-06 to 1,000,000,000 ("),
-        (("localhost:1", "--processes", "99"), "need as many connections"),
-        (("localhost:1", "--connections", "0"), "is no number of connections"),
-        (("localhost:1", "--connections", "4..1"), "is no range"),
+        (("localhost:1", "--processes", "99"), "need at least as many connections"),
+        (("localhost:1", "--connections", "0"), "is not a number of connections"),
+        (("localhost:1", "--connections", "4..1"), "is not a range"),
         (("localhost:1", "--timeout", "0"), "must be more than 0"),
         (("localhost:1", "--duration", "1e300"), "a year at most"),
         (("localhost:1", "--duration", "inf"), "duration must be "),

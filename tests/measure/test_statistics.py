@@ -181,9 +181,9 @@ def test_a_comparison_is_a_sentence(comparison: Comparison, sentence: str) -> No
 
 def test_too_few_rounds_are_said_to_be() -> None:
     few = compare("IPv6", "IPv4", "messages_per_second", [(99, 100)] * 5)
-    assert few.sentence() == "IPv6 is 0.99 of IPv4: too few rounds to tell"
+    assert few.sentence() == "IPv6 is 0.99 of IPv4: too few rounds"
     none = compare("IPv6", "IPv4", "messages_per_second", [])
-    assert none.sentence() == "IPv6 against IPv4: too few rounds to tell"
+    assert none.sentence() == "IPv6 against IPv4: too few rounds"
 
 
 def test_rounds_without_a_value_are_left_out_and_counted() -> None:
@@ -192,9 +192,7 @@ def test_rounds_without_a_value_are_left_out_and_counted() -> None:
     assert comparison.ratio is not None
     assert comparison.ratio.rounds == 6
     assert comparison.sentence() == (
-        "A is 0.99 of B (0.99 to 0.99): slower (3 of 9 pairs of rounds do not tell)"
+        "A is 0.99 of B (0.99 to 0.99): slower (3 of 9 pairs of rounds left out)"
     )
     nothing = compare("A", "B", "messages_per_second", [(0.0, 1.0)])
-    assert nothing.sentence() == (
-        "A against B: too few rounds to tell (1 of 1 pairs of rounds do not tell)"
-    )
+    assert nothing.sentence() == ("A against B: too few rounds (1 of 1 pairs of rounds left out)")

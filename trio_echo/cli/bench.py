@@ -1,4 +1,4 @@
-"""`bench`: a load for TCP echo servers, and what it measured, in words and as a file."""
+"""`bench`: load TCP echo servers, and report what was measured, in words and as files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def _refusing(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Let click say why a parser refuses a text."""
+    """Let click print why a parser refuses a text."""
 
     def read(text: str) -> T:
         try:
@@ -84,7 +84,7 @@ def _target(text: str) -> Endpoint:
     type=click.IntRange(min=1, max=10_000),
     default=10,
     show_default=True,
-    help="Rounds with each target and load; six at least tell an interval.",
+    help="Rounds with each target and load; an interval needs at least six.",
 )
 @click.option(
     "--timeout",
@@ -93,7 +93,7 @@ def _target(text: str) -> Endpoint:
     default="10",
     show_default=True,
     help="A connection fails if it waits for an echo and gets no byte of it for S seconds. If no "
-    "connection is accepted for so long, the others fail too.",
+    "connection is accepted for so long, those that are not open fail too.",
 )
 @click.option(
     "--warm-up",
@@ -115,8 +115,9 @@ def _target(text: str) -> Endpoint:
     "--rate",
     metavar="R",
     type=float,
-    help="Messages a second in all, sent at their times, come echoes or not (an open loop). What "
-    "is due in a round counts, sent or not; what the warm-up could not send is left out.",
+    help="Messages a second in all, sent at their times whether or not echoes are back (an open "
+    "loop). Every message due in a round counts, even if it could not be sent; what the warm-up "
+    "could not send is left out.",
 )
 @click.option(
     "--processes",
@@ -162,8 +163,8 @@ def bench(
 ) -> int:
     """Measure TCP echo servers: HOST:PORT or [IPV6]:PORT, one or several.
 
-    Several are visited by turns, in random order, and compared with the first one. Times are
-    round trips: from the sending of a message to the last byte of its echo. Of a name with several
+    Several take turns, in random order, and are compared with the first one. Times are round
+    trips: from the sending of a message to the last byte of its echo. If a name has several
     addresses, the first one that takes a connection is measured.
     """
     if serve == bool(targets):
@@ -185,7 +186,7 @@ def bench(
         )
     if plot is not None and not check_library("bench"):
         return 1
-    # Here, for what it needs would make the other commands start more slowly.
+    # Imported here, or every other command would start more slowly.
     from trio_echo.measure.results.files import samples_path
 
     from .measuring import Asked, Files, measure

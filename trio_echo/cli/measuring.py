@@ -1,10 +1,10 @@
-"""What `bench` does: it runs the rounds, shows how far they are, and says what came of them."""
+"""What `bench` does: run the rounds, show progress, report the results."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -19,21 +19,20 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import SocketCallError, ungrouped
 from trio_echo.measure.quantities import duration, size
-from trio_echo.measure.results import environment, files
+from trio_echo.measure.results import files
 from trio_echo.measure.results.remarks import remarks
-from trio_echo.measure.results.run import Cell, Run, Target, collect, labels
-from trio_echo.measure.session import named, served
-from trio_echo.measure.turns import Plan, Progress, run
+from trio_echo.measure.results.run import Cell, Run, labels
+from trio_echo.measure.serving import served
+from trio_echo.measure.session import Session, named
 from trio_echo.screen.text import safe
 
 from .plot import draw
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -41,15 +40,15 @@ if TYPE_CHECKING:
     from trio_echo.addresses import Endpoint
     from trio_echo.measure.load.workload import Samples, Workload
 
-# Seconds between two lines of progress where there is no terminal to draw a bar on.
+# Seconds between two lines of progress if there is no terminal to draw a bar on.
 _INTERVAL = 5.0
 
 
 class Asked(NamedTuple):
-    """What is to be measured.
+    """What to measure.
 
     Attributes:
-        targets: servers; with `serve`, none.
+        targets: servers; empty with `serve`.
         serve: measure a server of this package.
         workloads: the cells of the sweep.
         rounds: how many with each target and workload.
@@ -64,7 +63,7 @@ class Asked(NamedTuple):
 
 
 class Files(NamedTuple):
-    """Where the results go, if anywhere.
+    """Where to write the results.
 
     Attributes:
         output: as JSON, with the raw samples beside it.
@@ -78,49 +77,38 @@ class Files(NamedTuple):
 
 
 async def measure(asked: Asked, kept: Files) -> int:
-    """Measure, report, and give the exit status.
+    """Measure, report, and return the exit status.
 
     Raises:
         OSError: a file cannot be written.
         SocketCallError: of `getaddrinfo()`: there is no such host; of `bind()`: no server started;
             of `connect()`: the target of the first round takes no connection.
     """
-    where = environment.look()
-    progress = Progress([], [])
+    session: Session | None = None
     refused: SocketCallError | None = None
-    known: list[Target] = []
-    planned = 0
+    starting, stop = trio.CancelScope(), trio.Event()
     # Signals from the first moment on, so that one of them ends what was started by then.
     with ungrouped(OSError):
-        async with trio.open_nursery() as nursery:
-            measuring = trio.CancelScope()
-            await nursery.start(_cancel_on_signal, measuring)
-            with measuring:
-                async with _targets(asked) as (endpoints, told):
-                    known = told
-                    plan = Plan(
-                        endpoints=endpoints,
-                        workloads=asked.workloads,
-                        rounds=asked.rounds,
-                        timeout=asked.timeout,
-                    )
-                    planned = len(plan)
-                    with _Shown(plan, progress) as shown:
-                        try:
-                            await run(plan, progress, shown.update)
-                        except SocketCallError as exc:
-                            if not progress.done:
-                                raise
-                            refused = exc
+        async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
+            await nursery.start(_stop_on_signal, starting, stop)
+            with starting:
+                session = await _prepared(asked, stack)
+            if session is not None:
+                with _Shown(session) as shown:
+                    try:
+                        await session.run(progress=shown.update, stop=stop)
+                    except SocketCallError as exc:
+                        if not session.done:
+                            raise
+                        refused = exc
             nursery.cancel_scope.cancel()
-    if not progress.done:
-        click.echo("partial: it ended before its first round did")
+    if session is None or not session.done:
+        click.echo("partial: the run ended before its first round did")
         return 1
-    partial = progress.partial or len(progress.done) < planned
-    result = collect(where, known, asked.workloads, progress.done, partial=partial)
+    result = session.results()
     try:
-        _keep(kept, result, progress.samples)
-    finally:  # a file may turn out not to be writable, and the screen too
+        _keep(kept, result, session.samples)
+    finally:  # files may fail to be written, and so may the screen
         for line in _report(result):
             click.echo(line)
         if refused is not None:
@@ -130,12 +118,12 @@ async def measure(asked: Asked, kept: Files) -> int:
 
 
 def _keep(kept: Files, result: Run, samples: list[Samples]) -> None:
-    """Write all files that can be written.
+    """Write every file that can be written.
 
     Raises:
         OSError: one cannot.
     """
-    with ExitStack() as all_of_them:  # each is tried, whatever becomes of the others
+    with ExitStack() as all_of_them:  # each is tried, even if another one fails
         if kept.plot is not None:
             all_of_them.callback(draw, kept.plot, result, samples)
         if kept.csv is not None:
@@ -144,32 +132,37 @@ def _keep(kept: Files, result: Run, samples: list[Samples]) -> None:
             all_of_them.callback(files.write, kept.output, result, samples)
 
 
-@asynccontextmanager
-async def _targets(asked: Asked) -> AsyncIterator[tuple[list[Endpoint], list[Target]]]:
-    """Give the addresses to measure, and what is known of them; start the server if asked."""
-    async with AsyncExitStack() as stack:
-        targets = asked.targets
-        if asked.serve:
-            targets = await stack.enter_async_context(served())
-        known = [await named(target) for target in targets]
-        yield [parse_endpoint(one.address) for one in known], known
+async def _prepared(asked: Asked, stack: AsyncExitStack) -> Session:
+    """Resolve the targets; start the server if asked, for as long as the stack lasts."""
+    targets = asked.targets
+    if asked.serve:
+        targets = await stack.enter_async_context(served())
+    return Session(
+        targets=[await named(target) for target in targets],
+        workloads=asked.workloads,
+        rounds=asked.rounds,
+        timeout=asked.timeout,
+    )
 
 
-async def _cancel_on_signal(
-    measuring: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+async def _stop_on_signal(
+    starting: trio.CancelScope,
+    stop: trio.Event,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     with receive_stop_signals(hang_up=True) as signals:
         task_status.started()
         async for _ in signals:
-            measuring.cancel()
+            starting.cancel()
+            stop.set()
 
 
 class _Shown:
-    """How far a run is, on standard error: a bar on a terminal, a line now and then elsewhere."""
+    """Progress on standard error: a bar on a terminal, otherwise a line now and then."""
 
-    def __init__(self, plan: Plan, progress: Progress) -> None:
-        self._plan = plan
-        self._progress = progress
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._first: tuple[float, int] | None = None
         self._said_at = time.monotonic()
         console = Console(stderr=True)
@@ -185,7 +178,7 @@ class _Shown:
             auto_refresh=False,
             transient=True,
         )
-        self._task = self._bar.add_task("", total=len(plan))
+        self._task = self._bar.add_task("", total=len(session))
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -201,19 +194,19 @@ class _Shown:
             self._bar.stop()
 
     def update(self) -> None:
-        """Show how far it is, if anybody sees it: what is measured is worth more."""
+        """Show progress, if it can be shown. The measurement goes on in any case."""
         with suppress(OSError):
             self._update()
 
     def _update(self) -> None:
-        now, done = time.monotonic(), len(self._progress.done)
-        messages, words = self._progress.messages, []
+        now, done = time.monotonic(), len(self._session.done)
+        messages, words = self._session.messages, []
         if messages == 0 or self._first is None:
             self._first = (now, messages) if messages else None  # the warm-up does not count
         elif now > self._first[0]:
             rate = (messages - self._first[1]) / (now - self._first[0])
             words.append(f"{rate:,.0f} messages/s")
-        if done and (last := self._progress.done[-1].summary.round_trip_ns) is not None:
+        if done and (last := self._session.done[-1].summary.round_trip_ns) is not None:
             words += [
                 f"{name} {duration(last.percentiles[name])}"
                 for name in ("p50", "p99")
@@ -223,12 +216,12 @@ class _Shown:
             self._bar.update(self._task, completed=done, description=", ".join(words), refresh=True)
         elif now - self._said_at >= _INTERVAL:
             self._said_at = now
-            which = min(done + 1, len(self._plan))
-            click.echo(", ".join([f"round {which} of {len(self._plan)}", *words]), err=True)
+            which = min(done + 1, len(self._session))
+            click.echo(", ".join([f"round {which} of {len(self._session)}", *words]), err=True)
 
 
 def _failures(result: Run, names: Sequence[str]) -> list[str]:
-    """Say how many connections failed; of several targets, also of which."""
+    """Say how many connections failed, and if there are several targets, of which."""
     counts: Counter[tuple[int, str]] = Counter()
     for one in result.rounds:
         for kind, count in one.summary.failures.items():
@@ -243,7 +236,7 @@ def _failures(result: Run, names: Sequence[str]) -> list[str]:
 
 
 def _missing(result: Run, cell: Cell) -> str:
-    """Say how much of a target and a workload did not answer, if some of it did not."""
+    """Say how many rounds and connections of a cell had no answer; "" if all had."""
     which = cell.target, cell.workload
     rounds = [one for one in result.rounds if (one.target, one.workload) == which]
     if not any(one.summary.messages for one in rounds):
@@ -258,7 +251,7 @@ def _missing(result: Run, cell: Cell) -> str:
 
 
 def _report(result: Run) -> list[str]:
-    """Say what came of it: a line for each target and size, then the comparisons."""
+    """Write the report: a line for each target and workload, then the comparisons."""
     names = labels(result.targets)
     lines = []
     incomplete: set[tuple[int, int]] = set()
@@ -275,17 +268,19 @@ def _report(result: Run) -> list[str]:
         if missing:
             words[-1] += "; what came back:"
         if rate is None:
-            words.append("too few messages to tell")
+            words.append("too few messages")
         else:
             words.append(f"{rate.median:,.0f} messages/s")
         if rate and rate.median and rate.interval is not None:
             words.append(f"({rate.interval.low:,.0f} to {rate.interval.high:,.0f})")
-        for kind, told in (
+        for kind, estimates in (
             ("round trip", cell.round_trip_ns),
             ("from the intended start", cell.from_intended_ns),
         ):
-            if told:
-                times = ", ".join(f"{name} {duration(one.median)}" for name, one in told.items())
+            if estimates:
+                times = ", ".join(
+                    f"{name} {duration(one.median)}" for name, one in estimates.items()
+                )
                 words.append(f"{kind} {times}")
         lines.append(" ".join(words))
     several = len({one.connections for one in result.workloads}) > 1
@@ -304,7 +299,7 @@ def _report(result: Run) -> list[str]:
         lines.append(f"unanswered when its round ended: {unanswered:,} of {due:,}")
     lines += _failures(result, names)
     if any(one.cut for one in result.rounds):
-        lines.append("cut short in a round, which counts only where it has enough messages")
+        lines.append("the last round was cut short: it counts only where it has enough messages")
     if result.partial:
-        lines.append("partial: it ended before its time")
+        lines.append("partial: the run ended early")
     return lines

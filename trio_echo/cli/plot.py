@@ -22,7 +22,7 @@ _ENDINGS = (".png", ".svg", ".pdf")
 
 
 def picture_path(text: str) -> Path:
-    """Read the name of a picture's file, whose ending settles the format."""
+    """Read the name of a picture's file. Its ending decides the format."""
     path = Path(text)
     if path.suffix.lower() not in _ENDINGS:
         raise click.BadParameter(f"{text!r} does not end in {', '.join(_ENDINGS)}")
@@ -30,7 +30,7 @@ def picture_path(text: str) -> Path:
 
 
 def check_library(command: str) -> bool:
-    """Tell whether plots can be drawn; if not, say how to get what is missing."""
+    """Return whether plots can be drawn; if not, print how to install what is missing."""
     if all(importlib.util.find_spec(module) for module in _NEEDED):
         return True
     message = 'plots need matplotlib: python -m pip install "trio-echo[notebooks]"'
@@ -44,7 +44,7 @@ def draw(path: Path, run: Run, samples: Sequence[Samples] | None, *, dark: bool 
     Raises:
         OSError: the file cannot be written.
     """
-    # Here, for no other command may wait for matplotlib.
+    # Imported here, because no other command may wait for matplotlib.
     from trio_echo.measure import plots
 
     plots.page(run, samples, dark=dark).save(path)
@@ -63,8 +63,8 @@ def draw(path: Path, run: Run, samples: Sequence[Samples] | None, *, dark: bool 
 def plot(*, results: Path, output: Path | None, dark: bool) -> int:
     """Draw what bench --output wrote, as one page.
 
-    With the raw samples beside the results: throughput, percentiles, shares, and round trips over
-    time. Without them, what the results alone tell.
+    With the raw samples beside the results: throughput, percentiles, distribution, and round trips
+    over time. Without them, only what the results contain.
     """
     if not check_library("plot"):
         return 1
@@ -72,7 +72,7 @@ def plot(*, results: Path, output: Path | None, dark: bool) -> int:
     from trio_echo.measure.results.run import ResultsError
 
     try:
-        run = files.read(results)  # first, for what has no name is no file either
+        run = files.read(results)  # first, because a path without a name is not a file
         path = output or results.with_suffix(".png")
         if os.path.realpath(path) == os.path.realpath(results):
             raise click.UsageError(f"the picture would replace its results: {path}")
@@ -90,7 +90,7 @@ def plot(*, results: Path, output: Path | None, dark: bool) -> int:
 
 
 def _samples(results: Path, run: Run) -> list[Samples] | None:
-    """Read the raw samples; `None`, and a word of it, if there are none."""
+    """Read the raw samples. If there are none, print that and return `None`."""
     from trio_echo.measure.results import files
 
     try:

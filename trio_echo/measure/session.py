@@ -1,4 +1,4 @@
-"""A whole measurement in one call, and a server of this package to measure.
+"""A whole measurement: rounds of several targets, by turns.
 
 async with served() as targets:
     run = await measure(targets[:1], sizes=[64, 1024], rounds=6)
@@ -6,13 +6,11 @@ async with served() as targets:
 
 from __future__ import annotations
 
-import errno
-import re
-import subprocess
-import sys
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -20,16 +18,106 @@ from trio_echo.addresses import Endpoint, parse_endpoint, resolve
 from trio_echo.client import connect
 from trio_echo.errors import SocketCallError
 
+from .load.round import look_for_servers, run_round
 from .load.workload import Samples, Workload
 from .results import environment
-from .results.run import Run, Target, collect
-from .turns import Plan, Progress, run
+from .results.environment import Environment
+from .results.run import Round, Run, Target, collect
+from .results.summary import summarize
+from .serving import served
+from .turns import visits
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Callable
+
+__all__ = ["Session", "measure", "named", "served"]
 
 # Seconds for one of several addresses to take a connection.
 _PATIENCE = 2.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """A measurement, before it runs, while it runs, and after.
+
+    Attributes:
+        targets: the servers; the others are compared with the first.
+        workloads: the cells of the sweep.
+        rounds: how many with each target and each workload.
+        timeout: as `patience` of `run_round`.
+        environment: where and when.
+        done: the rounds that have ended.
+        samples: their samples.
+        messages: how many came back so far in the round under way.
+    """
+
+    targets: Sequence[Target]
+    workloads: Sequence[Workload]
+    rounds: int
+    timeout: float = 10.0
+    environment: Environment = field(default_factory=environment.look)
+    done: list[Round] = field(default_factory=list)
+    samples: list[Samples] = field(default_factory=list)
+    messages: int = 0
+
+    def __len__(self) -> int:
+        """Return how many rounds are planned."""
+        return len(self.targets) * len(self.workloads) * self.rounds
+
+    async def run(
+        self,
+        *,
+        progress: Callable[[], object] = lambda: None,
+        stop: trio.Event | None = None,
+    ) -> None:
+        """Run the rounds. Those that have ended stay here, also if this fails or is cancelled.
+
+        Args:
+            progress: called whenever something here has changed. It runs within the event loop.
+            stop: ends the run early. The round under way is kept, as cut short.
+
+        Raises:
+            SocketCallError: of `connect()` or `socket()`: a target took no connection.
+        """
+
+        def count(messages: int) -> None:
+            self.messages = messages
+            progress()
+
+        stop = trio.Event() if stop is None else stop
+        endpoints = [parse_endpoint(one.address) for one in self.targets]
+        servers = await look_for_servers(endpoints)
+        for number, workload, target in visits(len(endpoints), len(self.workloads), self.rounds):
+            samples = await run_round(
+                endpoints[target],
+                self.workloads[workload],
+                patience=self.timeout,
+                server=servers[target],
+                progress=count,
+                stop=stop,
+            )
+            self.messages = 0
+            if samples.cut and samples.ended == samples.began:
+                return  # stopped before the load began, or during its warm-up
+            self.samples.append(samples)
+            self.done.append(
+                Round(
+                    number=number,
+                    target=target,
+                    workload=workload,
+                    cut=samples.cut,
+                    summary=summarize(samples, self.workloads[workload]),
+                    usage=samples.usage,
+                )
+            )
+            progress()
+            if stop.is_set():
+                return
+
+    def results(self) -> Run:
+        """Return the results of the rounds that have ended."""
+        partial = len(self.done) < len(self) or any(one.cut for one in self.done)
+        return collect(self.environment, self.targets, self.workloads, self.done, partial=partial)
 
 
 async def measure(
@@ -47,51 +135,52 @@ async def measure(
     """Measure echo servers with every combination of connections, sizes and pipelining depths.
 
     Args:
-        targets: the servers; the first one is what the others are compared with.
-        rounds: how many with each target and combination; six at least tell an interval.
+        targets: the servers; the others are compared with the first.
+        rounds: how many with each target and combination; an interval needs at least six.
         seconds: how long a round is measured.
         warm_up: seconds of load before each round, which are not measured.
         connections: how many at once.
         sizes: bytes of a message.
         pipelines: messages under way on each connection.
         rate: messages a second in all, for an open loop; `None` for a closed one.
-        samples: the raw samples of each round of the run are appended to it.
+        samples: the raw samples of each round are appended to it.
 
     Raises:
-        AddressError: a host or a port is none.
+        AddressError: a host or a port is not valid.
         SocketCallError: of `getaddrinfo()`: there is no such host; of `connect()`: a target took
             no connection.
-        ValueError: a load that cannot be made.
+        ValueError: the load cannot be made.
     """
-    where = environment.look()
-    workloads = [
-        Workload(
-            connections=count,
-            size=size,
-            pipeline=pipeline,
-            rate=rate,
-            duration=seconds,
-            warm_up=warm_up,
-        )
-        for count, size, pipeline in product(connections, sizes, pipelines)
-    ]
-    known = [await named(target) for target in targets]
-    progress = Progress([], [] if samples is None else samples)
-    before = len(progress.samples)
-    endpoints = [parse_endpoint(one.address) for one in known]
-    await run(Plan(endpoints=endpoints, workloads=workloads, rounds=rounds), progress, lambda: None)
-    partial = any(one.partial for one in progress.samples[before:])
-    return collect(where, known, workloads, progress.done, partial=partial)
+    session = Session(
+        targets=[await named(target) for target in targets],
+        workloads=[
+            Workload(
+                connections=count,
+                size=size,
+                pipeline=pipeline,
+                rate=rate,
+                duration=seconds,
+                warm_up=warm_up,
+            )
+            for count, size, pipeline in product(connections, sizes, pipelines)
+        ],
+        rounds=rounds,
+    )
+    await session.run()
+    if samples is not None:
+        samples += session.samples
+    return session.results()
 
 
 async def named(target: Endpoint) -> Target:
-    """Describe a target: which address of its name is measured.
+    """Find the address of a target's name that is measured.
 
-    Of several, that is the first one that takes a connection: many a name has an IPv6 address that
-    its server does not listen on. If none does, it is the first one, and the first round fails.
+    If there are several, it is the first one that takes a connection: many names have an IPv6
+    address on which their server does not listen. If none does, it is the first one, and the first
+    round fails.
 
     Raises:
-        AddressError: host or port is none.
+        AddressError: host or port is not valid.
         SocketCallError: of `getaddrinfo()`: there is no such host.
     """
     addresses = await resolve(*target)
@@ -110,46 +199,3 @@ async def _takes_a_connection(address: Endpoint) -> bool:
         async with await connect(*address):
             return True
     return False
-
-
-@asynccontextmanager
-async def served(*options: str) -> AsyncIterator[list[Endpoint]]:
-    """Run a server of this package in a process of its own, and give where it listens.
-
-    In this process it would share the GIL with whoever measures: a round trip would take longer,
-    and differently long. It ends with this process, also if that is killed.
-
-    Args:
-        options: further words for the command `serve`, such as `"--fragment", "4"`.
-
-    Raises:
-        SocketCallError: of `bind()`: it did not start.
-    """
-    command = [sys.executable, "-m", "trio_echo.cli.tethered", "serve"]
-    command += ["--port", "0", "--quiet", "--lang", "en", *options]
-    apart: dict[str, Any] = {"start_new_session": True}  # a Ctrl-C is for this process
-    if sys.platform == "win32":
-        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    # In one stream, so that a family is told of in any case: by where it listens, or as missing.
-    apart |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    process = await trio.lowlevel.open_process(command, stdin=subprocess.PIPE, **apart)
-    stdin = cast("trio.abc.SendStream", process.stdin)
-    stdout = cast("trio.abc.ReceiveStream", process.stdout)
-    try:
-        said = b""
-        while said.count(b"\n") < 2:
-            chunk = await stdout.receive_some()
-            if not chunk:
-                break
-            said += chunk
-        found = re.findall(rb"IP address=(\S+), port=(\d+)", said)
-        if not found:
-            reason = OSError(errno.EADDRNOTAVAIL, "the server did not start")
-            raise SocketCallError("bind()", reason)
-        yield [Endpoint(host.decode(), int(port)) for host, port in found]
-    finally:
-        process.terminate()
-        with trio.CancelScope(shield=True):
-            await process.wait()
-            await stdin.aclose()
-            await stdout.aclose()

@@ -1,7 +1,7 @@
-"""What several rounds tell: a median with its interval, and one target against another. No I/O.
+"""What several rounds say: a median with its interval, and one target against another. No I/O.
 
-A round is the unit: messages of one round share its luck, so that their number is no measure of
-how well a median is known. Rounds are taken to be independent of each other.
+A round is the unit. The messages of one round share its luck, so their number does not say how well
+a median is known. Rounds are assumed to be independent of each other.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Comparison(Record, frozen=True, kw_only=True):
     def verdict(self) -> Literal["no difference seen", "slower", "faster"] | None:
         """What the interval says, if there is one.
 
-        Of many comparisons that find nothing, one in twenty speaks of a difference by chance.
+        If there is no difference, one comparison in twenty still reports one by chance.
         """
         if self.ratio is None or self.ratio.interval is None:
             return None
@@ -92,9 +92,9 @@ class Comparison(Record, frozen=True, kw_only=True):
         return "faster" if more == (self.quantity == "messages_per_second") else "slower"
 
     def sentence(self) -> str:
-        """Say it as a person reads it."""
+        """Write the comparison for a person."""
         if self.ratio is None:
-            text = f"{self.name} against {self.baseline}: too few rounds to tell"
+            text = f"{self.name} against {self.baseline}: too few rounds"
         else:
             middle, interval = self.ratio.median, self.ratio.interval
             ends = (middle, middle) if interval is None else (interval.low, interval.high)
@@ -104,10 +104,10 @@ class Comparison(Record, frozen=True, kw_only=True):
             )
             if interval is not None:
                 text += f" ({interval.low:.{places}f} to {interval.high:.{places}f})"
-            text += f": {self.verdict or 'too few rounds to tell'}"
+            text += f": {self.verdict or 'too few rounds'}"
         if self.left_out:
-            told = 0 if self.ratio is None else self.ratio.rounds
-            text += f" ({self.left_out} of {told + self.left_out} pairs of rounds do not tell)"
+            counted = 0 if self.ratio is None else self.ratio.rounds
+            text += f" ({self.left_out} of {counted + self.left_out} pairs of rounds left out)"
         return text
 
 
@@ -143,8 +143,8 @@ def compare(
         name: the target.
         baseline: what it is compared with.
         quantity: what the values are.
-        pairs: of rounds next to each other: the target's value and the baseline's, `None` or 0 if
-            it has none.
+        pairs: of rounds next to each other: the target's value and the baseline's; `None` or 0
+            if a round has none.
     """
     all_pairs = list(pairs)
     ratio = paired_ratio(all_pairs)
@@ -184,7 +184,7 @@ def _skipped(count: int) -> int:
 
 
 def _decimals(low: float, high: float) -> int:
-    """With how many decimals an interval that leaves out 1, or 0, can be seen to: two, or more."""
+    """Return with how many decimals, at least two, an interval that excludes 1 or 0 shows it."""
 
     def blurred(decimals: int) -> bool:
         first, last = round(low, decimals), round(high, decimals)

@@ -13,7 +13,7 @@ import pytest
 from trio_echo import BackgroundServer, Endpoint
 from trio_echo.measure.load import meter
 from trio_echo.measure.load.meter import Meter, Server, find_servers
-from trio_echo.measure.session import served
+from trio_echo.measure.serving import served
 
 ELSEWHERE = Endpoint("192.0.2.1", 9000)  # RFC 5737: an address that nobody has
 

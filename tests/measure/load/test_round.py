@@ -66,10 +66,11 @@ async def measured(
     *,
     patience: float = PATIENCE,
     progress: Callable[[int], object] = lambda _: None,
+    stop: trio.Event | None = None,
 ) -> Samples:
     """Run a round, and check what holds for every one."""
     with trio.fail_after(2 * PATIENCE):
-        samples = await run_round(target, load, patience=patience, progress=progress)
+        samples = await run_round(target, load, patience=patience, progress=progress, stop=stop)
     assert not workers()
     assert len(samples.intended) == len(samples.sent) == len(samples.received)
     assert list(samples.received) == sorted(samples.received)
@@ -108,7 +109,7 @@ async def test_a_closed_loop_sends_exactly_its_messages(
     assert samples.ended == samples.received[-1]
     assert not samples.failures
     assert samples.unanswered == 0
-    assert not samples.partial
+    assert not samples.cut
 
 
 async def test_a_closed_loop_lasts_as_long_as_it_should(host: str) -> None:
@@ -233,7 +234,7 @@ async def test_a_connection_that_fails_is_counted_by_kind(
     assert samples.failures == {kind: 1}
     assert len(samples.received) == came_back
     assert samples.unanswered == 1
-    assert not samples.partial
+    assert not samples.cut
 
 
 @pytest.mark.parametrize("verify", [False, True])
@@ -322,7 +323,7 @@ async def test_connections_of_a_frozen_server_are_counted(
     assert samples.failures == {"no echo for 0.5 s": 3}
     assert not samples.received
     assert samples.unanswered >= 3
-    assert not samples.partial
+    assert not samples.cut
 
 
 @pytest.mark.slow  # the others have some seconds to answer, also on a busy machine
@@ -337,7 +338,7 @@ async def test_only_the_connections_that_hang_have_failed(
     assert samples.failures == {"no echo for 5 s": 2}
     assert samples.received
     assert samples.unanswered >= 2
-    assert not samples.partial
+    assert not samples.cut
     assert samples.ended - samples.began < 5 * SECOND  # waiting for those two is not measured
 
 
@@ -502,17 +503,37 @@ async def test_progress_counts_up() -> None:
 
 @pytest.mark.parametrize("rate", [None, 1000.0])
 @pytest.mark.parametrize("processes", [1, 2])
-async def test_a_cancelled_round_brings_back_what_it_has(
+async def test_a_round_that_is_stopped_returns_what_it_has(
     rate: float | None, processes: int
 ) -> None:
     load = Workload(connections=2, duration=3600.0, rate=rate, processes=processes)
-    with serving() as (target, _), trio.CancelScope() as scope:
-        samples = await measured(target, load, progress=lambda _: scope.cancel())
-    assert scope.cancel_called
-    assert samples.partial
+    stop = trio.Event()
+    with serving() as (target, _):
+        samples = await measured(target, load, progress=lambda _: stop.set(), stop=stop)
+    assert samples.cut
     assert samples.received
     assert samples.ended - samples.began < 3600 * SECOND
     assert not samples.failures
+
+
+async def test_a_round_that_is_stopped_before_it_begins_takes_no_time() -> None:
+    stop = trio.Event()
+    stop.set()
+    with serving() as (target, _):
+        samples = await measured(target, Workload(duration=3600.0), stop=stop)
+    assert samples.cut
+    assert samples.ended == samples.began
+    assert not samples.received
+
+
+@pytest.mark.parametrize("rate", [None, 1000.0])
+async def test_a_round_that_is_cancelled_is_cancelled(rate: float | None) -> None:
+    load = Workload(connections=2, duration=3600.0, rate=rate, processes=2)
+    with serving() as (target, _), trio.CancelScope() as scope:
+        await run_round(target, load, progress=lambda _: scope.cancel())
+        pytest.fail("it swallowed the cancellation")
+    assert scope.cancelled_caught
+    assert not workers()
 
 
 async def test_a_round_that_is_cancelled_before_it_begins_leaves_nothing() -> None:
@@ -533,7 +554,7 @@ async def test_a_worker_that_is_killed_is_a_failure_of_its_connections() -> None
     with serving() as (target, _):
         samples = await measured(target, load, progress=kill)
     assert samples.failures == {"worker: exit status -9": 4}
-    assert samples.partial
+    assert not samples.cut  # nobody stopped it: it failed
 
 
 LOAD_FOREVER = """

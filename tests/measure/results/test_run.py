@@ -205,7 +205,8 @@ def cut_short(messages: int, *, whole: int = 6) -> Run:
         for j in range(2)
     ]
     brought = runs.samples(messages)
-    summary = summarize(brought, workload, cut=True)
+    brought.cut = True
+    summary = summarize(brought, workload)
     rounds.append(Round(number=whole + 1, target=0, workload=0, cut=True, summary=summary))
     return collect(environment.look(), [V4, V6], [workload], rounds, partial=True)
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from trio_echo.addresses import Endpoint
 
-# Seconds. Systems count CPU time in ticks of 10 or 16 ms, so that less says nothing.
+# Seconds. Systems count CPU time in ticks of 10 or 16 ms, so a shorter time says nothing.
 _SHORTEST = 0.1
-# Of `psutil.cpu_times`: what is not work, and what Linux counts in `user` and `nice` as well.
+# Fields of `psutil.cpu_times` that are not work, or that Linux also counts in `user` and `nice`.
 _NOT_WORK = ("idle", "iowait", "guest", "guest_nice")
 
 
@@ -26,8 +26,8 @@ class Server:
     """The server behind an address, as far as this machine knows it.
 
     Attributes:
-        here: whether the address is of this machine.
-        process: the one that listens; `None` if there is none, or this user may not see it.
+        here: whether it is an address of this machine.
+        process: the process that listens; `None` if there is none, or this user may not see it.
     """
 
     def __init__(self, *, here: bool, process: psutil.Process | None) -> None:
@@ -35,7 +35,7 @@ class Server:
         self.process = process
 
     def seconds(self) -> float | None:
-        """How much CPU time it has used so far, with its children."""
+        """Return the CPU time that it has used so far, with its children."""
         if self.process is None:
             return None
         try:
@@ -62,7 +62,7 @@ def find_servers(endpoints: Sequence[Endpoint]) -> list[Server]:
             for row in psutil.net_connections("tcp")
             if row.status == psutil.CONN_LISTEN
         }
-    except (psutil.Error, OSError):  # macOS allows it to root only
+    except (psutil.Error, OSError):  # macOS allows it only to root
         listening = {}
     found = []
     for host, port in endpoints:
@@ -75,7 +75,7 @@ def find_servers(endpoints: Sequence[Endpoint]) -> list[Server]:
 
 
 class Meter:
-    """Measures the usage from its making on.
+    """Measures the usage from its creation on.
 
     Args:
         server: the target's.
@@ -89,10 +89,10 @@ class Meter:
         self._all_before = _all_seconds()
 
     def stop(self, load: Sequence[tuple[float, float]]) -> Usage:
-        """Give the usage until now.
+        """Return the usage until now.
 
         Args:
-            load: for which share of its time each process of the load was busy, and spun.
+            load: the shares of its time in which each process of the load was busy, and spun.
         """
         elapsed = time.perf_counter() - self._began
         server = others = None
@@ -119,6 +119,6 @@ def _process(pid: int | None) -> psutil.Process | None:
 
 
 def _all_seconds() -> float:
-    """How much CPU time the machine's processors have spent on work."""
+    """Return the CPU time that the machine's processors have spent on work."""
     times = psutil.cpu_times()._asdict()
     return float(sum(times.values()) - sum(times.get(name, 0.0) for name in _NOT_WORK))

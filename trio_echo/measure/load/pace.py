@@ -1,8 +1,8 @@
 """When each message of a round is due, and on which connection it travels: no I/O, no clock.
 
 The messages of a round are numbered from 0; those of the warm-up before it from -1 downwards.
-Message `n` is due `n / rate` seconds after the beginning, however late those before it were, and
-belongs to connection `n % connections`. A process has a range of neighbouring connections.
+Message `n` is due `n / rate` seconds after the beginning, however late the messages before it were,
+and belongs to connection `n % connections`. A process has a range of neighbouring connections.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SECOND = 1_000_000_000
 
 
 class Pacer:
-    """When messages are due at a rate. All of it is exact: integers, rounded down once.
+    """When messages are due at a rate. All times are exact: integers, rounded down once.
 
     Args:
         rate: messages a second.
@@ -31,10 +31,10 @@ class Pacer:
         self._numerator = seconds * _SECOND
 
     def due(self, number: int) -> int:
-        """Tell when a message is due, in nanoseconds after the beginning of the round.
+        """Return when a message is due, in nanoseconds after the beginning of the round.
 
         Args:
-            number: of the message; negative in the warm-up, which is before the beginning.
+            number: of the message. It is negative in the warm-up, before the beginning.
         """
         return number * self._numerator // self._denominator
 
@@ -44,7 +44,7 @@ class Pacer:
 
 
 class Share(msgspec.Struct, frozen=True):
-    """The part of a round that one process has.
+    """The part of a round that one process does.
 
     Attributes:
         first: its first connection.
@@ -60,7 +60,7 @@ class Share(msgspec.Struct, frozen=True):
         return self.stop - self.first
 
     def numbers(self, first: int = 0) -> Iterator[int]:
-        """Give the numbers of its messages, from `first` on, without end."""
+        """Yield the numbers of its messages, from `first` on, without end."""
         turn = first // self.connections * self.connections
         while True:
             for number in range(turn + self.first, turn + self.stop):
@@ -69,13 +69,13 @@ class Share(msgspec.Struct, frozen=True):
             turn += self.connections
 
     def count(self, messages: int) -> int:
-        """Count those of its messages whose numbers are 0 to `messages - 1`."""
+        """Count its messages with the numbers 0 to `messages - 1`."""
         turns, rest = divmod(messages, self.connections)
         return turns * len(self) + min(max(rest - self.first, 0), len(self))
 
 
 def shares(connections: int, processes: int) -> list[Share]:
-    """Spread connections over processes as evenly as can be, the larger parts first."""
+    """Spread connections over processes as evenly as possible, the larger parts first."""
     size, larger = divmod(connections, processes)
     starts = [number * size + min(number, larger) for number in range(processes + 1)]
     return [Share(first, stop, connections) for first, stop in pairwise(starts)]

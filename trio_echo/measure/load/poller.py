@@ -1,8 +1,8 @@
-"""Which sockets are ready: epoll by itself where there is one, `selectors` elsewhere.
+"""Which sockets are ready: plain epoll on Linux, `selectors` elsewhere.
 
 `selectors.EpollSelector` makes an object for each ready socket, which costs the load generator a
-tenth of its rate. What it gains elsewhere is that it runs at all: on Windows with at most
-`MOST_SOCKETS` connections a process, which is what `select()` takes there.
+tenth of its rate. Other systems have no epoll; on Windows, `select()` takes at most `MOST_SOCKETS`
+connections a process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MOST_SOCKETS = 511 if sys.platform == "win32" else None
-"""How many connections a process can wait for, beside the socket that wakes it."""
+"""The most connections that a process can wait for, beside the socket that wakes it."""
 
 if sys.platform == "linux":
     READ, WRITE = select.EPOLLIN, select.EPOLLOUT
@@ -29,7 +29,7 @@ else:
     READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
     class _Poller:
-        """What this system has, in the words of epoll."""
+        """This system's selector with the methods of epoll."""
 
         def __init__(self) -> None:
             self._selector = selectors.DefaultSelector()

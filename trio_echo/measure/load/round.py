@@ -1,12 +1,12 @@
-"""A round of load: start the processes that make it, watch them, and gather what they measured.
+"""A round of load: start the processes that make it, watch them, and collect what they measured.
 
 The load runs in processes of its own, never in this one's Trio loop: the scheduler's part of a
-round trip would be taken for the server's, and what this process does meanwhile (it draws
-progress) would hold up the clock. A thread would have its own loop, but share this process's GIL.
+round trip would count as the server's, and whatever else this process does (it draws progress)
+would delay the clock. A thread would have its own loop, but share this process's GIL.
 
-Every worker reads the same clock: `time.perf_counter_ns` is the same for all processes, on Linux
-(CLOCK_MONOTONIC), macOS (mach_absolute_time) and Windows (QueryPerformanceCounter). So they start
-at a time that all are told, and their samples are merged as they are.
+`time.perf_counter_ns` is the same clock in all processes, on Linux (CLOCK_MONOTONIC), macOS
+(mach_absolute_time) and Windows (QueryPerformanceCounter). So all workers can start at one time,
+and their samples are merged as they are.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from .pace import Share
     from .workload import Workload
 
-# Nanoseconds between telling the workers when to start and that time.
+# Nanoseconds between the message that says when to start and that time.
 _LEAD = 20_000_000
-# Seconds that a worker has to bring back its samples once it is told to stop, and to end.
+# Seconds that a worker has to return its samples when it must stop, and to end.
 _GRACE = 5.0
 
 
@@ -51,32 +51,34 @@ async def run_round(
     patience: float = 10.0,
     server: Server | None = None,
     progress: Callable[[int], object] = lambda _: None,
+    stop: trio.Event | None = None,
 ) -> Samples:
     """Load an echo server for one round.
 
-    What goes wrong with a connection is counted in the samples, and the others go on. A round ends
-    when its time is over or its messages are back. Connections that have not answered since are
-    then waited for, until each of them answers or has failed.
+    A connection that fails is counted in the samples, and the others go on. A round ends when its
+    time is over or its messages are back. It then waits for connections whose echo is missing,
+    until each of them has answered or failed.
 
-    Cancelled after the load has begun, it still returns: what was measured so far, marked as
-    partial. The cancellation is delivered at the caller's next checkpoint, so keep the samples
-    before that. Nothing is left behind, also if this process is killed: the workers end with it.
+    No process is left behind, even if this one is killed.
 
     Args:
-        target: the server. Of a name with several addresses, the first one is loaded.
+        target: the server. If its name has several addresses, the first one is loaded.
         workload: the load.
-        patience: seconds without an answer after which it connects no more; what is not connected
-            then has failed. A connection that waits for an echo, and gets no byte of it for so
-            long, has failed as well.
+        patience: seconds without an answer after which no further connection is opened; those
+            that are not open then have failed. So has a connection that waits for an echo and gets
+            no byte of it for so long.
         server: whose CPU use is measured; by default it is looked for.
         progress: called about ten times a second for each process, with the number of messages
             that came back so far in the round. It runs within the event loop.
+        stop: ends the round early. What was measured until then is returned, with `cut` set; it
+            took no time at all if the load had not begun.
 
     Raises:
-        AddressError: host or port is none.
+        AddressError: host or port is not valid.
         SocketCallError: of `getaddrinfo()`: there is no such host; of `connect()` or `socket()`:
-            not one connection could be opened.
+            no connection could be opened.
     """
+    stop = trio.Event() if stop is None else stop
     endpoint = (await resolve(target.host, target.port))[0]
     if server is None:
         (server,) = await look_for_servers([endpoint])
@@ -92,7 +94,14 @@ async def run_round(
             await stack.enter_async_context(_started(Job(*endpoint, workload, part, patience)))
             for part in parts
         ]
-        errors = [await worker.connected() for worker in workers]
+        errors: list[SocketCallError | None] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_when, stop, nursery.cancel_scope)
+            errors += [await worker.connected() for worker in workers]
+            nursery.cancel_scope.cancel()
+        if len(errors) < len(workers):
+            now = time.perf_counter_ns()
+            return Samples(now, now, cut=True)
         if errors[0] is not None and all(errors):
             raise errors[0]
         start = time.perf_counter_ns() + _LEAD
@@ -101,12 +110,17 @@ async def run_round(
         meter = Meter(server)
         async with trio.open_nursery() as nursery:
             for number, worker in enumerate(workers):
-                nursery.start_soon(worker.follow, partial(count, number))
+                nursery.start_soon(worker.follow, partial(count, number), stop)
         usage = meter.stop([worker.cpu for worker in workers])
     began = start + int(workload.warm_up * 1e9)
     merged = _merged(began, [worker.samples() for worker in workers], parts)
     merged.usage = usage
     return merged
+
+
+async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
 
 
 async def look_for_servers(endpoints: Sequence[Endpoint]) -> list[Server]:
@@ -115,24 +129,24 @@ async def look_for_servers(endpoints: Sequence[Endpoint]) -> list[Server]:
 
 
 class _Worker:
-    """A process that loads the server, as this one sees it."""
+    """A process that loads the server, seen from this one."""
 
     def __init__(self, process: trio.Process, job: Job) -> None:
         self._process = process
         self._job = job
         self._stdin = cast("trio.abc.SendStream", process.stdin)
         self._stdout = cast("trio.abc.ReceiveStream", process.stdout)
-        # What it wrote and was not read yet: here, so that a cancellation loses none of it.
+        # What it wrote and nobody has parsed yet.
         self._buffer = bytearray()
         self._last: dict[str, Any] | None = None
 
     async def connected(self) -> SocketCallError | None:
-        """Send it its job, and wait until its connections are open, or cannot be opened.
+        """Send it its job, and wait until its connections are open or have failed.
 
         Returns:
-            What most of them failed with, if not one is open.
+            What most of them failed with, if none is open.
         """
-        await self._tell(self._job.to_line())
+        await self._send(self._job.to_line())
         line = await self._line()
         if line is None or line["connected"] or line["failure"] is None:
             return None
@@ -141,39 +155,38 @@ class _Worker:
         return SocketCallError(call, OSError(number, strerror(number)), where)
 
     async def begin(self, start: int) -> None:
-        """Tell it when to start."""
-        await self._tell(b"%d\n" % start)
+        """Send it the time to start."""
+        await self._send(b"%d\n" % start)
 
-    async def follow(self, count: Callable[[int], object]) -> None:
-        """Read what it says until it is done.
-
-        Being cancelled is no reason to lose what it has measured: it is told to stop, and brings
-        that back in a moment. Trio lets a call return that finishes although it is cancelled.
-        """
-        try:
+    async def follow(self, count: Callable[[int], object], stop: trio.Event) -> None:
+        """Read what it reports until it is done. `stop` makes it return its samples early."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._end_load, stop, nursery.cancel_scope)
             await self._read(count)
-        except trio.Cancelled:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + _GRACE):
-                await self._stdin.aclose()
-                await self._read(count)
+            nursery.cancel_scope.cancel()
+
+    async def _end_load(self, stop: trio.Event, reading: trio.CancelScope) -> None:
+        await stop.wait()
+        reading.deadline = trio.current_time() + _GRACE
+        await self._stdin.aclose()
 
     async def end(self) -> None:
-        """Wait for its end, which closing its standard input brings about; or bring it about."""
+        """Close its pipes, which ends it; kill it if it does not end."""
         with trio.CancelScope(shield=True, deadline=trio.current_time() + _GRACE):
             await self._stdin.aclose()
+            await self._stdout.aclose()
             await self._process.wait()
         with trio.CancelScope(shield=True):
             self._process.kill()
             await self._process.wait()
-            await self._stdout.aclose()
 
     @property
     def cpu(self) -> tuple[float, float]:
-        """For which share of the round it was busy, and spun."""
+        """The shares of the round in which it was busy, and in which it spun."""
         return (0.0, 0.0) if self._last is None else (self._last["busy"], self._last["spun"])
 
     def samples(self) -> Samples | str:
-        """Give what it brought back; or say how it ended without."""
+        """Return what it measured; or say how it ended without that."""
         if self._last is None or len(self._buffer) < sum(self._last[name] for name in ARRAYS):
             return f"worker: exit status {self._process.returncode}"
         samples = Samples(**{name: self._last[name] for name in SCALARS})
@@ -183,7 +196,7 @@ class _Worker:
             rest = rest[self._last[name] :]
         return samples
 
-    async def _tell(self, line: bytes) -> None:
+    async def _send(self, line: bytes) -> None:
         with suppress(trio.BrokenResourceError):  # it has ended; its samples will be missing
             await self._stdin.send_all(line)
 
@@ -216,7 +229,7 @@ class _Worker:
 
 @asynccontextmanager
 async def _started(job: Job) -> AsyncIterator[_Worker]:
-    """Start a worker; it has ended when the block is left."""
+    """Start a worker, and end it with the block."""
     command = [sys.executable, "-m", f"{__package__}.worker"]
     # In a session of its own, or a Ctrl-C in the terminal would end it with its samples.
     apart: dict[str, Any] = {"start_new_session": True}
@@ -233,18 +246,17 @@ async def _started(job: Job) -> AsyncIterator[_Worker]:
 
 
 def _merged(began: int, results: Sequence[Samples | str], parts: Sequence[Share]) -> Samples:
-    """Make one of what the workers brought back."""
+    """Merge what the workers measured."""
     brought = [one for one in results if isinstance(one, Samples)]
     merged = Samples(began, max((one.ended for one in brought), default=began))
     failures: Counter[str] = Counter()
     for result, part in zip(results, parts, strict=True):
         if isinstance(result, str):
             failures[result] += len(part)
-            merged.partial = True
             continue
         failures.update(result.failures)
         merged.unanswered += result.unanswered
-        merged.partial |= result.partial
+        merged.cut |= result.cut
         for name in ARRAYS:
             getattr(merged, name).extend(getattr(result, name))
     merged.failures = dict(failures)

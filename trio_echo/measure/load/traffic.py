@@ -1,7 +1,7 @@
 """The load itself: one plain loop over ready sockets, on connections that are open.
 
-Nothing is computed in it: it moves bytes, reads the clock and keeps what it read. It is no Trio
-task, because a scheduler between the kernel and the clock would be measured as well.
+It computes nothing: it moves bytes, reads the clock and keeps the times. It is not a Trio task,
+because a scheduler between the kernel and the clock would be measured too.
 
 In a closed loop each echo lets the next message go. In an open loop messages go when they are due,
 and wait in their connection's queue only while the kernel does not take them.
@@ -26,39 +26,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FOREVER = (1 << 63) - 1
-"""A time that does not come, and more messages than there are."""
+"""Sentinel: no deadline, no message limit."""
 
 _RECEIVE = 256 * 1024
-# So many sockets are received from, then sent to. A send costs several times what a receive does,
-# so an echo that has arrived is seen sooner than if sends came between. With more at once, the
-# first of them wait longer for their next message.
+# Receive from so many sockets, then send to them. A send costs several times what a receive does,
+# so echoes that have arrived are seen sooner if no send comes between. With more at once, the
+# first sockets wait longer for their next message.
 _EVENTS = 32
-# epoll waits for whole milliseconds, so an open loop spins for the last of them.
+# epoll waits for whole milliseconds, so an open loop spins for the last one.
 _SPIN = 1_500_000
-# Seconds at most that it waits: longer ones are too long for some systems.
+# The longest wait in seconds. Some systems cannot wait longer.
 _WAIT = 3600.0
-# So many late messages go out before echoes have their turn again.
+# So many late messages are sent before echoes are received again.
 _BURST = 64
-# Nanoseconds between two reports of how far it is.
+# Nanoseconds between two reports of progress.
 _REPORT = 100_000_000
-# How often, within its patience, it looks for connections that are silent; and not more often than
-# each so many nanoseconds.
+# How often it looks for silent connections within its patience, and the shortest time between two
+# looks in nanoseconds.
 _LOOKS, _SHORTEST_LOOK = 10, 1_000_000
-# Verified messages are cut out of random bytes, each at another place: with eight bytes or more no
-# two of the latest million are alike. A step that is odd gets to every place.
-_PLACES = 1 << 20
+# Verified messages are slices of random bytes, each from another offset. No two of the latest
+# million are equal if they have at least eight bytes. An odd step reaches every offset.
+_OFFSETS = 1 << 20
 _STEP = 4099
 
 
 class Connection:
     """One connection: what is under way on it, and what waits to be sent.
 
-    The queues have the oldest message first; `dues` is used in an open loop only, `places` if
+    The queues have the oldest message first. `dues` is used only in an open loop, `offsets` only if
     echoes are verified.
     """
 
     __slots__ = (
-        "blocked", "dues", "heard", "missing", "moved", "places", "recv_into", "send", "sent",
+        "blocked", "dues", "heard", "missing", "moved", "offsets", "recv_into", "send", "sent",
         "sock", "unsent", "waiting",
     )  # fmt: skip
 
@@ -68,21 +68,21 @@ class Connection:
         self.send = sock.send
         self.missing = size  # bytes of the oldest message's echo
         self.heard = 0  # when the latest bytes arrived
-        self.moved = 0  # when the kernel took a further part of the oldest message
+        self.moved = 0  # when the kernel last took a part of the oldest message
         self.sent: deque[int] = deque()
         self.dues: deque[int] = deque()
-        self.places: deque[int] = deque()
+        self.offsets: deque[int] = deque()
         self.unsent = memoryview(b"")  # the rest of the newest message
         self.waiting: deque[int] = deque()  # dues of messages that the kernel has no room for yet
         self.blocked = False  # whether the kernel had no room
 
     @property
     def pending(self) -> int:
-        """How many messages it has that are not answered."""
+        """How many of its messages have no echo yet."""
         return len(self.sent) + len(self.waiting)
 
     def silent(self, now: int) -> int:
-        """For how many nanoseconds it has waited for a byte of an echo.
+        """Return for how many nanoseconds it has waited for a byte of an echo.
 
         While a large message is on its way, the server may be waiting for the rest of it.
         """
@@ -104,8 +104,7 @@ class Traffic:
         failures: how many connections failed, by kind.
         allowance: how many messages may still be sent.
         stopped: whether `wake` ended it.
-        spun: nanoseconds of CPU time in which an open loop did nothing but wait for the next
-            message to be due.
+        spun: nanoseconds of CPU time that an open loop only waited for the next message to be due.
         intended: when each message that came back was due, in an open loop.
         sent: when its first byte was handed to the kernel.
         received: when the last byte of its echo was there.
@@ -125,9 +124,9 @@ class Traffic:
         self._patience = int(patience * 1e9)
         self._look_every = max(self._patience // _LOOKS, _SHORTEST_LOOK)
         self._no_echo = f"no echo for {patience:g} s"
-        self._block = random.randbytes(_PLACES + size if verify else size)  # noqa: S311  no secret
+        self._block = random.randbytes(_OFFSETS + size if verify else size)  # noqa: S311  no secret
         self._message = memoryview(self._block)
-        self._place = 0
+        self._offset = 0
         self._buffer = memoryview(bytearray(_RECEIVE))
         self._connections = {sock.fileno(): Connection(sock, size) for sock in socks}
         self._poller = open_poller()
@@ -155,8 +154,8 @@ class Traffic:
     def start_open(self, dues: Iterator[int]) -> None:
         """Send at these times from now on, on the connections in turn.
 
-        What was due before and has not been sent is dropped: a warm-up that asks for more than the
-        server can do would otherwise take up the round as well.
+        Messages that were due before and have not been sent are dropped. Otherwise a warm-up that
+        asks for more than the server can do would use up the round too.
         """
         self._dues, self._open = dues, True
         self._next_due = next(dues)
@@ -165,14 +164,14 @@ class Traffic:
             connection.waiting.clear()
 
     def forget(self, before: int) -> None:
-        """Drop what came back before a time, and what was lost so far: it was the warm-up."""
+        """Drop what came back before a time, and the count of lost messages: it was the warm-up."""
         count = bisect_left(self.received, before)
         for times in (self.intended, self.sent, self.received):
             del times[:count]
         self._lost = 0
 
     def keep_due(self, since: int) -> None:
-        """Of an open loop, keep only what was due at a time or later."""
+        """In an open loop, keep only messages that were due at a time or later."""
         wanted = [due >= since for due in self.intended]
         for times in (self.intended, self.sent, self.received):
             times[:] = array("q", compress(times, wanted))
@@ -193,7 +192,7 @@ class Traffic:
         return self._lost + self.pending
 
     def run(self, until: int, report: Callable[[int], object] = lambda _: None) -> None:
-        """Load the server until a time, or until there is nothing more to do.
+        """Load the server until a time, or until there is nothing left to do.
 
         Args:
             until: on the clock of `time.perf_counter_ns`.
@@ -229,8 +228,8 @@ class Traffic:
                     self._fail(connection, failure("recv()", exc))
                     continue
                 connection.heard = now = clock()
-                # The usual case of _take, without the call; and below that of _flush. Together
-                # they are a fifth of the rate.
+                # The usual case of _take, inlined, and below that of _flush. Together they are a
+                # fifth of the rate.
                 sent = connection.sent
                 if plain and sent and count == connection.missing and not connection.blocked:
                     keep_sent(sent.popleft())
@@ -248,7 +247,7 @@ class Traffic:
                 now = clock()
                 try:
                     done = connection.send(message)
-                except OSError:  # _next meets it again, and knows what to do
+                except OSError:  # _next meets it again, and handles it
                     self._next(connection)
                     continue
                 gone += 1
@@ -272,10 +271,10 @@ class Traffic:
                 look_at = now + self._look_every
 
     def drain(self, seconds: float) -> None:
-        """Send nothing new, and receive what is under way for a time.
+        """Send nothing new, and receive what is under way for some seconds.
 
-        A connection that has not answered by then is waited for until it does or fails: whether
-        it hangs or is slow, only time can show.
+        After that, wait for each connection that has not answered, until it answers or fails: only
+        time can show whether it hangs or is slow.
         """
         self.allowance = 0
         since = now = time.perf_counter_ns()
@@ -294,7 +293,7 @@ class Traffic:
         self._poller.close()
 
     def _take(self, connection: Connection, count: int, now: int) -> None:
-        """Account for bytes that were received: parts of echoes, a whole one, or several."""
+        """Account for received bytes: a part of an echo, a whole one, or several."""
         if not count:
             self._fail(connection, "closed early")
             return
@@ -305,9 +304,9 @@ class Traffic:
                 return
             stop = min(count, start + connection.missing)
             if self._verify:
-                place = connection.places[0] + self._size - connection.missing
+                offset = connection.offsets[0] + self._size - connection.missing
                 # Slices of bytes and memoryviews are compared one by one; this is memcmp.
-                if not self._block.startswith(self._buffer[start:stop], place):
+                if not self._block.startswith(self._buffer[start:stop], offset):
                     self._fail(connection, "echo differs")
                     return
             connection.missing -= stop - start
@@ -320,14 +319,14 @@ class Traffic:
                 if self._open:
                     self.intended.append(connection.dues.popleft())
                 if self._verify:
-                    connection.places.popleft()
+                    connection.offsets.popleft()
         if connection.unsent and not connection.sent:
             self._fail(connection, "more than was sent")
         elif not self._open:
             self._ready += [connection] * completed
 
     def _send_due(self, now: int) -> float:
-        """Send what is due; returns for how many seconds nothing will be."""
+        """Send what is due; returns the seconds until the next message is due."""
         for _ in range(_BURST):
             if not (self.allowance and self._connections):
                 return _WAIT
@@ -340,7 +339,7 @@ class Traffic:
         return max(0, self._next_due - now - _SPIN) / 1e9
 
     def _next(self, connection: Connection, due: int = 0) -> None:
-        """Let a connection have one message more, if there may be one."""
+        """Give a connection one more message, if the allowance permits."""
         if self.allowance and connection.sock.fileno() >= 0:
             self.allowance -= 1
             connection.waiting.append(due)
@@ -359,8 +358,8 @@ class Traffic:
                     continue
                 message = self._message
                 if self._verify:
-                    place = (self._place + _STEP) % _PLACES
-                    message = message[place : place + self._size]
+                    offset = (self._offset + _STEP) % _OFFSETS
+                    message = message[offset : offset + self._size]
                 now = time.perf_counter_ns()
                 unsent = message[connection.send(message) :]
                 connection.sent.append(now)
@@ -368,8 +367,8 @@ class Traffic:
                 if self._open:
                     connection.dues.append(due)
                 if self._verify:
-                    connection.places.append(place)
-                    self._place = place
+                    connection.offsets.append(offset)
+                    self._offset = offset
         except BlockingIOError:
             blocked = True
         except OSError as exc:
@@ -384,7 +383,7 @@ class Traffic:
             self._poller.modify(connection.sock.fileno(), events)
 
     def _fail_silent(self, now: int) -> None:
-        """End the connections that have waited for too long."""
+        """Fail the connections that have waited too long."""
         for connection in list(self._connections.values()):
             if connection.silent(now) < self._patience:
                 continue
@@ -396,7 +395,7 @@ class Traffic:
                 self._fail(connection, failure("recv()", exc))
 
     def _fail(self, connection: Connection, kind: str) -> None:
-        """End one connection; the others go on."""
+        """Close one connection; the others go on."""
         fd = connection.sock.fileno()
         self._poller.unregister(fd)
         connection.sock.close()

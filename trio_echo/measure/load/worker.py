@@ -1,14 +1,14 @@
 """One process of a load: `python -m trio_echo.measure.load.worker`, which `round` starts.
 
-It reads a line of JSON, its `Job`, and connects. It writes how many connections it has, and the
+It reads a line of JSON, its `Job`, and connects. It writes how many connections are open, and the
 call and the error number that most of the others failed with:
 
     {"connected": 0, "failure": ["connect()", 111]}
 
-It reads the line that says when to start, and loads the server. Now and then it writes how many
-messages came back, and at the end a line with its CPU use and the rest of its `Samples`, followed
-by their arrays. Whatever else arrives on its standard input, or its end, ends the load: so none
-outlives the process that started it.
+It reads a line with the time to start, and loads the server. Now and then it writes how many
+messages came back, and at the end a line with its CPU use and the scalars of its `Samples`,
+followed by their arrays. Anything more on its standard input, or its end, ends the load, so no
+worker outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -34,38 +34,38 @@ from .pace import Pacer, Share
 from .traffic import FOREVER, Traffic, failure
 from .workload import Samples, Workload
 
-SCALARS = ("began", "ended", "failures", "unanswered", "partial")
-"""What of `Samples` stands in the last line."""
+SCALARS = ("began", "ended", "failures", "unanswered", "cut")
+"""The fields of `Samples` in the last line."""
 ARRAYS = ("intended", "sent", "received")
-"""What follows it: 64-bit integers in this machine's byte order; the line has their sizes."""
+"""They follow it: 64-bit integers in this machine's byte order. The line has their sizes."""
 
 Failures: TypeAlias = "Counter[tuple[str, int]]"
 """How many connections could not be opened, by call and error number."""
 
-# What connect() says when it will be known later: on Windows the second.
+# connect() goes on in the background: on Windows the second.
 _UNDER_WAY = {errno.EINPROGRESS, errno.EWOULDBLOCK}
-# What write() says of a pipe that nobody reads any more: on Windows the second.
+# Nobody reads the pipe any more: on Windows the second.
 _NOBODY_READS = {errno.EPIPE, errno.EINVAL}
-# So many connections are opened at once: a server's backlog has room for more.
+# Connections opened at once. A server's backlog has room for more.
 _CONNECTING = 100
-# Seconds: no system goes on for that long, and longer waits are too long for some.
+# Seconds. No system tries to connect for that long, and some cannot wait longer.
 _LONGEST_WAIT = 3600.0
 # Descriptors beside the connections: standard streams, the poller, the pair that wakes it.
 _OTHER_FILES = 32
-# Seconds that a server has for what is under way at the end, so that closing resets nothing.
+# Seconds that a server has at the end for messages under way, so that closing resets nothing.
 _DRAIN = 0.2
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What a worker is told first.
+    """The first line that a worker reads.
 
     Attributes:
-        host: a numeric address, with a zone where it needs one.
+        host: a numeric address, with a zone if it needs one.
         port: of the server.
         workload: of the whole round.
         share: this process's part of it.
-        patience: seconds without an answer after which it connects no more; and after which a
-            connection that waits for an echo has failed.
+        patience: seconds without an answer after which it opens no further connection, and after
+            which a connection that waits for an echo has failed.
     """
 
     host: str
@@ -126,7 +126,7 @@ def main() -> None:
 
 
 def allow_files(count: int) -> None:
-    """Raise the limit of open files (setrlimit(2)) as far as is needed and allowed."""
+    """Raise the limit of open files (setrlimit(2)) as far as needed and allowed."""
     if sys.platform != "win32":
         import resource
 
@@ -140,8 +140,8 @@ def connect(job: Job, wake: socket.socket) -> tuple[list[socket.socket], Failure
     """Open a worker's connections, many at a time.
 
     Returns:
-        Those that are connected, and how many are not, by call and error number; if none was
-        answered for the job's patience, the rest has failed. Neither is complete if something
+        The open connections, and the number of failed ones by call and error number. If none was
+        answered for the job's patience, the rest has failed. Both are incomplete if something
         arrived on `wake`.
     """
     info = socket.getaddrinfo(
@@ -187,7 +187,7 @@ def connect(job: Job, wake: socket.socket) -> tuple[list[socket.socket], Failure
 
 
 def _give_up(selector: selectors.BaseSelector, wake: socket.socket) -> int:
-    """Close what is under way; returns how many that were."""
+    """Close the sockets that are still connecting; returns how many."""
     socks = [key.fileobj for key in selector.get_map().values() if key.fileobj is not wake]
     for sock in socks:
         cast("socket.socket", sock).close()
@@ -207,24 +207,24 @@ def _settle(
 
 
 def _is_its_own_peer(sock: socket.socket) -> bool:
-    """Whether a socket has connected to itself, so that nobody else is there.
+    """Return whether a socket has connected to itself.
 
-    To a free port on this machine, the system may connect from that very port; the two SYNs then
-    are a simultaneous open (RFC 9293, section 3.5).
+    For a connection to a free port of this machine, the system may choose that very port as the
+    source. This is a simultaneous open (RFC 9293, section 3.5).
     """
     try:
         return bool(sock.getsockname() == sock.getpeername())
-    except OSError:  # the peer has reset it by now, which the load will see
+    except OSError:  # the peer has reset it by now; the load will see that
         return False
 
 
 def measure(
     job: Job, socks: list[socket.socket], wake: socket.socket, start: int
 ) -> tuple[Samples, float, float]:
-    """Load the server from a time on, on the clock of `time.perf_counter_ns`; all at that time.
+    """Load the server from `start` on, a time of `time.perf_counter_ns`.
 
     Returns:
-        What was measured, and for which share of that time this process was busy, and spun.
+        The samples, and the shares of that time in which this process was busy, and spun.
     """
     clock, load, share = time.perf_counter_ns, job.workload, job.share
     began = start + int(load.warm_up * 1e9)
@@ -276,7 +276,7 @@ def measure(
         received=traffic.received[:kept],
         failures=traffic.failures,
         unanswered=unanswered,
-        partial=traffic.stopped,
+        cut=traffic.stopped,
     )
     return samples, busy / took, spun / took
 

@@ -99,7 +99,7 @@ class Samples:
             process ended.
         unanswered: messages under way when the round ended or their connection failed; in an open
             loop also those that were due but could not be sent.
-        partial: whether it was cancelled before its end.
+        cut: whether the round was stopped before its end.
         usage: how busy the machine was meanwhile; `None` if that was not measured.
     """
 
@@ -110,5 +110,5 @@ class Samples:
     received: array[int] = field(default_factory=lambda: array("q"))
     failures: dict[str, int] = field(default_factory=dict)
     unanswered: int = 0
-    partial: bool = False
+    cut: bool = False
     usage: Usage | None = None

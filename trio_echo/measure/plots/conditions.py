@@ -67,7 +67,7 @@ def troubles(run: Run) -> list[str]:
     failed = [f"{count} x {kind}" for kind, count in run.failures.items()]
     said = []
     if run.partial:
-        said.append("Partial: the run ended before its time.")
+        said.append("Partial: the run ended early.")
     if failed:
         said.append(drawable(f"Failed connections: {_few(failed)}."))
     silent = sum(one.silent_rounds for one in run.cells)

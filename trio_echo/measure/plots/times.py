@@ -95,7 +95,7 @@ def spectrum(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Pa
         axes.set(xlabel="percentile", ylabel="round trip")
         if not curves:
             some = any(line.times is not None and len(line.times) for line in found)
-            empty(axes, "too few messages to tell") if some else empty(axes)
+            empty(axes, "too few messages") if some else empty(axes)
             return
         last = max(max(places) for _, places, _ in curves)
         end = max(last * 1.03, 0.4)

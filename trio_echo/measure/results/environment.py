@@ -20,12 +20,12 @@ from ..records import Amount, Ordinal, Record
 CLOCK: Final = "perf_counter"
 """The clock of all time stamps, by its name in `time.get_clock_info`.
 
-On Linux and macOS it is the monotonic clock itself. On Windows, that one ticks 64 times a second
-only (before Python 3.13); this one does so each 100 ns.
+On Linux and macOS it is the monotonic clock. On Windows, that one ticks only 64 times a second
+(before Python 3.13), but this one every 100 ns.
 """
 
 _PACKAGE = Path(__file__).parents[2]
-_PATIENCE = 10  # seconds, for a program that answers at once
+_PATIENCE = 10  # seconds, for programs that answer at once
 
 
 class Environment(Record, frozen=True, kw_only=True):
@@ -62,7 +62,7 @@ class Environment(Record, frozen=True, kw_only=True):
 
 
 def look() -> Environment:
-    """Describe this machine, now. Blocks for some 20 ms: it starts other programs."""
+    """Describe this machine now. Blocks for some 20 ms, because it starts other programs."""
     commit, dirty = _commit()
     clock = time.get_clock_info(CLOCK)
     return Environment(
@@ -84,7 +84,7 @@ def look() -> Environment:
 def _cpu_model() -> str:
     model: str | None = None
     if sys.platform == "linux":
-        # `platform.processor` is empty there. Arm kernels give no name (proc_cpuinfo(5)).
+        # `platform.processor` is empty there. Arm kernels have no name here (proc_cpuinfo(5)).
         try:
             lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
         except OSError:
@@ -97,9 +97,9 @@ def _cpu_model() -> str:
 
 
 def _commit(package: Path = _PACKAGE) -> tuple[str | None, bool | None]:
-    """The commit and whether the package differs from it."""
+    """Return the commit, and whether the package differs from it."""
     git = ("git", "-C", str(package))
-    # An installed package may lie in somebody else's clone, in its virtual environment.
+    # An installed package may lie inside another project's clone, in its virtual environment.
     if _output(*git, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None, None
     commit = _output(*git, "rev-parse", "--verify", "HEAD")
@@ -108,7 +108,7 @@ def _commit(package: Path = _PACKAGE) -> tuple[str | None, bool | None]:
 
 
 def _output(program: str, *arguments: str) -> str | None:
-    """What a program says; `None` if it is not there, fails, or hangs."""
+    """Return a program's output; `None` if it is not installed, fails, or hangs."""
     path = shutil.which(program)
     if path is None:
         return None

@@ -1,16 +1,16 @@
 """The files of a run: the results, the raw samples beside them, the table.
 
-`RESULTS.json` is described by `results.schema.json`. `RESULTS.samples.zip` holds the time stamps of
-each round, in the order of the rounds in the results: the nth (from 0) as `n/sent`, `n/received`
-and, in an open loop, `n/intended`; in a closed loop, that is `n/sent`. Each is an array of 64-bit
-little-endian integers, the first time stamp in nanoseconds and then the difference of each to the
-one before. numpy reads one like this:
+`results.schema.json` describes `RESULTS.json`. `RESULTS.samples.zip` holds the time stamps of each
+round, in the order of the rounds in the results: round n (from 0) as `n/sent`, `n/received` and, in
+an open loop, `n/intended`; in a closed loop, that is `n/sent`. Each is an array of 64-bit
+little-endian integers: the first time stamp in nanoseconds, then the difference of each to the one
+before. numpy reads one like this:
 
     with zipfile.ZipFile("RESULTS.samples.zip") as file:
         sent = numpy.cumsum(numpy.frombuffer(file.read("0/sent"), "<i8"))
 
-What else a round brought back stands in `rounds.json`: `began`, `ended`, `failures`,
-`unanswered`, and whether there is `intended`.
+The rest of a round is in `rounds.json`: `began`, `ended`, `failures`, `unanswered`, and whether
+there is `intended`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _ROUNDS = "rounds.json"
 _TIME = 8  # bytes of a time stamp
-# Level 1 takes a quarter of the time of level 6, and 4 % more room: 7 bytes a message.
+# Level 1 takes a quarter of the time of level 6 and 4 % more space: 7 bytes a message.
 _LEVEL = 1
 
 
@@ -62,16 +62,16 @@ class _Rounds(Record, frozen=True, kw_only=True):
 
 
 def samples_path(path: str | os.PathLike[str]) -> Path:
-    """Say where the raw samples of a results file are: beside it."""
+    """Return the path of the raw samples of a results file: beside it."""
     return Path(path).with_suffix(".samples.zip")
 
 
 def write(path: str | os.PathLike[str], run: Run, samples: Sequence[Samples]) -> None:
     """Write the results, and the raw samples beside them.
 
-    Each file is there as a whole or not at all; one of the same name is replaced. If the path is a
-    symbolic link, the results are written where it leads; a link in the place of the raw samples is
-    replaced.
+    Each file is written completely or not written. A file of the same name is replaced. If the path
+    is a symbolic link, the results are written to its target; a link with the name of the raw
+    samples is replaced.
 
     Args:
         path: of the results.
@@ -79,7 +79,7 @@ def write(path: str | os.PathLike[str], run: Run, samples: Sequence[Samples]) ->
         samples: of each of its rounds.
 
     Raises:
-        ValueError: there are not as many samples as rounds.
+        ValueError: the numbers of samples and rounds differ.
         OSError: a file cannot be written.
     """
     if len(samples) != len(run.rounds):
@@ -87,7 +87,7 @@ def write(path: str | os.PathLike[str], run: Run, samples: Sequence[Samples]) ->
     text = to_json(run) + "\n"
     with whole(followed(path)) as file, whole(samples_path(path)) as samples_file:
         file.write(text.encode())
-        file.flush()  # a full disk is noticed before one of the two takes its place
+        file.flush()  # a full disk is noticed before either file is in place
         _write_samples(samples_file, samples)
 
 
@@ -105,7 +105,7 @@ def read(path: str | os.PathLike[str]) -> Run:
     """Read results.
 
     Raises:
-        ResultsError: it holds none, or not all, or those of a newer version.
+        ResultsError: the file is incomplete or wrong, or a newer version wrote it.
         OSError: the file cannot be read.
     """
     try:
@@ -119,10 +119,10 @@ def read_samples(path: str | os.PathLike[str], run: Run) -> list[Samples]:
 
     Args:
         path: of the results, or of the raw samples themselves.
-        run: the results. What the file would unpack to is held against them first.
+        run: the results. The sizes in the file are checked against them before it is unpacked.
 
     Raises:
-        ResultsError: the file holds no raw samples, or is cut short, or is of another run.
+        ResultsError: the file does not hold raw samples, is cut short, or is of another run.
         OSError: the file cannot be read.
     """
     path = Path(path)
@@ -139,9 +139,9 @@ def read_samples(path: str | os.PathLike[str], run: Run) -> list[Samples]:
         EOFError,
         KeyError,  # no such member
         NotImplementedError,  # compressed in another way
-        OverflowError,  # sums that are no 64-bit integers
+        OverflowError,  # sums beyond 64-bit integers
         RuntimeError,  # encrypted; nested too deeply
-        ValueError,  # no JSON, wrong values, arrays of another size
+        ValueError,  # not JSON, wrong values, arrays of another size
         zipfile.BadZipFile,
         zlib.error,
     ) as exc:
@@ -169,7 +169,7 @@ def _write_samples(target: BinaryIO, samples: Sequence[Samples]) -> None:
 
 
 def _read_rounds(file: zipfile.ZipFile, run: Run) -> tuple[_Round, ...]:
-    # Some numbers, and the kinds of failures: it takes less.
+    # Some numbers, and the kinds of failures. It needs less.
     most = 1000 + sum(1000 + len(json.dumps(one.summary.failures)) for one in run.rounds)
     rounds = build(_Rounds, json.loads(_member(file, _ROUNDS, most=most))).rounds
     if len(rounds) != len(run.rounds):
@@ -199,14 +199,14 @@ def _read_round(file: zipfile.ZipFile, number: int, one: _Round, messages: int) 
 def _member(file: zipfile.ZipFile, name: str, *, most: int) -> bytes:
     """Read a member of an archive, unless it is larger than it may be.
 
-    The size in the archive may be a lie. Asked for the whole member, `zipfile` unpacks all of it
-    and then cuts it to that size. Asked for so many bytes, it unpacks not much more, but only of
-    these two kinds.
+    The archive's size of a member may be wrong. If `zipfile` reads the whole member, it unpacks all
+    of it and then cuts it to that size. If it reads so many bytes, it unpacks not much more, but
+    only with these two kinds of compression.
     """
     info = file.getinfo(name)
     size = info.file_size
     if size > most:
-        raise ValueError(f"{name} has {size:,} bytes, and not more than {most:,} belong there")
+        raise ValueError(f"{name} has {size:,} bytes, more than {most:,}")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise NotImplementedError(f"{name} is compressed in another way")
     with file.open(name) as member:
@@ -214,7 +214,7 @@ def _member(file: zipfile.ZipFile, name: str, *, most: int) -> bytes:
 
 
 def _packed(times: array[int]) -> bytes:
-    # The first one's difference is to 0.
+    # The first difference is to 0.
     differences = array("q", map(sub, times, chain((0,), times)))
     return _little_endian(differences).tobytes()
 

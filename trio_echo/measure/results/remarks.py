@@ -1,4 +1,4 @@
-"""What a reader has to know before believing the numbers of a run. No I/O."""
+"""What a reader must know before believing the numbers of a run. No I/O."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from .run import Cell, Round, Run
 
 LOAD_BUSY = 0.95
-"""A load that was busy for a larger share of the time may be the limit itself."""
+"""A load that was busy for a larger share of the time may itself be the limit."""
 
 OTHERS_BUSY = 0.5
 """Other programs that used more processors than this have slowed down what was measured.
 
-The load and a server in one process need two. On a quiet machine others use less than 0.1.
+The load and the server need one each. On a quiet machine others use less than 0.1.
 """
 
 WIDE = 0.25
@@ -80,9 +80,9 @@ def _wide(run: Run) -> Iterator[str]:
 
 
 def _spread(run: Run, cell: Cell) -> float:
-    """Which share of their median the middle half of a cell's rounds spans.
+    """Return which share of their median the middle half of a cell's rounds spans.
 
-    By the rate; in an open loop, which sets the rate, by the median round trip.
+    Of the rates; in an open loop, which sets the rate, of the median round trips.
     """
 
     def value(one: Round) -> float | None:
@@ -94,7 +94,7 @@ def _spread(run: Run, cell: Cell) -> float:
     rounds = [
         one for one in run.rounds if (one.target, one.workload) == (cell.target, cell.workload)
     ]
-    values = [told for one in rounds if not one.cut and (told := value(one)) is not None]
+    values = [found for one in rounds if not one.cut and (found := value(one)) is not None]
     if len(values) < _FEWEST or not median(values):
         return 0.0
     low, middle, high = quantiles(values, n=4, method="inclusive")

@@ -126,7 +126,7 @@ class Run(Record, frozen=True, kw_only=True):
         cells: medians for each target and workload that has a round.
         comparisons: each other target with the first, for each workload.
         failures: how many connections failed in all rounds, by kind.
-        partial: whether the run ended before its time. What was measured until then is here.
+        partial: whether the run ended early. What was measured until then is here.
 
     Raises:
         ValueError: a round, a cell or a comparison refers to a target or a workload that is not
@@ -170,7 +170,7 @@ def collect(
         targets: in the order given; the first is the baseline.
         workloads: the cells of the sweep.
         rounds: in the order in which they ran.
-        partial: whether the run ended before its time.
+        partial: whether the run ended early.
     """
     cells: list[Cell] = []
     comparisons: list[Compared] = []

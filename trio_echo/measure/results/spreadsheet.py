@@ -17,9 +17,9 @@ _Row: TypeAlias = dict[str, object]
 
 
 def to_csv(run: Run) -> str:
-    """Write a row for each round, in the order in which they ran; units stand in the column names.
+    """Write a row for each round, in the order in which they ran. Units are in the column names.
 
-    What a round does not tell is empty.
+    What a round does not have is empty.
     """
     file = io.StringIO(newline="")
     writer = csv.writer(file)
@@ -70,5 +70,5 @@ def _times(name: str, times: Distribution | None) -> _Row:
     columns = (*(f"{name}_{one}_ns" for one in ("min", "mean", "max", *PERCENTILES)),)
     if times is None:
         return dict.fromkeys(columns)
-    told = (times.percentiles.get(one) for one in PERCENTILES)
-    return dict(zip(columns, (times.min, times.mean, times.max, *told), strict=True))
+    shares = (times.percentiles.get(one) for one in PERCENTILES)
+    return dict(zip(columns, (times.min, times.mean, times.max, *shares), strict=True))

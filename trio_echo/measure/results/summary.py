@@ -59,7 +59,7 @@ class Distribution(Record, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, times: Sequence[int]) -> Distribution | None:
-        """Summarize nanoseconds; `None` if there are none."""
+        """Summarize times in nanoseconds; `None` without any."""
         if not times:
             return None
         ordered = sorted(times)
@@ -94,21 +94,20 @@ class Summary(Record, frozen=True, kw_only=True):
     failures: dict[str, Ordinal]
 
 
-def summarize(samples: Samples, workload: Workload, *, cut: bool = False) -> Summary:
+def summarize(samples: Samples, workload: Workload) -> Summary:
     """Summarize what a round brought back.
 
     Args:
         samples: what it brought back.
         workload: what was asked for.
-        cut: whether the run was ended during the round.
 
     Raises:
-        ValueError: the arrays are not of one length.
+        ValueError: the arrays differ in length.
     """
     messages = len(samples.received)
     elapsed = samples.ended - samples.began
     times = Distribution.of(_between(samples.sent, samples.received))
-    enough = not cut or (times is not None and "p50" in times.percentiles)
+    enough = not samples.cut or (times is not None and "p50" in times.percentiles)
     rate = messages * _SECOND / elapsed if elapsed > 0 and enough else None
     open_loop = workload.rate is not None
     return Summary(
