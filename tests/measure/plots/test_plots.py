@@ -247,7 +247,7 @@ def test_each_pair_of_rounds_is_a_dot_and_the_sentence_stands_beside_it() -> Non
 
 def test_a_single_target_is_compared_with_nothing() -> None:
     run, _ = runs.run(targets=TWO[:1], workloads=loads())
-    with pytest.raises(ValueError, match="compared with nothing"):
+    with pytest.raises(ValueError, match="nothing to compare"):
         plots.paired(run)
 
 
