@@ -126,7 +126,7 @@ class Server:
     def cpu_ns(self) -> int:
         """Return how much CPU time it has taken, all threads together, user and system.
 
-        On Linux in nanoseconds indeed; elsewhere psutil tells it more coarsely.
+        On Linux in nanoseconds; elsewhere by psutil, which is coarser.
         """
         if sys.platform == "linux":
             return time.clock_gettime_ns(self._clock)
