@@ -1,16 +1,16 @@
-"""Hold trio_echo's load generator against the C load of this directory, on the same server.
+"""Compare trio_echo's load generator with the C load of this directory, on the same server.
 
     python benchmarks/compare_load.py [--server c|trio] [--host ::1] [--rounds N] [--seconds S]
 
 Linux only. It compiles both C programs with cc, pins the server to one core and the load to
 another, and lets the two loads take turns, in random order within each pair: a closed loop of 64
-connections with messages of 64 bytes, verified by neither. For each pair it takes the ratio of the
-rates and that of the median round trips. It prints the medians of these ratios, with 95 %
-intervals. Other work on these two cores widens them, and moves the rates more than the round trips.
+connections with messages of 64 bytes, which neither verifies. For each pair it takes the ratio of
+the rates and of the median round trips. It prints the medians of these ratios, with 95 % intervals.
+Other work on these two cores widens them, and moves the rates more than the round trips.
 
 The generators differ in their order of work: C answers each echo at once, trio_echo receives up to
-32 before it sends. At saturation that order by itself moves the median round trip by more than a
-tenth, so its ratio compares the two as they are, and not what a message costs them.
+32 before it sends. At saturation that order alone moves the median round trip by more than a tenth,
+so this ratio compares the generators as they are, not what a message costs them.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def load_in_python(target: Endpoint, seconds: float) -> tuple[float, float]:
     return len(round_trips) * 1e9 / (samples.ended - samples.began), median(round_trips)
 
 
-def told(ratios: list[float]) -> str:
+def with_interval(ratios: list[float]) -> str:
     """Write the median of ratios, with its interval."""
     chance = random.Random(0)
     medians = sorted(median(chance.choices(ratios, k=len(ratios))) for _ in range(RESAMPLES))
@@ -106,7 +106,7 @@ def main() -> None:
                 medians.append(p50)
                 sys.stdout.write(f"rate {rate:.3f}, p50 {p50:.3f} of C's\n")
                 sys.stdout.flush()
-    sys.stdout.write(f"rate: {told(rates)} of C's, p50: {told(medians)} of C's\n")
+    sys.stdout.write(f"rate: {with_interval(rates)} of C's, p50: {with_interval(medians)} of C's\n")
 
 
 if __name__ == "__main__":

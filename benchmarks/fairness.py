@@ -2,12 +2,12 @@
 
     python benchmarks/fairness.py [--rounds N] [--seconds S] [--against NAME] [NAME...]
 
-Each quiet client sends 64 bytes five times a second, at its times, come echoes or not; the flood is
-a connection with 4 MiB under way, more than the kernel's buffers hold. Without and with it, by
-turns, this prints how long the echoes of the quiet ones took from their intended start, as medians
-over the rounds with their 95 % intervals. On Linux, the servers have one core and both loads
-another, so that the flood also takes time from the clients that measure: the times of the fastest
-server hold that too.
+Each quiet client sends 64 bytes five times a second, at its times, whether or not echoes are back.
+The flood is a connection with 4 MiB under way, more than the kernel's buffers hold. Rounds without
+and with it take turns. This prints how long the echoes of the quiet clients took from their
+intended start: medians over the rounds with 95 % intervals. On Linux, the servers have one core and
+both loads another, so the flood also takes time from the clients that measure, and the times of the
+fastest server include that.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from trio_echo.measure.statistics import Estimate, estimate
 QUIET, SIZE, RATE = 500, 64, 2500.0
 FLOOD, UNDER_WAY = 65536, 64
 WARM_UP = 0.3
-# Seconds that the flood goes on before and after the time that is measured, starting included.
+# Seconds of the flood before and after the measured time, including its start.
 AROUND = 1.0
 PERCENTILES = ("p50", "p99")
 
@@ -59,7 +59,7 @@ def time_of(one: Estimate | None) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure, and give the exit status."""
+    """Measure, and return the exit status."""
     parser = argparse.ArgumentParser(description="One client that floods, and 500 quiet ones.")
     names_and_baseline(parser, "c_epoll")
     parser.add_argument("--rounds", metavar="N", type=positive, default=6)

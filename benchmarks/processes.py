@@ -1,11 +1,11 @@
-"""What a second process brings where the load is on the same cores, for trio_echo and for C.
+"""What a second process gains if the load is on the same cores, for trio_echo and for C.
 
     python benchmarks/processes.py [--rounds N] [--seconds S] [--connections LIST]
 
 Two processes of a server share its port, and the kernel spreads the connections over them. One and
-two of each server are visited by turns, in random order, with a load in C and 64 bytes a message.
-Nothing is bound to a core: on two cores, two servers and their load make three processes. This
-prints each pair's ratio, with its 95 % interval. Linux only.
+two of each server take turns, in random order, with a load in C and 64 bytes a message. Nothing is
+bound to a core: on two cores, two servers and their load make three processes. This prints the
+ratio of each pair, with its 95 % interval. Linux only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from rivals import RIVALS, compiled, running
-from terminal import counts, positive, seconds, table, told
+from terminal import counts, positive, seconds, table, with_interval
 
 from trio_echo.measure.statistics import estimate, paired_ratio
 
@@ -42,7 +42,7 @@ def start(name: str, processes: int, folder: Path, stack: ExitStack) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure, and give the exit status."""
+    """Measure, and return the exit status."""
     parser = argparse.ArgumentParser(description="Two processes against one, of the same server.")
     parser.add_argument("--rounds", metavar="N", type=positive, default=12)
     parser.add_argument("--seconds", metavar="S", type=seconds, default=0.6)
@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
             one, two = rates[name, 1, count], rates[name, 2, count]
             alone = estimate(one)
             row.append("-" if alone is None else f"{alone.median:,.0f}/s")
-            row.append(told(paired_ratio(zip(two, one, strict=True))))
+            row.append(with_interval(paired_ratio(zip(two, one, strict=True))))
         rows.append(row)
     print(table(heads, rows))
     return 0

@@ -3,14 +3,13 @@
     python benchmarks/race.py [--rounds N] [--seconds S] [--connections LIST] [--size LIST]
         [--load bench|c] [--against NAME] [--plot FILE] [--output FILE] [NAME...]
 
-All servers that can run here are visited by turns, in random order, with the load of `bench`: a
-closed loop with one message under way on each connection. On Linux, the servers share one core and
-the load has another. Each rival is told as a ratio to the baseline, with a 95 % interval of the
-median over the turns: its rate, and the CPU time that the server took for a message while the rate
-was measured. It prints a Markdown table.
+All servers that can run here take turns, in random order, with the load of `bench`: a closed loop
+with one message under way on each connection. On Linux, the servers share one core and the load has
+another. For each rival it prints two ratios to the baseline, in a Markdown table: its rate, and the
+CPU time that the server took for a message. Each is a median over the turns with a 95 % interval.
 
-The load of `bench` is in Python, and the fastest servers wait for it: their rates are then not
-their own, which the table marks. `--load c` takes the C program of this directory instead.
+The load of `bench` is in Python, and the fastest servers wait for it. The table marks their rates,
+which are then the load's. `--load c` uses the C program of this directory instead.
 
 Without `--connections` and `--size`: 64 and 512 connections with 64 B, and 64 with 64 KiB.
 """
@@ -55,7 +54,7 @@ INTERVAL = 0.01
 
 
 class CpuWatch:
-    """Looks at the CPU time of servers all the while."""
+    """Records the CPU time of servers while they run."""
 
     def __init__(self, servers: Sequence[Server]) -> None:
         self._servers = servers
@@ -63,19 +62,19 @@ class CpuWatch:
         self._taken = [array("q") for _ in servers]
 
     def look(self) -> None:
-        """Look once."""
+        """Record it once."""
         self._times.append(time.perf_counter_ns())
         for server, taken in zip(self._servers, self._taken, strict=True):
             taken.append(server.cpu_ns())
 
     async def run(self) -> None:
-        """Look again and again."""
+        """Record it again and again."""
         while True:
             self.look()
             await trio.sleep(INTERVAL)
 
     def between(self, server: int, began: int, ended: int) -> int:
-        """Tell the nanoseconds that a server took, by index, from one time to another."""
+        """Return the nanoseconds that a server took, by index, from one time to another."""
         return round(self._at(server, ended) - self._at(server, began))
 
     def _at(self, server: int, when: int) -> float:
@@ -100,9 +99,9 @@ async def round_in_c(program: str, target: Endpoint, asked: Workload) -> Samples
 async def race(
     field: Field, workloads: Sequence[Workload], rounds: int, one_round: RunRound
 ) -> tuple[list[Round], list[Samples], list[int]]:
-    """Run all rounds; returns what they brought, and of each the CPU time of its server.
+    """Run all rounds; returns them, their samples, and the CPU time of the server in each.
 
-    It ends with the first round in which a connection fails: there is no winner then.
+    It ends with the first round in which a connection fails: then there is no winner.
     """
     done: list[Round] = []
     brought: list[Samples] = []
@@ -135,7 +134,7 @@ async def race(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Race, and give the exit status."""
+    """Race, and return the exit status."""
     parser = argparse.ArgumentParser(description="Race echo servers.")
     names_and_baseline(parser, "uvloop_protocol")
     parser.add_argument("--rounds", metavar="N", type=positive, default=15)
@@ -172,15 +171,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     result = collect(where, targets, workloads, rounds, partial=False)
     ranks = standings(result, costs)
     of_load = {"bench": "the load of bench", "c": "a load in C"}[options.load]
-    told = conditions(result, ranks, f"{field.conditions}; {of_load}")
-    print(as_table(result, ranks), *(f"{line}." for line in told), sep="\n")
+    notes = conditions(result, ranks, f"{field.conditions}; {of_load}")
+    print(as_table(result, ranks), *(f"{line}." for line in notes), sep="\n")
     if options.output:
         files.write(options.output, result, samples)
-        beside = {"conditions": told, "server_cpu_ns": costs}
+        beside = {"conditions": notes, "server_cpu_ns": costs}
         text = json.dumps(beside, indent=1) + "\n"
         options.output.with_suffix(".cpu.json").write_text(text, "utf-8")
     if options.plot:
-        race_chart.draw(result, ranks, told).save(options.plot)
+        race_chart.draw(result, ranks, notes).save(options.plot)
     return 0
 
 

@@ -60,7 +60,7 @@ class Rival:
     package: str | None = None
 
     def missing(self) -> str | None:
-        """Say what keeps it from running here, if anything does."""
+        """Return the reason why it cannot run here, if there is one."""
         if self.name == "c_epoll":
             if sys.platform != "linux":
                 return "it takes Linux"
@@ -72,16 +72,16 @@ class Rival:
         return None
 
     def version(self) -> str:
-        """Say what it runs on, with its version."""
+        """Name what it runs on, with its version."""
         if self.name == "c_epoll":
-            told = subprocess.run(["cc", "--version"], check=True, capture_output=True, text=True)
-            return told.stdout.partition("\n")[0]
+            done = subprocess.run(["cc", "--version"], check=True, capture_output=True, text=True)
+            return done.stdout.partition("\n")[0]
         if self.package is None:
             return f"Python {platform.python_version()}"
         return f"{self.package} {metadata.version(self.package)}"
 
     def command(self, folder: Path) -> list[str]:
-        """Give the command that serves on 127.0.0.1; what is compiled goes into the folder."""
+        """Return the command that serves on 127.0.0.1. Compiled programs go into the folder."""
         if self.name == "c_epoll":
             return [compiled("echo", folder), "127.0.0.1", "0"]
         if self.name in OURS:
@@ -124,9 +124,9 @@ class Server:
             self._clock = _cpu_clock(pid)
 
     def cpu_ns(self) -> int:
-        """Tell how much CPU time it has taken, all its threads together, user and system.
+        """Return how much CPU time it has taken, all threads together, user and system.
 
-        On Linux in nanoseconds indeed; elsewhere psutil tells it more coarsely.
+        On Linux in nanoseconds; elsewhere by psutil, which is coarser.
         """
         if sys.platform == "linux":
             return time.clock_gettime_ns(self._clock)
@@ -134,7 +134,7 @@ class Server:
         return int((times.user + times.system) * 1e9)
 
     def rest(self) -> None:
-        """Wait until it has done what is left to do of its last load. Blocks."""
+        """Wait until it has finished the work of its last load. Blocks."""
         deadline = time.monotonic() + _PATIENCE
         before = self.cpu_ns()
         while time.monotonic() < deadline:
@@ -145,7 +145,7 @@ class Server:
 
 
 def _cpu_clock(pid: int) -> int:
-    """Give the clock of a process's CPU time (clock_getcpuclockid(3), Linux)."""
+    """Return the clock of a process's CPU time (clock_getcpuclockid(3), Linux)."""
     clock = ctypes.c_int()
     if error := ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock)):
         raise OSError(error, os.strerror(error))
@@ -162,7 +162,7 @@ def compiled(name: str, folder: Path) -> str:
 
 @contextmanager
 def running(command: Sequence[str], shown: Path) -> Iterator[tuple[int, int]]:
-    """Run a server; gives its port, the last number in its first line, and its process's id.
+    """Run a server; yields its port, the last number in its first line, and its process id.
 
     Args:
         command: that starts it.
@@ -192,7 +192,7 @@ def _port(server: subprocess.Popen[bytes], shown: Path) -> int:
 
 
 class Field:
-    """Where a race takes place: a folder for the time being, and two cores if there are two.
+    """Where a race takes place: a temporary folder, and two cores if there are two.
 
     Args:
         names: of the rivals that are wanted; of none, all.
@@ -247,7 +247,7 @@ class Field:
             yield servers
 
     def forget(self) -> None:
-        """Empty the files of what the servers have shown."""
+        """Empty the files that hold what the servers printed."""
         for shown in self.folder.glob("*.out"):
             os.truncate(shown, 0)
 

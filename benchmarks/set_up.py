@@ -3,15 +3,14 @@
     python benchmarks/set_up.py [--rounds N] [--connections N] [--against NAME] [NAME...]
     python benchmarks/set_up.py --memory [--connections LIST] [--against NAME] [NAME...]
 
-The first measures the server's CPU time to take a connection, echo 2 bytes and see it reset, with
-32 connections at a time and with one; the servers are visited by turns, in random order, and told
-as ratios to the baseline, with 95 % intervals of the median over the turns. On Linux, they share
-one core and the clients have another.
+The first measures the server's CPU time to accept a connection, echo 2 bytes and see it reset, with
+32 connections at a time and with one. The servers take turns, in random order. It prints ratios to
+the baseline: medians over the turns with 95 % intervals. On Linux, the servers share one core and
+the clients have another.
 
-The second holds 1,000 and 10,000 connections, each of which has echoed once, and divides by their
-number what memory of its own the server has got more (the unique set size, without the kernel's
-buffers). Each count is held by a server that is new, and each connection has to echo once more at
-the end.
+The second holds 1,000 and 10,000 connections, each of which has echoed once, and divides the growth
+of the server's own memory (the unique set size, without the kernel's buffers) by their number. Each
+count has a new server, and each connection must echo once more at the end.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 from rivals import Field, Server
-from terminal import counts, names_and_baseline, positive, table, told
+from terminal import counts, names_and_baseline, positive, table, with_interval
 
 from trio_echo.measure.load.worker import allow_files
 from trio_echo.measure.quantities import duration
@@ -93,14 +92,14 @@ def race(field: Field, count: int, rounds: int) -> str:
         for of_all in costs.values():
             its = of_all[one.name]
             ratio = paired_ratio(zip(its, of_all[baseline.name], strict=True))
-            row += [f"{duration(median(its))}", "1" if one == baseline else told(ratio)]
+            row += [f"{duration(median(its))}", "1" if one == baseline else with_interval(ratio)]
         rows.append(row)
     heads = [f"{n} at a time" for n in AT_ONCE]
     return table(["server", heads[0], "ratio", heads[1], "ratio"], rows)
 
 
 def allowed(count: int) -> bool:
-    """Ask the system for so many connections in this process, and in those that it starts."""
+    """Raise the limit of open files to so many connections, also for the processes started here."""
     allow_files(count + OTHER_FILES)
     if sys.platform == "win32":
         return True
@@ -144,7 +143,7 @@ def weigh(field: Field, counts: Sequence[int]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and give the exit status."""
+    """Measure, and return the exit status."""
     parser = argparse.ArgumentParser(description="What a connection costs echo servers.")
     names_and_baseline(parser, "asyncio_streams")
     parser.add_argument("--rounds", metavar="N", type=positive, default=10)

@@ -1,4 +1,4 @@
-"""What a race tells: each rival against the baseline, by rate and by CPU a message. No I/O."""
+"""The result of a race: each rival against the baseline, by rate and CPU a message. No I/O."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from rivals import RIVALS, Rival
-from terminal import table, told
+from terminal import table, with_interval
 
 from trio_echo.measure.quantities import duration, size
 from trio_echo.measure.statistics import Estimate, paired_ratio
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.results.run import Round, Run
 
 BUSY = 0.95
-"""A server that took less of its core's time was not at its limit."""
+"""A server that used a smaller share of its core was not at its limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Standing:
 
     @property
     def held_back(self) -> bool:
-        """Whether its rate is not its own limit: the load's, or that of a shared core."""
+        """Whether something else limited its rate: the load, or a shared core."""
         return self.busy < BUSY
 
 
@@ -101,11 +101,11 @@ def cell(workload: Workload) -> str:
 
 
 def in_words(one: Standing, baseline: Rival) -> tuple[str, str]:
-    """Write rate and CPU a message: ratios with their intervals, of the baseline the numbers."""
+    """Write rate and CPU a message: ratios with intervals; for the baseline, the numbers."""
     if one.rival == baseline:
         words = f"1 = {one.messages_per_second:,.0f}/s", f"1 = {duration(one.cpu_ns)}"
     else:
-        words = told(one.rate), told(one.cpu)
+        words = with_interval(one.rate), with_interval(one.cpu)
     return words[0] + " †" * one.held_back, words[1]
 
 
@@ -125,7 +125,7 @@ def as_table(run: Run, ranks: Sequence[Sequence[Standing]]) -> str:
 
 
 def conditions(run: Run, ranks: Sequence[Sequence[Standing]], cores: str) -> list[str]:
-    """Say in a few lines how a race was run."""
+    """Describe in a few lines how a race was run."""
     where, rounds = run.environment, max(one.number for one in run.rounds)
     versions = dict.fromkeys(RIVALS[target.name].version() for target in run.targets)
     lines = [

@@ -26,7 +26,7 @@ def names_and_baseline(parser: argparse.ArgumentParser, against: str) -> None:
 def known(name: str) -> str:
     """Read the name of a rival, for argparse."""
     if name not in RIVALS:
-        raise argparse.ArgumentTypeError(f"no rival: {name}")
+        raise argparse.ArgumentTypeError(f"unknown rival: {name}")
     return name
 
 
@@ -39,20 +39,20 @@ def counts(text: str) -> list[int]:
 
 
 def positive(text: str) -> int:
-    """Read how many times, for argparse."""
+    """Read a number of at least 1, for argparse."""
     if int(text) < 1:
-        raise argparse.ArgumentTypeError("it takes 1 at least")
+        raise argparse.ArgumentTypeError("it must be at least 1")
     return int(text)
 
 
 def seconds(text: str) -> float:
-    """Read for how long, for argparse."""
+    """Read a time in seconds, for argparse."""
     if not 0 < float(text) < math.inf:
-        raise argparse.ArgumentTypeError("it takes more than 0 seconds")
+        raise argparse.ArgumentTypeError("it must be more than 0 seconds")
     return float(text)
 
 
-def told(one: Estimate | None) -> str:
+def with_interval(one: Estimate | None) -> str:
     """Write a ratio with its 95 % interval, if it has one."""
     if one is None:
         return "-"

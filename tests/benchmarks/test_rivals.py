@@ -153,9 +153,9 @@ def test_every_text_of_the_chart_can_be_read() -> None:
     names = [one.name for one in RIVALS.values() if not one.missing()]
     result, costs = made_up(names)
     ranks = standings(result, costs)
-    told = conditions(result, ranks, "one core for the servers, another for the load")
-    shown = texts(race_chart.draw(result, ranks, told))
-    assert set(told) <= set(shown)
+    notes = conditions(result, ranks, "one core for the servers, another for the load")
+    shown = texts(race_chart.draw(result, ranks, notes))
+    assert set(notes) <= set(shown)
     for name in names:
         assert shown.count(RIVALS[name].title.replace("`", "")) == 2  # workloads
 

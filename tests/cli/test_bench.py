@@ -61,7 +61,7 @@ def receive_all_quietly(sock: socket.socket) -> None:
 
 
 def lines_of(out: str) -> list[str]:
-    """The lines of a report, but for what it says of the machine that runs the tests."""
+    """The lines of a report, without remarks on the machine that runs the tests."""
     others = ("the machine was busy", "the load was busy", "the rounds differ")
     return [line for line in out.splitlines() if not line.startswith(others)]
 
@@ -180,7 +180,7 @@ def hanging_run() -> Run:
     return collect(environment.look(), runs.TARGETS, [load], rounds, partial=False)
 
 
-def test_what_did_not_answer_stands_before_the_rate_and_beside_a_comparison() -> None:
+def test_missing_answers_are_reported_before_the_rate_and_beside_a_comparison() -> None:
     first, second, *compared, failed = _report(hanging_run())
     assert first == (
         "IPv4, 2 x 64 B: nothing came back in 1 of 3 rounds, 3 of 6 connections failed; "
@@ -194,7 +194,7 @@ def test_what_did_not_answer_stands_before_the_rate_and_beside_a_comparison() ->
         assert line.endswith("; but not every connection answered")
 
 
-def test_what_did_not_answer_is_counted_in_the_results_and_on_the_plot() -> None:
+def test_missing_answers_are_counted_in_the_results_and_on_the_plot() -> None:
     result = hanging_run()
     assert [one.silent_rounds for one in result.cells] == [1, 0]
     assert result.failures == {"no echo for 10 s": 3}
@@ -205,7 +205,7 @@ def test_what_did_not_answer_is_counted_in_the_results_and_on_the_plot() -> None
 
 
 def of(parent: psutil.Process) -> list[psutil.Process]:
-    """Its server and its load; it starts other processes too, as it imports something."""
+    """Its server and its load. Imports start other processes too."""
     found = []
     for one in parent.children(recursive=True):
         with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
@@ -332,7 +332,7 @@ def test_a_family_that_is_missing_is_not_waited_for() -> None:
     )
 
 
-def test_a_failure_is_counted_by_kind_and_no_success() -> None:
+def test_failures_are_counted_by_kind_and_exit_with_1() -> None:
     with BackgroundServer(faults=Faults(reset_after=100)) as server:
         status, out, _ = run(str(server.addresses[0]), *SHORT)
     assert status == 1
@@ -430,7 +430,7 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
     ("messages", "words"),
     [(0, "nothing came back"), (5, "too few messages"), (50, "50 messages/s")],
 )
-def test_a_round_that_was_cut_short_is_said(messages: int, words: str) -> None:
+def test_a_round_that_was_cut_short_is_reported(messages: int, words: str) -> None:
     load = Workload(duration=1.0)
     brought = runs.samples(messages)
     brought.cut = True
@@ -497,7 +497,7 @@ def test_more_connections_than_a_process_can_have_are_refused() -> None:
     assert (status, err) == (0, "")
 
 
-def test_a_host_that_is_none_is_one_line() -> None:
+def test_an_unknown_host_is_one_line() -> None:
     status, _, err = run("no-such-host.invalid:9000", *SHORT)
     assert status == 1
     assert err.startswith("[getaddrinfo()] ")
@@ -520,7 +520,7 @@ NOWHERE = "127.0.0.1:1"
     ],
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="it says so in other words")
-def test_a_file_that_cannot_be_written_is_said_before_anything_is_sent(
+def test_a_file_that_cannot_be_written_is_reported_before_anything_is_sent(
     tmp_path: Path, option: str, name: str, words: str
 ) -> None:
     (tmp_path / "file").touch()
@@ -588,7 +588,7 @@ def test_other_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
     assert {one.name for one in tmp_path.iterdir()} == names
 
 
-def test_a_target_that_never_echoes_is_no_success() -> None:
+def test_a_target_that_never_echoes_exits_with_1() -> None:
     with RawServer(receive_all_quietly) as address:
         load = ("--rounds", "1", "--duration", "0.2", "--connections", "1", "--timeout", "0.5")
         status, out, _ = run(address, *load)
@@ -596,7 +596,7 @@ def test_a_target_that_never_echoes_is_no_success() -> None:
     assert lines_of(out) == ["IPv4, 1 x 64 B: nothing came back", "failed: 1 x no echo for 0.5 s"]
 
 
-def test_what_an_open_loop_got_no_echo_of_is_said() -> None:
+def test_unanswered_messages_of_an_open_loop_are_counted() -> None:
     load = ("--rounds", "1", "--duration", "0.2", "--warm-up", "0", "--rate", "100")
     with RawServer(receive_all_quietly) as address:
         status, out, _ = run(address, *load, "--connections", "1", "--timeout", "0.5")

@@ -80,7 +80,7 @@ def test_without_raw_samples_it_says_so_and_draws_the_rest(
         ),
     ],
 )
-def test_what_is_no_results_file_is_one_line(
+def test_a_wrong_results_file_is_one_line(
     tmp_path: Path, text: str | None, words: str, plot: CommandLine
 ) -> None:
     path = tmp_path / "results.json"

@@ -51,7 +51,7 @@ async def test_a_sweep_has_every_combination_and_its_samples() -> None:
     assert run.targets[0].address == str(server.addresses[0])
 
 
-async def test_an_open_loop_tells_the_time_from_the_intended_start() -> None:
+async def test_an_open_loop_has_times_from_the_intended_start() -> None:
     with BackgroundServer() as server:
         run = await measure(server.addresses[:1], rounds=1, seconds=0.2, warm_up=0, rate=500)
     assert run.rounds[0].summary.from_intended_ns is not None
@@ -66,7 +66,7 @@ async def test_samples_of_an_earlier_run_are_left_alone() -> None:
     assert not run.partial
 
 
-async def test_a_name_that_is_none_is_an_error() -> None:
+async def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(SocketCallError, match="getaddrinfo"):
         await measure([Endpoint("no-such-host.invalid", 9)], rounds=1)
 
@@ -113,7 +113,7 @@ async def test_every_target_has_every_round_and_turns_are_whole() -> None:
     ("rate", "answered", "seconds"),
     [(None, 0, 0.3), pytest.param(1000.0, 10, 10.0, marks=pytest.mark.slow)],
 )
-async def test_a_round_by_messages_does_not_wait_for_ever(
+async def test_a_round_by_messages_does_not_wait_forever(
     rate: float | None, answered: int, seconds: float
 ) -> None:
     def answer_some(sock: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""What rounds tell together, against hand-worked values, laws, and simulated truth."""
+"""Medians and intervals of rounds, against hand-worked values, laws, and simulated truth."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ rounds = st.lists(positive, min_size=MINIMUM_ROUNDS, max_size=20)
 pairs = st.lists(st.tuples(positive, positive), min_size=MINIMUM_ROUNDS, max_size=20)
 
 
-def told(values: list[float]) -> tuple[float, float, float]:
+def interval_of(values: list[float]) -> tuple[float, float, float]:
     found = estimate(values)
     assert found is not None
     assert found.interval is not None
@@ -65,12 +65,12 @@ def test_fewer_than_six_rounds_have_no_interval() -> None:
 )
 def test_the_interval_ends_at_the_ranks_that_tables_have(count: int, rank: int) -> None:
     # Conover, Practical Nonparametric Statistics, 3rd edition, table A3 (binomial, p = 1/2).
-    assert told(list(range(1, count + 1))) == (rank, (count + 1) / 2, count + 1 - rank)
+    assert interval_of(list(range(1, count + 1))) == (rank, (count + 1) / 2, count + 1 - rank)
 
 
 @pytest.mark.parametrize("count", range(MINIMUM_ROUNDS, 60))
 def test_no_shorter_interval_has_the_confidence(count: int) -> None:
-    low, _median, _high = told(list(range(count)))
+    low, _median, _high = interval_of(list(range(count)))
 
     def confidence(rank: int) -> float:
         ways = sum(math.comb(count, number) for number in range(rank + 1))
@@ -83,16 +83,18 @@ def test_no_shorter_interval_has_the_confidence(count: int) -> None:
 def test_the_interval_holds_the_median_and_knows_no_order(
     values: list[float], draw: random.Random
 ) -> None:
-    low, median, high = told(values)
+    low, median, high = interval_of(values)
     assert min(values) <= low <= median <= high <= max(values)
     shuffled = draw.sample(values, len(values))
-    assert told(shuffled) == (low, median, high)
+    assert interval_of(shuffled) == (low, median, high)
 
 
 @given(rounds, st.integers(-20, 20))
 def test_another_unit_gives_the_same_interval_in_that_unit(values: list[float], power: int) -> None:
     unit = 2.0**power  # exact in floats
-    assert told([one * unit for one in values]) == tuple(one * unit for one in told(values))
+    assert interval_of([one * unit for one in values]) == tuple(
+        one * unit for one in interval_of(values)
+    )
 
 
 @pytest.mark.parametrize("count", [6, 7, 10, 15, 20])
@@ -105,7 +107,7 @@ def test_the_interval_covers_the_truth_95_times_in_100(
     trials = 2_000
     covered = 0
     for _ in range(trials):
-        low, _median, high = told([draw(source, 0.0, 1.0) for _ in range(count)])
+        low, _median, high = interval_of([draw(source, 0.0, 1.0) for _ in range(count)])
         covered += low <= truth <= high
     # At least 95 %, and with so few ranks up to 98.5 %; three standard errors for the trials.
     assert 0.935 <= covered / trials <= 0.995

@@ -68,7 +68,7 @@ async def measured(
     progress: Callable[[int], object] = lambda _: None,
     stop: trio.Event | None = None,
 ) -> Samples:
-    """Run a round, and check what holds for every one."""
+    """Run a round, and check what holds for all of them."""
     with trio.fail_after(2 * PATIENCE):
         samples = await run_round(target, load, patience=patience, progress=progress, stop=stop)
     assert not workers()
@@ -165,7 +165,7 @@ async def test_many_connections_are_open_at_once() -> None:
     assert len({one.connection for one in events if isinstance(one, DataReceived)}) == 300
 
 
-async def test_a_name_that_nobody_has_is_an_error() -> None:
+async def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(SocketCallError, match="getaddrinfo"):
         await run_round(Endpoint("no such host", 9), Workload(messages=1))
 
@@ -372,7 +372,7 @@ def load_on(*socks: socket.socket, size: int = 1) -> Iterator[Traffic]:
             traffic.close()
 
 
-def test_an_echo_that_is_there_unread_is_no_silence() -> None:
+def test_an_unread_echo_is_not_silence() -> None:
     """The process was stopped for longer than its patience; one echo had come by then."""
     near, far = linked("127.0.0.1")
     other, silent = linked("127.0.0.1")
@@ -563,11 +563,11 @@ from trio_echo import Endpoint
 from trio_echo.measure.load.round import run_round
 from trio_echo.measure.load.workload import Workload
 
-def tell(_):
+def show(_):
     print(*(child.pid for child in psutil.Process().children()), flush=True)
 
 load = Workload(connections=2, processes=2, duration=3600)
-trio.run(lambda: run_round(Endpoint("127.0.0.1", int(sys.argv[1])), load, progress=tell))
+trio.run(lambda: run_round(Endpoint("127.0.0.1", int(sys.argv[1])), load, progress=show))
 """
 
 

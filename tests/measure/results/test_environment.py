@@ -1,4 +1,4 @@
-"""Where a measurement was made, as this machine and a clone of one's own tell it."""
+"""Where a measurement was made: on this machine, and in a clone made for the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a run: read back the same, whole or not there, and readable by others."""
+"""The files of a run: read back the same, complete or absent, and readable by others."""
 
 from __future__ import annotations
 

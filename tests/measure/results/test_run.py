@@ -1,4 +1,4 @@
-"""A run as values and as JSON: what it tells, its schema, and what is no results file."""
+"""A run as values and as JSON, its schema, and files that are refused."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_schema_refuses_what_is_wrong() -> None:
         jsonschema.validate(value, SCHEMA)
 
 
-def test_a_run_is_told_by_medians_over_its_rounds_and_by_pairs() -> None:
+def test_a_run_has_medians_over_its_rounds_and_over_pairs() -> None:
     assert [(one.target, one.workload) for one in RUN.cells] == [(0, 0), (1, 0), (0, 1), (1, 1)]
     closed, *_, opened = RUN.cells
     assert closed.messages_per_second is not None
@@ -144,7 +144,7 @@ def test_rounds_are_paired_by_number_and_a_lone_one_is_in_no_pair() -> None:
     assert ratio.median == pytest.approx(0.5)
 
 
-def test_a_percentile_that_not_every_round_tells_is_not_told() -> None:
+def test_a_percentile_that_not_every_round_has_is_left_out() -> None:
     workload = Workload(duration=1.0)
     counts = [100, 100, 20]  # p50 and p90, twice; p50
     rounds = [
@@ -191,7 +191,7 @@ def test_results_of_version_1_are_read() -> None:
 
 
 @pytest.mark.parametrize("rounds", [None, {}, [1], [[]], [{}]])
-def test_wrong_results_of_version_1_are_said_in_one_line(rounds: object) -> None:
+def test_wrong_results_of_version_1_are_refused_in_one_line(rounds: object) -> None:
     with pytest.raises(ResultsError, match=r"wrong results: rounds"):
         from_json(json.dumps(of_version_1(RUN) | {"rounds": rounds}))
 
@@ -215,7 +215,7 @@ def cut_short(messages: int, *, whole: int = 6) -> Run:
     ("messages", "rate", "p50", "p90"),
     [(0, 6, 6, 6), (19, 6, 6, 6), (20, 7, 7, 6), (99, 7, 7, 6), (100, 7, 7, 7)],
 )
-def test_a_round_that_was_cut_short_counts_where_it_has_enough(
+def test_a_round_that_was_cut_short_counts_if_it_has_enough(
     messages: int, rate: int, p50: int, p90: int
 ) -> None:
     run = cut_short(messages)
@@ -231,7 +231,7 @@ def test_a_round_that_was_cut_short_counts_where_it_has_enough(
 
 
 @pytest.mark.parametrize("messages", [0, 19, 20])
-def test_a_round_that_was_cut_short_and_is_alone_tells_what_it_has(messages: int) -> None:
+def test_a_single_round_that_was_cut_short_has_what_its_messages_allow(messages: int) -> None:
     (cell,) = cut_short(messages, whole=0).cells
     assert (cell.messages_per_second is not None) == (messages == 20)
     assert set(cell.round_trip_ns) == ({"p50"} if messages == 20 else set())
@@ -242,7 +242,7 @@ def test_failures_of_all_rounds_are_counted_by_kind() -> None:
     assert RUN.failures == {}
 
 
-def test_targets_are_named_as_briefly_as_tells_them_apart() -> None:
+def test_the_names_of_targets_differ_and_are_as_brief_as_possible() -> None:
     other_port = Target(name="[::1]:9001", address="[::1]:9001", family="IPv6")
     by_name = Target(name="localhost:9000", address="127.0.0.1:9000", family="IPv4")
     by_name_too = Target(name="localhost:9000", address="[::1]:9000", family="IPv6")
@@ -263,7 +263,7 @@ def test_targets_are_named_as_briefly_as_tells_them_apart() -> None:
     assert labels([]) == []
 
 
-def test_what_is_no_number_is_never_written() -> None:
+def test_nan_is_never_written() -> None:
     first = RUN.rounds[0]
     summary = replace(first.summary, seconds=float("nan"))
     wrong = replace(RUN, rounds=(replace(first, summary=summary),))
@@ -367,7 +367,7 @@ def without(path: str) -> str:
         (changed("failures", {"closed early": 0}), r": failures\[...\]: expected int >= 1"),
     ],
 )
-def test_what_is_no_results_file_is_said_in_one_line(text: str, words: str) -> None:
+def test_a_wrong_results_file_is_refused_in_one_line(text: str, words: str) -> None:
     with pytest.raises(ResultsError, match=words) as caught:
         from_json(text)
     assert "\n" not in str(caught.value)
@@ -375,6 +375,6 @@ def test_what_is_no_results_file_is_said_in_one_line(text: str, words: str) -> N
     assert caught.value.__cause__ is None
 
 
-def test_bytes_that_are_no_text_are_no_results_file() -> None:
+def test_bytes_that_are_not_text_are_refused() -> None:
     with pytest.raises(ResultsError, match="not a complete JSON file"):
         from_json(b"\xff\xff\xff\xff")

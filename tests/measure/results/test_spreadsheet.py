@@ -1,4 +1,4 @@
-"""The table of rounds: a row each, and nothing where a round does not tell."""
+"""The table of rounds: a row for each, and empty cells for what a round does not have."""
 
 from __future__ import annotations
 

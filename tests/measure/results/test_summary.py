@@ -38,19 +38,19 @@ def test_a_percentile_is_the_sample_of_the_nearest_rank() -> None:
     ],
 )
 def test_a_percentile_needs_ten_samples_beyond_it(count: int, names: str) -> None:
-    told = percentiles(range(count))
-    assert " ".join(told) == names
-    assert all(count - 1 - value >= 10 for value in told.values())
+    found = percentiles(range(count))
+    assert " ".join(found) == names
+    assert all(count - 1 - value >= 10 for value in found.values())
 
 
 @given(st.lists(st.integers(0, 10**12), min_size=1, max_size=300))
 def test_percentiles_are_samples_and_rise(times: list[int]) -> None:
-    told = Distribution.of(times)
-    assert told is not None
-    values = [told.min, *told.percentiles.values(), told.max]
+    found = Distribution.of(times)
+    assert found is not None
+    values = [found.min, *found.percentiles.values(), found.max]
     assert values == sorted(values)
     assert set(values) <= set(times)
-    assert told.min <= told.mean <= told.max
+    assert found.min <= found.mean <= found.max
 
 
 def test_a_round_is_told_in_messages_bytes_and_nanoseconds() -> None:

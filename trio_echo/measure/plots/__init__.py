@@ -1,8 +1,8 @@
 """Pictures of what was measured. They need matplotlib: the `notebooks` extra.
 
 Each function returns a `trio_echo.pictures.Picture`, which a notebook shows and `save` writes.
-Targets are told apart by colour (Okabe and Ito's), marker and line, so that print without colours
-will do. Below each picture stands under which conditions it was measured.
+Targets differ by colour (Okabe and Ito's), marker and line, so black-and-white print works too. The
+conditions of the measurement are below each picture.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ecdf", "over_time", "page", "paired", "spectrum", "throughput"]
 
-# Of a sweep, the page has the round trips of so many workloads.
+# The page shows the round trips of so many workloads of a sweep.
 _MOST_WORKLOADS = 3
 
 
 def throughput(run: Run, *, against: Against = "size", dark: bool = False) -> Picture:
     """Draw messages and bytes a second against what a sweep varies.
 
-    Each point is the median over the rounds, its bar the 95 % interval; what else the sweep varies
-    makes lines of its own.
+    Each point is the median over the rounds, its bar the 95 % interval. If the sweep varies other
+    quantities too, each of their values has its own line.
 
     Args:
         run: the results.
@@ -47,20 +47,20 @@ def throughput(run: Run, *, against: Against = "size", dark: bool = False) -> Pi
 def spectrum(
     run: Run, samples: Sequence[Samples] | None, workload: int = 0, *, dark: bool = False
 ) -> Picture:
-    """Draw the percentiles of the round trip on an axis of nines, as far as the samples tell.
+    """Draw the percentiles of the round trip on an axis of nines, as far as the samples allow.
 
-    In an open loop each target has two lines: from the send, and from the intended start. What the
-    second one has more is what a stalled server hides from those who only ask once it answers:
-    coordinated omission.
+    In an open loop each target has two lines: from the send, and from the intended start. The gap
+    between them is what a stalled server hides from a client that waits for each answer before it
+    sends again: coordinated omission.
 
     Args:
         run: the results.
-        samples: of each of its rounds; `None` draws the percentiles that the results tell.
+        samples: of each of its rounds; `None` draws the percentiles in the results.
         workload: its index in `run.workloads`.
         dark: for a dark page.
 
     Raises:
-        ValueError: there are not as many samples as rounds.
+        ValueError: the numbers of samples and rounds differ.
         IndexError: there is no such workload.
     """
     theme = theme_of(dark)
@@ -80,7 +80,7 @@ def ecdf(run: Run, samples: Sequence[Samples], workload: int = 0, *, dark: bool 
         dark: for a dark page.
 
     Raises:
-        ValueError: there are not as many samples as rounds.
+        ValueError: the numbers of samples and rounds differ.
         IndexError: there is no such workload.
     """
     theme = theme_of(dark)
@@ -98,7 +98,7 @@ def over_time(
 ) -> Picture:
     """Draw how long round trips took over the time of the run, all targets on one clock.
 
-    Of each slice of time, the median and the longest; in an open loop from the intended start.
+    For each slice of time, the median and the longest; in an open loop from the intended start.
 
     Args:
         run: the results.
@@ -107,7 +107,7 @@ def over_time(
         dark: for a dark page.
 
     Raises:
-        ValueError: there are not as many samples as rounds.
+        ValueError: the numbers of samples and rounds differ.
         IndexError: there is no such workload.
     """
     theme = theme_of(dark)
@@ -123,25 +123,25 @@ def paired(run: Run, *, dark: bool = False) -> Picture:
         dark: for a dark page.
 
     Raises:
-        ValueError: there is one target only.
+        ValueError: there is only one target.
     """
     theme = theme_of(dark)
     panels = ratios.panels(run, theme)
     if not panels:
-        raise ValueError("a single target is compared with nothing")
+        raise ValueError("there is only one target: nothing to compare")
     return framed(run, "The targets compared", _twos(panels), theme)
 
 
 def page(run: Run, samples: Sequence[Samples] | None, *, dark: bool = False) -> Picture:
-    """Draw all that a run tells on one page.
+    """Draw a whole run on one page.
 
     Args:
         run: the results.
-        samples: of each of its rounds; without them, what the results alone tell.
+        samples: of each of its rounds; `None` draws only what the results contain.
         dark: for a dark page.
 
     Raises:
-        ValueError: there are not as many samples as rounds.
+        ValueError: the numbers of samples and rounds differ.
     """
     theme = theme_of(dark)
     rows: list[list[Panel]] = [rates.panels(run, one, theme) for one in rates.axes_of(run)]
@@ -164,6 +164,6 @@ def _twos(panels: Sequence[Panel]) -> list[list[Panel]]:
 
 
 def _some(workloads: int) -> list[int]:
-    """Choose workloads: the first, one amid, the last."""
+    """Choose workloads: the first, one in the middle, the last."""
     most = min(workloads, _MOST_WORKLOADS)
     return sorted({round(i * (workloads - 1) / max(most - 1, 1)) for i in range(most)})

@@ -1,4 +1,4 @@
-"""A run's conditions in words: what was asked of whom, where and when."""
+"""A run's conditions in words: targets and workloads, where and when."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _MOST = 6
 
 
 def workload_words(workload: Workload, fields: tuple[str, ...] = ("connections", "size")) -> str:
-    """Say what a workload is: `16 x 64 B`, or as much of it as is asked for."""
-    told = [_one(name, getattr(workload, name)) for name in fields]
+    """Describe a workload: `16 x 64 B`, or only some of its fields."""
+    words = [_one(name, getattr(workload, name)) for name in fields]
     if fields[:2] == ("connections", "size"):
-        told[:2] = [f"{workload.connections} x {size(workload.size)}"]
-    return ", ".join(one for one in told if one)
+        words[:2] = [f"{workload.connections} x {size(workload.size)}"]
+    return ", ".join(one for one in words if one)
 
 
 def varied(run: Run) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def varied(run: Run) -> tuple[str, ...]:
 
 
 def conditions(run: Run) -> list[str]:
-    """Say under which conditions a run was made, as paragraphs."""
+    """Describe the conditions of a run, in paragraphs."""
     where = run.environment
     targets = [
         f"{shown(one.name)} ({one.address})" if one.name != one.address else shown(one.name)
@@ -51,15 +51,15 @@ def conditions(run: Run) -> list[str]:
     if where.commit is not None:
         commit = f" ({where.commit[:9]}{', changed' if where.dirty else ''})"
     cpus = "" if where.cpu_count is None else f" ({_counted(where.cpu_count, 'logical processor')})"
-    told = [
+    paragraphs = [
         "Targets: " + "; ".join(targets),
         ", ".join(one for one in asked if one),
         f"{where.platform}, {where.cpu_model}{cpus}; {where.python}, trio {where.trio}, "
         f"trio-echo {where.trio_echo}{commit}; {where.date[:16].replace('T', ' ')} UTC",
     ]
     if used := _usage(run):
-        told.append(used)
-    return [drawable(one) for one in told]
+        paragraphs.append(used)
+    return [drawable(one) for one in paragraphs]
 
 
 def troubles(run: Run) -> list[str]:
@@ -79,9 +79,9 @@ def troubles(run: Run) -> list[str]:
 
 
 def _usage(run: Run) -> str:
-    """Say how busy the machine was: the least and the most of the rounds."""
+    """Describe how busy the machine was: the smallest and the largest value of the rounds."""
     used = [one.usage for one in run.rounds if one.usage is not None]
-    told = []
+    parts = []
     for name, values in (
         ("busiest load process", [max(one.load) for one in used if one.load]),
         ("server", [one.server for one in used]),
@@ -89,11 +89,11 @@ def _usage(run: Run) -> str:
     ):
         known = [100 * one for one in values if one is not None]
         if known:
-            told.append(f"{name} {_between(known, '.0f')} %")
+            parts.append(f"{name} {_between(known, '.0f')} %")
     averages = [one.load_average for one in used if one.load_average is not None]
     if averages:
-        told.append(f"load average {_between(averages, '.1f')}")
-    return f"Use of a processor: {', '.join(told)}" if told else ""
+        parts.append(f"load average {_between(averages, '.1f')}")
+    return f"Use of a processor: {', '.join(parts)}" if parts else ""
 
 
 def _between(values: Sequence[float], form: str) -> str:
@@ -102,7 +102,7 @@ def _between(values: Sequence[float], form: str) -> str:
 
 
 def _listed(run: Run, name: str) -> str:
-    """Say what was asked in all workloads: `1, 4 or 16 connections`."""
+    """List a field of all workloads: `1, 4 or 16 connections`."""
     values = list(dict.fromkeys(getattr(one, name) for one in run.workloads))
     texts = [_one(name, value) for value in values]
     words = {text.partition(" ")[2].removesuffix("s") for text in texts}
@@ -112,7 +112,7 @@ def _listed(run: Run, name: str) -> str:
 
 
 def _few(texts: Sequence[str]) -> str:
-    """List texts; of many, the first and the last."""
+    """List texts; if there are many, the first and the last."""
     if len(texts) > _MOST:
         return f"{texts[0]} to {texts[-1]} ({len(texts)} values)"
     return " or ".join([", ".join(texts[:-1]), *texts[-1:]] if len(texts) > 2 else texts)

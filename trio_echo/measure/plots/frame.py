@@ -1,4 +1,4 @@
-"""The frame of every plot: who is who above it, the panels, and what was measured below."""
+"""The frame of every plot: the targets above, the panels, and the conditions below."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _MARGIN = 0.2
 _LEFT, _RIGHT, _BELOW = 0.92, 0.12, 0.62
 _TITLE, _LINE, _SMALL_LINE, _GAP = 0.28, 0.2, 0.145, 0.18
-_KEY = 0.62  # what an entry of a legend takes beside its text
+_KEY = 0.62  # the width of a legend's entry, without its text
 
 _WIDTH = 10.4
 _NARROW = 7.4
@@ -39,11 +39,11 @@ class Panel(NamedTuple):
 
     Attributes:
         title: what it shows.
-        words: the same in numbers, for those who cannot see it.
-        draw: draws it; it is given the axes, their width and their height in inches.
-        keys: what its lines mean, beyond who is who.
+        words: the same in numbers, for people who cannot see it.
+        draw: draws it, given the axes and their width and height in inches.
+        keys: what its lines mean, beside the targets.
         height: of the axes, in inches.
-        bare: it has no y axis.
+        bare: whether it has no y axis.
     """
 
     title: str
@@ -60,7 +60,7 @@ def theme_of(dark: bool) -> Theme:
 
 
 def room(panels: int) -> float:
-    """Tell how wide a bare panel's axes are at least, of so many side by side, in inches."""
+    """Return the least width of a bare panel's axes, with so many side by side, in inches."""
     return ((_NARROW if panels == 1 else _WIDTH) - 2 * _MARGIN) / panels - _GAP - _RIGHT
 
 
@@ -121,13 +121,13 @@ def framed(
 
 
 def empty(axes: Axes, why: str = "nothing came back") -> None:
-    """Say that there is nothing to be drawn."""
+    """Say that there is nothing to draw."""
     axes.set(xticks=[], yticks=[])
     axes.text(0.5, 0.5, why, ha="center", va="center", transform=axes.transAxes)
 
 
 def _row(row: Sequence[Panel], each: float) -> tuple[float, float]:
-    """Tell how high a row's titles with their legends are, and its axes."""
+    """Return the height of a row's titles with their legends, and of its axes."""
     titles = [
         len(_title_lines(panel, each)) + _lines(panel.keys, _columns(panel.keys, each))
         for panel in row
@@ -167,7 +167,7 @@ def _draw(
 
 
 def _columns(keys: Sequence[Line2D], across: float) -> int:
-    """Tell how many entries of a legend have room side by side."""
+    """Return how many entries of a legend fit side by side."""
     widest = max((width(str(one.get_label()), SIZE) for one in keys), default=0.0) + _KEY
     return max(1, int(across / widest))
 

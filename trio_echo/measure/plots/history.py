@@ -1,4 +1,4 @@
-"""What became of the round trips over the time of a run."""
+"""Round trips over the time of a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .look import Theme
 
-# A slice of time is this part of the whole.
+# Slices of time in the whole.
 _SLICES = 240
 
 
@@ -55,7 +55,7 @@ def over_time(run: Run, samples: Sequence[Samples], workload: int, theme: Theme)
             axes.plot(middles, longest, color=colour, linewidth=0.9, linestyle=":", marker="_",
                       markersize=3)  # fmt: skip
             axes.plot(middles, medians, color=colour, linewidth=1.4)
-            # One marker a round is enough to know the line by.
+            # One marker a round is enough to identify the line.
             half = len(parts) // 2
             axes.plot(middles[half], medians[half], color=colour, marker=marker)
 
@@ -75,7 +75,7 @@ def over_time(run: Run, samples: Sequence[Samples], workload: int, theme: Theme)
 def _sliced(
     samples: Samples, length: float, start: int, open_loop: bool
 ) -> Iterator[tuple[float, float, float]]:
-    """Give the middle of each slice of a round in seconds, the median and the longest time."""
+    """Yield the middle of each slice of a round in seconds, its median and its longest time."""
     received = np.frombuffer(samples.received, np.int64)
     times = times_of(samples, open_loop)
     parts = max(1, round((samples.ended - samples.began) / length))

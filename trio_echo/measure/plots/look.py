@@ -1,4 +1,4 @@
-"""How the plots look: light or dark, how targets are told apart, and text that is safe to draw."""
+"""How the plots look: light or dark, the targets' styles, and text that is safe to draw."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _LONGEST = 48
 
 
 class Style(NamedTuple):
-    """What a line is known by: any one of the three would do, without colours too."""
+    """What identifies a line. Any one of the three is enough, also without colours."""
 
     colour: str
     marker: str
@@ -51,10 +51,10 @@ class Theme:
 
     Attributes:
         ink: of text and axes.
-        muted: of what matters less.
+        muted: of less important text.
         faint: of grid lines and bands.
         paper: the background.
-        warning: of what went wrong.
+        warning: of text about failures.
         colours: of the targets, in this order.
     """
 
@@ -66,7 +66,7 @@ class Theme:
     colours: tuple[str, ...]
 
     def style(self, number: int) -> Style:
-        """Choose how the nth line looks, from 0; colours come again with other markers."""
+        """Return the style of line n, from 0. Colours repeat with other markers."""
         turn = number // len(self.colours)
         return Style(
             self.colours[number % len(self.colours)],
@@ -74,8 +74,8 @@ class Theme:
             DASHES[number % len(DASHES)],
         )
 
-    def settings(self) -> Any:  # their names are a type of matplotlib's own in later versions only
-        """Give matplotlib's settings, whatever the user's own are."""
+    def settings(self) -> Any:  # only later versions of matplotlib have a type for their names
+        """Return matplotlib's settings, whatever the user's own are."""
         return {
             "axes.edgecolor": self.muted,
             "axes.facecolor": self.paper,
@@ -104,7 +104,7 @@ LIGHT = Theme(
     warning=VERMILION,
     colours=(BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY),
 )
-# Okabe and Ito's colours as well; their blue is too dark here, and yellow takes its place.
+# Also Okabe and Ito's colours, with yellow in place of their blue, which is too dark here.
 DARK = Theme(
     ink="#f0f0f0",
     muted="#a8a8a8",
@@ -124,7 +124,7 @@ def key(label: str, style: Style, *, line: bool = True) -> Line2D:
 
 
 def shown(text: str) -> str:
-    """Escape what would drive the layout, and what the font has no sign for; shorten the rest."""
+    """Escape control characters and those that the font lacks; shorten the rest."""
     text = drawable(text)
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST * 2 // 3]}…{text[-_LONGEST // 3 :]}"
@@ -132,7 +132,7 @@ def shown(text: str) -> str:
 
 
 def drawable(text: str) -> str:
-    """Escape what would drive the layout, and what the font has no sign for."""
+    """Escape control characters and those that the font lacks."""
     return "".join(map(_sign, safe(text)))
 
 

@@ -41,12 +41,12 @@ _QUANTITIES: dict[Quantity, tuple[str, Callable[[float], str]]] = {
 }
 # Inches between two targets at one place, and at most between the first and the last.
 _STEP, _MOST_SHIFT = 0.06, 0.3
-# So many lines are told apart by colour, where there is one target.
+# With one target, so many lines have a colour of their own.
 _MOST_LINES = 8
 
 
 class _Line(NamedTuple):
-    """One target, and one value of what else varies."""
+    """One target, with one value of the other quantities that vary."""
 
     label: str
     style: Style
@@ -61,7 +61,7 @@ def panels(run: Run, against: Against, theme: Theme) -> list[Panel]:
     every = list(dict.fromkeys(texts))
     names = [shown(name) for name in labels(run.targets)]
     alone = len(names) == 1
-    # Several targets have their colours; what else varies is told by dashes then.
+    # With several targets, colours are for targets, and dashes for the other quantities.
     kept = _spread(every, _MOST_LINES if alone else len(DASHES))
     step = min(_STEP, _MOST_SHIFT / len(names))
     lines: list[_Line] = []
@@ -84,20 +84,20 @@ def panels(run: Run, against: Against, theme: Theme) -> list[Panel]:
 def _estimates(
     run: Run, target: int, texts: Sequence[str], text: str, against: Against
 ) -> dict[Quantity, list[tuple[int, Estimate]]]:
-    """Collect what was measured along one line; without what cannot be drawn: nothing came back."""
-    told: dict[Quantity, list[tuple[int, Estimate]]] = {one: [] for one in _QUANTITIES}
+    """Collect the points of one line. Without an echo there is no point."""
+    found: dict[Quantity, list[tuple[int, Estimate]]] = {one: [] for one in _QUANTITIES}
     for cell in run.cells:
         if cell.target == target and texts[cell.workload] == text:
             at = getattr(run.workloads[cell.workload], against)
-            for quantity, points in told.items():
+            for quantity, points in found.items():
                 estimate: Estimate | None = getattr(cell, quantity)
                 if estimate is not None and estimate.median > 0:
                     points.append((at, estimate))
-    return {quantity: sorted(points, key=lambda one: one[0]) for quantity, points in told.items()}
+    return {quantity: sorted(points, key=lambda one: one[0]) for quantity, points in found.items()}
 
 
 def _spread(values: Sequence[str], most: int) -> list[str]:
-    """Keep so many, evenly chosen, with the first and the last."""
+    """Choose so many evenly, with the first and the last."""
     if len(values) <= most:
         return list(values)
     return [values[round(i * (len(values) - 1) / (most - 1))] for i in range(most)]
@@ -132,21 +132,21 @@ def _panel(
             axes.vlines(xs, low, high, color=colour, linewidth=1.4, transform=moved)
             axes.plot(xs, medians, color=colour, marker=marker, linestyle=dash, transform=moved)
 
-    told = ", ".join(
+    numbers = ", ".join(
         f"{line.label} {write(one.median)} at {write_x(x)}"
         for line, points in drawn
         for x, one in points
     )
     return Panel(
         title=f"{what[0].upper()}{what[1:]}: median and 95 % interval",
-        words=f"{what} against {where}: {told or 'nothing came back'}",
+        words=f"{what} against {where}: {numbers or 'nothing came back'}",
         draw=draw,
         keys=keys,
     )
 
 
 def _ends(estimate: Estimate) -> tuple[float, float]:
-    """Give the ends of an interval that can be drawn on a logarithmic axis."""
+    """Return ends of an interval that can be drawn on a logarithmic axis."""
     if estimate.interval is None:
         return estimate.median, estimate.median
     # Half of the rounds may have been without a message.
@@ -159,6 +159,6 @@ def name(against: Against) -> str:
 
 
 def axes_of(run: Run) -> list[Against]:
-    """List what a run varies; by size, where nothing does."""
+    """List the axes of what a run varies; the size if it varies nothing."""
     fields = varied(run)
     return [one for one in _AXES if one in fields] or ["size"]

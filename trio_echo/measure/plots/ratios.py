@@ -1,4 +1,4 @@
-"""The other targets against the first one: each pair of rounds, and what they tell together."""
+"""The other targets against the first one: each pair of rounds, and their median."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _TITLES: dict[Quantity, str] = {
     "round_trip_ns": "Median round trip",
     "from_intended_ns": "Median from the intended start",
 }
-# Inches: a line of the sentence, the dots below it, what is between two comparisons.
+# Inches: a line of the sentence, the dots below it, the gap between two comparisons.
 _LINE, _DOTS, _BETWEEN = 0.17, 0.36, 0.12
 _MOST = 24
 
 
 class _Row(NamedTuple):
-    """One comparison, with the ratio of each pair of rounds that tells one."""
+    """One comparison, with the ratio of each pair of rounds that has one."""
 
     compared: Compared
     ratios: list[float]
@@ -45,7 +45,7 @@ class _Row(NamedTuple):
 
 
 def panels(run: Run, theme: Theme) -> list[Panel]:
-    """Make a panel for each quantity by which targets were compared; none for a single target."""
+    """Make a panel for each quantity by which targets were compared."""
     quantities = list(dict.fromkeys(one.comparison.quantity for one in run.comparisons))
     inches = room(2 if len(quantities) > 1 else 1)
     return [_panel(run, quantity, inches, theme) for quantity in quantities]
@@ -60,10 +60,10 @@ def _panel(run: Run, quantity: Quantity, inches: float, theme: Theme) -> Panel:
     height = sum(row.height for row in rows)
 
     def draw(axes: Axes, wide: float, tall: float) -> None:
-        ends = [1.0, *(ratio for row in rows for ratio in row.ratios)]
+        ends = [1.0, *(one for row in rows for one in row.ratios)]
         for row in rows:
-            if (told := row.compared.comparison.ratio) and told.interval:
-                ends += [told.interval.low, told.interval.high]
+            if (ratio := row.compared.comparison.ratio) and ratio.interval:
+                ends += [ratio.interval.low, ratio.interval.high]
         axes.set(xlabel="ratio", ylim=(tall, 0), yticks=[])
         scales.logarithmic(
             axes, "x", scales.padded(ends, least=1.1), lambda value: f"{value:.4g}", wide
@@ -80,19 +80,19 @@ def _panel(run: Run, quantity: Quantity, inches: float, theme: Theme) -> Panel:
 
 
 def _row(run: Run, compared: Compared, inches: float) -> _Row:
-    told = [one / other for one, other in pairs_of(run, compared) if one and other]
+    ratios = [one / other for one, other in pairs_of(run, compared) if one and other]
     one = compared.comparison
     brief = replace(one, name=shown(one.name), baseline=shown(one.baseline))
     sentence = brief.sentence()
     if which := workload_words(run.workloads[compared.workload], varied(run)):
         sentence = f"{which}: {sentence}"
-    return _Row(compared, told, wrap(sentence, inches, SIZE))
+    return _Row(compared, ratios, wrap(sentence, inches, SIZE))
 
 
 def _draw(axes: Axes, row: _Row, y: float, theme: Theme) -> None:
-    """Draw one comparison: its sentence, below it the pairs in their order, from top to bottom."""
+    """Draw one comparison: its sentence, and below it the pairs in order, from top to bottom."""
     for number, line in enumerate(row.sentence):
-        # It stands on its background, for the line at 1 runs through it.
+        # On a background of its own, because the line at 1 runs through it.
         axes.text(
             0, y + _LINE * (number + 0.5), line, size=SIZE, va="center",
             transform=axes.get_yaxis_transform(),

@@ -1,4 +1,4 @@
-"""The axes of the plots: where their ticks are, and how numbers are written with their units."""
+"""The axes of the plots: where the ticks are, and numbers with their units."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-# What is beyond is no measurement, and has no decades of its own.
+# Nothing measured is beyond these, so there are no decades to mark.
 _LEAST, _MOST = 1e-30, 1e30
 # Inches between two numbers.
 _APART = 0.12
@@ -43,7 +43,7 @@ def whole(number: float) -> str:
 
 
 def volume(number: float) -> str:
-    """Write bytes of a second: `10 MB`, with M for a million."""
+    """Write bytes per second: `10 MB`, with M for a million."""
     text = count(number)
     return f"{text[:-1]} {text[-1]}B" if text[-1].isalpha() else f"{text} B"
 
@@ -52,9 +52,9 @@ def padded(values: Sequence[float], *, least: float, pad: float = 0.06) -> tuple
     """Choose the ends of a logarithmic axis.
 
     Args:
-        values: what is to be seen on it, more than 0.
-        least: the ratio of its ends, if the values are closer: what differs by a hair looks so.
-        pad: of its length, at each end.
+        values: to be shown on it; all are more than 0.
+        least: the least ratio of its ends, so that a tiny difference looks tiny.
+        pad: the margin at each end, as a share of its length.
     """
     low, high = (math.log(min(max(one, _LEAST), _MOST)) for one in (min(values), max(values)))
     missing = max(0.0, math.log(least) - (high - low)) / 2
@@ -72,11 +72,11 @@ def logarithmic(
     *,
     at: Sequence[float] | None = None,
 ) -> None:
-    """Make an axis logarithmic, with ticks that have room.
+    """Make an axis logarithmic, with ticks that fit.
 
     Args:
-        axes: whose it is.
-        name: which.
+        axes: the axes.
+        name: which axis.
         ends: its first and last value.
         text: writes a value.
         inches: its length.
@@ -107,7 +107,7 @@ def _round_ticks(
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     tried = [[step * 10.0**decade for decade in decades for step in steps] for steps in _STEPS]
     tried += [[10.0**decade for decade in decades if decade % every == 0] for every in (2, 3)]
-    # Close to each other, values look as on a linear axis.
+    # If values are close, the axis looks linear.
     tried += [list(MaxNLocator(most, steps=[1, 2, 5]).tick_values(low, high)) for most in (5, 4, 3)]
     best: list[float] = []
     for ticks in tried:
@@ -120,12 +120,12 @@ def _round_ticks(
 def spaced(
     values: Sequence[float], place: Callable[[float], float], room: Callable[[float], float]
 ) -> list[float]:
-    """Leave out ticks that have no room beside the one before.
+    """Leave out ticks that do not fit beside the one before.
 
     Args:
-        values: where they would be.
-        place: tells where on the axis a value is, in inches.
-        room: tells what its text takes.
+        values: of all ticks.
+        place: returns where on the axis a value is, in inches.
+        room: returns the space that its text needs.
     """
     kept: list[float] = []
     for value in sorted(values):

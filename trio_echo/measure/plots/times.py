@@ -1,7 +1,7 @@
 """How round trips are distributed: their percentiles, and the share within a time.
 
-Ten million of them make the same picture as ten thousand: what is drawn of the sorted times are
-some hundred of its ranks, each of them exactly, so that nothing depends on a draw.
+Ten million of them make the same picture as ten thousand: it shows some hundred ranks of the sorted
+times, each exactly, so nothing depends on a random sample.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ class Line(NamedTuple):
 
 
 def lines(run: Run, samples: Sequence[Samples] | None, workload: int) -> list[Line]:
-    """Sort the times of one workload: for each target, in an open loop by both starts.
+    """Sort the times of one workload: for each target, in an open loop from both starts.
 
     Raises:
-        ValueError: there are not as many samples as rounds.
+        ValueError: the numbers of samples and rounds differ.
         IndexError: there is no such workload.
     """
     open_loop = run.workloads[workload].rate is not None
@@ -80,13 +80,13 @@ def lines(run: Run, samples: Sequence[Samples] | None, workload: int) -> list[Li
                 ]
                 times = np.concatenate(each)
                 times.sort()
-            told = cell.from_intended_ns if intended else cell.round_trip_ns
-            found.append(Line(cell.target, intended, times, told))
+            estimates = cell.from_intended_ns if intended else cell.round_trip_ns
+            found.append(Line(cell.target, intended, times, estimates))
     return found
 
 
 def spectrum(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Panel:
-    """Draw percentiles on an axis of nines; without raw samples, those that the results tell."""
+    """Draw percentiles on an axis of nines; without raw samples, those in the results."""
     curves = [(line, *_spectrum_points(line)) for line in found]
     curves = [one for one in curves if one[1]]
     raw = any(line.times is not None for line, _, _ in curves)
@@ -131,7 +131,7 @@ def spectrum(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Pa
     how = "all rounds together" if raw else "median and 95 % interval"
     return Panel(
         title=f"{which(run, workload)}: percentiles, {how}",
-        words=f"percentiles of the round trip, {which(run, workload)}: {_told(run, found)}",
+        words=f"percentiles of the round trip, {which(run, workload)}: {_in_words(run, found)}",
         draw=draw,
         keys=_keys(found, theme),
     )
@@ -171,13 +171,13 @@ def ecdf(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Panel:
 
 
 def times_of(samples: Samples, intended: bool) -> Times:
-    """Give how long each message of a round took, in nanoseconds."""
+    """Return how long each message of a round took, in nanoseconds."""
     since = samples.intended if intended else samples.sent
     return np.frombuffer(samples.received, np.int64) - np.frombuffer(since, np.int64)
 
 
 def _place(share: float) -> float:
-    """Tell where a percentile stands on an axis of nines: 90 % at 1, 99 % at 2."""
+    """Return the place of a percentile on an axis of nines: 90 % at 1, 99 % at 2."""
     return -math.log10(1 - share)
 
 
@@ -189,17 +189,17 @@ def _nines(end: float) -> dict[float, str]:
 
 
 def _marks(number: int, lines: int) -> NDArray[np.float64]:
-    """Spread the markers of a line over 0 to 1, each line's elsewhere, for they may coincide."""
+    """Spread the markers of a line over 0 to 1, differently for each line: lines may coincide."""
     return (np.arange(6) + (number + 1) / (lines + 1)) / 6
 
 
 def _nearest(times: Times, share: float) -> int:
-    """Give the percentile of sorted times by nearest rank."""
+    """Return a percentile of sorted times by nearest rank."""
     return max(1, int(times[max(math.ceil(len(times) * share - 1e-9), 1) - 1]))
 
 
 def _spectrum_points(line: Line) -> tuple[list[float], list[float]]:
-    """Give places and times, only as far as there are samples beyond."""
+    """Return places and times, as far as enough samples lie beyond."""
     if line.times is None:
         names = line.estimates
         return (
@@ -212,19 +212,19 @@ def _spectrum_points(line: Line) -> tuple[list[float], list[float]]:
         return [], []
     shares = 1 - 10.0 ** -np.linspace(0, _place(last / count), _POINTS)
     ranks = np.unique(np.clip(np.ceil(shares * count), 1, last).astype(np.int64))
-    # The first one's place would be 0 if there were infinitely many.
+    # With infinitely many, the place of the first would be 0.
     places = -np.log10(1 - ranks / count)
     return places.tolist(), np.maximum(line.times[ranks - 1], 1).tolist()
 
 
 def time_axis(axes: Axes, name: Literal["x", "y"], values: Sequence[float], inches: float) -> None:
-    """Make an axis one of times, which has room for these."""
+    """Make an axis of times that shows these values."""
     ends = scales.padded([max(one, 1.0) for one in values] or [1.0], least=1.5)
     scales.logarithmic(axes, name, ends, scales.time, inches)
 
 
 def _style(line: Line, found: Sequence[Line], theme: Theme) -> Style:
-    """Choose how a line looks; in an open loop, the dashes tell from when it counts."""
+    """Choose the style of a line; in an open loop, the dashes say from which start."""
     style = theme.style(line.target)
     if any(one.intended for one in found):
         style = style._replace(dash="--" if line.intended else "-")
@@ -245,7 +245,7 @@ def which(run: Run, workload: int) -> str:
     return workload_words(run.workloads[workload])
 
 
-def _told(run: Run, found: Sequence[Line]) -> str:
+def _in_words(run: Run, found: Sequence[Line]) -> str:
     names = [shown(name) for name in labels(run.targets)]
     return "; ".join(
         f"{names[line.target]} {FROM_INTENDED if line.intended else FROM_SEND} "

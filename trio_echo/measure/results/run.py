@@ -281,8 +281,8 @@ def _build_first(value: dict[str, Any]) -> Run:
 
 def _cell(target: int, workload: int, rounds: Sequence[Round]) -> Cell:
     def over(value: Callable[[Summary], float | None]) -> Estimate | None:
-        told = [value(one.summary) for one in rounds]
-        return estimate([one for one in told if one is not None])
+        values = [value(one.summary) for one in rounds]
+        return estimate([one for one in values if one is not None])
 
     def percentiles(
         value: Callable[[Summary], Distribution | None],
@@ -304,12 +304,12 @@ def _cell(target: int, workload: int, rounds: Sequence[Round]) -> Cell:
 def _percentiles(
     whole: Sequence[Distribution | None], cut: Sequence[Distribution | None]
 ) -> dict[PercentileName, Estimate]:
-    told = [{} if one is None else one.percentiles for one in whole]
+    each = [{} if one is None else one.percentiles for one in whole]
     more = [one.percentiles for one in cut if one is not None]
     estimates = {
-        name: estimate([one[name] for one in (*told, *more) if name in one])
+        name: estimate([one[name] for one in (*each, *more) if name in one])
         for name in PERCENTILES
-        if all(name in one for one in told)
+        if all(name in one for one in each)
     }
     return {name: one for name, one in estimates.items() if one is not None}
 
