@@ -203,7 +203,7 @@ def no_cycles() -> Iterator[None]:
         pytest.param({}, id="reactor"),
         pytest.param({"portable": True}, id="portable"),
         pytest.param({"faults": Faults(fragment=100_000, delay=0)}, id="faults"),
-        pytest.param({"places": trio.CapacityLimiter(20)}, id="limited"),
+        pytest.param({"client_slots": trio.CapacityLimiter(20)}, id="limited"),
     ],
 )
 async def test_a_connection_leaves_no_cycles_behind(

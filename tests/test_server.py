@@ -353,7 +353,7 @@ async def test_a_crowd_is_served_although_some_reset(host: str) -> None:
         assert await server.drained() == Stopped(clients=66, echoed=330, cut_off=0)
 
 
-async def test_each_time_the_places_fill_up_an_event_reports_it(host: str) -> None:
+async def test_each_time_the_slots_fill_up_an_event_reports_it(host: str) -> None:
     async with serving(host, Limits(max_clients=1)) as server:
         for _ in range(2):
             first = await connect(host, server.port)
@@ -460,13 +460,13 @@ async def test_a_server_remembers_few_of_its_own_endpoints_each_once() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_servers_with_the_same_places_share_one_limit(host: str) -> None:
-    places, events = trio.CapacityLimiter(1), [Events(), Events()]
+async def test_servers_with_the_same_slots_share_one_limit(host: str) -> None:
+    slots, events = trio.CapacityLimiter(1), [Events(), Events()]
     async with trio.open_nursery() as nursery:
         ports = []
         for observer in events:
             (listener,) = await nursery.start(
-                partial(serve, 0, hosts=[host], observer=observer, places=places)
+                partial(serve, 0, hosts=[host], observer=observer, client_slots=slots)
             )
             ports.append(listener.socket.getsockname()[1])
         first, second = [await connect(host, port) for port in ports]

@@ -42,7 +42,7 @@ class BackgroundServer:
         observer: as for `serve`. It is called in the server's thread; `list.append` is enough.
         observe_data: as for `serve`.
         portable: as for `serve`.
-        places: as for `serve`. It is entered in the server's thread, so servers in different
+        client_slots: as for `serve`. It is entered in the server's thread, so servers in different
             threads cannot share it.
     """
 
@@ -57,7 +57,7 @@ class BackgroundServer:
         observer: ServerObserver = ignore,
         observe_data: bool = True,
         portable: bool = False,
-        places: AbstractAsyncContextManager[object] | None = None,
+        client_slots: AbstractAsyncContextManager[object] | None = None,
     ) -> None:
         self._serve = partial(
             serve,
@@ -69,7 +69,7 @@ class BackgroundServer:
             observer=observer,
             observe_data=observe_data,
             portable=portable,
-            places=places,
+            client_slots=client_slots,
         )
         self._addresses: tuple[Endpoint, ...] = ()
         self._error: BaseException | None = None

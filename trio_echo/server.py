@@ -96,7 +96,7 @@ async def serve(
     observe_data: bool = True,
     portable: bool = False,
     stop: trio.Event | None = None,
-    places: AbstractAsyncContextManager[object] | None = None,
+    client_slots: AbstractAsyncContextManager[object] | None = None,
     task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Echo what TCP clients send, until cancelled or stopped.
@@ -118,7 +118,7 @@ async def serve(
         portable: echo with Trio's streams on every system, even if there is a faster way.
         stop: once set, no more clients are accepted, those connected have `limits.grace` seconds
             to finish, and `serve` returns. Cancelling `serve` ends everything at once instead.
-        places: entered for each client, beside `limits.max_clients`; it may wait there. Servers
+        client_slots: entered for each client, beside `limits.max_clients`; it may wait there. Servers
             that share a `trio.CapacityLimiter` have one limit together.
         task_status: `await nursery.start(serve)` returns the listeners, one for each address.
 
@@ -149,7 +149,7 @@ async def serve(
                     faults,
                     observer,
                     observe_data=observe_data and observer is not ignore,
-                    places=places,
+                    client_slots=client_slots,
                     reactor=reactor,
                     idle_watch=idle_watch,
                 )
@@ -173,7 +173,7 @@ class _Server:
         observer: ServerObserver,
         *,
         observe_data: bool,
-        places: AbstractAsyncContextManager[object] | None,
+        client_slots: AbstractAsyncContextManager[object] | None,
         reactor: Reactor | None,
         idle_watch: IdleWatch | None,
     ) -> None:
@@ -183,9 +183,9 @@ class _Server:
         self._observe_data = observe_data
         self._reactor = reactor
         self._idle_watch = idle_watch
-        self._limited = limits.max_clients is not None or places is not None
-        self._shared_places = nullcontext() if places is None else places
-        self._places = trio.CapacityLimiter(limits.max_clients or math.inf)
+        self._limited = limits.max_clients is not None or client_slots is not None
+        self._shared_slots = nullcontext() if client_slots is None else client_slots
+        self._slots = trio.CapacityLimiter(limits.max_clients or math.inf)
         self._waiting = 0
         self._kept_out = trio.lowlevel.ParkingLot()
         self._own_endpoint = lru_cache(_OWN_ENDPOINTS)(_same)
@@ -297,16 +297,16 @@ class _Server:
 
     async def _serve_in_turn(self, client: trio.SocketStream | socket.socket) -> None:
         """Serve a client once there is a place for it."""
-        if self._places.available_tokens >= 1:
+        if self._slots.available_tokens >= 1:
             self._said_full = False
         elif not self._said_full:
             self._said_full = True
-            self._report(ClientsWaiting(int(self._places.total_tokens)))
+            self._report(ClientsWaiting(int(self._slots.total_tokens)))
         self._waiting += 1
         waits = True
         with _socket_of(client) as sock:
             try:
-                async with self._places, self._shared_places:
+                async with self._slots, self._shared_slots:
                     waits = False
                     self._waits_no_longer()
                     await self._serve_client(client)

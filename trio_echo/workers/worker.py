@@ -82,7 +82,7 @@ class _LinkedServer:
             observe_data=not config.quiet,
             portable=config.portable,
             stop=self._stop,
-            places=None if config.limits.max_clients is None else self._slots,
+            client_slots=None if config.limits.max_clients is None else self._slots,
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._follow, commands)
