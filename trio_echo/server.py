@@ -118,8 +118,8 @@ async def serve(
         portable: echo with Trio's streams on every system, even if there is a faster way.
         stop: once set, no more clients are accepted, those connected have `limits.grace` seconds
             to finish, and `serve` returns. Cancelling `serve` ends everything at once instead.
-        client_slots: entered for each client, beside `limits.max_clients`; it may wait there. Servers
-            that share a `trio.CapacityLimiter` have one limit together.
+        client_slots: entered for each client, beside `limits.max_clients`; it may wait there.
+            Servers that share a `trio.CapacityLimiter` have one limit together.
         task_status: `await nursery.start(serve)` returns the listeners, one for each address.
 
     Raises:
