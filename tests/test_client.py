@@ -110,7 +110,7 @@ async def test_a_reset_between_two_echoes_is_found_while_waiting(host: str) -> N
         assert isinstance(client.stream, trio.SocketStream)
         await client.stream.send_all(b"xx")
         with pytest.raises(SocketCallError) as failure:
-            await client.receive_unasked()
+            await client.receive_unsolicited()
         assert (failure.value.call, failure.value.errno) == ("recv()", errno.ECONNRESET)
 
 
@@ -130,18 +130,20 @@ async def test_after_an_interrupted_echo_the_connection_is_not_used_again(host: 
             await client.echo(b"again")
 
 
-async def test_bytes_that_a_server_sends_unasked_are_returned_and_so_is_its_end(host: str) -> None:
+async def test_bytes_that_a_server_sends_unsolicited_are_returned_and_so_is_its_end(
+    host: str,
+) -> None:
     async def leave(stream: trio.SocketStream) -> None:
         await stream.send_all(b"bye")
 
     async with connected_to(leave, host) as client:
-        assert await client.receive_unasked() == b"bye"
-        assert await client.receive_unasked() == b""
+        assert await client.receive_unsolicited() == b"bye"
+        assert await client.receive_unsolicited() == b""
 
 
-async def test_an_echo_is_refused_during_receive_unasked(host: str) -> None:
+async def test_an_echo_is_refused_during_receive_unsolicited(host: str) -> None:
     async with connected_to(echo, host) as client, trio.open_nursery() as nursery:
-        nursery.start_soon(client.receive_unasked)
+        nursery.start_soon(client.receive_unsolicited)
         await trio.testing.wait_all_tasks_blocked()
         with pytest.raises(trio.BusyResourceError):
             await client.echo(b"hello")
@@ -151,7 +153,7 @@ async def test_an_echo_is_refused_during_receive_unasked(host: str) -> None:
 async def test_after_a_refused_echo_the_connection_can_be_used(host: str) -> None:
     async with connected_to(echo, host) as client:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(client.receive_unasked)
+            nursery.start_soon(client.receive_unsolicited)
             await trio.testing.wait_all_tasks_blocked()
             with pytest.raises(trio.BusyResourceError):
                 await client.echo(b"refused")
@@ -159,7 +161,7 @@ async def test_after_a_refused_echo_the_connection_can_be_used(host: str) -> Non
         assert await client.echo(b"hello") == b"hello"  # nothing of the first one was sent
 
 
-async def test_receive_unasked_is_refused_during_an_echo_or_another_one() -> None:
+async def test_receive_unsolicited_is_refused_during_an_echo_or_another_one() -> None:
     ours, theirs = memory_stream_pair()
     client = EchoClient(ours)
     async with trio.open_nursery() as nursery:
@@ -167,12 +169,12 @@ async def test_receive_unasked_is_refused_during_an_echo_or_another_one() -> Non
         await trio.testing.wait_all_tasks_blocked()
         await theirs.send_all(b"hello")  # the echo is there, and its task has not run yet
         with pytest.raises(trio.BusyResourceError):
-            await client.receive_unasked()
+            await client.receive_unsolicited()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(client.receive_unasked)
+        nursery.start_soon(client.receive_unsolicited)
         await trio.testing.wait_all_tasks_blocked()
         with pytest.raises(trio.BusyResourceError):
-            await client.receive_unasked()
+            await client.receive_unsolicited()
         nursery.cancel_scope.cancel()
 
 

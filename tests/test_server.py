@@ -405,7 +405,7 @@ async def test_waiting_clients_have_the_grace_period_too(host: str, mock_clock: 
         assert await server.events.wait(Stopped) == Stopped(clients=2, echoed=12, cut_off=2)
         for client in (second, third):
             async with client:
-                assert await client.receive_unasked() == b""
+                assert await client.receive_unsolicited() == b""
 
 
 @pytest.mark.parametrize("how", ["stopped", "cancelled"])
@@ -505,7 +505,7 @@ async def test_an_idle_client_is_closed_and_an_active_one_is_not(
         idle = await idle_in_the_end(server, mock_clock)
         assert idle.idle_timeout == 10
         assert await server.events.wait(ClientClosed) == ClientClosed(idle.connection, 30)
-        assert await client.receive_unasked() == b""
+        assert await client.receive_unsolicited() == b""
 
 
 async def test_a_flooding_client_that_never_receives_is_idle_once_nothing_moves(
@@ -623,7 +623,7 @@ async def test_a_client_still_connected_after_the_grace_period_is_cut_off(
         await server.events.wait(Draining)
         mock_clock.jump(5)
         assert await server.events.wait(Stopped) == Stopped(clients=1, echoed=5, cut_off=1)
-        assert await client.receive_unasked() == b""
+        assert await client.receive_unsolicited() == b""
 
 
 async def test_without_clients_it_stops_at_once(host: str, mock_clock: MockClock) -> None:
@@ -643,7 +643,7 @@ async def test_cancelling_ends_everything_at_once(host: str) -> None:
         nursery.cancel_scope.cancel()
     assert events.seen[-1] == Stopped(clients=1, echoed=0, cut_off=1)
     async with client:
-        assert await client.receive_unasked() == b""
+        assert await client.receive_unsolicited() == b""
 
 
 @pytest.mark.parametrize(

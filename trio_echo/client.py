@@ -45,7 +45,7 @@ class EchoClient(trio.abc.AsyncResource):
         self._report = observer
         self._receiver = ExactReceiver(stream)
         self._turn = trio.Lock()
-        self._awaits_unasked = False
+        self._awaits_unsolicited = False
         self._interrupted = False
 
     @property
@@ -71,14 +71,14 @@ class EchoClient(trio.abc.AsyncResource):
             SocketCallError: `send()` or `recv()` failed: the connection broke.
             trio.BrokenResourceError: an earlier echo was interrupted. What comes next belongs to
                 that one, so the connection cannot be used any more.
-            trio.BusyResourceError: a `receive_unasked` is running. Nothing was sent.
+            trio.BusyResourceError: a `receive_unsolicited` is running. Nothing was sent.
             trio.ClosedResourceError: this client was closed.
             TypeError: `data` does not hold bytes.
         """
         message = bytes(memoryview(data))
         async with self._turn:
-            if self._awaits_unasked:
-                raise trio.BusyResourceError("another task is in receive_unasked()")
+            if self._awaits_unsolicited:
+                raise trio.BusyResourceError("another task is in receive_unsolicited()")
             if self._interrupted:
                 raise trio.BrokenResourceError("an earlier echo on this connection was interrupted")
             received = b""
@@ -90,8 +90,8 @@ class EchoClient(trio.abc.AsyncResource):
         self._report(EchoReceived(received))
         return received
 
-    async def receive_unasked(self) -> bytes:
-        """Wait until the server sends something unasked, or ends the connection.
+    async def receive_unsolicited(self) -> bytes:
+        """Wait until the server sends something unsolicited, or ends the connection.
 
         An echo server never sends unasked. Nothing is lost when this is cancelled.
 
@@ -100,16 +100,16 @@ class EchoClient(trio.abc.AsyncResource):
 
         Raises:
             SocketCallError: `recv()` failed: the connection broke.
-            trio.BusyResourceError: an `echo` or another `receive_unasked` is running.
+            trio.BusyResourceError: an `echo` or another `receive_unsolicited` is running.
         """
-        if self._turn.locked() or self._awaits_unasked:
+        if self._turn.locked() or self._awaits_unsolicited:
             raise trio.BusyResourceError("another task is receiving with this client")
-        self._awaits_unasked = True
+        self._awaits_unsolicited = True
         try:
             with naming("recv()"):
                 return bytes(await self.stream.receive_some())
         finally:
-            self._awaits_unasked = False
+            self._awaits_unsolicited = False
 
     async def aclose(self) -> None:
         """Close the connection."""

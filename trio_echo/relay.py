@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from .errors import naming
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trio.abc import Stream
+
+    Tap: TypeAlias = Callable[[bytes], object]
+    """Called with each piece as it arrives, before it is sent back."""
 
 
 # If `moved` is given, large pieces are sent in steps of this size, with a call after each. It is
@@ -40,6 +43,11 @@ class BaseRelay(ABC):
         self.echoed = 0
         self.tap = tap
         self.moved = moved
+
+    @property
+    def was_reset(self) -> bool:
+        """Whether the connection was reset on purpose."""
+        return False
 
     @abstractmethod
     async def run(self) -> None:

@@ -21,12 +21,13 @@ import math
 import socket
 from contextlib import ExitStack, asynccontextmanager, nullcontext
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
 from .accepting import reported_accept_errors
 from .addresses import DEFAULT_PORT, Endpoint
+from .admission import Admission
 from .errors import SocketCallError, naming, ungrouped
 from .events import (
     ClientClosed,
@@ -34,7 +35,6 @@ from .events import (
     ClientFailed,
     ClientIdle,
     ClientReset,
-    ClientsWaiting,
     Connection,
     DataReceived,
     Draining,
@@ -61,13 +61,16 @@ from .reactor import SocketRelay, accept_waiting, open_queue, open_reactor
 from .relay import Relay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from .events import ServerObserver
     from .idleness import WatchedClient
     from .reactor import Reactor
-    from .relay import BaseRelay
+    from .relay import BaseRelay, Tap
+    from .tcp_info import Socket
+
+    MakeRelay: TypeAlias = Callable[[Tap | None], BaseRelay]
 
 GC_THRESHOLD = 10_000
 """For the `gc.set_threshold` of a process that only serves.
@@ -76,10 +79,6 @@ A client is about a hundred objects, and never leaves cycles behind. Python look
 every 700 objects by default, which is a tenth of a connection's cost. Cycles from elsewhere are
 still found: at most this many objects wait for the collector.
 """
-
-# How many clients wait for their turn after they were accepted. Further ones wait in the system's
-# queue, which takes no descriptors. With one, a worker would have to ask for each place in turn.
-_MAY_WAIT = 64
 
 # How many of the server's own endpoints are remembered, so that its clients share them.
 _OWN_ENDPOINTS = 64
@@ -183,14 +182,9 @@ class _Server:
         self._observe_data = observe_data
         self._reactor = reactor
         self._idle_watch = idle_watch
-        self._limited = limits.max_clients is not None or client_slots is not None
-        self._shared_slots = nullcontext() if client_slots is None else client_slots
-        self._slots = trio.CapacityLimiter(limits.max_clients or math.inf)
-        self._waiting = 0
-        self._kept_out = trio.lowlevel.ParkingLot()
+        self._admission = Admission(limits.max_clients, client_slots, observer)
         self._own_endpoint = lru_cache(_OWN_ENDPOINTS)(_same)
         self._listening = trio.Event()
-        self._said_full = False
         self._served = 0
         self._connected = 0
         self._echoed = 0
@@ -218,12 +212,13 @@ class _Server:
                             task_status.started(opened)
                             await stop.wait()
                             listeners.cancel_scope.cancel()
-                    if self._connected or self._waiting:
-                        self._report(Draining(self._connected + self._waiting, self._limits.grace))
+                    if clients_left := self._connected + self._admission.waiting:
+                        self._report(Draining(clients_left, self._limits.grace))
                     clients.cancel_scope.deadline = trio.current_time() + self._limits.grace
         finally:
             if self._listening.is_set():
-                self._report(Stopped(self._served, self._echoed, self._cut_off))
+                cut_off = self._cut_off + self._admission.cut_off
+                self._report(Stopped(self._served, self._echoed, cut_off))
 
     async def _start(
         self,
@@ -237,7 +232,7 @@ class _Server:
         `trio.serve_tcp` listens at an endpoint. It accepts all who come, so if clients are
         limited, a listener is opened here and gets a `Door`.
         """
-        if self._limited and isinstance(source, Endpoint):
+        if self._admission.limited and isinstance(source, Endpoint):
             (source,) = await trio.open_tcp_listeners(source.port, host=source.host)
         queue: list[socket.socket] = []
         accepted = partial(self._accepted, queue, clients)
@@ -257,15 +252,14 @@ class _Server:
         fit_out_listener(listener, self._limits.keepalive)
         with naming("socket()", str(endpoint_of(listener))):
             queue.append(queues.enter_context(open_queue(listener)))
-        queues.callback(self._turn_away, queue[0])
+        queues.callback(self._admission.turn_away, queue[0])
         return listener  # type: ignore[no-any-return]
 
     async def _room(self) -> None:
         """Wait until the server listens everywhere, and few clients wait for their turn."""
         if not self._listening.is_set():
             await self._listening.wait()
-        while self._waiting >= _MAY_WAIT:
-            await self._kept_out.park()
+        await self._admission.room()
 
     async def _accepted(
         self, queue: list[socket.socket], clients: trio.Nursery, stream: trio.SocketStream
@@ -278,55 +272,27 @@ class _Server:
         if not self._listening.is_set():
             await self._listening.wait()  # if another address fails, nobody is served
         fit_out(stream.socket, self._limits.keepalive)
+        serve = self._serve_in_turn if self._admission.limited else self._serve_client
         if self._reactor is None:
-            await self._serve(stream)
+            make_relay: MakeRelay = partial(Relay, stream)
+            if self._faults:
+                make_relay = partial(FaultyRelay, stream, self._faults)
+            await serve(stream.socket, make_relay)
             return
         sock = socket.socket(fileno=stream.socket.detach())
         sock.setblocking(False)
         # A limited server serves clients in the order they came. Tasks that start together start
         # in any order.
-        if not self._limited:
+        if not self._admission.limited:
             for behind in accept_waiting(queue[0]):
                 fit_out(behind, self._limits.keepalive)
-                clients.start_soon(self._serve, behind)
-        await self._serve(sock)
+                clients.start_soon(serve, behind, partial(SocketRelay, behind, self._reactor))
+        await serve(sock, partial(SocketRelay, sock, self._reactor))
 
-    @property
-    def _serve(self) -> Callable[[trio.SocketStream | socket.socket], Awaitable[None]]:
-        return self._serve_in_turn if self._limited else self._serve_client
+    async def _serve_in_turn(self, sock: Socket, make_relay: MakeRelay) -> None:
+        await self._admission.serve(sock, partial(self._serve_client, sock, make_relay))
 
-    async def _serve_in_turn(self, client: trio.SocketStream | socket.socket) -> None:
-        """Serve a client once there is a place for it."""
-        if self._slots.available_tokens >= 1:
-            self._said_full = False
-        elif not self._said_full:
-            self._said_full = True
-            self._report(ClientsWaiting(int(self._slots.total_tokens)))
-        self._waiting += 1
-        waits = True
-        with _socket_of(client) as sock:
-            try:
-                async with self._slots, self._shared_slots:
-                    waits = False
-                    self._waits_no_longer()
-                    await self._serve_client(client)
-            finally:
-                if waits:
-                    self._waits_no_longer()
-                    self._cut_off += not _has_left(sock)
-
-    def _waits_no_longer(self) -> None:
-        self._waiting -= 1
-        self._kept_out.unpark_all()
-
-    def _turn_away(self, queue: socket.socket) -> None:
-        """Count the clients that still wait to be accepted when the server stops."""
-        while waiting := list(accept_waiting(queue)):
-            for sock in waiting:
-                with sock:
-                    self._cut_off += not _has_left(sock)
-
-    async def _serve_client(self, client: trio.SocketStream | socket.socket) -> None:
+    async def _serve_client(self, sock: Socket, make_relay: MakeRelay) -> None:
         """Echo in the client's own nursery, close its socket, and report how that ended.
 
         Once the nursery has ended, nothing of the client is left. An idle client is ended by the
@@ -334,15 +300,16 @@ class _Server:
         connection some 200 bytes.)
 
         Args:
-            client: a plain socket if the reactor echoes.
+            sock: the client's.
+            make_relay: makes what echoes on it, given a tap.
         """
-        sock = _socket_of(client)
         try:
             connection = self._connection(sock)
         except OSError:
             sock.close()
             return  # reset before it was accepted: like ECONNABORTED, it was never a client
-        relay = self._relay(client, connection)
+        relay = make_relay(self._tap(connection) if self._observe_data else None)
+        del make_relay  # it would take memory as long as the client is connected
         failure: Exception | None = None
         watched: WatchedClient | None = None
         try:
@@ -368,14 +335,14 @@ class _Server:
             sock.close()
             self._connected -= 1
             self._echoed += relay.echoed
-            if isinstance(relay, FaultyRelay) and relay.was_reset:
+            if relay.was_reset:
                 self._report(ClientReset(connection, relay.echoed))
             elif failure is not None:
                 self._report(ClientFailed(connection, failure))
             del failure  # its traceback refers to this frame: no cycle
             self._report(ClientClosed(connection, relay.echoed))
 
-    def _connection(self, sock: socket.socket | trio.socket.SocketType) -> Connection:
+    def _connection(self, sock: Socket) -> Connection:
         """Count a new client.
 
         Raises:
@@ -388,42 +355,14 @@ class _Server:
         self._connected += 1
         return Connection(self._served, local, remote)
 
-    def _relay(
-        self, client: trio.SocketStream | socket.socket, connection: Connection
-    ) -> BaseRelay:
-        tap = self._tap(connection) if self._observe_data else None
-        if isinstance(client, socket.socket):
-            assert self._reactor is not None  # noqa: S101  or it would be a stream
-            return SocketRelay(client, self._reactor, tap)
-        return FaultyRelay(client, self._faults, tap) if self._faults else Relay(client, tap)
-
-    def _tap(self, connection: Connection) -> Callable[[bytes], object]:
+    def _tap(self, connection: Connection) -> Tap:
         report = self._report
         return lambda data: report(DataReceived(connection, data))
-
-
-def _socket_of(
-    client: trio.SocketStream | socket.socket,
-) -> socket.socket | trio.socket.SocketType:
-    return client if isinstance(client, socket.socket) else client.socket
 
 
 def _same(endpoint: Endpoint) -> Endpoint:
     """Return the endpoint; behind a cache, the first of all equal ones."""
     return endpoint
-
-
-def _has_left(sock: socket.socket | trio.socket.SocketType) -> bool:
-    """Return whether a client that waits to be served has left, without sending anything."""
-    plain = socket.socket(fileno=sock.fileno())
-    try:
-        return plain.recv(1, socket.MSG_PEEK) == b""
-    except BlockingIOError:
-        return False
-    except OSError:  # it has reset the connection
-        return True
-    finally:
-        plain.detach()
 
 
 @asynccontextmanager

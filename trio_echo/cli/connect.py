@@ -190,14 +190,14 @@ class _Session:
         if self._screen.failure is not None:
             self.status = 1
             return None
-        ended, unasked = "", b""
+        ended, unsolicited = "", b""
         line, was_read = None, False
 
         async def watch(*, task_status: trio.TaskStatus[None]) -> None:
-            nonlocal ended, unasked
+            nonlocal ended, unsolicited
             task_status.started()  # bytes already received are seen before the line is read
             try:
-                unasked = await client.receive_unasked()
+                unsolicited = await client.receive_unsolicited()
                 ended = self._transcript.closed_by_server()
             except SocketCallError as exc:
                 ended = self._transcript.describe(exc)
@@ -216,8 +216,8 @@ class _Session:
                 self._screen.post(Text("\n"))
             elif not edits:
                 self._screen.post(Text(safe(line) + "\n"))
-        if unasked:
-            raise _FailedError(self._transcript.unasked(len(unasked)))
+        if unsolicited:
+            raise _FailedError(self._transcript.unsolicited(len(unsolicited)))
         if ended and not was_read:  # a line that was already there is still sent
             raise _FailedError(ended)
         return line

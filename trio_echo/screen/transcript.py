@@ -210,7 +210,7 @@ class Transcript:
         """Report that the server closed the connection while the client waited for a line."""
         return self._("[recv()] connection closed by the server")
 
-    def unasked(self, count: int) -> str:
+    def unsolicited(self, count: int) -> str:
         """Report that the server sent bytes that are not an echo."""
         text = self._ngettext(
             "[recv()] received {count} byte that is not an echo",

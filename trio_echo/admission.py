@@ -1,0 +1,112 @@
+"""Who is served when the number of clients is limited: the others wait for their turn.
+
+Some of those who wait have been accepted. The others stay in the system's queue, where a client
+takes no descriptor.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import trio
+
+from .events import ClientsWaiting
+from .reactor import accept_waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from .events import ServerObserver
+    from .tcp_info import Socket
+
+# How many clients wait for their turn after they were accepted. With one, a worker would have to
+# ask for each slot in turn.
+_MAY_WAIT = 64
+
+
+class Admission:
+    """Serves at most so many clients at once, in the order they came.
+
+    Args:
+        max_clients: how many; `None` for no limit.
+        client_slots: entered for each client as well; it may wait there. `None` for nothing.
+        report: called with a `ClientsWaiting` each time all slots are taken.
+
+    Attributes:
+        limited: whether anybody may have to wait.
+        waiting: how many were accepted and wait for their turn.
+        cut_off: how many were not served before the server stopped.
+    """
+
+    def __init__(
+        self,
+        max_clients: int | None,
+        client_slots: AbstractAsyncContextManager[object] | None,
+        report: ServerObserver,
+    ) -> None:
+        self.limited = max_clients is not None or client_slots is not None
+        self.waiting = 0
+        self.cut_off = 0
+        self._slots = trio.CapacityLimiter(max_clients or math.inf)
+        self._shared_slots = nullcontext() if client_slots is None else client_slots
+        self._report = report
+        self._reported_full = False
+        self._kept_out = trio.lowlevel.ParkingLot()
+
+    async def room(self) -> None:
+        """Wait until few clients wait for their turn."""
+        while self.waiting >= _MAY_WAIT:
+            await self._kept_out.park()
+
+    async def serve(self, sock: Socket, serve: Callable[[], Awaitable[None]]) -> None:
+        """Serve a client once it has a slot, and close its socket.
+
+        Args:
+            sock: the client's.
+            serve: serves it.
+        """
+        if self._slots.available_tokens >= 1:
+            self._reported_full = False
+        elif not self._reported_full:
+            self._reported_full = True
+            self._report(ClientsWaiting(int(self._slots.total_tokens)))
+        self.waiting += 1
+        waits = True
+        with sock:
+            try:
+                async with self._slots, self._shared_slots:
+                    waits = False
+                    self._waits_no_longer()
+                    await serve()
+            finally:
+                if waits:
+                    self._waits_no_longer()
+                    self.cut_off += not _has_left(sock)
+
+    def turn_away(self, queue: socket.socket) -> None:
+        """Count the clients that still wait to be accepted when the server stops."""
+        while waiting := list(accept_waiting(queue)):
+            for sock in waiting:
+                with sock:
+                    self.cut_off += not _has_left(sock)
+
+    def _waits_no_longer(self) -> None:
+        self.waiting -= 1
+        self._kept_out.unpark_all()
+
+
+def _has_left(sock: Socket) -> bool:
+    """Return whether a client that waits to be served has left, without sending anything."""
+    plain = socket.socket(fileno=sock.fileno())
+    try:
+        return plain.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except OSError:  # it has reset the connection
+        return True
+    finally:
+        plain.detach()
