@@ -588,6 +588,7 @@ async def test_a_stopped_worker_is_killed_and_replaced(host: str, ticks: Ticks) 
     async with supervised(host, count=1) as server:
         served = await server.connect()
         await served.echo(b"hello")
+        await server.events.wait(ClientConnected)  # so the worker has sent its totals too
         (stopped,) = worker_processes()
         psutil.Process(stopped).suspend()
         swallowed = await server.connect()
