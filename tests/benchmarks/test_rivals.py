@@ -187,4 +187,5 @@ def test_what_a_second_process_brings_is_told(capsys: pytest.CaptureFixture[str]
 def test_what_a_flood_does_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert fairness.main([*PAIR, "--rounds", "1", "--seconds", "1"]) == 0
     shown = capsys.readouterr().out
-    assert re.search(r"^\| Trio's tutorial( \| [\d.]+ [µm]s){4} \|$", shown, re.MULTILINE)
+    # Few messages have no p99: a busy machine may send few.
+    assert re.search(r"^\| Trio's tutorial( \| ([\d.]+ [µm]?s|-)){4} \|$", shown, re.MULTILINE)
