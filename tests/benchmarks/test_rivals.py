@@ -83,7 +83,8 @@ def test_a_race_writes_a_table_results_and_a_chart(
     assert len(files.read_samples(output, result)) == len(result.rounds) == 4
     beside = json.loads(output.with_suffix(".cpu.json").read_text("utf-8"))
     assert len(beside["server_cpu_ns"]) == 4
-    assert min(beside["server_cpu_ns"]) > 0
+    # The system may count none in a round this short.
+    assert max(beside["server_cpu_ns"]) > 0
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
