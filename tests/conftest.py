@@ -29,6 +29,11 @@ WAYS = [
     "portable",
 ]
 
+# The signals that a command receives, and ignores as it ends.
+_RECEIVED = [signal.SIGINT, signal.SIGTERM]
+if sys.platform != "win32":
+    _RECEIVED.append(signal.SIGHUP)
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _signals_are_received() -> None:
@@ -64,7 +69,7 @@ def command_line(
     monkeypatch.delenv("LANGUAGE", raising=False)
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {one: signal.getsignal(one) for one in _RECEIVED}
         try:
             with pytest.raises(SystemExit) as ended:
                 cli.main(arguments)

@@ -32,6 +32,8 @@ from trio_echo.measure.results.summary import summarize
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow  # each starts a server and a load
+
 PAIR = ["trio_tutorial", "--against", "asyncio_streams"]
 
 

@@ -66,18 +66,16 @@ def lines_of(out: str) -> list[str]:
     return [line for line in out.splitlines() if not line.startswith(others)]
 
 
-def run(*arguments: str) -> tuple[int, str, str]:
-    with Process("bench", *arguments) as command:
-        return command.wait(), command.out.text, command.err.text
-
-
+@pytest.mark.slow
 @ipv6
-def test_two_targets_are_compared_and_everything_is_kept(tmp_path: Path) -> None:
+def test_two_targets_are_compared_and_everything_is_kept(
+    tmp_path: Path, command_line: CommandLine
+) -> None:
     output, sheet = tmp_path / "results.json", tmp_path / "results.csv"
     with BackgroundServer() as server:
         targets = [str(address) for address in server.addresses]
         kept = ("--output", str(output), "--csv", str(sheet))
-        status, out, err = run(*targets, *SHORT, "--rounds", "6", *kept)
+        status, out, err = command_line("bench", *targets, *SHORT, "--rounds", "6", *kept)
     assert status == 0
     assert all(line.startswith("round ") for line in err.splitlines())  # a slow machine's
     number = r"[\d,.]+"
@@ -94,27 +92,29 @@ def test_two_targets_are_compared_and_everything_is_kept(tmp_path: Path) -> None
         assert len(list(csv.DictReader(rows))) == 12
 
 
-def test_it_serves_itself() -> None:
-    status, out, _ = run("--serve", *SHORT, "--size", "1,1K")
+def test_it_serves_itself(command_line: CommandLine) -> None:
+    status, out, _ = command_line("bench", "--serve", *SHORT, "--size", "1,1K")
     assert status == 0
     for size in ("1 B", "1 KiB"):
         assert f"IPv4, 3 x {size}: " in out
 
 
-def test_a_sweep_names_connections_and_sizes() -> None:
+def test_a_sweep_names_connections_and_sizes(command_line: CommandLine) -> None:
     with BackgroundServer() as server:
         targets = [str(server.addresses[0])] * 2
         load = ("--rounds", "1", "--messages", "20", "--warm-up", "0")
-        status, out, _ = run(*targets, *load, "--connections", "1..2", "--size", "8,16")
+        status, out, _ = command_line(
+            "bench", *targets, *load, "--connections", "1..2", "--size", "8,16"
+        )
     assert status == 0
     for which in ("1 x 8 B", "1 x 16 B", "2 x 8 B", "2 x 16 B"):
         assert f", {which}: " in out
         assert out.count(f"\n{which}: ") == 2
 
 
-def test_the_page_is_drawn(tmp_path: Path) -> None:
+def test_the_page_is_drawn(tmp_path: Path, command_line: CommandLine) -> None:
     picture = tmp_path / "page.svg"
-    status, out, _ = run("--serve", *SHORT, "--plot", str(picture))
+    status, out, _ = command_line("bench", "--serve", *SHORT, "--plot", str(picture))
     assert status == 0
     assert " messages/s" in out
     assert "<svg" in picture.read_text("utf-8")
@@ -141,21 +141,23 @@ def test_a_character_that_the_screen_lacks_is_an_escape() -> None:
     assert re.search(r"round trip p50 [\d,.]+ (\\xb5s|ms)", command.out.text)
 
 
-def test_a_server_that_is_silent_does_not_hold_it_up() -> None:
+def test_a_server_that_is_silent_does_not_hold_it_up(command_line: CommandLine) -> None:
     with RawServer(receive_all_quietly) as address:
         load = ("--rounds", "1", "--messages", "5", "--connections", "1", "--timeout", "0.3")
-        status, out, _ = run(address, *load)
+        status, out, _ = command_line("bench", address, *load)
     assert status == 1
     assert lines_of(out) == ["IPv4, 1 x 64 B: nothing came back", "failed: 1 x no echo for 0.3 s"]
 
 
 @pytest.mark.slow  # the others have some seconds to answer, also on a busy machine
 @pytest.mark.parametrize("asked", [("--duration", "0.3"), ("--messages", "400")])
-def test_only_the_connections_that_hang_are_counted(asked: tuple[str, ...], tmp_path: Path) -> None:
+def test_only_the_connections_that_hang_are_counted(
+    asked: tuple[str, ...], tmp_path: Path, command_line: CommandLine
+) -> None:
     output = tmp_path / "results.json"
     load = ("--rounds", "2", "--connections", "8", "--timeout", "5", *asked)
     with hanging_server(every=4) as target:
-        status, out, _ = run(str(target), *load, "--output", str(output))
+        status, out, _ = command_line("bench", str(target), *load, "--output", str(output))
     assert status == 1
     first, *_, last = lines_of(out)
     assert first.startswith("IPv4, 8 x 64 B: 4 of 16 connections failed; what came back: ")
@@ -226,6 +228,7 @@ def test_ctrl_c_while_its_server_starts_leaves_nothing() -> None:
     assert not any(one.is_running() for one in started)
 
 
+@pytest.mark.slow
 def test_its_processes_end_with_it_however_it_dies() -> None:
     with Process("bench", "--serve", "--duration", "1000", "--processes", "2") as command:
         parent = psutil.Process(command.popen.pid)
@@ -237,7 +240,7 @@ def test_its_processes_end_with_it_however_it_dies() -> None:
     assert not alive
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", [pytest.param("SIGTERM", marks=pytest.mark.slow), "SIGHUP"])
 def test_a_signal_keeps_what_was_measured_though_the_terminal_is_gone(
     name: str, tmp_path: Path
 ) -> None:
@@ -263,6 +266,7 @@ def test_a_signal_keeps_what_was_measured_though_the_terminal_is_gone(
     assert not psutil.wait_procs(started, PATIENCE)[1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("nohup") is None, reason="there is no nohup here")
 def test_nohup_holds() -> None:
     hung_up = threading.Event()
@@ -307,6 +311,7 @@ with subprocess.Popen(serve, stdout=subprocess.PIPE) as server:
 """
 
 
+@pytest.mark.slow
 @ipv6
 @unshare
 def test_a_target_may_have_a_zone() -> None:
@@ -332,19 +337,23 @@ def test_a_family_that_is_missing_is_not_waited_for() -> None:
     )
 
 
-def test_failures_are_counted_by_kind_and_exit_with_1() -> None:
+def test_failures_are_counted_by_kind_and_exit_with_1(command_line: CommandLine) -> None:
     with BackgroundServer(faults=Faults(reset_after=100)) as server:
-        status, out, _ = run(str(server.addresses[0]), *SHORT)
+        status, out, _ = command_line("bench", str(server.addresses[0]), *SHORT)
     assert status == 1
     assert f"failed: 3 x recv(): {strerror(errno.ECONNRESET)}\n" in out
 
 
-def test_a_target_that_takes_no_connection_ends_the_run_with_one_line(tmp_path: Path) -> None:
+def test_a_target_that_takes_no_connection_ends_the_run_with_one_line(
+    tmp_path: Path, command_line: CommandLine
+) -> None:
     output = tmp_path / "results.json"
     with socket.socket() as placeholder:
         placeholder.bind(("127.0.0.1", 0))
         target = f"127.0.0.1:{placeholder.getsockname()[1]}"
-        status, out, err = run(target, "--rounds", "10000", "--output", str(output))
+        status, out, err = command_line(
+            "bench", target, "--rounds", "10000", "--output", str(output)
+        )
     assert (status, out) == (1, "")
     assert err == f"[connect()] {strerror(errno.ECONNREFUSED)}: {target}\n"
     assert not list(tmp_path.iterdir())
@@ -395,11 +404,13 @@ def test_progress_never_counts_beyond_the_last_round(monkeypatch: pytest.MonkeyP
         pytest.param("--messages", "10", marks=pytest.mark.slow),
     ],
 )
-def test_of_several_targets_the_one_that_does_not_answer_is_named(ends: str, timeout: str) -> None:
+def test_of_several_targets_the_one_that_does_not_answer_is_named(
+    ends: str, timeout: str, command_line: CommandLine
+) -> None:
     load = ("--rounds", "1", ends, "1", "--warm-up", "0", "--connections", "3")
     with silent_listener() as silent, BackgroundServer() as server:
         targets = (str(server.addresses[0]), str(silent))
-        status, out, err = run(*targets, *load, "--timeout", timeout)
+        status, out, err = command_line("bench", *targets, *load, "--timeout", timeout)
     assert status == 1
     assert err.endswith(f"[connect()] Connection timed out: {silent}\n")
     assert "failed" not in out
@@ -487,18 +498,20 @@ def test_a_wrong_command_line_is_one_line(
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="only Windows' select() has so low a limit")
-def test_more_connections_than_a_process_can_have_are_refused() -> None:
-    status, out, err = run("localhost:1", "--connections", "2,1023", "--processes", "2")
+def test_more_connections_than_a_process_can_have_are_refused(command_line: CommandLine) -> None:
+    status, out, err = command_line(
+        "bench", "localhost:1", "--connections", "2,1023", "--processes", "2"
+    )
     assert (status, out) == (2, "")
     assert "511 connections a process" in err
     with BackgroundServer() as server:
         load = ("--connections", "511", "--messages", "511", "--rounds", "1", "--warm-up", "0")
-        status, out, err = run(str(server.addresses[0]), *load)
+        status, out, err = command_line("bench", str(server.addresses[0]), *load)
     assert (status, err) == (0, "")
 
 
-def test_an_unknown_host_is_one_line() -> None:
-    status, _, err = run("no-such-host.invalid:9000", *SHORT)
+def test_an_unknown_host_is_one_line(command_line: CommandLine) -> None:
+    status, _, err = command_line("bench", "no-such-host.invalid:9000", *SHORT)
     assert status == 1
     assert err.startswith("[getaddrinfo()] ")
     assert len(err.splitlines()) == 1
@@ -521,7 +534,7 @@ NOWHERE = "127.0.0.1:1"
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="it says so in other words")
 def test_a_file_that_cannot_be_written_is_reported_before_anything_is_sent(
-    tmp_path: Path, option: str, name: str, words: str
+    tmp_path: Path, option: str, name: str, words: str, command_line: CommandLine
 ) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder.png").mkdir()
@@ -530,7 +543,7 @@ def test_a_file_that_cannot_be_written_is_reported_before_anything_is_sent(
     if "locked" in name and os.access(tmp_path / "locked", os.W_OK):
         pytest.skip("root may write everywhere")
     path = tmp_path / name
-    status, out, err = run(NOWHERE, *SHORT, option, str(path))
+    status, out, err = command_line("bench", NOWHERE, *SHORT, option, str(path))
     assert (status, out) == (2, "")
     assert re.fullmatch(rf".* bench: .*{option}.*: .*({words}).*\(try .*\)\n", err)
 
@@ -545,7 +558,9 @@ def test_a_file_that_cannot_be_written_is_reported_before_anything_is_sent(
         {"--output": "a.png", "--csv": "link"},
     ],
 )
-def test_two_files_that_are_one_are_refused(tmp_path: Path, names: dict[str, str]) -> None:
+def test_two_files_that_are_one_are_refused(
+    tmp_path: Path, names: dict[str, str], command_line: CommandLine
+) -> None:
     if "link" in names.values():
         if sys.platform == "win32":
             pytest.skip("links need a privilege there")
@@ -553,7 +568,7 @@ def test_two_files_that_are_one_are_refused(tmp_path: Path, names: dict[str, str
     (tmp_path / "a.png").write_text("old")
     kept = [word for name, file in names.items() for word in (name, f"{tmp_path}/{file}")]
     before = sorted(tmp_path.iterdir())
-    status, out, err = run(NOWHERE, *SHORT, *kept)
+    status, out, err = command_line("bench", NOWHERE, *SHORT, *kept)
     assert (status, out) == (2, "")
     assert " are the same file: " in err
     assert len(err.splitlines()) == 1
@@ -562,44 +577,50 @@ def test_two_files_that_are_one_are_refused(tmp_path: Path, names: dict[str, str
 
 
 @pytest.mark.parametrize("option", ["--output", "--csv", "--plot"])
-def test_a_file_without_a_name_is_refused(option: str) -> None:
-    status, out, err = run(NOWHERE, *SHORT, option, "")
+def test_a_file_without_a_name_is_refused(option: str, command_line: CommandLine) -> None:
+    status, out, err = command_line("bench", NOWHERE, *SHORT, option, "")
     assert (status, out) == (2, "")
     assert option in err
     assert len(err.splitlines()) == 1
 
 
-def test_results_are_not_named_as_their_samples(tmp_path: Path) -> None:
+def test_results_are_not_named_as_their_samples(tmp_path: Path, command_line: CommandLine) -> None:
     path = tmp_path / "x.samples.zip"
-    status, out, err = run(NOWHERE, *SHORT, "--output", str(path))
+    status, out, err = command_line("bench", NOWHERE, *SHORT, "--output", str(path))
     assert (status, out) == (2, "")
     assert f"not their samples: {path}" in err
 
 
-def test_other_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
+def test_other_files_in_the_folder_are_left_alone(
+    tmp_path: Path, command_line: CommandLine
+) -> None:
     hidden = tmp_path / ".results.part.json"
     hidden.write_text("precious")
     output = tmp_path / "results.json"
     with BackgroundServer() as server:
-        status, _, _ = run(str(server.addresses[0]), *SHORT, "--output", str(output))
+        status, _, _ = command_line(
+            "bench", str(server.addresses[0]), *SHORT, "--output", str(output)
+        )
     assert status == 0
     assert hidden.read_text() == "precious"
     names = {".results.part.json", "results.json", "results.samples.zip"}
     assert {one.name for one in tmp_path.iterdir()} == names
 
 
-def test_a_target_that_never_echoes_exits_with_1() -> None:
+def test_a_target_that_never_echoes_exits_with_1(command_line: CommandLine) -> None:
     with RawServer(receive_all_quietly) as address:
         load = ("--rounds", "1", "--duration", "0.2", "--connections", "1", "--timeout", "0.5")
-        status, out, _ = run(address, *load)
+        status, out, _ = command_line("bench", address, *load)
     assert status == 1
     assert lines_of(out) == ["IPv4, 1 x 64 B: nothing came back", "failed: 1 x no echo for 0.5 s"]
 
 
-def test_unanswered_messages_of_an_open_loop_are_counted() -> None:
+def test_unanswered_messages_of_an_open_loop_are_counted(command_line: CommandLine) -> None:
     load = ("--rounds", "1", "--duration", "0.2", "--warm-up", "0", "--rate", "100")
     with RawServer(receive_all_quietly) as address:
-        status, out, _ = run(address, *load, "--connections", "1", "--timeout", "0.5")
+        status, out, _ = command_line(
+            "bench", address, *load, "--connections", "1", "--timeout", "0.5"
+        )
     assert status == 1
     assert "unanswered when its round ended: 20 of 20\n" in out
 
@@ -617,6 +638,7 @@ def test_the_files_are_written_though_the_screen_cannot_be(tmp_path: Path) -> No
     assert sheet.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
 def test_a_file_that_cannot_be_written_in_the_end_does_not_stop_the_others(tmp_path: Path) -> None:
     sheet, folder = tmp_path / "results.csv", tmp_path / "folder"

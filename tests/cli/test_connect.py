@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from support import CommandLine
 
+SPELLINGS = ["{0} {1}", "[::1]:{1}", "::1 {1}", ":{1}"]
 ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
 
 
@@ -49,7 +50,14 @@ def test_a_piped_session_looks_like_a_typed_one(server: BackgroundServer) -> Non
         assert piped(f"hello\n한국{end}".encode(), str(address)) == (0, SESSION, "")
 
 
-@pytest.mark.parametrize("spelling", ["{0}:{1}", "{0} {1}", "[::1]:{1}", "::1 {1}", ":{1}", "{1}"])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "{0}:{1}",
+        "{1}",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in SPELLINGS),
+    ],
+)
 @ipv6
 def test_every_usual_spelling_of_an_endpoint_works(spelling: str, server: BackgroundServer) -> None:
     words = spelling.format("localhost", server.addresses[0].port).split()
@@ -186,6 +194,7 @@ def test_a_reset_within_an_echo_names_the_call() -> None:
             assert "received" not in out
 
 
+@pytest.mark.slow
 def test_an_echo_times_out() -> None:
     def dawdle(sock: socket.socket) -> None:
         sock.recv(100)
@@ -199,6 +208,7 @@ def test_an_echo_times_out() -> None:
     assert re.fullmatch(r"\[recv\(\)\] timed out after [02] of 5 bytes\n", error)
 
 
+@pytest.mark.slow
 def test_connecting_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         address = full.getsockname()

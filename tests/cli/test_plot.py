@@ -124,8 +124,10 @@ def zeros(value: object) -> object:
     return 0 if isinstance(value, float) else value
 
 
-@pytest.mark.parametrize("raw", [True, False])
-@pytest.mark.parametrize("rounds", [2, 6])  # without and with intervals
+@pytest.mark.parametrize("raw", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "rounds", [pytest.param(2, marks=pytest.mark.slow), 6]
+)  # without and with intervals
 def test_times_that_are_all_0_are_drawn(
     results: Path, rounds: int, raw: bool, plot: CommandLine
 ) -> None:
@@ -171,6 +173,7 @@ def test_a_picture_does_not_replace_its_results(results: Path, plot: CommandLine
     assert other.read_bytes() == text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
 def test_a_picture_that_cannot_be_finished_leaves_the_old_one(results: Path) -> None:
     path = results.with_suffix(".svg")

@@ -36,6 +36,8 @@ import pexpect
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from support import CommandLine
+
 pytestmark = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
 
 
@@ -134,6 +136,7 @@ def test_a_second_signal_ends_all_workers_at_once() -> None:
                 assert receive_all(sock) == b""
 
 
+@pytest.mark.slow
 def test_workers_end_when_the_parent_is_killed(server: Process) -> None:
     address, _ = server.endpoints()
     socks = crowd(address, server)
@@ -263,13 +266,16 @@ def test_a_port_in_use_is_a_one_line_error(server: Process) -> None:
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "two", "٣", "99999"])
-def test_a_wrong_number_of_workers_is_a_one_line_error(number: str) -> None:
-    with Process("serve", "--port", "0", "--workers", number) as server:
-        assert server.wait() == 2
-        assert "is neither a number of processes nor auto" in server.err.text
-        assert len(server.err.seen) == 1
+def test_a_wrong_number_of_workers_is_a_one_line_error(
+    number: str, command_line: CommandLine
+) -> None:
+    status, _, error = command_line("serve", "--port", "0", "--workers", number)
+    assert status == 2
+    assert "is neither a number of processes nor auto" in error
+    assert len(error.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_auto_starts_a_worker_for_each_usable_core() -> None:
     with Process("serve", "--port", "0", "--workers", "auto") as server:
         server.endpoints()

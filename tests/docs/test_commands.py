@@ -22,6 +22,8 @@ from trio_echo.cli import cli
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow  # each runs the commands of a page
+
 SERVERS = ("python -m trio_echo serve", "python benchmarks/")
 unix = pytest.mark.skipif(sys.platform == "win32", reason="the commands are for a Unix shell")
 

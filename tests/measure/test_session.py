@@ -93,6 +93,7 @@ async def test_a_name_that_nobody_answers_for_is_its_first_address() -> None:
     assert target.address == f"127.0.0.1:{port}"
 
 
+@pytest.mark.slow
 async def test_every_target_has_every_round_and_turns_are_whole() -> None:
     with BackgroundServer() as one, BackgroundServer() as two:
         session = await session_of(one.addresses[0], two.addresses[0], workloads=SHORT, rounds=2)

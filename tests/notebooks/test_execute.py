@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from click.testing import Result
     from nbformat import NotebookNode
 
+pytestmark = pytest.mark.slow  # each starts a kernel
+
 SLIDER = """
 import ipywidgets
 from IPython.display import display

@@ -89,6 +89,7 @@ def test_the_same_tree_is_the_same_picture_and_not_blank() -> None:
     assert once == again != other
 
 
+@pytest.mark.slow
 def test_it_works_in_a_notebook() -> None:
     code = """\
 import trio, trio.testing

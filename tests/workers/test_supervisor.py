@@ -98,6 +98,15 @@ def _listeners(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(ports, "SPREADS", request.param == "own listeners")
 
 
+ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+
+
+@pytest.fixture(params=["127.0.0.1", pytest.param("::1", marks=[pytest.mark.slow, ipv6])])
+def host(request: pytest.FixtureRequest) -> str:
+    """The loopback address of each family; starting workers takes long, so one is quick."""
+    return str(request.param)
+
+
 each_way = pytest.mark.usefixtures("_listeners")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals or files")
 

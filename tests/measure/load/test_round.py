@@ -142,7 +142,7 @@ async def test_an_echo_that_comes_in_pieces_is_right(pipeline: int) -> None:
     assert not samples.failures
 
 
-@pytest.mark.parametrize("size", [1, 7, 8, 65536])
+@pytest.mark.parametrize("size", [1, pytest.param(7, marks=pytest.mark.slow), 8, 65536])
 async def test_messages_of_every_size_are_verified(size: int) -> None:
     with serving() as (target, _):
         samples = await measured(target, Workload(size=size, messages=300, verify=True))
@@ -268,7 +268,9 @@ async def test_a_target_that_takes_no_connection_is_an_error(host: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems answer when a backlog is full")
-@pytest.mark.parametrize("asked", [{"duration": 60.0}, {"messages": 5}])
+@pytest.mark.parametrize(
+    "asked", [{"duration": 60.0}, pytest.param({"messages": 5}, marks=pytest.mark.slow)]
+)
 async def test_a_target_that_does_not_answer_is_given_up(asked: dict[str, Any]) -> None:
     with silent_listener() as target, trio.fail_after(PATIENCE):
         load = Workload(connections=150, processes=2, **asked)
@@ -301,15 +303,15 @@ async def test_the_other_connections_go_on(rate: float | None) -> None:
     assert len(samples.received) + samples.unanswered == 100
 
 
-@pytest.mark.parametrize("warm_up", [0.0, 0.1])
+@pytest.mark.parametrize("warm_up", [0.0, pytest.param(0.1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "asked",
     [
         {"duration": 0.1, "pipeline": 2},
-        {"messages": 100, "pipeline": 2},
-        {"duration": 0.1, "rate": 200.0},
+        pytest.param({"messages": 100, "pipeline": 2}, marks=pytest.mark.slow),
+        pytest.param({"duration": 0.1, "rate": 200.0}, marks=pytest.mark.slow),
         {"messages": 20, "rate": 200.0},
-        {"duration": 0.1, "size": 4 * MIB},
+        pytest.param({"duration": 0.1, "size": 4 * MIB}, marks=pytest.mark.slow),
     ],
 )
 async def test_connections_of_a_frozen_server_are_counted(
@@ -349,7 +351,16 @@ async def test_a_server_that_stops_in_the_middle_has_hung_on_every_connection() 
     assert 0 < len(samples.received) <= 50
 
 
-@pytest.mark.parametrize("asked", [{"duration": 0.001}, {"messages": 4}, {"duration": 1e-6}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"duration": 0.001},
+        *(
+            pytest.param(one, marks=pytest.mark.slow)
+            for one in ({"messages": 4}, {"duration": 1e-6})
+        ),
+    ],
+)
 async def test_a_slow_server_does_not_hang(asked: dict[str, Any]) -> None:
     """Its echoes come long after the round is over; it is waited for."""
     with serving(faults=Faults(delay=0.7)) as (target, _):
@@ -571,6 +582,7 @@ trio.run(lambda: run_round(Endpoint("127.0.0.1", int(sys.argv[1])), load, progre
 """
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_the_process_that_started_it() -> None:
     with serving() as (target, _):
         command = [sys.executable, "-c", LOAD_FOREVER, str(target.port)]
@@ -598,7 +610,7 @@ print(len(samples.received), samples.failures)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
-@pytest.mark.parametrize("hard", [256, 64])
+@pytest.mark.parametrize("hard", [pytest.param(256, marks=pytest.mark.slow), 64])
 def test_the_limit_of_open_files_is_raised_as_far_as_it_may(hard: int) -> None:
     with serving() as (target, _):
         command = [sys.executable, "-c", FEW_FILES, str(target.port), str(hard)]
