@@ -48,7 +48,10 @@ class Kernel:
         return cell
 
 
-@pytest.fixture(scope="module", params=["%load_ext trio_echo", "trio = None"])
+@pytest.fixture(
+    scope="module",
+    params=["%load_ext trio_echo", pytest.param("trio = None", marks=pytest.mark.slow)],
+)
 def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
     """With the extension, and without."""
     shared = Kernel()
