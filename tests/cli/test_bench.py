@@ -439,7 +439,7 @@ def test_a_round_that_was_cut_short_is_reported(messages: int, words: str) -> No
     lines = _report(collect(environment.look(), runs.TARGETS[:1], [load], ran, partial=True))
     assert words in lines[0]
     assert lines[1:] == [
-        "the last round was cut short: it counts only where it has enough messages",
+        "the last round was cut short: it counts only if it has enough messages",
         "partial: the run ended early",
     ]
 
