@@ -1,6 +1,6 @@
 """The echo servers that are raced: which can run here, how they start, and what they cost.
 
-All of them run as their projects recommend, each in a process of its own.
+All of them run as their projects recommend, each in its own process.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def race(field: Field, count: int, rounds: int) -> str:
 
 
 def allowed(count: int) -> bool:
-    """Raise the limit of open files to so many connections, also for the processes started here."""
+    """Raise the limit of open files to this many connections, also for processes started here."""
     allow_files(count + OTHER_FILES)
     if sys.platform == "win32":
         return True

@@ -1,4 +1,4 @@
-"""Failed accepts reach the observer of their own server, and no log."""
+"""Failed accepts reach the observer of their server, not the log."""
 
 from __future__ import annotations
 

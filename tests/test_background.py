@@ -235,7 +235,7 @@ def run_apart(program: str) -> str:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_child_leaves_the_block_at_once_and_the_server_goes_on(way: str) -> None:
+def test_a_forked_child_leaves_the_block_at_once_and_the_server_continues(way: str) -> None:
     said = run_apart(f"""
 import os, socket, trio_echo
 portable = {way == "portable"}

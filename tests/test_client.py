@@ -393,7 +393,7 @@ async def test_an_address_of_the_other_family_is_refused() -> None:
     assert failure.value.call == "getaddrinfo()"
 
 
-async def test_a_failure_without_attempts_is_reported_as_it_is(
+async def test_a_failure_without_attempts_is_reported_unchanged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def fail(host: str, port: int) -> trio.SocketStream:

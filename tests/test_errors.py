@@ -61,7 +61,7 @@ def test_a_missing_zone_survives_pickling() -> None:
     assert (str(copy), copy.where, copy.example) == (str(error), "fe80::1", "fe80::1%eth0")
 
 
-def test_the_systems_error_is_taken_as_it_is() -> None:
+def test_the_systems_error_is_taken_unchanged() -> None:
     error = SocketCallError.wrap("recv()", RESET, "here")
     assert (error.call, error.reason, error.where) == ("recv()", RESET, "here")
 
@@ -150,7 +150,7 @@ def test_the_first_exception_of_these_kinds_leaves_its_groups(raised: Exception)
     ],
     ids=str,
 )
-def test_a_group_with_another_kind_passes_whole(group: BaseException) -> None:
+def test_a_group_with_another_kind_passes_unchanged(group: BaseException) -> None:
     with pytest.raises(BaseExceptionGroup) as caught, ungrouped(ValueError):
         raise group
     assert caught.value is group

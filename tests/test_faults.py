@@ -333,7 +333,9 @@ def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[bool]:
 
 
 @linux
-async def test_a_pause_goes_on_if_the_peer_has_left_without_a_reset(mock_clock: MockClock) -> None:
+async def test_a_pause_continues_if_the_peer_has_left_without_a_reset(
+    mock_clock: MockClock,
+) -> None:
     ours, peer = trio.socket.socketpair()  # not TCP: there is no reset
     sent = trio.Event()
     stream = FaultyStream(trio.SocketStream(ours), Faults(delay=5), moved=sent.set)
@@ -469,7 +471,7 @@ async def test_while_one_task_pauses_no_other_may_send(mock_clock: MockClock) ->
     await stream.send_eof()
 
 
-async def test_a_pause_is_cancelled_at_once_and_the_stream_goes_on() -> None:
+async def test_a_pause_is_cancelled_at_once_and_the_stream_continues() -> None:
     recorder = Recorder()
     stream = FaultyStream(recorder, Faults(fragment=2, delay=math.inf))
     async with trio.open_nursery() as nursery:

@@ -359,7 +359,7 @@ class FailingEpoll:
         return getattr(self._epoll, name)
 
 
-async def test_if_the_system_watches_no_more_sockets_one_client_fails(
+async def test_a_client_fails_if_the_system_cannot_watch_another_socket(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     epoll = FailingEpoll()

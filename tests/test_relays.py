@@ -286,7 +286,7 @@ async def test_cancelled_it_ends_and_leaves_the_socket_alone(
             assert ends.near.recv(100) == b"for nobody"
 
 
-async def test_cancelled_before_it_began_it_does_nothing(way: str, host: str) -> None:
+async def test_a_relay_cancelled_before_it_began_does_nothing(way: str, host: str) -> None:
     near, far = linked(host)
     with near, far:
         far.sendall(b"hello")
@@ -300,7 +300,7 @@ async def test_cancelled_before_it_began_it_does_nothing(way: str, host: str) ->
         assert near.recv(100) == b"hello"
 
 
-async def test_cancelled_by_its_own_tap_it_sends_nothing_back(way: str, host: str) -> None:
+async def test_a_relay_cancelled_by_its_tap_sends_nothing_back(way: str, host: str) -> None:
     async with running(way, host, lambda _: ends.scope.cancel()) as ends:
         await ends.far.send_all(b"hello")
         assert await ends.end() is None

@@ -105,7 +105,7 @@ async def test_it_listens_on_both_families_with_the_same_free_port() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_if_the_second_address_has_no_such_free_port_another_is_taken() -> None:
+async def test_another_port_is_taken_if_it_is_in_use_on_the_second_address() -> None:
     if not has_ipv6():
         pytest.skip("this system has no IPv6 loopback")
     attempts: list[int] = []
@@ -181,7 +181,7 @@ async def test_a_client_that_ends_its_side_gets_everything_back_first(host: str)
             assert await stream.receive_some() == b""
 
 
-async def test_the_events_of_a_client_tell_its_story(host: str) -> None:
+async def test_the_events_of_a_client_come_in_order(host: str) -> None:
     async with serving(host) as server:
         listening = await server.events.wait(Listening)
         assert listening.endpoint == (host, server.port)
@@ -221,7 +221,7 @@ async def test_a_client_that_resets_before_it_is_accepted_is_not_counted(host: s
         assert await server.drained() == Stopped(clients=1, echoed=5, cut_off=0)
 
 
-async def test_a_client_that_never_receives_holds_up_nobody(host: str) -> None:
+async def test_a_client_that_never_receives_does_not_delay_others(host: str) -> None:
     async with serving(host) as server, await connect(host, server.port) as other:
         greedy = await trio.open_tcp_stream(host, server.port)
         async with greedy, trio.open_nursery() as nursery:
@@ -649,7 +649,7 @@ async def test_cancelling_ends_everything_at_once(host: str) -> None:
 @pytest.mark.parametrize(
     "limits", [Limits(), Limits(idle_timeout=60, max_clients=1)], ids=["unlimited", "limited"]
 )
-async def test_an_echo_in_fragments_is_whole_in_the_end(host: str, limits: Limits) -> None:
+async def test_an_echo_in_fragments_is_complete(host: str, limits: Limits) -> None:
     faults = Faults(fragment=1000, delay=0)
     message = bytes(range(256)) * 400
     async with (

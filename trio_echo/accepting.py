@@ -51,9 +51,9 @@ _of_this_task: ContextVar[_AcceptErrors] = ContextVar("trio_echo.accepting")
 
 @contextmanager
 def reported_accept_errors(observer: ServerObserver) -> Iterator[None]:
-    """Report failed accepts of the tasks started in a block, once a minute, and not log them.
+    """Report failed accepts of the tasks started in a block, once a minute; do not log them.
 
-    Without an observer they stay in the log: nobody else would see them.
+    Without an observer they stay in the log.
     """
     if observer is ignore:
         yield

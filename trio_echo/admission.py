@@ -1,4 +1,4 @@
-"""Who is served when the number of clients is limited: the others wait for their turn.
+"""Who is served, and who waits, when the number of clients is limited.
 
 Some of those who wait have been accepted. The others stay in the system's queue, where a client
 takes no descriptor.
@@ -29,7 +29,7 @@ _MAY_WAIT = 64
 
 
 class Admission:
-    """Serves at most so many clients at once, in the order they came.
+    """Serves a limited number of clients at once, in the order they came.
 
     Args:
         max_clients: how many; `None` for no limit.
@@ -37,7 +37,7 @@ class Admission:
         report: called with a `ClientsWaiting` each time all slots are taken.
 
     Attributes:
-        limited: whether anybody may have to wait.
+        limited: whether a client may have to wait.
         waiting: how many were accepted and wait for their turn.
         cut_off: how many were not served before the server stopped.
     """

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class BackgroundServer:
-    """Runs `serve` in a thread with a Trio loop of its own, during a `with` block.
+    """Runs `serve` in a thread with its own Trio loop, during a `with` block.
 
     It is listening when the block begins, and everything is closed when the block ends. A block
-    cannot span the cells of a notebook: there, `start` and `stop` do the same.
+    cannot span the cells of a notebook: use `start` and `stop` there.
 
     Args:
         port: as for `serve`, but a free one by default.
@@ -99,7 +99,7 @@ class BackgroundServer:
             RuntimeError: it was started before, or the system does not allow more threads.
             SocketCallError: it cannot listen.
             TypeError: `serve` does not take these arguments.
-            ValueError: likewise.
+            ValueError: the same.
         """
         if self._thread is not None:
             raise RuntimeError("this BackgroundServer was started before; make another one")
@@ -109,9 +109,9 @@ class BackgroundServer:
             target=self._run, name="trio_echo.BackgroundServer", daemon=True
         )
         try:
-            # Python interrupts only the main thread, but at any point, even in Thread.start():
-            # then nobody knows whether the thread runs. So another thread calls that. This one
-            # makes a single call, which is made or not.
+            # Ctrl-C interrupts only the main thread, but at any point. In Thread.start(), it would
+            # leave open whether the thread runs. So another thread calls that, and this one makes a
+            # single call, which cannot be half done.
             _thread.start_new_thread(self._begin, (self._thread,))
             self._started.wait()
         except BaseException:
@@ -131,7 +131,7 @@ class BackgroundServer:
         If this is interrupted (Ctrl-C) while clients finish, they are cut off at once.
 
         Raises:
-            BaseException: the server failed, because of an observer's error, say.
+            BaseException: the server failed, for example because the observer raised.
             RuntimeError: an observer called this, in the server's thread.
         """
         if threading.current_thread() is self._thread:
@@ -216,8 +216,8 @@ class BackgroundServer:
 class _Latch:
     """Opens once. A wait for it may be interrupted at any point.
 
-    An Event or a Future cannot be used. Both hold a lock in Python code during a wait. An interrupt
-    there can leave it locked, and then the other thread waits forever.
+    An Event or a Future holds a lock in Python code during a wait. An interrupt there can leave it
+    locked, and then the other thread waits forever.
     """
 
     def __init__(self) -> None:

@@ -61,7 +61,7 @@ class EchoClient(trio.abc.AsyncResource):
         this; they take turns.
 
         Args:
-            data: the message, of any length, in any object that holds bytes.
+            data: the message, of any length: any bytes-like object.
 
         Returns:
             As many bytes as were sent. They are not compared with the message.
@@ -73,7 +73,7 @@ class EchoClient(trio.abc.AsyncResource):
                 that one, so the connection cannot be used any more.
             trio.BusyResourceError: a `receive_unsolicited` is running. Nothing was sent.
             trio.ClosedResourceError: this client was closed.
-            TypeError: `data` does not hold bytes.
+            TypeError: `data` is not bytes-like.
         """
         message = bytes(memoryview(data))
         async with self._turn:

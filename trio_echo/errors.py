@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-# Windows numbers the errors of sockets from here on.
+# Windows' socket errors begin here.
 _WINSOCK = 10_000
 
-# What `socket()` refuses. Trio opens a socket and binds or connects it in one call of its own; the
-# number says which of the two failed.
+# What `socket()` refuses. Trio opens a socket and binds or connects it in one call; the error's
+# number shows which of the two failed.
 _OPENING = ("bind()", "connect()")
 _SOCKET_ERRNOS = {
     errno.EAFNOSUPPORT,
@@ -96,10 +96,9 @@ class naming:  # noqa: N801  a verb, as contextlib.suppress
     """Name the call that a `with` block makes.
 
     An `OSError` or a `trio.BrokenResourceError` becomes a `SocketCallError`, as `wrap` makes it. A
-    `SocketCallError` has its name already, and passes.
+    `SocketCallError` passes unchanged.
 
-    This is a class for its low price, a fraction of a microsecond, and because it leaves no cycles
-    (see `wrap`).
+    As a class it costs a fraction of a microsecond, and leaves no cycles (see `wrap`).
 
     Args:
         call: such as `"recv()"`.
@@ -163,9 +162,9 @@ class WorkerError(Exception):
 def ungrouped(*kinds: type[Exception]) -> Iterator[None]:
     """Take an exception of these kinds out of the groups that nurseries put it in.
 
-    Several are one broken connection, seen from two tasks. One of them is raised, of the earliest
-    kind. A cancellation among them comes back at the next checkpoint. A group with anything else
-    in it is raised as it is.
+    Several are one broken connection, seen from two tasks: the one of the earliest kind is raised.
+    A cancellation among them comes back at the next checkpoint. A group with anything else in it
+    is raised unchanged.
     """
     error: BaseException | None = None
     try:

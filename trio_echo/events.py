@@ -15,8 +15,8 @@ class Connection:
     """One accepted connection.
 
     Attributes:
-        number: counts the connections of a server from 1. Unlike an endpoint, it does not come
-            back. Each of several processes counts its own.
+        number: counts the connections of a server from 1. Unlike an endpoint, it is never reused.
+            Each of several processes counts its own.
         local: the server's end.
         remote: the client's end.
     """
@@ -42,9 +42,9 @@ class FamilyMissing:
 
 @dataclass(frozen=True, slots=True)
 class AcceptFailed:
-    """A client could not be accepted: there are too many open files, say. Trio tries again.
+    """A client could not be accepted, for example because too many files are open.
 
-    There is at most one such event a minute.
+    Trio tries again. There is at most one such event a minute.
     """
 
     error: SocketCallError
@@ -77,7 +77,7 @@ class WorkerReplaced:
 
 @dataclass(frozen=True, slots=True)
 class LinesMissing:
-    """Events were left out here, because too many waited to be shown.
+    """Events were left out here: too many waited to be shown.
 
     Attributes:
         lines: how many lines of the screen they would have been.
@@ -90,7 +90,7 @@ class LinesMissing:
 
 @dataclass(frozen=True, slots=True)
 class ClientsWaiting:
-    """All places are taken; further clients wait for their turn."""
+    """All client slots are taken; further clients wait for their turn."""
 
     max_clients: int
 

@@ -1,4 +1,4 @@
-"""Receives an exact number of bytes from a stream that splits them as it likes.
+"""Receives an exact number of bytes from a stream that may split them anywhere.
 
 `recv` returns what has arrived, perhaps one byte of the hundred that were sent. The lecture's
 `recvn` calls it until all bytes are there. This is `recvn` over any Trio stream. Unlike `recvn`, it

@@ -80,7 +80,7 @@ class Faults:
 
 
 class FaultyStream(trio.abc.HalfCloseableStream):
-    """Wraps a stream and sends with faults. What it receives is left alone.
+    """Wraps a stream and sends with faults. It receives without faults.
 
     Each piece is one `send_all` of the wrapped stream. A `trio.SocketStream` sets `TCP_NODELAY`, so
     the kernel does not merge the pieces.

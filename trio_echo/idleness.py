@@ -87,7 +87,7 @@ class WatchedClient:
     Attributes:
         sock: its connection.
         scope: cancelled when it has been idle for too long.
-        moved_at: when bytes last moved, as far as is known.
+        moved_at: when bytes last moved, as far as we know.
         looked_at: when it was last looked at, or bytes last moved.
         progress: what the last look saw. `None` if the relay has moved bytes since then.
     """

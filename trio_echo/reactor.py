@@ -154,7 +154,7 @@ class SocketRelay(BaseRelay):
 
 
 class Reactor:
-    """Echoes for all relays that were added; `run` is the task that does it."""
+    """Echoes for all relays that were added; `run` is its task."""
 
     def __init__(self) -> None:
         self._epoll = _open_epoll()

@@ -105,7 +105,7 @@ async def serve(
         hosts: names, IPv4 and IPv6 addresses, with a zone if needed (`fe80::1%eth0`). If this
             system lacks an address family, its addresses are left out, with an event.
         listeners: used instead of `hosts` and `port`, if a service manager or another process
-            has opened them. They are closed in the end.
+            has opened them. They are closed at the end.
         limits: how many clients, how long they may be idle or silent, how long they may take to
             finish.
         faults: how the echo goes wrong on purpose, to test a client.
@@ -118,7 +118,7 @@ async def serve(
         stop: once set, no more clients are accepted, those connected have `limits.grace` seconds
             to finish, and `serve` returns. Cancelling `serve` ends everything at once instead.
         client_slots: entered for each client, beside `limits.max_clients`; it may wait there.
-            Servers that share a `trio.CapacityLimiter` have one limit together.
+            Servers that share a `trio.CapacityLimiter` share one limit.
         task_status: `await nursery.start(serve)` returns the listeners, one for each address.
 
     Raises:

@@ -107,7 +107,7 @@ def test_a_race_in_which_a_server_fails_has_no_winner(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the C load takes Linux")
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler (cc)")
-async def test_the_load_in_c_brings_what_a_round_brings(tmp_path: Path) -> None:
+async def test_the_load_in_c_returns_what_a_round_returns(tmp_path: Path) -> None:
     program = compiled("load", tmp_path)
     load = Workload(connections=3, size=8, duration=0.05, warm_up=0.01)
     with BackgroundServer(hosts=["127.0.0.1"]) as server:
@@ -163,7 +163,7 @@ def test_every_text_of_the_chart_can_be_read() -> None:
         assert shown.count(RIVALS[name].title.replace("`", "")) == 2  # workloads
 
 
-def test_the_cost_of_connections_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_cost_of_connections_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert set_up.main([*PAIR, "--rounds", "1", "--connections", "32"]) == 0
     assert set_up.main([*PAIR, "--memory", "--connections", "10,20"]) == 0
     shown = capsys.readouterr().out
@@ -176,7 +176,7 @@ def test_the_cost_of_connections_is_told(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux spreads connections")
-def test_what_a_second_process_brings_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_gain_of_a_second_process_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     if shutil.which("cc") is None:
         pytest.skip("there is no C compiler (cc)")
     load = ["--rounds", "1", "--seconds", "0.1", "--connections", "8"]
@@ -187,7 +187,7 @@ def test_what_a_second_process_brings_is_told(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.slow
-def test_what_a_flood_does_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_effect_of_a_flood_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert fairness.main([*PAIR, "--rounds", "1", "--seconds", "1"]) == 0
     shown = capsys.readouterr().out
     # Few messages have no p99: a busy machine may send few.

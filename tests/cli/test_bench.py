@@ -241,7 +241,7 @@ def test_its_processes_end_with_it_however_it_dies() -> None:
 
 
 @pytest.mark.parametrize("name", [pytest.param("SIGTERM", marks=pytest.mark.slow), "SIGHUP"])
-def test_a_signal_keeps_what_was_measured_though_the_terminal_is_gone(
+def test_a_signal_keeps_what_was_measured_even_without_a_terminal(
     name: str, tmp_path: Path
 ) -> None:
     if sys.platform == "win32":
@@ -450,7 +450,7 @@ def test_a_round_that_was_cut_short_is_reported(messages: int, words: str) -> No
     lines = _report(collect(environment.look(), runs.TARGETS[:1], [load], ran, partial=True))
     assert words in lines[0]
     assert lines[1:] == [
-        "the last round was cut short: it counts only where it has enough messages",
+        "the last round was cut short: it counts only if it has enough messages",
         "partial: the run ended early",
     ]
 
@@ -626,7 +626,7 @@ def test_unanswered_messages_of_an_open_loop_are_counted(command_line: CommandLi
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it takes /dev/full")
-def test_the_files_are_written_though_the_screen_cannot_be(tmp_path: Path) -> None:
+def test_the_files_are_written_even_if_the_screen_cannot_be(tmp_path: Path) -> None:
     output, sheet = tmp_path / "results.json", tmp_path / "results.csv"
     with BackgroundServer() as server, Path("/dev/full").open("wb") as full:
         command = [sys.executable, "-m", "trio_echo", "bench", str(server.addresses[0]), *SHORT]

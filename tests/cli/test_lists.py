@@ -26,8 +26,8 @@ def test_lists_and_ranges(text: str, sizes: list[int]) -> None:
 @pytest.mark.parametrize(
     "text", ["", "0", "-1", "1,", "x", "1G", "2..1", "1..", "..2", "1..2..3", "1.5", "1e3", "9999M"]
 )
-def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no"):
+def test_a_text_without_sizes_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a"):
         parse_sizes(text)
 
 
@@ -40,6 +40,6 @@ def test_connections_come_in_lists_and_ranges_too(text: str, numbers: list[int])
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1K", "1,", "4..2", "1..", "x", "9999999", "1.5"])
-def test_what_is_no_number_of_connections_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no"):
+def test_a_text_without_numbers_of_connections_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a"):
         parse_connections(text)

@@ -149,7 +149,9 @@ def test_the_command_line_takes_each_command(name: str) -> None:
         r"^(?:    |\$ |.* && )python -m trio_echo (.*)", PAGES[name], re.MULTILINE
     ):
         command, *words = shlex.split(line)
-        cli.commands[command].make_context(command, words)
+        # Not without a parent: click would cache a help option without -h.
+        parent = cli.make_context("trio-echo", [command])
+        cli.commands[command].make_context(command, words, parent=parent)
 
 
 def test_every_option_that_a_page_names_exists() -> None:

@@ -1,4 +1,4 @@
-"""A server in a process of its own."""
+"""A server in its own process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def children() -> set[int]:
     return {one.pid for one in psutil.Process().children()}
 
 
-async def test_a_server_echoes_in_a_process_of_its_own_and_is_gone_afterwards() -> None:
+async def test_a_server_echoes_in_its_own_process_and_is_gone_afterwards() -> None:
     before = children()
     async with served() as targets:
         assert len(children() - before) == 1

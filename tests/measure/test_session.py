@@ -1,4 +1,4 @@
-"""A whole measurement: all targets by turns, in one call or step by step."""
+"""A whole measurement: all targets in turns, in one call or step by step."""
 
 from __future__ import annotations
 

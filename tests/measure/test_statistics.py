@@ -181,7 +181,7 @@ def test_a_comparison_is_a_sentence(comparison: Comparison, sentence: str) -> No
     assert comparison.sentence() == sentence
 
 
-def test_too_few_rounds_are_said_to_be() -> None:
+def test_too_few_rounds_are_reported() -> None:
     few = compare("IPv6", "IPv4", "messages_per_second", [(99, 100)] * 5)
     assert few.sentence() == "IPv6 is 0.99 of IPv4: too few rounds"
     none = compare("IPv6", "IPv4", "messages_per_second", [])

@@ -199,7 +199,7 @@ def test_an_interrupted_nursery_ends_its_tasks(kernel: Kernel) -> None:
     assert kernel.run("trio.current_time() > 0").text == "True"
 
 
-def test_a_nurserys_exception_is_shown_and_the_kernel_goes_on(kernel: Kernel) -> None:
+def test_a_nurserys_exception_is_shown_and_the_kernel_continues(kernel: Kernel) -> None:
     ran = kernel.run(
         "async def fail():\n"
         "    raise ValueError('told you')\n"

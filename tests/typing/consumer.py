@@ -45,7 +45,7 @@ def report(event: events.ServerEvent) -> str:
 
 
 class Log:
-    """An observer with a state of its own."""
+    """An observer with its own state."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

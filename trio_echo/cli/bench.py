@@ -1,4 +1,4 @@
-"""`bench`: load TCP echo servers, and report what was measured, in words and as files."""
+"""`bench`: load TCP echo servers, and report what was measured, on the screen and in files."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _target(text: str) -> Endpoint:
 @click.command
 @click.argument("targets", metavar="TARGET...", nargs=-1, type=_refusing(_target))
 @click.option(
-    "--serve", is_flag=True, help="Measure a server of this package, on each loopback address."
+    "--serve", is_flag=True, help="Measure this package's server, on each loopback address."
 )
 @click.option(
     "--connections",
@@ -93,7 +93,7 @@ def _target(text: str) -> Endpoint:
     default="10",
     show_default=True,
     help="A connection fails if it waits for an echo and gets no byte of it for S seconds. If no "
-    "connection is accepted for so long, those that are not open fail too.",
+    "connection is accepted for S seconds, those that are not open fail too.",
 )
 @click.option(
     "--warm-up",
@@ -115,9 +115,9 @@ def _target(text: str) -> Endpoint:
     "--rate",
     metavar="R",
     type=float,
-    help="Messages a second in all, sent at their times whether or not echoes are back (an open "
-    "loop). Every message due in a round counts, even if it could not be sent; what the warm-up "
-    "could not send is left out.",
+    help="Messages a second in all, sent on time whether or not echoes are back (an open loop). "
+    "Every message due in a round counts, even if it could not be sent; what the warm-up could not "
+    "send is left out.",
 )
 @click.option(
     "--processes",

@@ -28,13 +28,13 @@ _NEEDED = ("ipykernel", "ipywidgets", "jupyterlab", "matplotlib")  # the `notebo
     type=port,
     help="Port of JupyterLab; 0 takes a free one.  [default: 8888 or the next free one]",
 )
-@click.option("--no-browser", is_flag=True, help="Print the address, do not open a browser.")
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
 def lab(*, words: tuple[str, ...], port: int | None, no_browser: bool) -> int:
     """Open the notebooks in JupyterLab.
 
-    In a clone of the repository this opens them in place. Otherwise, or with a FOLDER, it copies
-    them first, to FOLDER or ./trio_echo_notebooks. A later copy keeps the notebooks that you
-    changed. OPTIONs go to JupyterLab: lab -- --ip=0.0.0.0
+    A clone of the repository opens its own. Otherwise, or with a FOLDER, this copies them first, to
+    FOLDER or ./trio_echo_notebooks. A later copy keeps the notebooks that you changed. OPTIONs go
+    to JupyterLab: lab -- --ip=0.0.0.0
     """
     folder = None if not words or words[0].startswith("-") else Path(words[0])
     options = words if folder is None else words[1:]

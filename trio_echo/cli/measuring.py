@@ -49,7 +49,7 @@ class Asked(NamedTuple):
 
     Attributes:
         targets: servers; empty with `serve`.
-        serve: measure a server of this package.
+        serve: measure this package's server.
         workloads: the cells of the sweep.
         rounds: how many with each target and workload.
         timeout: seconds without an echo after which a connection has failed.
@@ -299,7 +299,7 @@ def _report(result: Run) -> list[str]:
         lines.append(f"unanswered when its round ended: {unanswered:,} of {due:,}")
     lines += _failures(result, names)
     if any(one.cut for one in result.rounds):
-        lines.append("the last round was cut short: it counts only where it has enough messages")
+        lines.append("the last round was cut short: it counts only if it has enough messages")
     if result.partial:
         lines.append("partial: the run ended early")
     return lines

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def host(text: str) -> str:
-    """Read a name or an address; an IPv6 address may stand in brackets."""
+    """Read a name or an address; an IPv6 address may be in brackets."""
     if not text:
         raise click.BadParameter("the host is empty")
     return text[1:-1] if text.startswith("[") and text.endswith("]") else text

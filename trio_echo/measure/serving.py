@@ -1,8 +1,8 @@
-"""A server of this package to measure, in a process of its own.
+"""This package's server in its own process, to be measured.
 
 `served` starts `python -m trio_echo.measure.serving` and sends it a line of JSON, the `Job`. The
-process answers with a line: where it listens, or why it does not. It ends when its standard input
-ends: a pipe from the process that started it, which closes however that one ends.
+process answers with a line: where it listens, or why it does not. It ends with its standard input,
+a pipe that closes when the process that started it ends, in any way.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 async def served(
     port: int = 0, *, hosts: Sequence[str] = LOOPBACK, faults: Faults = Faults()
 ) -> AsyncIterator[list[Endpoint]]:
-    """Run a server of this package in a process of its own; yields where it listens.
+    """Run this package's server in its own process; yields where it listens.
 
     In this process it would share the GIL with the code that measures: round trips would take
     longer, and vary more. The server ends with this process, even if this process is killed.

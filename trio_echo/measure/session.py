@@ -1,4 +1,4 @@
-"""A whole measurement: rounds of several targets, by turns.
+"""A whole measurement: rounds of several targets, in turns.
 
 async with served() as targets:
     run = await measure(targets[:1], sizes=[64, 1024], rounds=6)
@@ -70,7 +70,7 @@ class Session:
         progress: Callable[[], object] = lambda: None,
         stop: trio.Event | None = None,
     ) -> None:
-        """Run the rounds. Those that have ended stay here, also if this fails or is cancelled.
+        """Run the rounds. Those that have ended stay here, even if this fails or is cancelled.
 
         Args:
             progress: called whenever something here has changed. It runs within the event loop.

@@ -96,7 +96,7 @@ class Output:
 def _cut(data: memoryview, stop: int) -> int:
     """Return where to cut UTF-8 text, at or before `stop`, between two characters.
 
-    Windows' console takes each write for a text of its own and cannot show half a character.
+    Windows' console takes each write for a separate text and cannot show half a character.
     """
     if stop < len(data):
         for at in range(stop, stop - _UTF8_BYTES, -1):

@@ -44,7 +44,7 @@ _MAY_BE_INVISIBLE = re.compile(
     "\u2801-\u3163\u3165-\ufdff\ufe10-\uff9f\uffa1-\uffff]"
 )
 
-# If a terminal has less room than this after a prefix, the text gets rows of its own.
+# If a terminal has less room than this after a prefix, the text gets its own rows.
 _LEAST_ROOM = 8
 
 # Begins a row without room for the prefix. None of our own lines begins with it.

@@ -56,7 +56,7 @@ _FIRST_PAUSE = 0.1
 _MOST_PAUSE = 10.0
 # Seconds that a worker has to end after its stop command or the end of its link; then it is killed.
 _FAREWELL = 5.0
-# Seconds between two pings of a worker. It is killed if it sends nothing for so many ticks: 10 s,
+# Seconds between two pings of a worker. It is killed if it sends nothing for this many ticks: 10 s,
 # or a minute while its process starts on a busy machine.
 _TICK = 2.0
 _SILENT_TICKS = 5

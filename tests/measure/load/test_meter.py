@@ -58,7 +58,7 @@ def test_a_port_that_nobody_listens_on_has_no_server() -> None:
     assert (found.here, found.process) == (True, None)
 
 
-def test_a_system_that_shows_nobody_who_listens_has_no_servers(
+def test_no_servers_are_found_if_the_system_hides_listeners(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(_: str) -> None:
@@ -98,7 +98,7 @@ def test_what_others_used_is_unknown_if_the_server_is_among_them(
     assert usage.load_average is None
 
 
-def test_a_round_of_a_few_ticks_says_nothing_of_server_and_others(
+def test_a_round_of_a_few_ticks_does_not_measure_server_and_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = [0.0, 0.05]

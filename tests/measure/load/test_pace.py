@@ -47,7 +47,7 @@ def test_a_message_is_never_due_before_the_one_ahead_of_it(rate: float, number: 
 
 
 @given(rate=st.floats(0.1, 1e10), elapsed=st.integers(-10, 10**12))
-def test_what_is_due_before_a_time_is_told_from_what_is_not(rate: float, elapsed: int) -> None:
+def test_messages_due_before_a_time_are_counted(rate: float, elapsed: int) -> None:
     pacer = Pacer(rate)
     due = pacer.due_before(elapsed)
     assert due >= 0

@@ -479,7 +479,9 @@ async def test_an_open_loop_keeps_its_times(warm_up: float) -> None:
     assert offsets == [pacer.due(number) for number in range(100)]
 
 
-async def test_what_a_slow_server_has_no_room_for_is_sent_late_but_keeps_its_time() -> None:
+async def test_a_message_that_a_slow_server_has_no_room_for_is_late_from_its_intended_time() -> (
+    None
+):
     """Much more is due in a moment than the buffers hold; each further piece takes a pause."""
     load = Workload(rate=1e6, messages=32, size=MIB, verify=True)
     with serving(faults=Faults(delay=0.001)) as (target, _):

@@ -143,7 +143,7 @@ def one_target(times: Sequence[int], rate: float | None = None) -> tuple[Run, li
 
 
 @pytest.mark.parametrize("count", [11, 500, 20_000])
-def test_a_spectrum_tells_times_that_messages_took_and_no_more_than_it_knows(count: int) -> None:
+def test_a_spectrum_shows_times_that_messages_took_as_far_as_the_samples_allow(count: int) -> None:
     draw = np.random.default_rng(count)
     times = draw.integers(20_000, 900_000, count).tolist()
     curve, _ = drawn(plots.spectrum(*one_target(times)))
@@ -216,7 +216,7 @@ def test_throughput_is_the_median_with_its_interval() -> None:
     assert {"64 B", "1 KiB", "size of a message"} <= set(texts(picture))
 
 
-def test_what_else_varies_makes_lines() -> None:
+def test_other_quantities_that_vary_have_their_own_lines() -> None:
     run, _ = runs.run(rounds=1, workloads=loads(size=[64, 128], connections=[1, 2, 3]))
     by_size: list[Any] = drawn(plots.throughput(run))
     assert len(by_size) == 2 * 3
@@ -245,13 +245,13 @@ def test_each_pair_of_rounds_is_a_dot_and_the_sentence_stands_beside_it() -> Non
         assert compared.comparison.sentence() in said
 
 
-def test_a_single_target_is_compared_with_nothing() -> None:
+def test_a_single_target_is_not_compared() -> None:
     run, _ = runs.run(targets=TWO[:1], workloads=loads())
     with pytest.raises(ValueError, match="nothing to compare"):
         plots.paired(run)
 
 
-def test_rounds_stand_where_they_ran() -> None:
+def test_rounds_are_drawn_when_they_ran() -> None:
     run, samples = runs.run(2, workloads=loads())
     lines = drawn(plots.over_time(run, samples))
     dots = [points(one)[0] for one in lines if one.get_marker() in ("o", "s")]
@@ -318,7 +318,7 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
-def test_a_theme_is_legible_and_tells_lines_apart_without_colours(theme: Any) -> None:
+def test_a_theme_is_legible_and_distinguishes_lines_without_colours(theme: Any) -> None:
     for colour in (theme.ink, theme.muted):
         assert contrast(colour, theme.paper) > 4.5
     for colour in theme.colours:

@@ -64,12 +64,12 @@ def test_the_date_is_now_in_utc() -> None:
     assert abs(date - datetime.now(UTC)) < timedelta(minutes=10)
 
 
-def test_the_host_is_not_told() -> None:
+def test_the_name_of_the_host_is_left_out() -> None:
     assert platform.node() not in repr(environment.look()) or len(platform.node()) < 4
 
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_MONOTONIC"), reason="Windows has no such clock")
-def test_the_clock_is_the_monotonic_one_where_there_is_one() -> None:
+def test_the_clock_is_monotonic() -> None:
     # All processes of a machine share it.
     implementations = {
         time.get_clock_info(name).implementation for name in ("monotonic", "perf_counter")

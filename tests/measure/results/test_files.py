@@ -103,7 +103,7 @@ def test_the_other_byte_order_writes_the_same(path: Path, monkeypatch: pytest.Mo
     assert other.tobytes() == swapped
 
 
-def test_the_intended_start_takes_no_room_where_it_is_the_send(path: Path) -> None:
+def test_the_intended_start_takes_no_room_if_it_is_the_send(path: Path) -> None:
     with zipfile.ZipFile(files.samples_path(path)) as file:
         names = set(file.namelist())
     for number, one in enumerate(RUN.rounds):
@@ -259,7 +259,7 @@ def test_the_table_is_written_as_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["0/sent", "5/received", "rounds.json"])
 @pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 @pytest.mark.parametrize("honest", [True, False])
-def test_what_would_unpack_to_much_more_than_the_results_say_is_refused(
+def test_a_file_that_would_unpack_to_far_more_than_the_results_say_is_refused(
     path: Path, name: str, compression: int, honest: bool
 ) -> None:
     """Also if the archive lies about the size. Nothing much is unpacked before."""

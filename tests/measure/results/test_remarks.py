@@ -41,7 +41,7 @@ def quiet(**changes: object) -> Usage:
     return replace(runs.QUIET, **changes)
 
 
-def test_of_a_quiet_machine_and_steady_rounds_nothing_is_said() -> None:
+def test_a_quiet_machine_and_steady_rounds_need_no_remark() -> None:
     assert remarks(runs.run()[0]) == []
     assert remarks(run_of(*[quiet()] * 6, messages=[90, 95, 100, 105, 110, 500])) == []
     assert remarks(run_of(None, None)) == []

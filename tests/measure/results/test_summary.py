@@ -53,7 +53,7 @@ def test_percentiles_are_samples_and_rise(times: list[int]) -> None:
     assert found.min <= found.mean <= found.max
 
 
-def test_a_round_is_told_in_messages_bytes_and_nanoseconds() -> None:
+def test_a_round_is_summarized_in_messages_bytes_and_nanoseconds() -> None:
     summary = summarize(
         Samples(
             began=1_000_000_000,
@@ -78,14 +78,14 @@ def test_a_closed_loop_has_no_intended_start() -> None:
 
 
 @pytest.mark.parametrize("rate", [None, 10.0])
-def test_a_round_without_a_message_is_slow_and_tells_no_round_trip(rate: float | None) -> None:
+def test_a_round_without_a_message_has_a_rate_of_0_and_no_round_trip(rate: float | None) -> None:
     summary = summarize(Samples(began=0, ended=10**9), Workload(duration=1.0, rate=rate))
     assert (summary.messages, summary.messages_per_second) == (0, 0.0)
     assert summary.round_trip_ns is None
     assert summary.from_intended_ns is None
 
 
-def test_a_round_without_time_tells_no_rate() -> None:
+def test_a_round_without_time_has_no_rate() -> None:
     summary = summarize(Samples(began=7, ended=7), Workload(duration=1.0))
     assert summary.messages_per_second is None
     assert summary.bytes_per_second is None

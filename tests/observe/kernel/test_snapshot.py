@@ -95,7 +95,7 @@ def test_a_new_socket_has_a_protocol_and_no_address(sockets: Sockets) -> None:
     assert row.process_id == os.getpid()
 
 
-def test_a_bound_socket_is_shown_though_no_table_lists_it(sockets: Sockets) -> None:
+def test_a_bound_socket_is_shown_even_if_no_table_lists_it(sockets: Sockets) -> None:
     sock = sockets.bound()
     row = kernel.snapshot(sock=sock)["sock"]
     assert (row.state, row.local, row.remote) == ("CLOSE", end(sock), None)

@@ -1,1 +1,1 @@
-"""Load an echo server: connections and messages, in processes of their own."""
+"""Load an echo server: connections and messages, in separate processes."""

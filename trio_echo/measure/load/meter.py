@@ -27,7 +27,7 @@ class Server:
 
     Attributes:
         here: whether it is an address of this machine.
-        process: the process that listens; `None` if there is none, or this user may not see it.
+        process: the process that listens; `None` if nobody listens, or this user may not see it.
     """
 
     def __init__(self, *, here: bool, process: psutil.Process | None) -> None:

@@ -1,12 +1,12 @@
 """A round of load: start the processes that make it, watch them, and collect what they measured.
 
-The load runs in processes of its own, never in this one's Trio loop: the scheduler's part of a
-round trip would count as the server's, and whatever else this process does (it draws progress)
-would delay the clock. A thread would have its own loop, but share this process's GIL.
+The load runs in its own processes, never in this one's Trio loop: the scheduler's part of a round
+trip would count as the server's, and other work of this process (it draws progress) would delay the
+clock. A thread would have its own loop, but share this process's GIL.
 
 `time.perf_counter_ns` is the same clock in all processes, on Linux (CLOCK_MONOTONIC), macOS
 (mach_absolute_time) and Windows (QueryPerformanceCounter). So all workers can start at one time,
-and their samples are merged as they are.
+and their samples are merged unchanged.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ async def run_round(
         target: the server. If its name has several addresses, the first one is loaded.
         workload: the load.
         patience: seconds without an answer after which no further connection is opened; those
-            that are not open then have failed. So has a connection that waits for an echo and gets
-            no byte of it for so long.
+            that are not open then have failed. So has a connection that waits that long for a byte
+            of an echo.
         server: whose CPU use is measured; by default it is looked for.
         progress: called about ten times a second for each process, with the number of messages
-            that came back so far in the round. It runs within the event loop.
+            that came back so far in the round. It runs in the event loop.
         stop: ends the round early. What was measured until then is returned, with `cut` set; it
-            took no time at all if the load had not begun.
+            took no time if the load had not begun.
 
     Raises:
         AddressError: host or port is not valid.
@@ -231,7 +231,7 @@ class _Worker:
 async def _started(job: Job) -> AsyncIterator[_Worker]:
     """Start a worker, and end it with the block."""
     command = [sys.executable, "-m", f"{__package__}.worker"]
-    # In a session of its own, or a Ctrl-C in the terminal would end it with its samples.
+    # In its own session, or a Ctrl-C in the terminal would end it, and its samples would be lost.
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}

@@ -29,7 +29,7 @@ FOREVER = (1 << 63) - 1
 """Sentinel: no deadline, no message limit."""
 
 _RECEIVE = 256 * 1024
-# Receive from so many sockets, then send to them. A send costs several times what a receive does,
+# Receive from this many sockets, then send to them. A send costs several times what a receive does,
 # so echoes that have arrived are seen sooner if no send comes between. With more at once, the
 # first sockets wait longer for their next message.
 _EVENTS = 32
@@ -37,7 +37,7 @@ _EVENTS = 32
 _SPIN = 1_500_000
 # The longest wait in seconds. Some systems cannot wait longer.
 _WAIT = 3600.0
-# So many late messages are sent before echoes are received again.
+# This many late messages are sent before echoes are received again.
 _BURST = 64
 # Nanoseconds between two reports of progress.
 _REPORT = 100_000_000

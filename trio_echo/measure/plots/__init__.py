@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ecdf", "over_time", "page", "paired", "spectrum", "throughput"]
 
-# The page shows the round trips of so many workloads of a sweep.
+# The page shows the round trips of this many workloads of a sweep.
 _MOST_WORKLOADS = 3
 
 

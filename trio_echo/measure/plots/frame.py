@@ -60,7 +60,7 @@ def theme_of(dark: bool) -> Theme:
 
 
 def room(panels: int) -> float:
-    """Return the least width of a bare panel's axes, with so many side by side, in inches."""
+    """Return the least width of a bare panel's axes, with this many side by side, in inches."""
     return ((_NARROW if panels == 1 else _WIDTH) - 2 * _MARGIN) / panels - _GAP - _RIGHT
 
 

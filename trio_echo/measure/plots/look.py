@@ -75,7 +75,7 @@ class Theme:
         )
 
     def settings(self) -> Any:  # only later versions of matplotlib have a type for their names
-        """Return matplotlib's settings, whatever the user's own are."""
+        """Return matplotlib's settings, independent of the user's."""
         return {
             "axes.edgecolor": self.muted,
             "axes.facecolor": self.paper,

@@ -41,7 +41,7 @@ _QUANTITIES: dict[Quantity, tuple[str, Callable[[float], str]]] = {
 }
 # Inches between two targets at one place, and at most between the first and the last.
 _STEP, _MOST_SHIFT = 0.06, 0.3
-# With one target, so many lines have a colour of their own.
+# With one target, this many lines have their own colours.
 _MOST_LINES = 8
 
 
@@ -97,7 +97,7 @@ def _estimates(
 
 
 def _spread(values: Sequence[str], most: int) -> list[str]:
-    """Choose so many evenly, with the first and the last."""
+    """Choose this many evenly, with the first and the last."""
     if len(values) <= most:
         return list(values)
     return [values[round(i * (len(values) - 1) / (most - 1))] for i in range(most)]

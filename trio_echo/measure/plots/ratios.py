@@ -92,7 +92,7 @@ def _row(run: Run, compared: Compared, inches: float) -> _Row:
 def _draw(axes: Axes, row: _Row, y: float, theme: Theme) -> None:
     """Draw one comparison: its sentence, and below it the pairs in order, from top to bottom."""
     for number, line in enumerate(row.sentence):
-        # On a background of its own, because the line at 1 runs through it.
+        # On its own background, because the line at 1 runs through it.
         axes.text(
             0, y + _LINE * (number + 0.5), line, size=SIZE, va="center",
             transform=axes.get_yaxis_transform(),

@@ -200,7 +200,7 @@ def _member(file: zipfile.ZipFile, name: str, *, most: int) -> bytes:
     """Read a member of an archive, unless it is larger than it may be.
 
     The archive's size of a member may be wrong. If `zipfile` reads the whole member, it unpacks all
-    of it and then cuts it to that size. If it reads so many bytes, it unpacks not much more, but
+    of it and then cuts it to that size. If it reads a number of bytes, it unpacks little more, but
     only with these two kinds of compression.
     """
     info = file.getinfo(name)

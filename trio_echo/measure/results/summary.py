@@ -31,7 +31,7 @@ BY_PERCENTILE: Final = Meta(
 """What msgspec does not say in the JSON Schema of a dict with such keys."""
 
 MINIMUM_BEYOND: Final = 10
-"""A percentile is reported only if at least so many samples lie beyond it.
+"""A percentile is reported only if at least this many samples lie beyond it.
 
 With k samples expected beyond it, chance alone moves that number by its square root: 10 ± 3. The
 samples that bound a 95 % interval (10 ± 6) are then all there. With three, the upper one is not,

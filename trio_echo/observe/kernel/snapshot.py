@@ -100,7 +100,7 @@ async def until(
     Args:
         condition: called with each snapshot.
         ports: as for `snapshot`.
-        sockets: likewise.
+        sockets: as for `snapshot`.
     """
     while not condition(taken := snapshot(*ports, **sockets)):  # noqa: ASYNC110  there is no event to wait for
         await trio.sleep(_INTERVAL)
