@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from trio_echo.addresses import Endpoint
+    from trio_echo.observe.packets.segment import Segment
     from trio_echo.observe.packets.states import Moment
-    from trio_echo.observe.packets.trace import Segment, Trace
+    from trio_echo.observe.packets.trace import Trace
 
 # Inches.
 _WIDTH = 9.0

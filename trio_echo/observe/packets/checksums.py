@@ -41,6 +41,24 @@ def wrong_checksums(frame: bytes) -> tuple[str, ...]:
     return tuple(wrong)
 
 
+def damage(sent: bytes, received: bytes) -> str:
+    """Return why a receiver drops a frame that was corrupted on its way; empty if it does not.
+
+    Args:
+        sent: the frame as it was sent, with right checksums.
+        received: the frame as it arrives.
+    """
+    if received == sent:
+        return ""
+    if received[:6] != sent[:6]:
+        return "wrong address"
+    wrong = wrong_checksums(received)
+    if wrong:
+        return f"wrong {' and '.join(wrong)} checksum"
+    unreadable = (unwrap(sent) is None) != (unwrap(received) is None)
+    return "unreadable" if unreadable else ""
+
+
 def _sum(data: bytes) -> int:
     """Add 16-bit numbers in ones' complement (RFC 1071); with their checksum they give 0xFFFF."""
     # Modulo 0xFFFF, a long number equals the sum of its 16-bit digits.
