@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
+import struct
 from typing import TYPE_CHECKING
 
-from frames import tcp
+from frames import FAR, FAR6, FAR_MAC, NEAR, NEAR6, arp, ip, tcp
 from wire import ACK, BIRTH, FIN, PSH, SYN
 
 from trio_echo.observe.packets.passage import Fate, Passage
@@ -124,3 +126,19 @@ def early_fin() -> Crossed:
     crossed.segment(260, ACK, 1, 12, back=True)
     crossed.segment(261, FIN | ACK, 1, 12, back=True)
     return crossed.segment(271, ACK, 12, 2)
+
+
+def all_kinds() -> Crossed:
+    """Names that are looked up, both families, an echo that is lost, and a message of a router."""
+    far6 = ipaddress.ip_address(FAR6).packed
+    crossed = Crossed().frame(0, arp(1, NEAR, FAR))
+    crossed.frame(10, arp(2, FAR, NEAR), back=True)
+    crossed.segment(20, SYN, 0).segment(30, SYN | ACK, 0, 1, back=True)
+    crossed.segment(40, ACK, 1, 1)
+    crossed.frame(41, ip("ICMPv6", bytes([135]) + bytes(7) + far6))
+    answer = ip("ICMPv6", bytes([136]) + bytes(7) + far6 + bytes([2, 1]) + FAR_MAC, FAR6, NEAR6)
+    crossed.frame(51, answer, back=True)
+    crossed.frame(61, tcp(SYN, 0, ipv6=True), Fate.LOST)
+    too_big = struct.pack("!BBHI", 2, 0, 0, 1280)
+    crossed.frame(300, ip("ICMPv6", too_big, FAR6, NEAR6), back=True)
+    return crossed.frame(1061, tcp(SYN, 0, ipv6=True))

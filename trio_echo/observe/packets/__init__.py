@@ -9,11 +9,13 @@ from .passage import Fate, Passage
 from .pcap import CaptureError
 from .segment import Segment
 from .trace import Trace
+from .traffic import Crossing, Traffic
 from .wire import Flags
 
 __all__ = [
     "Capture",
     "CaptureError",
+    "Crossing",
     "Decoded",
     "Fate",
     "Flags",
@@ -21,6 +23,7 @@ __all__ = [
     "Passage",
     "Segment",
     "Trace",
+    "Traffic",
     "capture",
     "decode",
     "layers",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trio_echo.addresses import Endpoint
+from trio_echo.screen.text import decoded
 
 from .checksums import damage
 from .history import History
@@ -13,11 +14,13 @@ from .passage import Fate, Passage
 from .wire import Flags, Header
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .pcap import Frame
 
 _NUMBERS = 1 << 32
+# How many characters of the data the description shows.
+_SHOWN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,24 @@ class Segment:
         return tuple(words)
 
     @property
+    def words(self) -> str:
+        """Describe it in one line; its window only at the beginning and when it is 0."""
+        words = [f"{self.flags}  seq {self.sequence}"]
+        if self.acknowledgement is not None:
+            words.append(f"ack {self.acknowledgement}")
+        begins, full = Flags.SYN in self.flags, self.window == 0
+        if begins or (full and Flags.RST not in self.flags):
+            words.append(f"window {self.window}")
+        if self.mss is not None:
+            words.append(f"MSS {self.mss}")
+        if self.payload:
+            # Some fonts have only ASCII.
+            text = decoded(self.payload[:_SHOWN], "ascii")
+            whole = len(text) <= _SHOWN and len(self.payload) <= _SHOWN
+            words.append(f"{len(self.payload)} bytes: {text if whole else text[:_SHOWN] + '...'}")
+        return "  ".join(words)
+
+    @property
     def end(self) -> int:
         """Return the sequence number after its last; a SYN and a FIN take one each."""
         return self.sequence + len(self.payload) + self.flags.numbers
@@ -108,6 +129,39 @@ def fate_words(fate: Fate | None, damage: str) -> tuple[str, ...]:
     if fate in (None, Fate.CARRIED):
         return ()
     return (f"{fate}: {damage}" if damage else str(fate),)
+
+
+def milliseconds(times: Iterable[int]) -> str:
+    """Write times that are in nanoseconds."""
+    return ", ".join(f"{time / 1e6:.3f}" for time in times)
+
+
+def connections(packets: Mapping[int, Packet]) -> list[list[int]]:
+    """Sort packets by connection.
+
+    Args:
+        packets: of any connections, in order, with a number each.
+
+    Returns:
+        The numbers of each connection's packets; the connection that began first comes first.
+    """
+    found: list[list[int]] = []
+    current: dict[frozenset[Endpoint], list[int]] = {}
+    for number, packet in packets.items():
+        header = packet.header
+        ends = frozenset({header.source, header.destination})
+        own = current.get(ends)
+        if own is None or (header.opens and _is_new(packets[own[0]].header, header)):
+            own = current[ends] = []
+            found.append(own)
+        own.append(number)
+    return found
+
+
+def _is_new(first: Header, syn: Header) -> bool:
+    """Whether a SYN begins another connection than the one that began with `first`."""
+    same_side = first.source == syn.source
+    return not first.opens or (same_side and first.sequence != syn.sequence)
 
 
 def relative(own: Sequence[Packet]) -> list[Segment]:

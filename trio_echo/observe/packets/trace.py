@@ -16,7 +16,7 @@ from trio_echo.writing import followed, whole
 
 from . import pcap
 from .pcap import CaptureError, Frame
-from .segment import Packet, Segment, relative
+from .segment import Packet, Segment, connections, milliseconds, relative
 from .wire import parse
 
 if TYPE_CHECKING:
@@ -30,11 +30,6 @@ _COLUMNS = ("time (ms)", "", "flags", "seq", "ack", "window", "MSS", "bytes", "d
 # A cable adds these before the data.
 _CROSSED = ("arrives (ms)", "notes")
 _NUMERIC = {"time (ms)", "seq", "ack", "window", "MSS", "bytes", "arrives (ms)"}
-
-
-def milliseconds(times: Iterable[int]) -> str:
-    """Write times that are in nanoseconds."""
-    return ", ".join(f"{time / 1e6:.3f}" for time in times)
 
 
 class Trace:
@@ -59,18 +54,12 @@ class Trace:
     """
 
     def __init__(self, packets: Sequence[Packet], *, recording: str | None = None) -> None:
-        first = next((index for index, one in enumerate(packets) if one.header.opens), None)
-        if first is None:
+        known = dict(enumerate(packets))
+        numbers = next((one for one in connections(known) if known[one[0]].header.opens), None)
+        if numbers is None:
             raise CaptureError("no TCP connection begins in it")
-        syn = packets[first].header
-        own = []
-        for packet in packets[first:]:
-            header = packet.header
-            if {header.source, header.destination} != {syn.source, syn.destination}:
-                continue
-            if header.opens and header.source == syn.source and header.sequence != syn.sequence:
-                break  # another connection of the same two endpoints
-            own.append(packet)
+        own = [known[number] for number in numbers]
+        syn = own[0].header
         self.client, self.server = syn.source, syn.destination
         self.frames = tuple(one.frame for one in own)
         self.segments = tuple(relative(own))
