@@ -104,6 +104,7 @@ def _panels(count: int, description: str, end: float) -> tuple[Picture, list[Axe
         axes.tick_params(labelbottom=False)
     panels[-1].set_xlabel("time (ms)")
     panels[0].set_xlim(0, end or 1)
+    picture.figure.align_ylabels(panels)
     height = _PANEL * count + _AXIS
     picture.figure.subplots_adjust(
         left=0.09, right=0.8, top=1 - 0.12 / height, bottom=0.52 / height, hspace=0.16
