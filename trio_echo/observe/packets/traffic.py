@@ -198,7 +198,8 @@ def _crossings(frames: Sequence[Frame], passages: Sequence[Passage] | None) -> l
     for index, (frame, decoded, passage) in enumerate(zip(frames, found, known, strict=True)):
         segment = segments.get(index)
         broken = damage(passage.data, passage.received) if passage else ""
-        notes = fate_words(passage.fate if passage else None, broken)
+        arrivals = tuple(one - start for one in passage.arrivals) if passage else ()
+        notes = fate_words(passage.fate if passage else None, len(arrivals), broken)
         crossings.append(
             Crossing(
                 frame.time - start,
@@ -206,7 +207,7 @@ def _crossings(frames: Sequence[Frame], passages: Sequence[Passage] | None) -> l
                 len(frame.data),
                 decoded,
                 segment,
-                tuple(one - start for one in passage.arrivals) if passage else (),
+                arrivals,
                 broken,
                 notes if segment is None else segment.notes,
             )
