@@ -52,7 +52,8 @@ def congestion(
     # None leaves a gap in a line.
     thresholds = [float("nan") if one.threshold is None else one.threshold for one in values]
     _step(panels[0], times, [one.window for one in values], "cwnd", BLUE, "-")
-    _step(panels[0], times, thresholds, "ssthresh", ORANGE, "--")
+    if any(one.threshold is not None for one in values):  # BBR has none
+        _step(panels[0], times, thresholds, "ssthresh", ORANGE, "--")
     _step(panels[0], times, [one.in_flight for one in values], "in flight", GREY, ":")
     _finish(panels[0], "segments")
     _step(panels[1], times, [one.round_trip * 1e3 for one in values], "RTT", BLUE, "-")
