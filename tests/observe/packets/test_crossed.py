@@ -42,9 +42,9 @@ def test_the_table_of_a_lost_syn() -> None:
         str(trace(lost_syn()))
         == """\
 10.0.0.1:51188 → 10.0.0.2:9000, 4 segments
-time (ms)     flags    seq  ack  window  MSS  bytes  arrives (ms)  notes           data
+time (ms)     flags    seq  ack  window  MSS  bytes  arrives (ms)  notes                        data
     0.000  →  SYN        0           64           0                lost
- 1000.000  →  SYN        0           64           0      1010.000  retransmission
+ 1000.000  →  SYN        0           64           0      1010.000  retransmission after 1.00 s
  1010.000  ←  SYN+ACK    0    1      64           0      1020.000
  1020.000  →  ACK        1    1      64           0      1030.000"""
     )
@@ -72,7 +72,7 @@ def test_duplicate_acks_with_sack() -> None:
         ("duplicate ACK", "SACK 11-21"),
         ("duplicate ACK", "SACK 11-31"),
         ("duplicate ACK", "SACK 11-41"),
-        ("retransmission",),
+        ("retransmission after 20.2 ms",),
         (),
     ]
 
