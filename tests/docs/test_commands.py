@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 from pages import PAGES, blocks, free_port, real, run_python, typed, without_ports
 from support import PATIENCE, Lines, has_ipv6
@@ -147,7 +148,9 @@ def test_the_command_line_takes_each_command(name: str) -> None:
         r"^(?:    |\$ |.* && )python -m trio_echo (.*)", PAGES[name], re.MULTILINE
     ):
         command, *words = shlex.split(line)
-        cli.commands[command].make_context(command, words)
+        # Without the group's settings, click would remember a --help without -h.
+        group = click.Context(cli, **cli.context_settings)
+        cli.commands[command].make_context(command, words, parent=group)
 
 
 def test_every_option_that_a_page_names_exists() -> None:

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from trio_echo.addresses import AddressError, parse_port
 from trio_echo.keepalive import check_keepalive
-from trio_echo.measure.load.workload import A_YEAR
+from trio_echo.measure.quantities import A_YEAR
 from trio_echo.screen.language import LANGUAGES
 from trio_echo.screen.text import checked_encoding
-from trio_echo.workers.supervisor import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-def host(text: str) -> str:
-    """Read a name or an address; an IPv6 address may stand in brackets."""
-    if not text:
-        raise click.BadParameter("the host is empty")
-    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
 
 
 def port(text: str) -> int:
@@ -61,15 +52,6 @@ def keepalive(text: str) -> float:
     except ValueError as exc:
         raise click.BadParameter(str(exc)) from exc
     return value
-
-
-def workers(text: str) -> int:
-    """Read a number of worker processes; `auto` is the number of usable cores."""
-    if text == "auto":
-        return usable_cores()
-    if not re.fullmatch("[0-9]{1,4}", text) or int(text) < 1:
-        raise click.BadParameter(f"{text!r} is neither a number of processes nor auto")
-    return int(text)
 
 
 def encoding(name: str) -> str:

@@ -9,13 +9,12 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
+from ..quantities import A_YEAR
 from ..records import Record
 from .usage import Usage
 
 LARGEST_SIZE = 1 << 30
 MOST_CONNECTIONS = 1_000_000
-A_YEAR = 31_536_000
-"""Seconds. Nobody means a longer time, and nanoseconds of several years fit into 64 bits."""
 
 RANGES: Final[dict[str, tuple[float, float]]] = {
     "connections": (1, MOST_CONNECTIONS),
