@@ -27,7 +27,7 @@ from support import (
     Process,
     RawServer,
     hanging_server,
-    has_ipv6,
+    ipv6,
     receive_all,
     receive_count,
     silent_listener,
@@ -53,7 +53,6 @@ unshare = pytest.mark.skipif(
     shutil.which("unshare") is None or not hasattr(os, "geteuid") or os.geteuid() != 0,
     reason="network namespaces take Linux and root",
 )
-ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
 
 
 def receive_all_quietly(sock: socket.socket) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 from pages import PAGES, blocks, free_port, real, run_python, typed, without_ports
-from support import PATIENCE, Lines, has_ipv6
+from support import PATIENCE, Lines, ipv6
 
 from trio_echo.cli import cli
 
@@ -88,7 +88,7 @@ def without_trailing(text: str) -> list[str]:
 
 
 @unix
-@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+@ipv6
 @pytest.mark.parametrize("name", pages_with("console"))
 def test_the_commands_do_what_a_page_shows(name: str, tmp_path: Path) -> None:
     session = "".join(blocks(PAGES[name], "console"))
