@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from trio_echo.addresses import AddressError, parse_port
-from trio_echo.keepalive import check_keepalive
+from trio_echo.keepalive import KEEPALIVE, check_keepalive
 from trio_echo.measure.quantities import A_YEAR
 from trio_echo.screen.language import LANGUAGES
 from trio_echo.screen.text import checked_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    Command: TypeAlias = Callable[..., Any]
 
 
 def port(text: str) -> int:
@@ -44,7 +47,7 @@ def positive_seconds(text: str) -> float:
     return value
 
 
-def keepalive(text: str) -> float:
+def _keepalive(text: str) -> float:
     """Read a keepalive time that systems accept; `inf` switches keepalive off."""
     value = seconds(text)
     try:
@@ -62,7 +65,23 @@ def encoding(name: str) -> str:
         raise click.BadParameter(str(exc.args[0])) from exc
 
 
-def language_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def keepalive_option(peer: str) -> Callable[[Command], Command]:
+    """Add `--keepalive`.
+
+    Args:
+        peer: who may vanish: "client" or "server".
+    """
+    return click.option(
+        "--keepalive",
+        metavar="S",
+        type=_keepalive,
+        default=f"{KEEPALIVE:g}",
+        show_default=True,
+        help=f"Give up on a {peer} whose machine has not answered for S seconds; inf: never.",
+    )
+
+
+def language_options(command: Command) -> Command:
     """Add `--lang` and `--encoding`."""
     command = click.option(
         "--encoding",

@@ -16,7 +16,6 @@ from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.errors import SocketCallError, WorkerError
 from trio_echo.events import ServerEvent, is_essential
 from trio_echo.faults import Faults
-from trio_echo.keepalive import KEEPALIVE
 from trio_echo.limits import Limits
 from trio_echo.listening import ANY, LOOPBACK
 from trio_echo.screen.display import FAREWELL, Complaint, Output, Screen, terminal
@@ -26,7 +25,7 @@ from trio_echo.server import GC_THRESHOLD
 from trio_echo.server import serve as serve_echo
 from trio_echo.workers.supervisor import supervise, usable_cores
 
-from .options import keepalive, language_options, port, positive_seconds, seconds
+from .options import keepalive_option, language_options, port, positive_seconds, seconds
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
@@ -82,14 +81,7 @@ def _workers(text: str) -> int:
     show_default="no limit",
     help="Close a client after S seconds without a byte to or from it.",
 )
-@click.option(
-    "--keepalive",
-    metavar="S",
-    type=keepalive,
-    default=f"{KEEPALIVE:g}",
-    show_default=True,
-    help="Give up on a client whose machine has not answered for S seconds; inf: never.",
-)
+@keepalive_option("client")
 @click.option(
     "--grace",
     metavar="S",
