@@ -90,7 +90,7 @@ class LinesMissing:
 
 @dataclass(frozen=True, slots=True)
 class ClientsWaiting:
-    """All places are taken; further clients wait for their turn."""
+    """All slots are taken; further clients wait for their turn."""
 
     max_clients: int
 

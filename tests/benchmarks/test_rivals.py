@@ -131,7 +131,7 @@ def made_up(names: list[str], rounds: int = 6) -> tuple[Run, list[int]]:
                 summary = summarize(samples(100 * (target + 1), seed=len(ran)), workload)
                 ran.append(Round(number=number, target=target, workload=i, summary=summary))
     targets = [Target(name=name, address="127.0.0.1:9000", family="IPv4") for name in names]
-    result = collect(environment.look(), targets, workloads, ran, partial=False)
+    result = collect(environment.describe(), targets, workloads, ran, partial=False)
     return result, [500_000_000 * (1 + (one.target == 0)) for one in ran]
 
 

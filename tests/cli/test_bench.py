@@ -176,7 +176,7 @@ def hanging_run() -> Run:
                 brought.failures = {"no echo for 10 s": hung}
             summary = summarize(brought, load)
             rounds.append(Round(number=number, target=target, workload=0, summary=summary))
-    return collect(environment.look(), runs.TARGETS, [load], rounds, partial=False)
+    return collect(environment.describe(), runs.TARGETS, [load], rounds, partial=False)
 
 
 def test_missing_answers_are_reported_before_the_rate_and_beside_a_comparison() -> None:
@@ -435,7 +435,7 @@ def test_a_round_that_was_cut_short_is_reported(messages: int, words: str) -> No
     brought.cut = True
     summary = summarize(brought, load)
     ran = [Round(number=1, target=0, workload=0, cut=True, summary=summary)]
-    lines = _report(collect(environment.look(), runs.TARGETS[:1], [load], ran, partial=True))
+    lines = _report(collect(environment.describe(), runs.TARGETS[:1], [load], ran, partial=True))
     assert words in lines[0]
     assert lines[1:] == [
         "the last round was cut short: it counts only where it has enough messages",

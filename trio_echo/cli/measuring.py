@@ -76,7 +76,7 @@ class Files(NamedTuple):
     plot: Path | None
 
 
-async def measure(asked: Asked, kept: Files) -> int:
+async def run(asked: Asked, kept: Files) -> int:
     """Measure, report, and return the exit status.
 
     Raises:

@@ -94,7 +94,7 @@ class Samples:
         received: when the last byte of its echo was there.
         failures: how many connections failed, by kind: `"connect(): Connection refused"`,
             `"recv(): Connection reset by peer"`, `"no echo for 10 s"`, `"echo differs"`,
-            `"more than was sent"`, `"closed early"`, or `"worker: exit status -9"` if their
+            `"more than was sent"`, `"closed early"`, or `"load process: exit status -9"` if their
             process ended.
         unanswered: messages under way when the round ended or their connection failed; in an open
             loop also those that were due but could not be sent.
