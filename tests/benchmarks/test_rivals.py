@@ -86,6 +86,10 @@ def test_a_race_writes_a_table_results_and_a_chart(
     # The system may count none in a round this short.
     assert max(beside["server_cpu_ns"]) > 0
     assert plot.read_bytes().startswith(b"\x89PNG")
+    again, dark = tmp_path / "again.png", tmp_path / "dark.png"
+    assert race_chart.main([str(output), str(again)]) == 0
+    assert race_chart.main([str(output), str(dark), "--dark"]) == 0
+    assert again.read_bytes() == plot.read_bytes() != dark.read_bytes()
 
 
 def test_a_race_in_which_a_server_fails_has_no_winner(
