@@ -124,16 +124,10 @@ async def serve(
             nullcontext() if portable or faults else open_reactor() as reactor,
             _open_idle_watch(limits.idle_timeout) as idle_watch,
         ):
+            observe_data = observe_data and observer is not ignore
+            handler = ClientHandler(observer, observe_data=observe_data, idle_watch=idle_watch)
             for attempts_left in reversed(range(FREE_PORT_ATTEMPTS)):
-                server = _Server(
-                    limits,
-                    faults,
-                    observer,
-                    observe_data=observe_data and observer is not ignore,
-                    client_slots=client_slots,
-                    reactor=reactor,
-                    idle_watch=idle_watch,
-                )
+                server = _Server(limits, faults, observer, handler, reactor, client_slots)
                 try:
                     await server.run(sources, stop, task_status)
                 except SocketCallError as exc:
@@ -152,18 +146,16 @@ class _Server:
         limits: Limits,
         faults: Faults,
         observer: ServerObserver,
-        *,
-        observe_data: bool,
-        client_slots: AbstractAsyncContextManager[object] | None,
+        handler: ClientHandler,
         reactor: Reactor | None,
-        idle_watch: IdleWatch | None,
+        client_slots: AbstractAsyncContextManager[object] | None,
     ) -> None:
         self._limits = limits
         self._faults = faults
         self._report = observer
+        self._handler = handler
         self._reactor = reactor
         self._admission = Admission(limits.max_clients, client_slots, observer)
-        self._handler = ClientHandler(observer, observe_data=observe_data, idle_watch=idle_watch)
         self._listening = trio.Event()
 
     async def run(
