@@ -160,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for n, size in cells
     ]
     with Field(options.names, options.against) as field:
-        where = environment.look()
+        where = environment.describe()
         one_round: RunRound = run_round
         if options.load == "c":
             one_round = partial(round_in_c, compiled("load", field.folder))

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
-from support import has_ipv6
+from support import ipv6
 
 import trio_echo.server
 from trio_echo import cli
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 LOOPBACKS = [
     "127.0.0.1",
-    pytest.param(
-        "::1", marks=pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
-    ),
+    pytest.param("::1", marks=ipv6),
 ]
 WAYS = [
     pytest.param(

@@ -64,5 +64,5 @@ def run(
                     Round(number=number, target=target, workload=i, summary=summary, usage=QUIET)
                 )
                 brought.append(one)
-    made = collect(environment.look(), targets, workloads, ran, partial=partial)
+    made = collect(environment.describe(), targets, workloads, ran, partial=partial)
     return made, brought

@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import psutil
+import pytest
 import trio
 from hypothesis import strategies as st
 
@@ -64,6 +65,21 @@ SESSION = """
 [received data] 한국
 
 [data to send] \n"""
+
+
+def listening(host: str, port: int) -> str:
+    """What the server's screen shows of an address."""
+    return f"[TCP server] listening: IP address={host}, port={port}\n"
+
+
+def served(host: str, port: int) -> list[str]:
+    """What it shows of a client that sends hello."""
+    return [
+        "\n",
+        f"[TCP server] client connected: IP address={host}, port={port}\n",
+        f"[TCP/{Endpoint(host, port)}] hello\n",
+        f"[TCP server] client closed: IP address={host}, port={port}\n",
+    ]
 
 
 class Events:
@@ -228,6 +244,10 @@ def has_ipv6() -> bool:
     except OSError:
         return False
     return True
+
+
+ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+"""For a test that needs it."""
 
 
 def text_of(encoding: str, *, hostile: bool = False) -> st.SearchStrategy[bytes]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
-from support import has_ipv6
+from support import ipv6
 from trio.testing import memory_stream_pair
 
 from trio_echo import (
@@ -259,7 +259,7 @@ async def test_a_host_that_does_not_exist_names_getaddrinfo(name: str) -> None:
     assert failure.value.where == name
 
 
-@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+@ipv6
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 async def test_a_name_is_reached_by_the_given_family(
     family: socket.AddressFamily,
@@ -274,7 +274,7 @@ async def test_a_name_is_reached_by_the_given_family(
         nursery.cancel_scope.cancel()
 
 
-@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+@ipv6
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("name", ["localhost", "LOCALHOST."])
 async def test_localhost_is_both_loopback_addresses(name: str, address: str) -> None:
@@ -327,7 +327,7 @@ async def test_a_connection_to_itself_counts_as_refused(host: str) -> None:
     assert itself.bound.fileno() == -1
 
 
-@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+@ipv6
 @pytest.mark.parametrize(
     ("name", "hosts"),
     [

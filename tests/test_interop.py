@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support import PATIENCE, Process, has_ipv6, reset
+from support import PATIENCE, Process, ipv6, reset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trio_echo import Endpoint
 
 pytestmark = [
-    pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback"),
+    ipv6,
     pytest.mark.skipif(sys.platform == "win32", reason="the foreign peers are Unix programs"),
 ]
 

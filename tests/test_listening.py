@@ -14,9 +14,17 @@ import pytest
 import trio
 from support import Events, receive_count
 
-import trio_echo.server
-from trio_echo import BackgroundServer, Limits, SocketCallError, connect, listening, serve
-from trio_echo.events import ClientConnected
+from trio_echo import (
+    BackgroundServer,
+    Limits,
+    SocketCallError,
+    connect,
+    listening,
+    receive_exactly,
+    serve,
+)
+from trio_echo.events import ClientConnected, Connection
+from trio_echo.handler import ClientHandler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,14 +38,14 @@ pytestmark = pytest.mark.usefixtures("way")
 def noted_sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Socket]]:
     """Collect the sockets that a server serves."""
     served: list[Socket] = []
-    original = trio_echo.server._Server._connection
+    original = ClientHandler._connection
 
-    def note(self: trio_echo.server._Server, sock: Socket) -> trio_echo.events.Connection:
+    def note(self: ClientHandler, sock: Socket) -> Connection:
         served.append(sock)
         return original(self, sock)
 
     with monkeypatch.context() as patch:
-        patch.setattr(trio_echo.server._Server, "_connection", note)
+        patch.setattr(ClientHandler, "_connection", note)
         yield served
 
 
@@ -88,7 +96,7 @@ async def test_urgent_data_comes_back_in_its_place(host: str) -> None:
             await client.stream.socket.send(b"abc", socket.MSG_OOB)
             await client.stream.send_all(b"def")
             assert await client.echo(b"ghi") == b"abcdefghi"[:3]
-            assert await trio_echo.receive_exactly(client.stream, 6) == b"defghi"
+            assert await receive_exactly(client.stream, 6) == b"defghi"
         nursery.cancel_scope.cancel()
 
 

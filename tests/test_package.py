@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import trio_echo
+from trio_echo.cli import cli
 
 PACKAGE = Path(trio_echo.__file__).parent
 
@@ -17,10 +18,20 @@ def loaded_by(statement: str) -> set[str]:
     return set(run.stdout.split())
 
 
+def loaded_by_commands(*names: str) -> set[str]:
+    return loaded_by(f"from trio_echo.cli import cli; [cli.commands[name] for name in {names}]")
+
+
 def test_the_command_line_imports_nothing_heavy() -> None:
     heavy = {"IPython", "asyncio", "matplotlib", "numpy", "pandas", "readline", "rich", "scipy"}
     by_trio = loaded_by("import trio")  # on Windows asyncio, for its pipes
-    assert not (loaded_by("import trio_echo.cli") - by_trio) & heavy
+    assert not (loaded_by_commands(*cli.commands) - by_trio) & heavy
+
+
+def test_a_command_imports_nothing_of_the_others() -> None:
+    of_bench = {"msgspec", "trio_echo.cli.bench", "trio_echo.measure.load"}
+    assert loaded_by_commands("bench") > of_bench
+    assert not loaded_by_commands("serve", "connect", "sockets") & of_bench
 
 
 def test_the_library_does_not_import_the_command_line() -> None:

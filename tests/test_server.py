@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 import trio
-from support import Events, has_ipv6, receive_all, reset
+from support import Events, ipv6, receive_all, reset
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trio_echo
@@ -94,9 +94,8 @@ async def test_each_client_gets_its_own_bytes_back(host: str) -> None:
             nursery.start_soon(client, number)
 
 
+@ipv6
 async def test_it_listens_on_both_families_with_the_same_free_port() -> None:
-    if not has_ipv6():
-        pytest.skip("this system has no IPv6 loopback")
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(serve, 0)
         names = [Endpoint.from_sockaddr(one.socket.getsockname()) for one in listeners]
@@ -105,9 +104,8 @@ async def test_it_listens_on_both_families_with_the_same_free_port() -> None:
         nursery.cancel_scope.cancel()
 
 
+@ipv6
 async def test_another_port_is_taken_if_it_is_in_use_on_the_second_address() -> None:
-    if not has_ipv6():
-        pytest.skip("this system has no IPv6 loopback")
     attempts: list[int] = []
     original = trio.open_tcp_listeners
 
@@ -130,13 +128,12 @@ async def test_another_port_is_taken_if_it_is_in_use_on_the_second_address() -> 
             nursery.cancel_scope.cancel()
 
 
+@ipv6
 @pytest.mark.parametrize("max_clients", [None, 1])
 @pytest.mark.parametrize("taken", [False, True], ids=["free", "taken"])
 async def test_an_early_client_is_served_once_the_server_listens_on_all_addresses(
     *, taken: bool, max_clients: int | None
 ) -> None:
-    if not has_ipv6():
-        pytest.skip("this system has no IPv6 loopback")
     early: list[socket.socket] = []
     original = trio.open_tcp_listeners
 

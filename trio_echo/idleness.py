@@ -34,10 +34,13 @@ class IdleWatch:
 
     Args:
         limit: that time in seconds.
+
+    Attributes:
+        limit: as given.
     """
 
     def __init__(self, limit: float) -> None:
-        self._limit = limit
+        self.limit = limit
         self._pause = limit / _LOOKS
         # The client that was looked at, or moved, the longest time ago comes first.
         self._clients: OrderedDict[WatchedClient, None] = OrderedDict()
@@ -76,7 +79,7 @@ class IdleWatch:
         before, client.progress = client.progress, progress(client.sock)
         if before is not None and client.progress != before:
             client.moved_at = now
-        if now < client.moved_at + self._limit:
+        if now < client.moved_at + self.limit:
             return False
         return before is not None or not is_on_its_way(client.sock)
 

@@ -6,12 +6,12 @@ The task tree, and who ends whom::
     ├── reactor: on Linux, echoes for all clients unless that takes waiting
     ├── idle watch: if there is an idle timeout, ends idle clients
     └── clients: a nursery that outlives the listeners, so that clients can finish
-        ├── _serve_client ── the client's own nursery: its echo
-        ├── _serve_client ── …
+        ├── ClientHandler.serve ── the client's own nursery: its echo
+        ├── ClientHandler.serve ── …
         └── listeners: a nursery with a trio.serve_tcp for each address
 
 Stopping cancels `listeners` at once and `clients` after the grace period. What goes wrong with a
-client ends its `_serve_client` and becomes an event.
+client ends its `ClientHandler.serve` and becomes an event.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import errno
 import math
 import socket
 from contextlib import ExitStack, asynccontextmanager, nullcontext
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -29,21 +29,9 @@ from .accepting import reported_accept_errors
 from .addresses import DEFAULT_PORT, Endpoint
 from .admission import Admission
 from .errors import SocketCallError, naming, ungrouped
-from .events import (
-    ClientClosed,
-    ClientConnected,
-    ClientFailed,
-    ClientIdle,
-    ClientReset,
-    Connection,
-    DataReceived,
-    Draining,
-    FamilyMissing,
-    Listening,
-    Stopped,
-    ignore,
-)
+from .events import Draining, FamilyMissing, Listening, Stopped, ignore
 from .faults import Faults, FaultyRelay
+from .handler import ClientHandler
 from .idleness import IdleWatch
 from .limits import Limits
 from .listening import (
@@ -61,16 +49,13 @@ from .reactor import SocketRelay, accept_waiting, open_queue, open_reactor
 from .relay import Relay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from .events import ServerObserver
-    from .idleness import WatchedClient
+    from .handler import MakeRelay
     from .reactor import Reactor
-    from .relay import BaseRelay, Tap
     from .tcp_info import Socket
-
-    MakeRelay: TypeAlias = Callable[[Tap | None], BaseRelay]
 
 GC_THRESHOLD = 10_000
 """For the `gc.set_threshold` of a process that only serves.
@@ -79,9 +64,6 @@ A client is about a hundred objects, and never leaves cycles behind. Python look
 every 700 objects by default, which is a tenth of a connection's cost. Cycles from elsewhere are
 still found: at most this many objects wait for the collector.
 """
-
-# How many of the server's own endpoints are remembered, so that its clients share them.
-_OWN_ENDPOINTS = 64
 
 
 async def serve(
@@ -142,16 +124,10 @@ async def serve(
             nullcontext() if portable or faults else open_reactor() as reactor,
             _open_idle_watch(limits.idle_timeout) as idle_watch,
         ):
+            observe_data = observe_data and observer is not ignore
+            handler = ClientHandler(observer, observe_data=observe_data, idle_watch=idle_watch)
             for attempts_left in reversed(range(FREE_PORT_ATTEMPTS)):
-                server = _Server(
-                    limits,
-                    faults,
-                    observer,
-                    observe_data=observe_data and observer is not ignore,
-                    client_slots=client_slots,
-                    reactor=reactor,
-                    idle_watch=idle_watch,
-                )
+                server = _Server(limits, faults, observer, handler, reactor, client_slots)
                 try:
                     await server.run(sources, stop, task_status)
                 except SocketCallError as exc:
@@ -163,32 +139,24 @@ async def serve(
 
 
 class _Server:
-    """One run of `serve`: its counters, and who is connected."""
+    """One run of `serve`: its listeners, who is accepted, and the end."""
 
     def __init__(
         self,
         limits: Limits,
         faults: Faults,
         observer: ServerObserver,
-        *,
-        observe_data: bool,
-        client_slots: AbstractAsyncContextManager[object] | None,
+        handler: ClientHandler,
         reactor: Reactor | None,
-        idle_watch: IdleWatch | None,
+        client_slots: AbstractAsyncContextManager[object] | None,
     ) -> None:
         self._limits = limits
         self._faults = faults
         self._report = observer
-        self._observe_data = observe_data
+        self._handler = handler
         self._reactor = reactor
-        self._idle_watch = idle_watch
         self._admission = Admission(limits.max_clients, client_slots, observer)
-        self._own_endpoint = lru_cache(_OWN_ENDPOINTS)(_same)
         self._listening = trio.Event()
-        self._served = 0
-        self._connected = 0
-        self._echoed = 0
-        self._cut_off = 0
 
     async def run(
         self,
@@ -212,13 +180,13 @@ class _Server:
                             task_status.started(opened)
                             await stop.wait()
                             listeners.cancel_scope.cancel()
-                    if clients_left := self._connected + self._admission.waiting:
+                    if clients_left := self._handler.connected + self._admission.waiting:
                         self._report(Draining(clients_left, self._limits.grace))
                     clients.cancel_scope.deadline = trio.current_time() + self._limits.grace
         finally:
             if self._listening.is_set():
-                cut_off = self._cut_off + self._admission.cut_off
-                self._report(Stopped(self._served, self._echoed, cut_off))
+                cut_off = self._handler.cut_off + self._admission.cut_off
+                self._report(Stopped(self._handler.served, self._handler.echoed, cut_off))
 
     async def _start(
         self,
@@ -272,7 +240,7 @@ class _Server:
         if not self._listening.is_set():
             await self._listening.wait()  # if another address fails, nobody is served
         fit_out(stream.socket, self._limits.keepalive)
-        serve = self._serve_in_turn if self._admission.limited else self._serve_client
+        serve = self._serve_in_turn if self._admission.limited else self._handler.serve
         if self._reactor is None:
             make_relay: MakeRelay = partial(Relay, stream)
             if self._faults:
@@ -290,79 +258,7 @@ class _Server:
         await serve(sock, partial(SocketRelay, sock, self._reactor))
 
     async def _serve_in_turn(self, sock: Socket, make_relay: MakeRelay) -> None:
-        await self._admission.serve(sock, partial(self._serve_client, sock, make_relay))
-
-    async def _serve_client(self, sock: Socket, make_relay: MakeRelay) -> None:
-        """Echo in the client's own nursery, close its socket, and report how that ended.
-
-        Once the nursery has ended, nothing of the client is left. An idle client is ended by the
-        nursery's cancel scope. (One coroutine does it all: each frame that sleeps costs a
-        connection some 200 bytes.)
-
-        Args:
-            sock: the client's.
-            make_relay: makes what echoes on it, given a tap.
-        """
-        try:
-            connection = self._connection(sock)
-        except OSError:
-            sock.close()
-            return  # reset before it was accepted: like ECONNABORTED, it was never a client
-        relay = make_relay(self._tap(connection) if self._observe_data else None)
-        del make_relay  # it would take memory as long as the client is connected
-        failure: Exception | None = None
-        watched: WatchedClient | None = None
-        try:
-            self._report(ClientConnected(connection))
-            async with trio.open_nursery() as nursery:
-                if self._idle_watch is not None:
-                    watched = self._idle_watch.add(sock, nursery.cancel_scope)
-                    relay.moved = watched.moved
-                try:
-                    await relay.run()
-                except SocketCallError as exc:
-                    failure = exc  # an everyday failure of the network, without a group
-            if nursery.cancel_scope.cancelled_caught:
-                self._report(ClientIdle(connection, self._limits.idle_timeout))
-        except Exception as exc:  # noqa: BLE001  the crash boundary: only this client ends
-            failure = exc
-        except BaseException:
-            self._cut_off += 1
-            raise
-        finally:
-            if watched is not None:
-                watched.leave()
-            sock.close()
-            self._connected -= 1
-            self._echoed += relay.echoed
-            if relay.was_reset:
-                self._report(ClientReset(connection, relay.echoed))
-            elif failure is not None:
-                self._report(ClientFailed(connection, failure))
-            del failure  # its traceback refers to this frame: no cycle
-            self._report(ClientClosed(connection, relay.echoed))
-
-    def _connection(self, sock: Socket) -> Connection:
-        """Count a new client.
-
-        Raises:
-            OSError: it has left.
-        """
-        remote = Endpoint.from_sockaddr(sock.getpeername())
-        local = self._own_endpoint(Endpoint.from_sockaddr(sock.getsockname()))
-        trio.lowlevel.current_task().name = f"client {remote}"  # shown in the task tree
-        self._served += 1
-        self._connected += 1
-        return Connection(self._served, local, remote)
-
-    def _tap(self, connection: Connection) -> Tap:
-        report = self._report
-        return lambda data: report(DataReceived(connection, data))
-
-
-def _same(endpoint: Endpoint) -> Endpoint:
-    """Return the endpoint; behind a cache, the first of all equal ones."""
-    return endpoint
+        await self._admission.serve(sock, partial(self._handler.serve, sock, make_relay))
 
 
 @asynccontextmanager

@@ -88,6 +88,10 @@ def test_a_race_writes_a_table_results_and_a_chart(
     # The system may count none in a round this short.
     assert max(beside["server_cpu_ns"]) > 0
     assert plot.read_bytes().startswith(b"\x89PNG")
+    again, dark = tmp_path / "again.png", tmp_path / "dark.png"
+    assert race_chart.main([str(output), str(again)]) == 0
+    assert race_chart.main([str(output), str(dark), "--dark"]) == 0
+    assert again.read_bytes() == plot.read_bytes() != dark.read_bytes()
 
 
 def test_a_race_in_which_a_server_fails_has_no_winner(
@@ -133,7 +137,7 @@ def made_up(names: list[str], rounds: int = 6) -> tuple[Run, list[int]]:
                 summary = summarize(samples(100 * (target + 1), seed=len(ran)), workload)
                 ran.append(Round(number=number, target=target, workload=i, summary=summary))
     targets = [Target(name=name, address="127.0.0.1:9000", family="IPv4") for name in names]
-    result = collect(environment.look(), targets, workloads, ran, partial=False)
+    result = collect(environment.describe(), targets, workloads, ran, partial=False)
     return result, [500_000_000 * (1 + (one.target == 0)) for one in ran]
 
 

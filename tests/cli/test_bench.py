@@ -27,7 +27,7 @@ from support import (
     Process,
     RawServer,
     hanging_server,
-    has_ipv6,
+    ipv6,
     receive_all,
     receive_count,
     silent_listener,
@@ -35,7 +35,8 @@ from support import (
 )
 
 from trio_echo import BackgroundServer, Faults
-from trio_echo.cli.measuring import _report, _Shown
+from trio_echo.cli.progress import Progress
+from trio_echo.cli.report import report
 from trio_echo.errors import strerror
 from trio_echo.events import ClientClosed
 from trio_echo.measure.load.workload import Workload
@@ -53,7 +54,6 @@ unshare = pytest.mark.skipif(
     shutil.which("unshare") is None or not hasattr(os, "geteuid") or os.geteuid() != 0,
     reason="network namespaces take Linux and root",
 )
-ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
 
 
 def receive_all_quietly(sock: socket.socket) -> None:
@@ -179,11 +179,11 @@ def hanging_run() -> Run:
                 brought.failures = {"no echo for 10 s": hung}
             summary = summarize(brought, load)
             rounds.append(Round(number=number, target=target, workload=0, summary=summary))
-    return collect(environment.look(), runs.TARGETS, [load], rounds, partial=False)
+    return collect(environment.describe(), runs.TARGETS, [load], rounds, partial=False)
 
 
 def test_missing_answers_are_reported_before_the_rate_and_beside_a_comparison() -> None:
-    first, second, *compared, failed = _report(hanging_run())
+    first, second, *compared, failed = report(hanging_run())
     assert first == (
         "IPv4, 2 x 64 B: nothing came back in 1 of 3 rounds, 3 of 6 connections failed; "
         "what came back: 50 messages/s"  # no percentiles: those of the others look well
@@ -388,7 +388,7 @@ def test_progress_never_counts_beyond_the_last_round(monkeypatch: pytest.MonkeyP
     session.done, session.samples = list(result.rounds), samples
     said: list[str] = []
     monkeypatch.setattr(click, "echo", lambda line, **_: said.append(line))
-    shown = _Shown(session)
+    shown = Progress(session)
     shown._said_at = -math.inf
     shown.update()
     (line,) = said
@@ -447,7 +447,7 @@ def test_a_round_that_was_cut_short_is_reported(messages: int, words: str) -> No
     brought.cut = True
     summary = summarize(brought, load)
     ran = [Round(number=1, target=0, workload=0, cut=True, summary=summary)]
-    lines = _report(collect(environment.look(), runs.TARGETS[:1], [load], ran, partial=True))
+    lines = report(collect(environment.describe(), runs.TARGETS[:1], [load], ran, partial=True))
     assert words in lines[0]
     assert lines[1:] == [
         "the last round was cut short: it counts only if it has enough messages",

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from support import PATIENCE, SESSION, Process, RawServer, has_ipv6, reset
+from support import PATIENCE, SESSION, Process, RawServer, ipv6, reset
 
 from trio_echo import BackgroundServer, Faults
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from support import CommandLine
 
 SPELLINGS = ["{0} {1}", "[::1]:{1}", "::1 {1}", ":{1}"]
-ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
 
 
 @pytest.fixture

@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support import INTERRUPT, Process, exchange, has_ipv6, receive_all, receive_count, reset
+from support import (
+    INTERRUPT,
+    Process,
+    exchange,
+    ipv6,
+    listening,
+    receive_all,
+    receive_count,
+    reset,
+    served,
+)
 
 from trio_echo import Endpoint
 from trio_echo.listening import ANY
@@ -24,7 +34,7 @@ if TYPE_CHECKING:
 
     from support import CommandLine
 
-pytestmark = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+pytestmark = ipv6
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows lacks this")
 STOPS = [INTERRUPT] if sys.platform == "win32" else [signal.SIGINT, signal.SIGTERM]
 FORGERY = "\x1b[2J\x1b[H\r[TCP/127.0.0.1:1] forged\x85[TCP/127.0.0.1:1] forged\u2028\u202e\x00\x07"
@@ -38,20 +48,12 @@ def server() -> Iterator[Process]:
 
 def test_the_screen_shows_the_lectures_lines_for_both_families(server: Process) -> None:
     addresses = server.endpoints()
-    expected = [
-        f"[TCP server] listening: IP address={host}, port={port}\n" for host, port in addresses
-    ]
+    expected = [listening(host, port) for host, port in addresses]
     assert [host for host, _ in addresses] == ["127.0.0.1", "::1"]
     for address in addresses:
         host, port = exchange(address, b"hello\n")
         server.out.expect("client closed")
-        at = f"[::1]:{port}" if ":" in host else f"{host}:{port}"
-        expected += [
-            "\n",
-            f"[TCP server] client connected: IP address={host}, port={port}\n",
-            f"[TCP/{at}] hello\n",
-            f"[TCP server] client closed: IP address={host}, port={port}\n",
-        ]
+        expected += served(host, port)
     assert server.stop() == 0
     assert server.out.seen[:-1] == expected
     assert server.out.seen[-1] == "[TCP server] stopped: 2 clients served, 12 bytes echoed\n"

@@ -19,9 +19,11 @@ from support import (
     PATIENCE,
     Process,
     exchange,
-    has_ipv6,
+    ipv6,
+    listening,
     receive_all,
     receive_count,
+    served,
     wait_for_end,
 )
 
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
     from support import CommandLine
 
-pytestmark = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+pytestmark = ipv6
 
 
 def workers(server: Process) -> list[psutil.Process]:
@@ -71,20 +73,12 @@ def crowd(address: tuple[str, int], server: Process) -> list[socket.socket]:
 def test_the_screen_looks_like_that_of_one_process(server: Process) -> None:
     addresses = server.endpoints()
     assert [host for host, _ in addresses] == ["127.0.0.1", "::1"]
-    expected = [
-        f"[TCP server] listening: IP address={host}, port={port}\n" for host, port in addresses
-    ]
+    expected = [listening(host, port) for host, port in addresses]
     for _ in range(4):
         for address in addresses:
             host, port = exchange(address, b"hello\n")
             server.out.expect("client closed")
-            at = f"[::1]:{port}" if ":" in host else f"{host}:{port}"
-            expected += [
-                "\n",
-                f"[TCP server] client connected: IP address={host}, port={port}\n",
-                f"[TCP/{at}] hello\n",
-                f"[TCP server] client closed: IP address={host}, port={port}\n",
-            ]
+            expected += served(host, port)
     assert len(workers(server)) == 2
     assert server.stop() == 0
     assert server.out.seen[:-1] == expected

@@ -13,9 +13,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 from pages import PAGES, blocks, free_port, real, run_python, typed, without_ports
-from support import PATIENCE, Lines, has_ipv6
+from support import PATIENCE, Lines, ipv6
 
 from trio_echo.cli import cli
 
@@ -89,7 +90,7 @@ def without_trailing(text: str) -> list[str]:
 
 
 @unix
-@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+@ipv6
 @pytest.mark.parametrize("name", pages_with("console"))
 def test_the_commands_do_what_a_page_shows(name: str, tmp_path: Path) -> None:
     session = "".join(blocks(PAGES[name], "console"))
@@ -149,9 +150,9 @@ def test_the_command_line_takes_each_command(name: str) -> None:
         r"^(?:    |\$ |.* && )python -m trio_echo (.*)", PAGES[name], re.MULTILINE
     ):
         command, *words = shlex.split(line)
-        # Not without a parent: click would cache a help option without -h.
-        parent = cli.make_context("trio-echo", [command])
-        cli.commands[command].make_context(command, words, parent=parent)
+        # Without the group's settings, click would remember a --help without -h.
+        group = click.Context(cli, **cli.context_settings)
+        cli.commands[command].make_context(command, words, parent=group)
 
 
 def test_every_option_that_a_page_names_exists() -> None:

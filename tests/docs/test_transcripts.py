@@ -6,9 +6,8 @@ import re
 import socket
 import subprocess
 
-import pytest
 from pages import PAGES, blocks, typed, without_ports
-from support import Process, end, exchange, has_ipv6, reset
+from support import Process, end, exchange, ipv6, reset
 
 import trio_echo
 
@@ -58,7 +57,7 @@ def test_the_korean_transcript_of_the_client_is_real() -> None:
     assert client.out.text == shown
 
 
-@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+@ipv6
 def test_the_korean_transcript_of_the_server_is_real() -> None:
     with Process("serve", "--port", "0", *LAB) as server:
         port = int(server.out.expect(r"127\.0\.0\.1, 포트 번호=(\d+)")[1])
@@ -74,7 +73,7 @@ def test_the_korean_transcript_of_the_server_is_real() -> None:
     )
 
 
-@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+@ipv6
 def test_what_a_hostile_client_sends_is_shown_escaped() -> None:
     with Process("serve", "--port", "0") as server:
         _, ipv6 = server.endpoints()

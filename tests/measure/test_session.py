@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from support import PATIENCE, RawServer, has_ipv6, receive_all, receive_count
+from support import PATIENCE, RawServer, ipv6, receive_all, receive_count
 
 from trio_echo import BackgroundServer, Endpoint, SocketCallError
 from trio_echo.addresses import parse_endpoint
@@ -71,9 +71,8 @@ async def test_an_unknown_name_is_an_error() -> None:
         await measure([Endpoint("no-such-host.invalid", 9)], rounds=1)
 
 
+@ipv6
 async def test_of_several_addresses_the_first_that_takes_a_connection_is_measured() -> None:
-    if not has_ipv6():
-        pytest.skip("this system has no IPv6 loopback")
     with BackgroundServer(hosts=["::1"]) as server:
         port = server.addresses[0].port
         # A moment ago that port was free on both families; now 127.0.0.1 refuses.

@@ -7,7 +7,7 @@ import re
 import socket
 
 import pytest
-from support import has_ipv6
+from support import ipv6
 
 from trio_echo import Endpoint, SocketCallError
 from trio_echo.workers import ports
@@ -101,9 +101,8 @@ async def test_connections_in_time_wait_do_not_block_a_port(host: str) -> None:
             open_listener(*found.endpoints).socket.close()
 
 
+@ipv6
 def test_a_free_port_is_the_same_for_all_addresses() -> None:
-    if not has_ipv6():
-        pytest.skip("this system has no IPv6 loopback")
     with reserved([Endpoint("127.0.0.1", 0), Endpoint("::1", 0)]) as found:
         assert [one.host for one in found.endpoints] == ["127.0.0.1", "::1"]
         assert found.endpoints[0].port == found.endpoints[1].port != 0
@@ -127,18 +126,9 @@ def test_if_a_free_port_is_taken_on_the_second_address_another_one_is_tried(
         assert len({one.port for one in found.endpoints}) == 1
 
 
+@pytest.mark.usefixtures("without_ipv6")
 @pytest.mark.parametrize("wanted", [["127.0.0.1", "::1"], ["::1"]])
-def test_a_missing_family_is_skipped_unless_it_is_the_only_one(
-    monkeypatch: pytest.MonkeyPatch, wanted: list[str]
-) -> None:
-    original = socket.socket.bind
-
-    def bind(sock: socket.socket, address: tuple[str, int]) -> None:
-        if sock.family == socket.AF_INET6:
-            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
-        original(sock, address)
-
-    monkeypatch.setattr(socket.socket, "bind", bind)
+def test_a_missing_family_is_skipped_unless_it_is_the_only_one(wanted: list[str]) -> None:
     endpoints = [Endpoint(host, 0) for host in wanted]
     if len(wanted) == 1:
         with pytest.raises(SocketCallError, match=r"\[bind\(\)\] Cannot assign.*: \[::1\]:0"):

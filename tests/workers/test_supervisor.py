@@ -6,7 +6,6 @@ import errno
 import os
 import shutil
 import signal
-import socket
 import sys
 from collections import defaultdict
 from contextlib import asynccontextmanager, suppress
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 import psutil
 import pytest
 import trio
-from support import PATIENCE, Events, has_ipv6
+from support import PATIENCE, Events, ipv6
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from trio_echo import (
@@ -96,9 +95,6 @@ def _no_process_is_left() -> Iterator[None]:
 def _listeners(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways to give workers their listeners: Linux's and that of other systems."""
     monkeypatch.setattr(ports, "SPREADS", request.param == "own listeners")
-
-
-ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
 
 
 @pytest.fixture(params=["127.0.0.1", pytest.param("::1", marks=[pytest.mark.slow, ipv6])])
@@ -222,10 +218,9 @@ async def test_the_clients_of_one_port_are_spread_over_the_workers(host: str) ->
             assert all([await echoes(client) for client in several])
 
 
+@ipv6
 @each_way
 async def test_all_workers_listen_on_both_families_with_the_same_free_port() -> None:
-    if not has_ipv6():
-        pytest.skip("this system has no IPv6 loopback")
     async with trio.open_nursery() as nursery:
         events = Events()
         endpoints = await nursery.start(partial(supervise, 3, 0, observer=events))
@@ -504,17 +499,8 @@ async def test_a_worker_that_lived_for_a_while_resets_the_backoff(
 
 
 @each_way
-async def test_a_missing_family_is_reported_and_the_workers_serve_the_other(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    original = socket.socket.bind
-
-    def bind(sock: socket.socket, address: tuple[str, int]) -> None:
-        if sock.family == socket.AF_INET6:
-            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
-        original(sock, address)
-
-    monkeypatch.setattr(socket.socket, "bind", bind)
+@pytest.mark.usefixtures("without_ipv6")
+async def test_a_missing_family_is_reported_and_the_workers_serve_the_other() -> None:
     events = Events()
     async with trio.open_nursery() as nursery:
         endpoints = await nursery.start(partial(supervise, 2, 0, observer=events))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import UserDict
 from contextlib import suppress
+from importlib import import_module
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
@@ -12,22 +14,31 @@ import click
 from trio_echo.screen.display import discard_output
 from trio_echo.screen.text import safe
 
-from .bench import bench
-from .connect import connect
-from .lab import lab
-from .plot import plot
-from .serve import serve
 from .signals import end_quietly_until_received
-from .sockets import sockets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
+_COMMANDS = ("serve", "connect", "sockets", "bench", "plot", "lab")
+
+
+class _Commands(UserDict[str, click.Command]):
+    """Imports a command's module when it is looked up: all of them would delay each start.
+
+    Not a group with its own `get_command`: click's "Did you mean" and sphinx-click read this.
+    """
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self.data:
+            raise KeyError(name)
+        command: click.Command = getattr(import_module(f".{name}", __name__), name)
+        return command
+
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    commands=[serve, connect, sockets, bench, plot, lab],
+    commands=_Commands({name: click.Command(name) for name in _COMMANDS}),
     no_args_is_help=False,
     invoke_without_command=True,
 )

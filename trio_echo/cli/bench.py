@@ -189,7 +189,7 @@ def bench(
     # Imported here, or every other command would start more slowly.
     from trio_echo.measure.results.files import samples_path
 
-    from .measuring import Asked, Files, measure
+    from .measuring import Asked, Files, run
     from .output_files import check
 
     samples = samples_path(output) if output is not None and output.name else None
@@ -198,7 +198,7 @@ def bench(
     check({"--output": output, "its raw samples": samples, "--csv": csv, "--plot": plot})
     asked = Asked(list(targets), serve, workloads, rounds, timeout)
     try:
-        return trio.run(measure, asked, Files(output, csv, plot))
+        return trio.run(run, asked, Files(output, csv, plot))
     except SocketCallError as exc:
         click.echo(safe(str(exc)), err=True)
     except OSError as exc:

@@ -16,14 +16,13 @@ from trio_echo.client import EchoClient
 from trio_echo.client import connect as connect_client
 from trio_echo.errors import SocketCallError, strerror, ungrouped
 from trio_echo.exact import IncompleteReceiveError
-from trio_echo.keepalive import KEEPALIVE
 from trio_echo.screen.display import FAREWELL, Complaint, Screen, Text, terminal
 from trio_echo.screen.language import translations
 from trio_echo.screen.text import safe
 from trio_echo.screen.transcript import Transcript
 
 from .console import Console, restored_terminal
-from .options import keepalive, language_options, positive_seconds
+from .options import keepalive_option, language_options, positive_seconds
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
@@ -48,14 +47,7 @@ _DEFAULT = Endpoint("localhost", DEFAULT_PORT)
     show_default="no limit",
     help="Give up connecting, or waiting for an echo, after S seconds.",
 )
-@click.option(
-    "--keepalive",
-    metavar="S",
-    type=keepalive,
-    default=f"{KEEPALIVE:g}",
-    show_default=True,
-    help="Give up on a server whose machine has not answered for S seconds; inf: never.",
-)
+@keepalive_option("server")
 @language_options
 def connect(
     *,

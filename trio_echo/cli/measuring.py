@@ -1,47 +1,30 @@
-"""What `bench` does: run the rounds, show progress, report the results."""
+"""What `bench` does: run the rounds, keep the results, report them."""
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from contextlib import AsyncExitStack, ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 import trio
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as Bar
 
 from trio_echo.errors import SocketCallError, ungrouped
-from trio_echo.measure.quantities import duration, size
 from trio_echo.measure.results import files
-from trio_echo.measure.results.remarks import remarks
-from trio_echo.measure.results.run import Cell, Run, labels
 from trio_echo.measure.serving import served
 from trio_echo.measure.session import Session, named
 from trio_echo.screen.text import safe
 
 from .plot import draw
+from .progress import Progress
+from .report import report
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
-    from typing import Self
 
     from trio_echo.addresses import Endpoint
     from trio_echo.measure.load.workload import Samples, Workload
-
-# Seconds between two lines of progress if there is no terminal to draw a bar on.
-_INTERVAL = 5.0
+    from trio_echo.measure.results.run import Run
 
 
 class Asked(NamedTuple):
@@ -76,7 +59,7 @@ class Files(NamedTuple):
     plot: Path | None
 
 
-async def measure(asked: Asked, kept: Files) -> int:
+async def run(asked: Asked, kept: Files) -> int:
     """Measure, report, and return the exit status.
 
     Raises:
@@ -94,7 +77,7 @@ async def measure(asked: Asked, kept: Files) -> int:
             with starting:
                 session = await _prepared(asked, stack)
             if session is not None:
-                with _Shown(session) as shown:
+                with Progress(session) as shown:
                     try:
                         await session.run(progress=shown.update, stop=stop)
                     except SocketCallError as exc:
@@ -109,7 +92,7 @@ async def measure(asked: Asked, kept: Files) -> int:
     try:
         _keep(kept, result, session.samples)
     finally:  # files may fail to be written, and so may the screen
-        for line in _report(result):
+        for line in report(result):
             click.echo(line)
         if refused is not None:
             click.echo(safe(str(refused)), err=True)
@@ -156,150 +139,3 @@ async def _stop_on_signal(
         async for _ in signals:
             starting.cancel()
             stop.set()
-
-
-class _Shown:
-    """Progress on standard error: a bar on a terminal, otherwise a line now and then."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._first: tuple[float, int] | None = None
-        self._said_at = time.monotonic()
-        console = Console(stderr=True)
-        self._bar = Bar(
-            TextColumn("round"),
-            MofNCompleteColumn(),
-            BarColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}"),
-            console=console,
-            disable=not console.is_terminal,
-            auto_refresh=False,
-            transient=True,
-        )
-        self._task = self._bar.add_task("", total=len(session))
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with suppress(OSError):
-            self._bar.stop()
-
-    def update(self) -> None:
-        """Show progress, if it can be shown. The measurement goes on in any case."""
-        with suppress(OSError):
-            self._update()
-
-    def _update(self) -> None:
-        now, done = time.monotonic(), len(self._session.done)
-        messages, words = self._session.messages, []
-        if messages == 0 or self._first is None:
-            self._first = (now, messages) if messages else None  # the warm-up does not count
-        elif now > self._first[0]:
-            rate = (messages - self._first[1]) / (now - self._first[0])
-            words.append(f"{rate:,.0f} messages/s")
-        if done and (last := self._session.done[-1].summary.round_trip_ns) is not None:
-            words += [
-                f"{name} {duration(last.percentiles[name])}"
-                for name in ("p50", "p99")
-                if name in last.percentiles
-            ]
-        if self._bar.console.is_terminal:
-            self._bar.update(self._task, completed=done, description=", ".join(words), refresh=True)
-        elif now - self._said_at >= _INTERVAL:
-            self._said_at = now
-            which = min(done + 1, len(self._session))
-            click.echo(", ".join([f"round {which} of {len(self._session)}", *words]), err=True)
-
-
-def _failures(result: Run, names: Sequence[str]) -> list[str]:
-    """Say how many connections failed, and if there are several targets, of which."""
-    counts: Counter[tuple[int, str]] = Counter()
-    for one in result.rounds:
-        for kind, count in one.summary.failures.items():
-            counts[one.target, kind] += count
-    several = len(names) > 1
-    return [
-        f"{safe(names[target])}, failed: {count} x {safe(kind)}"
-        if several
-        else f"failed: {count} x {safe(kind)}"
-        for (target, kind), count in sorted(counts.items())
-    ]
-
-
-def _missing(result: Run, cell: Cell) -> str:
-    """Say how many rounds and connections of a cell had no answer; "" if all had."""
-    which = cell.target, cell.workload
-    rounds = [one for one in result.rounds if (one.target, one.workload) == which]
-    if not any(one.summary.messages for one in rounds):
-        return "nothing came back"
-    said = []
-    if cell.silent_rounds:
-        said.append(f"nothing came back in {cell.silent_rounds} of {len(rounds)} rounds")
-    if failed := sum(sum(one.summary.failures.values()) for one in rounds):
-        asked = result.workloads[cell.workload].connections * len(rounds)
-        said.append(f"{failed:,} of {asked:,} connections failed")
-    return ", ".join(said)
-
-
-def _report(result: Run) -> list[str]:
-    """Write the report: a line for each target and workload, then the comparisons."""
-    names = labels(result.targets)
-    lines = []
-    incomplete: set[tuple[int, int]] = set()
-    for cell in result.cells:
-        asked = result.workloads[cell.workload]
-        words = [f"{safe(names[cell.target])}, {asked.connections} x {size(asked.size)}:"]
-        rate = cell.messages_per_second
-        if missing := _missing(result, cell):
-            incomplete.add((cell.target, cell.workload))
-            words.append(missing)
-        if missing == "nothing came back":
-            lines.append(" ".join(words))
-            continue
-        if missing:
-            words[-1] += "; what came back:"
-        if rate is None:
-            words.append("too few messages")
-        else:
-            words.append(f"{rate.median:,.0f} messages/s")
-        if rate and rate.median and rate.interval is not None:
-            words.append(f"({rate.interval.low:,.0f} to {rate.interval.high:,.0f})")
-        for kind, estimates in (
-            ("round trip", cell.round_trip_ns),
-            ("from the intended start", cell.from_intended_ns),
-        ):
-            if estimates:
-                times = ", ".join(
-                    f"{name} {duration(one.median)}" for name, one in estimates.items()
-                )
-                words.append(f"{kind} {times}")
-        lines.append(" ".join(words))
-    several = len({one.connections for one in result.workloads}) > 1
-    for one in result.comparisons:
-        asked = result.workloads[one.workload]
-        which = f"{asked.connections} x {size(asked.size)}" if several else f"{size(asked.size)}"
-        line = f"{which}: {safe(one.comparison.sentence())}"
-        if incomplete & {(one.target, one.workload), (one.baseline, one.workload)}:
-            line += "; but not every connection answered"
-        lines.append(line)
-    lines += [safe(one) for one in remarks(result)]
-    # In a closed loop, each round ends with messages under way.
-    open_loops = [one for one in result.rounds if result.workloads[one.workload].rate is not None]
-    due = sum(one.summary.messages + one.summary.unanswered for one in open_loops)
-    if unanswered := sum(one.summary.unanswered for one in open_loops):
-        lines.append(f"unanswered when its round ended: {unanswered:,} of {due:,}")
-    lines += _failures(result, names)
-    if any(one.cut for one in result.rounds):
-        lines.append("the last round was cut short: it counts only if it has enough messages")
-    if result.partial:
-        lines.append("partial: the run ended early")
-    return lines

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import math
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from trio_echo.addresses import AddressError, parse_port
-from trio_echo.keepalive import check_keepalive
-from trio_echo.measure.load.workload import A_YEAR
+from trio_echo.keepalive import KEEPALIVE, check_keepalive
+from trio_echo.measure.quantities import A_YEAR
 from trio_echo.screen.language import LANGUAGES
 from trio_echo.screen.text import checked_encoding
-from trio_echo.workers.supervisor import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, TypeAlias
 
-
-def host(text: str) -> str:
-    """Read a name or an address; an IPv6 address may be in brackets."""
-    if not text:
-        raise click.BadParameter("the host is empty")
-    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    Command: TypeAlias = Callable[..., Any]
 
 
 def port(text: str) -> int:
@@ -53,7 +47,7 @@ def positive_seconds(text: str) -> float:
     return value
 
 
-def keepalive(text: str) -> float:
+def _keepalive(text: str) -> float:
     """Read a keepalive time that systems accept; `inf` switches keepalive off."""
     value = seconds(text)
     try:
@@ -61,15 +55,6 @@ def keepalive(text: str) -> float:
     except ValueError as exc:
         raise click.BadParameter(str(exc)) from exc
     return value
-
-
-def workers(text: str) -> int:
-    """Read a number of worker processes; `auto` is the number of usable cores."""
-    if text == "auto":
-        return usable_cores()
-    if not re.fullmatch("[0-9]{1,4}", text) or int(text) < 1:
-        raise click.BadParameter(f"{text!r} is neither a number of processes nor auto")
-    return int(text)
 
 
 def encoding(name: str) -> str:
@@ -80,7 +65,23 @@ def encoding(name: str) -> str:
         raise click.BadParameter(str(exc.args[0])) from exc
 
 
-def language_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def keepalive_option(peer: str) -> Callable[[Command], Command]:
+    """Add `--keepalive`.
+
+    Args:
+        peer: who may vanish: "client" or "server".
+    """
+    return click.option(
+        "--keepalive",
+        metavar="S",
+        type=_keepalive,
+        default=f"{KEEPALIVE:g}",
+        show_default=True,
+        help=f"Give up on a {peer} whose machine has not answered for S seconds; inf: never.",
+    )
+
+
+def language_options(command: Command) -> Command:
     """Add `--lang` and `--encoding`."""
     command = click.option(
         "--encoding",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
 from contextlib import suppress
 from functools import partial
@@ -15,7 +16,6 @@ from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.errors import SocketCallError, WorkerError
 from trio_echo.events import ServerEvent, is_essential
 from trio_echo.faults import Faults
-from trio_echo.keepalive import KEEPALIVE
 from trio_echo.limits import Limits
 from trio_echo.listening import ANY, LOOPBACK
 from trio_echo.screen.display import FAREWELL, Complaint, Output, Screen, terminal
@@ -23,13 +23,29 @@ from trio_echo.screen.language import translations
 from trio_echo.screen.transcript import Transcript
 from trio_echo.server import GC_THRESHOLD
 from trio_echo.server import serve as serve_echo
-from trio_echo.workers.supervisor import supervise
+from trio_echo.workers.supervisor import supervise, usable_cores
 
-from .options import host, keepalive, language_options, port, positive_seconds, seconds, workers
+from .options import keepalive_option, language_options, port, positive_seconds, seconds
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+
+def _host(text: str) -> str:
+    """Read a name or an address; an IPv6 address may stand in brackets."""
+    if not text:
+        raise click.BadParameter("the host is empty")
+    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
+
+
+def _workers(text: str) -> int:
+    """Read a number of worker processes; `auto` is the number of usable cores."""
+    if text == "auto":
+        return usable_cores()
+    if not re.fullmatch("[0-9]{1,4}", text) or int(text) < 1:
+        raise click.BadParameter(f"{text!r} is neither a number of processes nor auto")
+    return int(text)
 
 
 @click.command
@@ -37,7 +53,7 @@ if TYPE_CHECKING:
     "--host",
     "hosts",
     metavar="H",
-    type=host,
+    type=_host,
     multiple=True,
     help="Name or address to listen on; repeat it for several.  [default: 127.0.0.1 and ::1]",
 )
@@ -65,14 +81,7 @@ if TYPE_CHECKING:
     show_default="no limit",
     help="Close a client after S seconds without a byte to or from it.",
 )
-@click.option(
-    "--keepalive",
-    metavar="S",
-    type=keepalive,
-    default=f"{KEEPALIVE:g}",
-    show_default=True,
-    help="Give up on a client whose machine has not answered for S seconds; inf: never.",
-)
+@keepalive_option("client")
 @click.option(
     "--grace",
     metavar="S",
@@ -84,7 +93,7 @@ if TYPE_CHECKING:
 @click.option(
     "--workers",
     metavar="N",
-    type=workers,
+    type=_workers,
     help="Serve with N processes; auto: one for each usable core.",
 )
 @click.option(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+A_YEAR = 31_536_000
+"""Seconds. Nobody means a longer time, and nanoseconds of several years fit into 64 bits."""
+
 _TIMES = (("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1.0))
 _SIZES = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 

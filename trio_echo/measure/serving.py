@@ -1,6 +1,6 @@
 """This package's server in its own process, to be measured.
 
-`served` starts `python -m trio_echo.measure.serving` and sends it a line of JSON, the `Job`. The
+`served` starts `python -m trio_echo.measure.serving` and sends it a line of JSON, a `Service`. The
 process answers with a line: where it listens, or why it does not. It ends with its standard input,
 a pipe that closes when the process that started it ends, in any way.
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
 
-class Job(msgspec.Struct, frozen=True):
+class Service(msgspec.Struct, frozen=True):
     """What to serve: arguments of `trio_echo.serve`."""
 
     port: int
@@ -87,7 +87,7 @@ async def served(
     stdout = cast("trio.abc.ReceiveStream", process.stdout)
     try:
         with suppress(trio.BrokenResourceError):  # it has ended, and says so below
-            await stdin.send_all(msgspec.json.encode(Job(port, tuple(hosts), faults)) + b"\n")
+            await stdin.send_all(msgspec.json.encode(Service(port, tuple(hosts), faults)) + b"\n")
         answer = b""
         while not answer.endswith(b"\n"):
             chunk = await stdout.receive_some()
@@ -109,7 +109,7 @@ async def served(
 
 
 def main() -> None:
-    """Do one job."""
+    """Serve as asked, until standard input ends."""
     # Not the buffered one: its lock would be held by the thread below when the process ends.
     commands = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115  it stays
     line = commands.readline()
@@ -125,15 +125,17 @@ def main() -> None:
     # from the server: it sleeps in read().
     threading.Thread(target=end_with_input, daemon=True).start()
     gc.set_threshold(GC_THRESHOLD)
-    trio.run(_serve, msgspec.json.decode(line, type=Job))
+    trio.run(_serve, msgspec.json.decode(line, type=Service))
 
 
-async def _serve(job: Job) -> None:
-    service = partial(serve, job.port, hosts=job.hosts, faults=job.faults, observe_data=False)
+async def _serve(service: Service) -> None:
+    start = partial(
+        serve, service.port, hosts=service.hosts, faults=service.faults, observe_data=False
+    )
     try:
         with ungrouped(SocketCallError):
             async with trio.open_nursery() as nursery:
-                listeners = await nursery.start(service)
+                listeners = await nursery.start(start)
                 _answer(
                     Started([Endpoint.from_sockaddr(one.socket.getsockname()) for one in listeners])
                 )

@@ -55,7 +55,7 @@ class Session:
     workloads: Sequence[Workload]
     rounds: int
     timeout: float = 10.0
-    environment: Environment = field(default_factory=environment.look)
+    environment: Environment = field(default_factory=environment.describe)
     done: list[Round] = field(default_factory=list)
     samples: list[Samples] = field(default_factory=list)
     messages: int = 0

@@ -28,10 +28,10 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
 
 def wrap(text: str, room: float, size: float, *, bold: bool = False) -> list[str]:
     """Break a text into lines of at most `room` inches."""
-    places = max(len(text), 1)
+    letters = max(len(text), 1)
     while True:
-        lines = textwrap.wrap(text, places, break_on_hyphens=False)
+        lines = textwrap.wrap(text, letters, break_on_hyphens=False)
         widest = max((width(line, size, bold=bold) for line in lines), default=0.0)
-        if widest <= room or places <= 1:
+        if widest <= room or letters <= 1:
             return lines
-        places = min(places - 1, max(1, int(max(map(len, lines)) * room / widest) + 1))
+        letters = min(letters - 1, max(1, int(max(map(len, lines)) * room / widest) + 1))

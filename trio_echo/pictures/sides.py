@@ -159,9 +159,9 @@ def _card(axes: Axes, x: float, y: float, row: SocketRow) -> None:
         )
 
 
-def _fitting(text: str, size: float, places: int) -> float:
+def _fitting(text: str, size: float, letters: int) -> float:
     """Shrink a text that is too long for its room, such as a full IPv6 address."""
-    return min(size, size * places / max(len(text), 1))
+    return min(size, size * letters / max(len(text), 1))
 
 
 def _link(axes: Axes, start: float, end: float, y: float, row: SocketRow) -> None:

@@ -32,10 +32,11 @@ from trio_echo import BackgroundServer, Endpoint, Faults, SocketCallError
 from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import strerror
 from trio_echo.events import DataReceived
-from trio_echo.measure.load.pace import Pacer, Share
+from trio_echo.measure.load.connection import LoadConnection
+from trio_echo.measure.load.opening import connect
+from trio_echo.measure.load.pace import Pacer
 from trio_echo.measure.load.round import run_round
-from trio_echo.measure.load.traffic import Connection, Traffic
-from trio_echo.measure.load.worker import Job, connect
+from trio_echo.measure.load.traffic import Traffic
 from trio_echo.measure.load.workload import Samples, Workload
 
 if TYPE_CHECKING:
@@ -48,12 +49,12 @@ MIB = 1 << 20
 SECOND = 1_000_000_000
 
 
-def workers() -> list[psutil.Process]:
+def loaders() -> list[psutil.Process]:
     """The processes of loads that this one has started, and that still run."""
     found = []
     for child in psutil.Process().children():
         try:
-            if "trio_echo.measure.load.worker" in child.cmdline():
+            if "trio_echo.measure.load.loader" in child.cmdline():
                 found.append(child)
         except psutil.Error:  # it has just ended
             continue
@@ -71,7 +72,7 @@ async def measured(
     """Run a round, and check what holds for all of them."""
     with trio.fail_after(2 * PATIENCE):
         samples = await run_round(target, load, patience=patience, progress=progress, stop=stop)
-    assert not workers()
+    assert not loaders()
     assert len(samples.intended) == len(samples.sent) == len(samples.received)
     assert list(samples.received) == sorted(samples.received)
     times = zip(samples.intended, samples.sent, samples.received, strict=True)
@@ -264,7 +265,7 @@ async def test_a_target_that_takes_no_connection_is_an_error(host: str) -> None:
     with pytest.raises(SocketCallError) as refused:
         await run_round(target, Workload(connections=4, processes=2, duration=60.0))
     assert str(refused.value) == f"[connect()] {strerror(errno.ECONNREFUSED)}: {target}"
-    assert not workers()
+    assert not loaders()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems answer when a backlog is full")
@@ -277,7 +278,7 @@ async def test_a_target_that_does_not_answer_is_given_up(asked: dict[str, Any]) 
         with pytest.raises(SocketCallError) as given_up:
             await run_round(target, load, patience=0.3)
     assert str(given_up.value) == f"[connect()] {os.strerror(errno.ETIMEDOUT)}: {target}"
-    assert not workers()
+    assert not loaders()
 
 
 @pytest.mark.parametrize("rate", [None, 1000.0])
@@ -408,7 +409,7 @@ def test_a_reset_is_not_taken_for_silence() -> None:
 
 def test_silence_begins_with_the_latest_byte_of_an_echo() -> None:
     with socket.socket() as sock:
-        connection = Connection(sock, 1)
+        connection = LoadConnection(sock, 1)
         assert connection.silent(1000) == 0  # it waits for nothing
         connection.sent.append(100)
         assert connection.silent(1000) == 900
@@ -429,10 +430,6 @@ def test_while_a_large_message_moves_its_echo_is_not_waited_for() -> None:
         assert connection.silent(now) < now - began
 
 
-def job(target: Endpoint) -> Job:
-    return Job(*target, Workload(messages=1), Share(0, 1, 1), PATIENCE)
-
-
 def test_a_connection_to_itself_is_a_refused_one(
     host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -448,13 +445,14 @@ def test_a_connection_to_itself_is_a_refused_one(
     monkeypatch.setattr(socket.socket, "connect_ex", connect_ex)
     waker, wake = socket.socketpair()
     with waker, wake:
-        assert connect(job(target), wake) == ([], {("connect()", errno.ECONNREFUSED): 1})
+        opened = connect(*target, 1, wake, patience=PATIENCE)
+        assert opened == ([], {("connect()", errno.ECONNREFUSED): 1})
 
 
 def test_connections_have_keepalive(host: str) -> None:
     waker, wake = socket.socketpair()
     with serving(host) as (target, _), waker, wake:
-        (sock,), _ = connect(job(target), wake)
+        (sock,), _ = connect(*target, 1, wake, patience=PATIENCE)
         with sock:
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
@@ -546,7 +544,7 @@ async def test_a_round_that_is_cancelled_is_cancelled(rate: float | None) -> Non
         await run_round(target, load, progress=lambda _: scope.cancel())
         pytest.fail("it swallowed the cancellation")
     assert scope.cancelled_caught
-    assert not workers()
+    assert not loaders()
 
 
 async def test_a_round_that_is_cancelled_before_it_begins_leaves_nothing() -> None:
@@ -554,19 +552,19 @@ async def test_a_round_that_is_cancelled_before_it_begins_leaves_nothing() -> No
         scope.cancel()
         await run_round(target, Workload(duration=3600.0))
     assert scope.cancelled_caught
-    assert not workers()
+    assert not loaders()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-async def test_a_worker_that_is_killed_is_a_failure_of_its_connections() -> None:
+async def test_a_loader_that_is_killed_is_a_failure_of_its_connections() -> None:
     def kill(_: int) -> None:
-        for worker in workers()[:1]:
-            worker.kill()
+        for loader in loaders()[:1]:
+            loader.kill()
 
     load = Workload(connections=4, processes=1, duration=3600.0)
     with serving() as (target, _):
         samples = await measured(target, load, progress=kill)
-    assert samples.failures == {"worker: exit status -9": 4}
+    assert samples.failures == {"load process: exit status -9": 4}
     assert not samples.cut  # nobody stopped it: it failed
 
 
@@ -585,7 +583,7 @@ trio.run(lambda: run_round(Endpoint("127.0.0.1", int(sys.argv[1])), load, progre
 
 
 @pytest.mark.slow
-def test_no_worker_outlives_the_process_that_started_it() -> None:
+def test_no_loader_outlives_the_process_that_started_it() -> None:
     with serving() as (target, _):
         command = [sys.executable, "-c", LOAD_FOREVER, str(target.port)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
@@ -689,4 +687,4 @@ async def test_a_reset_while_it_waits_for_room_fails_the_connection_alone() -> N
         load = Workload(connections=4, size=1 << 20, pipeline=8, duration=0.3)
         samples = await run_round(server.addresses[0], load)
     assert sum(samples.failures.values()) == 4
-    assert not [kind for kind in samples.failures if kind.startswith("worker")]
+    assert not [kind for kind in samples.failures if kind.startswith("load process")]

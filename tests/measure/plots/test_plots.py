@@ -18,7 +18,7 @@ from PIL import Image
 from trio_echo.measure import plots
 from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.plots import scales
-from trio_echo.measure.plots.look import DARK, LIGHT, SIZE, shown
+from trio_echo.measure.plots.style import DARK, LIGHT, SIZE, shown
 from trio_echo.measure.results import environment
 from trio_echo.measure.results.run import Round, Run, Target, collect, from_json, to_json
 from trio_echo.measure.results.summary import percentiles, summarize
@@ -139,7 +139,7 @@ def one_target(times: Sequence[int], rate: float | None = None) -> tuple[Run, li
     arrays = (array("q", [some[one] for one in order]) for some in (sent, sent, received))
     samples = brought(1.0, *arrays)
     rounds = [Round(number=1, target=0, workload=0, summary=summarize(samples, load))]
-    return collect(environment.look(), TWO[:1], [load], rounds, partial=False), [samples]
+    return collect(environment.describe(), TWO[:1], [load], rounds, partial=False), [samples]
 
 
 @pytest.mark.parametrize("count", [11, 500, 20_000])
@@ -195,7 +195,7 @@ def test_coordinated_omission_is_seen() -> None:
     stamps = [array("q", one) for one in (due, sent, [one + 40_000 for one in sent])]
     samples = brought(2.0, *stamps)
     rounds = [Round(number=1, target=0, workload=0, summary=summarize(samples, load))]
-    run = collect(environment.look(), TWO[:1], [load], rounds, partial=False)
+    run = collect(environment.describe(), TWO[:1], [load], rounds, partial=False)
     picture = plots.spectrum(run, [samples])
     from_send, _, from_intended, _ = drawn(picture)
     assert max(time for _, time in points(from_send)) == 40_000

@@ -48,7 +48,7 @@ def package(tmp_path: Path) -> Path:
 
 
 def test_the_machine_is_described() -> None:
-    found = environment.look()
+    found = environment.describe()
     assert found.cpu_count == psutil.cpu_count()
     assert found.cpu_model.strip()
     assert platform.release() in found.kernel
@@ -59,13 +59,13 @@ def test_the_machine_is_described() -> None:
 
 
 def test_the_date_is_now_in_utc() -> None:
-    date = datetime.fromisoformat(environment.look().date)
+    date = datetime.fromisoformat(environment.describe().date)
     assert date.utcoffset() == timedelta(0)
     assert abs(date - datetime.now(UTC)) < timedelta(minutes=10)
 
 
 def test_the_name_of_the_host_is_left_out() -> None:
-    assert platform.node() not in repr(environment.look()) or len(platform.node()) < 4
+    assert platform.node() not in repr(environment.describe()) or len(platform.node()) < 4
 
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_MONOTONIC"), reason="Windows has no such clock")

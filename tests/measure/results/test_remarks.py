@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.load.usage import Usage
 
 CLOSED = Workload(duration=1.0)
-TWO_PROCESSORS = replace(environment.look(), cpu_count=2)
+TWO_PROCESSORS = replace(environment.describe(), cpu_count=2)
 
 
 def run_of(*usages: Usage | None, messages: list[int] | None = None) -> Run:

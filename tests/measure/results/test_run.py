@@ -42,7 +42,7 @@ def validate(run: Run) -> None:
 
 
 def empty(rounds: list[Round], **options: Any) -> Run:
-    where = environment.look()
+    where = environment.describe()
     return collect(where, [V4, V6], [Workload(duration=1.0)], rounds, partial=True, **options)
 
 
@@ -137,7 +137,7 @@ def test_rounds_are_paired_by_number_and_a_lone_one_is_in_no_pair() -> None:
             (3, 1, runs.samples(900)),
         ]
     ]
-    run = collect(environment.look(), [V4, V6], [workload], rounds, partial=True)
+    run = collect(environment.describe(), [V4, V6], [workload], rounds, partial=True)
     ratio = run.comparisons[0].comparison.ratio
     assert ratio is not None
     assert ratio.rounds == 2
@@ -151,7 +151,7 @@ def test_a_percentile_that_not_every_round_has_is_left_out() -> None:
         Round(number=i, target=0, workload=0, summary=summarize(runs.samples(count), workload))
         for i, count in enumerate(counts, 1)
     ]
-    (cell,) = collect(environment.look(), [V4], [workload], rounds, partial=False).cells
+    (cell,) = collect(environment.describe(), [V4], [workload], rounds, partial=False).cells
     assert set(cell.round_trip_ns) == {"p50"}
     assert cell.round_trip_ns["p50"].rounds == 3
     assert cell.messages_per_second is not None
@@ -165,7 +165,7 @@ def test_a_round_in_which_nothing_came_back_is_counted_and_hides_the_percentiles
         Round(number=i, target=0, workload=0, summary=summarize(runs.samples(count), workload))
         for i, count in enumerate([100, 0, 100, 0], 1)
     ]
-    (cell,) = collect(environment.look(), [V4], [workload], rounds, partial=False).cells
+    (cell,) = collect(environment.describe(), [V4], [workload], rounds, partial=False).cells
     assert cell.silent_rounds == 2
     assert cell.round_trip_ns == {}
     assert cell.messages_per_second is not None
@@ -208,7 +208,7 @@ def cut_short(messages: int, *, whole: int = 6) -> Run:
     brought.cut = True
     summary = summarize(brought, workload)
     rounds.append(Round(number=whole + 1, target=0, workload=0, cut=True, summary=summary))
-    return collect(environment.look(), [V4, V6], [workload], rounds, partial=True)
+    return collect(environment.describe(), [V4, V6], [workload], rounds, partial=True)
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,9 @@ async def test_right_facts() -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (without_remote, "For a connected client's socket, your function returned"),
-        (swapped, f"For {FIRST} socket, your function returned"),
-        (connected_only, f"For {FIRST} socket, your function raised OSError"),
+        (without_remote, "For a connected client's socket, it returned"),
+        (swapped, f"For {FIRST} socket, it returned"),
+        (connected_only, f"For {FIRST} socket, it raised OSError"),
     ],
 )
 async def test_wrong_facts(answer: Callable[[SocketType], object], why: str) -> None:

@@ -13,6 +13,8 @@ from trio_echo.notebook.checks import nurseries
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    Function = Callable[[], Awaitable[object]]
+
 
 @pytest.mark.parametrize(
     ("answer", "right"),
@@ -42,10 +44,10 @@ async def hangs(*_: object) -> None:
     await trio.sleep_forever()
 
 
-async def quickest(*functions: nurseries.Function) -> object:
+async def quickest(*functions: Function) -> object:
     results: list[object] = []
 
-    async def run(function: nurseries.Function) -> None:
+    async def run(function: Function) -> None:
         results.append(await function())
         nursery.cancel_scope.cancel()
 
@@ -55,11 +57,11 @@ async def quickest(*functions: nurseries.Function) -> object:
     return results[0]
 
 
-async def by_a_channel(*functions: nurseries.Function) -> object:
+async def by_a_channel(*functions: Function) -> object:
     """Another right one."""
     send, receive = trio.open_memory_channel[object](0)
 
-    async def run(function: nurseries.Function) -> None:
+    async def run(function: Function) -> None:
         await send.send(await function())
 
     async with trio.open_nursery() as nursery:
@@ -75,10 +77,10 @@ async def test_a_right_race(answer: nurseries.Race) -> None:
     assert (await nurseries.race(answer)).right is True
 
 
-async def waits_for_all(*functions: nurseries.Function) -> object:
+async def waits_for_all(*functions: Function) -> object:
     results: list[object] = []
 
-    async def run(function: nurseries.Function) -> None:
+    async def run(function: Function) -> None:
         results.append(await function())
 
     async with trio.open_nursery() as nursery:
@@ -87,16 +89,16 @@ async def waits_for_all(*functions: nurseries.Function) -> object:
     return results[0]
 
 
-async def the_first_in_the_list(*functions: nurseries.Function) -> object:
+async def the_first_in_the_list(*functions: Function) -> object:
     return await functions[0]()
 
 
-async def one_after_the_other(*functions: nurseries.Function) -> object:
+async def one_after_the_other(*functions: Function) -> object:
     results = sorted([str(await function()) for function in functions])
     return results[0]
 
 
-async def dawdles(*functions: nurseries.Function) -> object:
+async def dawdles(*functions: Function) -> object:
     result = await quickest(*functions)
     await trio.sleep(1)
     return result

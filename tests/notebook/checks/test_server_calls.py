@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import trio
-from support import has_ipv6
+from support import ipv6
 
 from trio_echo.notebook.checks import NO_ANSWER, server_calls
 
@@ -109,7 +109,7 @@ async def test_a_wrong_backlog() -> None:
     assert "backlog" in verdict.why
 
 
-@pytest.mark.skipif(not has_ipv6(), reason="this system has no IPv6 loopback")
+@ipv6
 async def test_a_door_for_ipv4_only() -> None:
     async def answer(host: str, backlog: int) -> object:
         with trio.socket.socket() as sock:

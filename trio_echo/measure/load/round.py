@@ -5,7 +5,7 @@ trip would count as the server's, and other work of this process (it draws progr
 clock. A thread would have its own loop, but share this process's GIL.
 
 `time.perf_counter_ns` is the same clock in all processes, on Linux (CLOCK_MONOTONIC), macOS
-(mach_absolute_time) and Windows (QueryPerformanceCounter). So all workers can start at one time,
+(mach_absolute_time) and Windows (QueryPerformanceCounter). So all loaders can start at one time,
 and their samples are merged unchanged.
 """
 
@@ -26,9 +26,9 @@ import trio
 from trio_echo.addresses import Endpoint, resolve
 from trio_echo.errors import SocketCallError, strerror
 
+from .loader import ARRAYS, SCALARS, Job
 from .meter import Meter, find_servers
 from .pace import shares
-from .worker import ARRAYS, SCALARS, Job
 from .workload import Samples
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 # Nanoseconds between the message that says when to start and that time.
 _LEAD = 20_000_000
-# Seconds that a worker has to return its samples when it must stop, and to end.
+# Seconds that a loader has to return its samples when it must stop, and to end.
 _GRACE = 5.0
 
 
@@ -90,30 +90,30 @@ async def run_round(
         progress(sum(counts))
 
     async with AsyncExitStack() as stack:
-        workers = [
+        loaders = [
             await stack.enter_async_context(_started(Job(*endpoint, workload, part, patience)))
             for part in parts
         ]
         errors: list[SocketCallError | None] = []
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_when, stop, nursery.cancel_scope)
-            errors += [await worker.connected() for worker in workers]
+            errors += [await loader.connected() for loader in loaders]
             nursery.cancel_scope.cancel()
-        if len(errors) < len(workers):
+        if len(errors) < len(loaders):
             now = time.perf_counter_ns()
             return Samples(now, now, cut=True)
         if errors[0] is not None and all(errors):
             raise errors[0]
         start = time.perf_counter_ns() + _LEAD
-        for worker in workers:
-            await worker.begin(start)
+        for loader in loaders:
+            await loader.begin(start)
         meter = Meter(server)
         async with trio.open_nursery() as nursery:
-            for number, worker in enumerate(workers):
-                nursery.start_soon(worker.follow, partial(count, number), stop)
-        usage = meter.stop([worker.cpu for worker in workers])
+            for number, loader in enumerate(loaders):
+                nursery.start_soon(loader.follow, partial(count, number), stop)
+        usage = meter.stop([loader.cpu for loader in loaders])
     began = start + int(workload.warm_up * 1e9)
-    merged = _merged(began, [worker.samples() for worker in workers], parts)
+    merged = _merged(began, [loader.samples() for loader in loaders], parts)
     merged.usage = usage
     return merged
 
@@ -128,7 +128,7 @@ async def look_for_servers(endpoints: Sequence[Endpoint]) -> list[Server]:
     return await trio.to_thread.run_sync(find_servers, endpoints, abandon_on_cancel=True)
 
 
-class _Worker:
+class _Loader:
     """A process that loads the server, seen from this one."""
 
     def __init__(self, process: trio.Process, job: Job) -> None:
@@ -188,7 +188,7 @@ class _Worker:
     def samples(self) -> Samples | str:
         """Return what it measured; or say how it ended without that."""
         if self._last is None or len(self._buffer) < sum(self._last[name] for name in ARRAYS):
-            return f"worker: exit status {self._process.returncode}"
+            return f"load process: exit status {self._process.returncode}"
         samples = Samples(**{name: self._last[name] for name in SCALARS})
         rest = memoryview(self._buffer)
         for name in ARRAYS:
@@ -228,9 +228,9 @@ class _Worker:
 
 
 @asynccontextmanager
-async def _started(job: Job) -> AsyncIterator[_Worker]:
-    """Start a worker, and end it with the block."""
-    command = [sys.executable, "-m", f"{__package__}.worker"]
+async def _started(job: Job) -> AsyncIterator[_Loader]:
+    """Start a loader, and end it with the block."""
+    command = [sys.executable, "-m", f"{__package__}.loader"]
     # In its own session, or a Ctrl-C in the terminal would end it, and its samples would be lost.
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
@@ -238,15 +238,15 @@ async def _started(job: Job) -> AsyncIterator[_Worker]:
     process = await trio.lowlevel.open_process(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **apart
     )
-    worker = _Worker(process, job)
+    loader = _Loader(process, job)
     try:
-        yield worker
+        yield loader
     finally:
-        await worker.end()
+        await loader.end()
 
 
 def _merged(began: int, results: Sequence[Samples | str], parts: Sequence[Share]) -> Samples:
-    """Merge what the workers measured."""
+    """Merge what the loaders measured."""
     brought = [one for one in results if isinstance(one, Samples)]
     merged = Samples(began, max((one.ended for one in brought), default=began))
     failures: Counter[str] = Counter()

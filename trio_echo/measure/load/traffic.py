@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from trio_echo.errors import strerror
 
+from .connection import LoadConnection
 from .poller import READ, WRITE, open_poller
 
 if TYPE_CHECKING:
@@ -48,45 +49,6 @@ _LOOKS, _SHORTEST_LOOK = 10, 1_000_000
 # million are equal if they have at least eight bytes. An odd step reaches every offset.
 _OFFSETS = 1 << 20
 _STEP = 4099
-
-
-class Connection:
-    """One connection: what is under way on it, and what waits to be sent.
-
-    The queues have the oldest message first. `dues` is used only in an open loop, `offsets` only if
-    echoes are verified.
-    """
-
-    __slots__ = (
-        "blocked", "dues", "heard", "missing", "moved", "offsets", "recv_into", "send", "sent",
-        "sock", "unsent", "waiting",
-    )  # fmt: skip
-
-    def __init__(self, sock: socket.socket, size: int) -> None:
-        self.sock = sock
-        self.recv_into = sock.recv_into
-        self.send = sock.send
-        self.missing = size  # bytes of the oldest message's echo
-        self.heard = 0  # when the latest bytes arrived
-        self.moved = 0  # when the kernel last took a part of the oldest message
-        self.sent: deque[int] = deque()
-        self.dues: deque[int] = deque()
-        self.offsets: deque[int] = deque()
-        self.unsent = memoryview(b"")  # the rest of the newest message
-        self.waiting: deque[int] = deque()  # dues of messages that the kernel has no room for yet
-        self.blocked = False  # whether the kernel had no room
-
-    @property
-    def pending(self) -> int:
-        """How many of its messages have no echo yet."""
-        return len(self.sent) + len(self.waiting)
-
-    def silent(self, now: int) -> int:
-        """Return for how many nanoseconds it has waited for a byte of an echo.
-
-        While a large message is on its way, the server may be waiting for the rest of it.
-        """
-        return now - max(self.sent[0], self.heard, self.moved) if self.sent else 0
 
 
 class Traffic:
@@ -128,17 +90,17 @@ class Traffic:
         self._message = memoryview(self._block)
         self._offset = 0
         self._buffer = memoryview(bytearray(_RECEIVE))
-        self._connections = {sock.fileno(): Connection(sock, size) for sock in socks}
+        self._connections = {sock.fileno(): LoadConnection(sock, size) for sock in socks}
         self._poller = open_poller()
         for fd in (wake.fileno(), *self._connections):
             self._poller.register(fd, READ)
         self._dues: Iterator[int] = iter(())
         self._open = False
         self._next_due = FOREVER
-        self._turns: deque[Connection] = deque()
+        self._turns: deque[LoadConnection] = deque()
         self._lost = 0
         # Of a closed loop: a connection for each message that may follow one that came back.
-        self._ready: list[Connection] = []
+        self._ready: list[LoadConnection] = []
         self.intended, self.sent, self.received = array("q"), array("q"), array("q")
         self.failures: dict[str, int] = {}
         self.allowance = FOREVER
@@ -292,7 +254,7 @@ class Traffic:
             connection.sock.close()
         self._poller.close()
 
-    def _take(self, connection: Connection, count: int, now: int) -> None:
+    def _take(self, connection: LoadConnection, count: int, now: int) -> None:
         """Account for received bytes: a part of an echo, a whole one, or several."""
         if not count:
             self._fail(connection, "closed early")
@@ -338,7 +300,7 @@ class Traffic:
             self._next(connection, due)
         return max(0, self._next_due - now - _SPIN) / 1e9
 
-    def _next(self, connection: Connection, due: int = 0) -> None:
+    def _next(self, connection: LoadConnection, due: int = 0) -> None:
         """Give a connection one more message, if the allowance permits."""
         if self.allowance and connection.sock.fileno() >= 0:
             self.allowance -= 1
@@ -346,7 +308,7 @@ class Traffic:
             if len(connection.waiting) == 1 and not connection.unsent:
                 self._flush(connection)
 
-    def _flush(self, connection: Connection) -> None:
+    def _flush(self, connection: LoadConnection) -> None:
         """Send what waits on a connection, until the kernel has no more room."""
         unsent, waiting = connection.unsent, connection.waiting
         try:
@@ -394,7 +356,7 @@ class Traffic:
             except OSError as exc:
                 self._fail(connection, failure("recv()", exc))
 
-    def _fail(self, connection: Connection, kind: str) -> None:
+    def _fail(self, connection: LoadConnection, kind: str) -> None:
         """Close one connection; the others go on."""
         fd = connection.sock.fileno()
         self._poller.unregister(fd)

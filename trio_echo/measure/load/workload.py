@@ -9,13 +9,12 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
+from ..quantities import A_YEAR
 from ..records import Record
 from .usage import Usage
 
 LARGEST_SIZE = 1 << 30
 MOST_CONNECTIONS = 1_000_000
-A_YEAR = 31_536_000
-"""Seconds. Nobody means a longer time, and nanoseconds of several years fit into 64 bits."""
 
 RANGES: Final[dict[str, tuple[float, float]]] = {
     "connections": (1, MOST_CONNECTIONS),
@@ -95,7 +94,7 @@ class Samples:
         received: when the last byte of its echo was there.
         failures: how many connections failed, by kind: `"connect(): Connection refused"`,
             `"recv(): Connection reset by peer"`, `"no echo for 10 s"`, `"echo differs"`,
-            `"more than was sent"`, `"closed early"`, or `"worker: exit status -9"` if their
+            `"more than was sent"`, `"closed early"`, or `"load process: exit status -9"` if their
             process ended.
         unanswered: messages under way when the round ended or their connection failed; in an open
             loop also those that were due but could not be sent.

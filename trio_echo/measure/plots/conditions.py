@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from trio_echo.measure.quantities import size
 from trio_echo.measure.results.remarks import remarks
 
-from .look import drawable, shown
+from .style import drawable, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,7 +12,7 @@ from trio_echo.pictures.canvas import Picture
 from trio_echo.pictures.lettering import width, wrap
 
 from .conditions import conditions, troubles
-from .look import DARK, HEAD, LIGHT, SIZE, SMALL, TITLE, key, shown
+from .style import DARK, HEAD, LIGHT, SIZE, SMALL, TITLE, key, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from trio_echo.measure.results.run import Run
 
-    from .look import Theme
+    from .style import Theme
 
 # Inches.
 _MARGIN = 0.2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .frame import Panel, empty
-from .look import Style, key
+from .style import Style, key
 from .times import FROM_INTENDED, time_axis, times_of, which
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.load.workload import Samples
     from trio_echo.measure.results.run import Round, Run
 
-    from .look import Theme
+    from .style import Theme
 
 # Slices of time in the whole.
 _SLICES = 240

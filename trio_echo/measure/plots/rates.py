@@ -12,7 +12,7 @@ from trio_echo.measure.results.run import labels
 from . import scales
 from .conditions import varied, workload_words
 from .frame import Panel, empty
-from .look import DASHES, Style, key, shown
+from .style import DASHES, Style, key, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.results.run import Run
     from trio_echo.measure.statistics import Estimate
 
-    from .look import Theme
+    from .style import Theme
 
 Against: TypeAlias = Literal["size", "connections", "pipeline"]
 """What a sweep varies."""

@@ -12,7 +12,7 @@ from trio_echo.pictures.lettering import wrap
 from . import scales
 from .conditions import varied, workload_words
 from .frame import Panel, room
-from .look import SIZE, shown
+from .style import SIZE, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.results.run import Compared, Run
     from trio_echo.measure.statistics import Quantity
 
-    from .look import Theme
+    from .style import Theme
 
 _TITLES: dict[Quantity, str] = {
     "messages_per_second": "Messages per second",

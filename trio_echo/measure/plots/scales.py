@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 from trio_echo.measure.quantities import duration
 from trio_echo.pictures.lettering import width
 
-from .look import SIZE
+from .style import SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

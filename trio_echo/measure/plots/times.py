@@ -19,7 +19,7 @@ from trio_echo.pictures.lettering import width
 from . import scales
 from .conditions import workload_words
 from .frame import Panel, empty
-from .look import SIZE, Style, key, shown
+from .style import SIZE, Style, key, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.results.summary import PercentileName
     from trio_echo.measure.statistics import Estimate
 
-    from .look import Theme
+    from .style import Theme
 
     Times: TypeAlias = NDArray[np.int64]
 

@@ -61,7 +61,7 @@ class Environment(Record, frozen=True, kw_only=True):
     clock_resolution_seconds: Amount
 
 
-def look() -> Environment:
+def describe() -> Environment:
     """Describe this machine now. Blocks for some 20 ms, because it starts other programs."""
     commit, dirty = _commit()
     clock = time.get_clock_info(CLOCK)

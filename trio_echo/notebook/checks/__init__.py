@@ -93,22 +93,46 @@ def compare(answer: object, right: int, why: str, hints: Mapping[Any, str]) -> V
     return Verdict(False, hint or f"Not {answer!r}{expected}.")
 
 
-async def attempt(call: Callable[[], Awaitable[object]], seconds: float) -> object:
-    """Call a learner's function; return what it returned, or the exception that it raised.
+DID_NOT_RETURN = object()
+"""The result of a call that took too long."""
 
-    Args:
-        call: calls it.
-        seconds: how long it may take; then the exception is a `trio.TooSlowError`.
-    """
+
+def call(function: Callable[..., object], *args: object) -> object:
+    """Call a learner's function; return what it returned, or the exception that it raised."""
     try:
-        with trio.fail_after(seconds):
-            return await call()
+        return function(*args)
     except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
         return exc
 
 
+async def call_async(
+    seconds: float, function: Callable[..., Awaitable[object]], *args: object
+) -> object:
+    """Do the same with an async function; `DID_NOT_RETURN` if it takes longer than `seconds`."""
+    try:
+        with trio.move_on_after(seconds):
+            return await function(*args)
+    except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
+        return exc
+    return DID_NOT_RETURN
+
+
 def said(got: object) -> str:
-    """Describe the result of an `attempt`."""
-    if isinstance(got, trio.TooSlowError):
+    """Describe the result of a call."""
+    if got is DID_NOT_RETURN:
         return "it did not return"
     return f"it raised {got!r}" if isinstance(got, Exception) else f"it returned {got!r}"
+
+
+def failed(case: str, got: object) -> Verdict | None:
+    """Say what is wrong with a call; `None` if it returned a value.
+
+    Args:
+        case: what was called, and how: the start of a sentence.
+        got: the result of the call.
+    """
+    if got is None:
+        return MISSING_RETURN
+    if got is DID_NOT_RETURN or isinstance(got, Exception):
+        return Verdict(False, f"{case}, {said(got)}.")
+    return None

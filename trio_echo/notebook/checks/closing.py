@@ -10,7 +10,7 @@ import trio
 
 from trio_echo.observe import kernel
 
-from . import MISSING_RETURN, NO_ANSWER, Verdict, unusable
+from . import NO_ANSWER, Verdict, call_async, failed, said, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -68,15 +68,13 @@ async def asks(answer: Callable[[trio.SocketStream, bytes], Awaitable[object]]) 
         server = _Answerer(trio.SocketStream(accepted))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.run)
-            verdict, got = await _call("ask", answer, trio.SocketStream(sock), _QUESTION)
+            got = await call_async(_PATIENCE, answer, trio.SocketStream(sock), _QUESTION)
             nursery.cancel_scope.cancel()
-    if verdict is not None:
+    if (verdict := failed("Given a stream and a question", got)) is not None:
         if server.heard == len(_QUESTION) and not server.knew_the_end:
             why = "The server has received everything, but does not know that this was all."
             return Verdict(False, f"{verdict.why} {why}")
         return verdict
-    if got is None:
-        return MISSING_RETURN
     right = _QUESTION[::-1]
     if got == right:
         return Verdict(True, f"All {len(right)} bytes of the answer came back.")
@@ -116,14 +114,12 @@ async def restarts(answer: Callable[[int], Awaitable[object]]) -> Verdict:
     if (verdict := unusable(answer)) is not None:
         return verdict
     port = 0
-    for attempt in ("the first time", "again, with a connection of the last server in TIME_WAIT"):
-        verdict, listener = await _call("listen_again", answer, port)
-        if verdict is not None:
-            return Verdict(False, f"Called {attempt}: {verdict.why}")
-        if listener is None:
-            return MISSING_RETURN
+    for time in ("the first time", "again, with a connection of the last server in TIME_WAIT"):
+        listener = await call_async(_PATIENCE, answer, port)
+        if (verdict := failed(f"Called {time}", listener)) is not None:
+            return verdict
         if not isinstance(listener, trio.socket.SocketType):
-            return Verdict(False, f"It returned {listener!r}, which is not a Trio socket.")
+            return Verdict(False, f"Called {time}, {said(listener)}, which is not a Trio socket.")
         with listener:
             if listener.fileno() == -1:
                 return Verdict(False, "It returned a closed socket.")
@@ -157,15 +153,3 @@ async def _serve_one(listener: trio.socket.SocketType) -> None:
         accepted.close()
         with suppress(ConnectionResetError):  # then there is no TIME_WAIT, which the check reports
             await sock.recv(1)
-
-
-async def _call(
-    name: str, answer: Callable[..., Awaitable[object]], *args: object
-) -> tuple[Verdict | None, object]:
-    """Call a learner's function; return what is wrong with the call, and what it returned."""
-    try:
-        with trio.move_on_after(_PATIENCE):
-            return None, await answer(*args)
-    except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
-        return Verdict(False, f"{name} raised {exc!r}."), None
-    return Verdict(False, f"{name} did not return within {_PATIENCE:.0f} seconds."), None

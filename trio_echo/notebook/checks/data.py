@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
-from . import MISSING_RETURN, NO_ANSWER, Verdict, attempt, said, unusable
+from . import MISSING_RETURN, NO_ANSWER, Verdict, call_async, said, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,7 +38,7 @@ async def line(answer: Line) -> Verdict:
     for size in (1, 3, 7, len(sent)):
         stream = _Arriving(sent, size)
         for expected in wanted:
-            got = await attempt(partial(answer, stream), _PATIENCE)
+            got = await call_async(_PATIENCE, answer, stream)
             case = f"With {sent!r} arriving in pieces of {size}"
             if (verdict := _judge(got, expected, case)) is not None:
                 return verdict
@@ -57,11 +56,11 @@ async def exactly(answer: Exactly) -> Verdict:
     for size in (3, 1, 4, len(sent)):
         stream = _Arriving(sent, size)
         for expected in (sent[:7], b"", sent[7:8], sent[8:]):
-            got = await attempt(partial(answer, stream, len(expected)), _PATIENCE)
+            got = await call_async(_PATIENCE, answer, stream, len(expected))
             case = f"Asked for {len(expected)} bytes, which arrive in pieces of {size}"
             if (verdict := _judge(got, expected, case)) is not None:
                 return verdict
-        got = await attempt(partial(answer, stream, 1), _PATIENCE)
+        got = await call_async(_PATIENCE, answer, stream, 1)
         if not isinstance(got, EOFError):
             words = f"At the end of the stream it must raise EOFError; {said(got)}."
             return Verdict(False, words)

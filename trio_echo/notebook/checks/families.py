@@ -6,7 +6,7 @@ import ipaddress
 import math
 from typing import TYPE_CHECKING
 
-from . import MISSING_RETURN, NO_ANSWER, Verdict, unusable
+from . import NO_ANSWER, Verdict, call, failed, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,12 +63,9 @@ def peers(answer: Callable[[Sockaddr], object]) -> Verdict:
     if (verdict := unusable(answer, awaits=False)) is not None:
         return verdict
     for sockaddr, right in _PEERS:
-        try:
-            got = answer(sockaddr)
-        except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
-            return Verdict(False, f"Given {sockaddr!r}, it raised {exc!r}.")
-        if got is None:
-            return MISSING_RETURN
+        got = call(answer, sockaddr)
+        if (verdict := failed(f"Given {sockaddr!r}", got)) is not None:
+            return verdict
         if got != right:
             return Verdict(False, f"Given {sockaddr!r}, it should return {right!r}, not {got!r}.")
     return Verdict(True, "A client has one name, whichever socket accepted it.")
@@ -81,12 +78,9 @@ def eyeballs(answer: Callable[[list[str], float], object]) -> Verdict:
     for addresses, delays in _RACES:
         for delay in (0.25, 0.1):
             case = f"With {list(addresses)} and a delay of {delay} s"
-            try:
-                got = answer(list(addresses), delay)
-            except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
-                return Verdict(False, f"{case}, it raised {exc!r}.")
-            if got is None:
-                return MISSING_RETURN
+            got = call(answer, list(addresses), delay)
+            if (verdict := failed(case, got)) is not None:
+                return verdict
             right = delays * delay
             if not isinstance(got, int | float) or not math.isclose(got, right, abs_tol=1e-9):
                 return Verdict(False, f"{case}, connecting takes {right:g} s, not {got!r}.")

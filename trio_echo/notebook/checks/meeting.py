@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from . import MISSING_RETURN, Verdict, compare, unusable
+from . import Verdict, call, compare, failed, said, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,12 +50,9 @@ async def facts(answer: Callable[[SocketType], object]) -> Verdict:
             "what accept() returned": (accepted, (socket.AF_INET, there, here)),
         }
         for name, (sock, right) in expected.items():
-            try:
-                got = answer(sock)
-            except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
-                return Verdict(False, f"For {name}, your function raised {exc!r}.")
-            if got is None:
-                return MISSING_RETURN
+            got = call(answer, sock)
+            if (verdict := failed(f"For {name}", got)) is not None:
+                return verdict
             if got != right:
-                return Verdict(False, f"For {name}, your function returned {got!r}.")
+                return Verdict(False, f"For {name}, {said(got)}.")
     return Verdict(True, f"It is right for sockets in {len(expected)} states.")

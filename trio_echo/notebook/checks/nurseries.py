@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, TypeAlias
 import trio
 from trio.testing import MockClock
 
-from . import Verdict, compare, unusable
+from . import DID_NOT_RETURN, Verdict, call_async, compare, said, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Function: TypeAlias = Callable[[], Awaitable[object]]
 Race: TypeAlias = Callable[..., Awaitable[object]]
 Handler: TypeAlias = Callable[[trio.abc.Stream, float], Awaitable[object]]
 
@@ -27,9 +26,6 @@ _IDLE = 10.0
 _ENDLESS = 1000.0
 # Seconds of real time. Only an answer that never waits, and so cannot be cancelled, takes them.
 _PATIENCE = 10.0
-
-_NEVER = object()
-"""The result of a function that did not return."""
 
 
 def count(answer: object) -> Verdict:
@@ -75,22 +71,6 @@ async def _with_own_clock(case: Callable[[], Awaitable[Verdict | None]]) -> Verd
     return Verdict(False, f"{why} Restart the kernel before you go on.")
 
 
-async def _attempt(function: Function) -> object:
-    """Call a learner's function; return what it returned or raised, or `_NEVER`."""
-    try:
-        with trio.move_on_after(_ENDLESS):
-            return await function()
-    except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
-        return exc
-    return _NEVER
-
-
-def _said(got: object) -> str:
-    if got is _NEVER:
-        return "it did not return"
-    return f"it raised {got!r}" if isinstance(got, Exception) else f"it returned {got!r}"
-
-
 async def _race(answer: Race, order: Sequence[int]) -> Verdict | None:
     case = f"With functions that take {', '.join(map(str, order))} seconds"
     begun: list[int] = []
@@ -103,10 +83,10 @@ async def _race(answer: Race, order: Sequence[int]) -> Verdict | None:
         return f"the one of {seconds} seconds"
 
     started = trio.current_time()
-    got = await _attempt(lambda: answer(*(partial(run, seconds) for seconds in order)))
+    got = await call_async(_ENDLESS, answer, *(partial(run, seconds) for seconds in order))
     took = trio.current_time() - started
     if got != (wanted := f"the one of {min(order)} seconds"):
-        return Verdict(False, f"{case}, it should have returned {wanted!r}; {_said(got)}.")
+        return Verdict(False, f"{case}, it should have returned {wanted!r}; {said(got)}.")
     if len(done) > 1:
         return Verdict(False, f"{case}, {len(done)} ran to their end. Cancel all but the first.")
     if took > min(order):
@@ -170,11 +150,11 @@ class _Client(trio.abc.Stream):
 
 async def _echoes(answer: Handler) -> Verdict | None:
     client = _Client(b"one", b"two", every=1)
-    got = await _attempt(lambda: answer(client, 2 * _ENDLESS))
-    if got is _NEVER or trio.current_time() >= _ENDLESS:
+    got = await call_async(_ENDLESS, answer, client, 2 * _ENDLESS)
+    if got is DID_NOT_RETURN or trio.current_time() >= _ENDLESS:
         return Verdict(False, "A client closed its connection, but your handler did not end.")
     if isinstance(got, Exception):
-        return Verdict(False, f"A client sent two words and closed; {_said(got)}.")
+        return Verdict(False, f"A client sent two words and closed; {said(got)}.")
     if client.echoed != b"onetwo":
         return Verdict(False, f"A client sent b'one' and b'two' and received {client.echoed!r}.")
     return None
@@ -183,17 +163,17 @@ async def _echoes(answer: Handler) -> Verdict | None:
 async def _minds_silence(answer: Handler) -> Verdict | None:
     limit = f"With a limit of {_IDLE:g} seconds"
     slow = _Client(b"a", b"b", b"c", every=0.9 * _IDLE)
-    await _attempt(lambda: answer(slow, _IDLE))
+    await call_async(_ENDLESS, answer, slow, _IDLE)
     if slow.echoed != b"abc":
         case = f"{limit}, a client that sent a, b, c, {0.9 * _IDLE:g} seconds apart, received"
         return Verdict(
             False, f"{case} {slow.echoed!r}. Does your limit start again with each word?"
         )
     started = trio.current_time()
-    got = await _attempt(lambda: answer(_Client(end=None), _IDLE))
+    got = await call_async(_ENDLESS, answer, _Client(end=None), _IDLE)
     took = trio.current_time() - started
     if isinstance(got, Exception):
-        return Verdict(False, f"{limit}, a client was silent: {_said(got)}, which ends the server.")
+        return Verdict(False, f"{limit}, a client was silent: {said(got)}, which ends the server.")
     if took > 2 * _IDLE:
         return Verdict(False, f"{limit}, a client stayed silent, but your handler did not end.")
     return None
@@ -206,15 +186,15 @@ async def _keeps_failures(answer: Handler) -> Verdict | None:
         (_Client(b"one", end=None, breaks=reset), "A client went away before its echo"),
         (_Client(b"one", end=ZeroDivisionError("a bug")), "A client hit a bug"),
     ):
-        got = await _attempt(partial(answer, client, _IDLE))
+        got = await call_async(_ENDLESS, answer, client, _IDLE)
         if isinstance(got, Exception):
-            return Verdict(False, f"{what}: {_said(got)}, which ends the server.")
+            return Verdict(False, f"{what}: {said(got)}, which ends the server.")
     return None
 
 
 async def _can_be_cancelled(answer: Handler) -> Verdict | None:
     with trio.move_on_after(_IDLE / 2) as scope:
-        await _attempt(lambda: answer(_Client(end=None), _IDLE))
+        await call_async(_ENDLESS, answer, _Client(end=None), _IDLE)
     if scope.cancelled_caught:
         return None
     return Verdict(False, "The server was cancelled, but your handler swallowed trio.Cancelled.")

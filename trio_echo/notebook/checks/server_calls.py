@@ -9,7 +9,7 @@ import trio
 
 from trio_echo.observe import kernel
 
-from . import MISSING_RETURN, Verdict, compare, unusable
+from . import Verdict, call_async, compare, failed, said, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,18 +46,12 @@ async def opens(answer: Callable[[str, int], Awaitable[object]]) -> Verdict:
 
 async def _opens(answer: Callable[[str, int], Awaitable[object]], host: str) -> Verdict | None:
     """Try it with one host; return what is wrong."""
-    call = f"open_door({host!r}, {_BACKLOG})"
-    try:
-        with trio.move_on_after(_PATIENCE) as limit:
-            made = await answer(host, _BACKLOG)
-    except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
-        return Verdict(False, f"{call} raised {exc!r}.")
-    if limit.cancelled_caught:
-        return Verdict(False, f"{call} did not return within {_PATIENCE:.0f} seconds.")
-    if made is None:
-        return MISSING_RETURN
+    case = f"Given {host!r} and {_BACKLOG}"
+    made = await call_async(_PATIENCE, answer, host, _BACKLOG)
+    if (verdict := failed(case, made)) is not None:
+        return verdict
     if not isinstance(made, trio.socket.SocketType):
-        return Verdict(False, f"{call} returned {made!r}, which is not a Trio socket.")
+        return Verdict(False, f"{case}, {said(made)}, which is not a Trio socket.")
     with made:
         return _listens(made, host)
 

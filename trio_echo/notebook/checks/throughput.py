@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 import trio.testing
 
-from . import MISSING_RETURN, NO_ANSWER, Verdict, attempt, said, unusable
+from . import NO_ANSWER, Verdict, call_async, failed, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,9 +41,9 @@ async def one_segment(answer: Request) -> Verdict:
         return verdict
     for header, body in ((b"length: 5;", b"hello"), (b"length: 0;", b""), (b"n;", bytes(1000))):
         stream = _Collecting()
-        raised = await attempt(partial(answer, stream, header, body), _PATIENCE)
-        if isinstance(raised, Exception):
-            return Verdict(False, f"For {header!r}, {said(raised)}.")
+        got = await call_async(_PATIENCE, answer, stream, header, body)
+        if got is not None and (verdict := failed(f"For {header!r}", got)) is not None:
+            return verdict
         if not stream.sent:
             return Verdict(False, "Nothing was sent. Is an `await` missing?")
         sent = b"".join(stream.sent)
@@ -68,14 +67,12 @@ async def pipelined(answer: Pipelined) -> Verdict:
     for depth in (1, 3, 12, 20):
         for piece in (1000, 4):
             stream = _Echoing(messages, depth, piece)
-            got = await attempt(partial(answer, stream, list(messages), depth), _PATIENCE)
+            got = await call_async(_PATIENCE, answer, stream, list(messages), depth)
             case = f"With a depth of {depth}"
             if stream.wrong:
                 return Verdict(False, f"{case}, {stream.wrong}.")
-            if got is None:
-                return MISSING_RETURN
-            if isinstance(got, Exception):
-                return Verdict(False, f"{case}, {said(got)}.")
+            if (verdict := failed(case, got)) is not None:
+                return verdict
             if not isinstance(got, Sequence) or list(got) != messages:
                 return Verdict(False, f"{case}, the echoes are not the 12 messages: {_short(got)}.")
     return Verdict(True, "The pipe was full all the time, and never too full.")

@@ -27,7 +27,7 @@ class _End(NamedTuple):
     port: int
 
 
-class _Place(NamedTuple):
+class _Binding(NamedTuple):
     """The endpoint of a socket without a connection, such as a listener.
 
     Attributes:
@@ -51,7 +51,7 @@ class Interest:
         for port in ports:
             check_endpoint("", port)
         self._ports = set(ports)
-        self._places: set[_Place] = set()
+        self._bindings: set[_Binding] = set()
         self._pairs: set[frozenset[_End]] = set()
 
     def include(self, row: SocketRow, *, dual: bool) -> None:
@@ -64,7 +64,7 @@ class Interest:
         if row.local is None:
             return
         if row.remote is None:
-            self._places.add(_Place(_plain(row.local), dual))
+            self._bindings.add(_Binding(_plain(row.local), dual))
         else:
             self._pairs.add(frozenset([_plain(row.local), _plain(row.remote)]))
 
@@ -86,22 +86,22 @@ class Interest:
             return False
         ends = frozenset([_plain(row.local), _plain(row.remote)])
         return ends in self._pairs or any(
-            _covers(place, end, own) for place in self._places for end in ends
+            _covers(binding, end, own) for binding in self._bindings for end in ends
         )
 
     def _listeners(self, rows: Sequence[SocketRow], own: set[_Address]) -> list[SocketRow]:
-        """Find the listeners at our places and those of our connections."""
+        """Find the listeners at our addresses and those of our connections."""
         unconnected = {
-            row: _Place(_plain(row.local), dual=True)
+            row: _Binding(_plain(row.local), dual=True)
             for row in rows
             if row.local is not None and row.remote is None
         }
         found = []
-        for row, place in unconnected.items():
-            if any(place.end == other.end for other in self._places):
+        for row, binding in unconnected.items():
+            if any(binding.end == other.end for other in self._bindings):
                 found.append(row)
         for end in {end for pair in self._pairs for end in pair}:
-            covering = [row for row, place in unconnected.items() if _covers(place, end, own)]
+            covering = [row for row, binding in unconnected.items() if _covers(binding, end, own)]
             # An IPv4 connection belongs to an IPv4 listener, if there is one. The tables do not say
             # whether an IPv6 listener accepts IPv4 connections.
             exact = [
@@ -121,13 +121,13 @@ def _plain(endpoint: Endpoint) -> _End:
     return _End(address, endpoint.port)
 
 
-def _covers(place: _Place, end: _End, own: set[_Address]) -> bool:
-    """Return whether a socket at this place made, or accepted, the connection with this end."""
-    if place.end.port != end.port:
+def _covers(binding: _Binding, end: _End, own: set[_Address]) -> bool:
+    """Return whether a socket bound like this made, or accepted, the connection with this end."""
+    if binding.end.port != end.port:
         return False
-    if not place.end.address.is_unspecified:
-        return place.end.address == end.address
-    taken = {place.end.address.version, 4} if place.dual else {place.end.address.version}
+    if not binding.end.address.is_unspecified:
+        return binding.end.address == end.address
+    taken = {binding.end.address.version, 4} if binding.dual else {binding.end.address.version}
     if end.address.version not in taken:
         return False
     return end.address.is_loopback or end.address in own

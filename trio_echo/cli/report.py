@@ -1,0 +1,101 @@
+"""The results of `bench` in words. No I/O."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from trio_echo.measure.quantities import duration, size
+from trio_echo.measure.results.remarks import remarks
+from trio_echo.measure.results.run import labels
+from trio_echo.screen.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trio_echo.measure.results.run import Cell, Run
+
+
+def report(result: Run) -> list[str]:
+    """Write the report: a line for each target and workload, then the comparisons."""
+    names = labels(result.targets)
+    lines = []
+    incomplete: set[tuple[int, int]] = set()
+    for cell in result.cells:
+        asked = result.workloads[cell.workload]
+        words = [f"{safe(names[cell.target])}, {asked.connections} x {size(asked.size)}:"]
+        rate = cell.messages_per_second
+        if missing := _missing(result, cell):
+            incomplete.add((cell.target, cell.workload))
+            words.append(missing)
+        if missing == "nothing came back":
+            lines.append(" ".join(words))
+            continue
+        if missing:
+            words[-1] += "; what came back:"
+        if rate is None:
+            words.append("too few messages")
+        else:
+            words.append(f"{rate.median:,.0f} messages/s")
+        if rate and rate.median and rate.interval is not None:
+            words.append(f"({rate.interval.low:,.0f} to {rate.interval.high:,.0f})")
+        for kind, estimates in (
+            ("round trip", cell.round_trip_ns),
+            ("from the intended start", cell.from_intended_ns),
+        ):
+            if estimates:
+                times = ", ".join(
+                    f"{name} {duration(one.median)}" for name, one in estimates.items()
+                )
+                words.append(f"{kind} {times}")
+        lines.append(" ".join(words))
+    several = len({one.connections for one in result.workloads}) > 1
+    for one in result.comparisons:
+        asked = result.workloads[one.workload]
+        which = f"{asked.connections} x {size(asked.size)}" if several else f"{size(asked.size)}"
+        line = f"{which}: {safe(one.comparison.sentence())}"
+        if incomplete & {(one.target, one.workload), (one.baseline, one.workload)}:
+            line += "; but not every connection answered"
+        lines.append(line)
+    lines += [safe(one) for one in remarks(result)]
+    # In a closed loop, each round ends with messages under way.
+    open_loops = [one for one in result.rounds if result.workloads[one.workload].rate is not None]
+    due = sum(one.summary.messages + one.summary.unanswered for one in open_loops)
+    if unanswered := sum(one.summary.unanswered for one in open_loops):
+        lines.append(f"unanswered when its round ended: {unanswered:,} of {due:,}")
+    lines += _failures(result, names)
+    if any(one.cut for one in result.rounds):
+        lines.append("the last round was cut short: it counts only if it has enough messages")
+    if result.partial:
+        lines.append("partial: the run ended early")
+    return lines
+
+
+def _failures(result: Run, names: Sequence[str]) -> list[str]:
+    """Say how many connections failed, and if there are several targets, of which."""
+    counts: Counter[tuple[int, str]] = Counter()
+    for one in result.rounds:
+        for kind, count in one.summary.failures.items():
+            counts[one.target, kind] += count
+    several = len(names) > 1
+    return [
+        f"{safe(names[target])}, failed: {count} x {safe(kind)}"
+        if several
+        else f"failed: {count} x {safe(kind)}"
+        for (target, kind), count in sorted(counts.items())
+    ]
+
+
+def _missing(result: Run, cell: Cell) -> str:
+    """Say how many rounds and connections of a cell had no answer; "" if all had."""
+    which = cell.target, cell.workload
+    rounds = [one for one in result.rounds if (one.target, one.workload) == which]
+    if not any(one.summary.messages for one in rounds):
+        return "nothing came back"
+    said = []
+    if cell.silent_rounds:
+        said.append(f"nothing came back in {cell.silent_rounds} of {len(rounds)} rounds")
+    if failed := sum(sum(one.summary.failures.values()) for one in rounds):
+        asked = result.workloads[cell.workload].connections * len(rounds)
+        said.append(f"{failed:,} of {asked:,} connections failed")
+    return ", ".join(said)

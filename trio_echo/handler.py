@@ -1,0 +1,136 @@
+"""What belongs to one client: its nursery, its echo, how it ends, and what is reported of that.
+
+Whatever a client causes ends here, and becomes an event.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
+
+import trio
+
+from .addresses import Endpoint
+from .errors import SocketCallError
+from .events import (
+    ClientClosed,
+    ClientConnected,
+    ClientFailed,
+    ClientIdle,
+    ClientReset,
+    Connection,
+    DataReceived,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .events import ServerObserver
+    from .idleness import IdleWatch, WatchedClient
+    from .relay import BaseRelay, Tap
+    from .tcp_info import Socket
+
+    MakeRelay: TypeAlias = Callable[[Tap | None], BaseRelay]
+
+# How many of the server's own endpoints are remembered, so that its clients share them.
+_OWN_ENDPOINTS = 64
+
+
+class ClientHandler:
+    """Serves the clients of one server, each in its own task, and counts them.
+
+    Args:
+        report: called with each client's events.
+        observe_data: whether there are `DataReceived` events.
+        idle_watch: ends idle clients; `None` if there is no limit.
+
+    Attributes:
+        served: how many clients there were.
+        connected: how many there are.
+        echoed: how many bytes were sent back to those that are gone.
+        cut_off: how many were cancelled.
+    """
+
+    def __init__(
+        self, report: ServerObserver, *, observe_data: bool, idle_watch: IdleWatch | None
+    ) -> None:
+        self.served = 0
+        self.connected = 0
+        self.echoed = 0
+        self.cut_off = 0
+        self._report = report
+        self._observe_data = observe_data
+        self._idle_watch = idle_watch
+        self._own_endpoint = lru_cache(_OWN_ENDPOINTS)(_same)
+
+    async def serve(self, sock: Socket, make_relay: MakeRelay) -> None:
+        """Echo in the client's own nursery, close its socket, and report how that ended.
+
+        Once the nursery has ended, nothing of the client is left. An idle client is ended by the
+        nursery's cancel scope. (One coroutine does it all: each frame that sleeps costs a
+        connection some 200 bytes.)
+
+        Args:
+            sock: the client's.
+            make_relay: makes what echoes on it, given a tap.
+        """
+        try:
+            connection = self._connection(sock)
+        except OSError:
+            sock.close()
+            return  # reset before it was accepted: like ECONNABORTED, it was never a client
+        relay = make_relay(self._tap(connection) if self._observe_data else None)
+        del make_relay  # it would take memory as long as the client is connected
+        failure: Exception | None = None
+        watched: WatchedClient | None = None
+        try:
+            self._report(ClientConnected(connection))
+            async with trio.open_nursery() as nursery:
+                if self._idle_watch is not None:
+                    watched = self._idle_watch.add(sock, nursery.cancel_scope)
+                    relay.moved = watched.moved
+                try:
+                    await relay.run()
+                except SocketCallError as exc:
+                    failure = exc  # an everyday failure of the network, without a group
+            if self._idle_watch is not None and nursery.cancel_scope.cancelled_caught:
+                self._report(ClientIdle(connection, self._idle_watch.limit))
+        except Exception as exc:  # noqa: BLE001  the crash boundary: only this client ends
+            failure = exc
+        except BaseException:
+            self.cut_off += 1
+            raise
+        finally:
+            if watched is not None:
+                watched.leave()
+            sock.close()
+            self.connected -= 1
+            self.echoed += relay.echoed
+            if relay.was_reset:
+                self._report(ClientReset(connection, relay.echoed))
+            elif failure is not None:
+                self._report(ClientFailed(connection, failure))
+            del failure  # its traceback refers to this frame: no cycle
+            self._report(ClientClosed(connection, relay.echoed))
+
+    def _connection(self, sock: Socket) -> Connection:
+        """Count a new client.
+
+        Raises:
+            OSError: it has left.
+        """
+        remote = Endpoint.from_sockaddr(sock.getpeername())
+        local = self._own_endpoint(Endpoint.from_sockaddr(sock.getsockname()))
+        trio.lowlevel.current_task().name = f"client {remote}"  # shown in the task tree
+        self.served += 1
+        self.connected += 1
+        return Connection(self.served, local, remote)
+
+    def _tap(self, connection: Connection) -> Tap:
+        report = self._report
+        return lambda data: report(DataReceived(connection, data))
+
+
+def _same(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint; behind a cache, the first of all equal ones."""
+    return endpoint
