@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
+from trio_echo.errors import ungrouped
+
 from .settings import SettingError
 from .timers import Timer, open_timer
 
@@ -51,10 +53,11 @@ async def carry(
         names = ", ".join(map(repr, ports))
         ends = " and ".join(map(repr, cable.ends))
         raise SettingError(f"ports {names} for a cable between {ends}")
-    async with trio.open_nursery() as nursery:
-        for direction in cable.directions:
-            source, target = ports[direction.source], ports[direction.target]
-            nursery.start_soon(_carry, direction, source, target, timer)
+    with ungrouped(Exception):
+        async with trio.open_nursery() as nursery:
+            for direction in cable.directions:
+                source, target = ports[direction.source], ports[direction.target]
+                nursery.start_soon(_carry, direction, source, target, timer)
 
 
 async def _carry(
