@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import trio
 
@@ -30,6 +30,15 @@ class Port(Protocol):
 
     def send(self, frame: bytes) -> None:
         """Send a frame. This never blocks: without room, the frame is dropped."""
+
+
+@runtime_checkable
+class StampedPort(Port, Protocol):
+    """A port that knows when frames arrived: their delay runs from then on."""
+
+    @property
+    def waited(self) -> int:
+        """Nanoseconds from the arrival of the newest frame to its `receive`."""
 
 
 async def carry(
@@ -75,11 +84,14 @@ async def _carry(
             timer.set(direction.next_due)
 
         async def take() -> None:
+            stamped = source if isinstance(source, StampedPort) else None
+            entered = 0
             while True:
                 frames = await source.receive()
-                now = timer.now()
+                waited = 0 if stamped is None else stamped.waited
+                entered = max(entered, timer.now() - waited)
                 for frame in frames:
-                    direction.take(frame, now)
+                    direction.take(frame, entered)
                 pass_on()
 
         try:
