@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import socket
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,8 @@ def far_ends(
 
 async def measure(line: str, seconds: float) -> tuple[float, list[int]]:
     """Return frames a second, and the nanoseconds that single frames took, in order."""
+    if sys.platform == "win32":
+        raise NotImplementedError
     cable = parse_wire(line).cable("left", "right")
     pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in cable.ends]
     for sock in (one for pair in pairs for one in pair):

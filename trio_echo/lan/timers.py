@@ -75,6 +75,10 @@ class KernelTimer:
         SocketCallError: of `timerfd_create()`: the process has too many open files.
     """
 
+    _library: ctypes.CDLL
+    _file: int
+    _origin: int
+
     def __init__(self) -> None:
         if sys.platform != "linux":
             raise NotImplementedError
