@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from .cable import Cable
 from .carrying import Port, carry
+from .errors import LanError
+from .host import Host
+from .hosts import Network, hosts
+from .keeper import why_not
 from .matching import Match, ack, arp, data, fin, icmp, ipv4, ipv6, rst, syn, syn_ack, tcp
 from .rules import corrupt, delay, drop, duplicate, reorder
 from .settings import SettingError, Settings
 
 __all__ = [
     "Cable",
+    "Host",
+    "LanError",
     "Match",
+    "Network",
     "Port",
     "SettingError",
     "Settings",
@@ -23,6 +30,7 @@ __all__ = [
     "drop",
     "duplicate",
     "fin",
+    "hosts",
     "icmp",
     "ipv4",
     "ipv6",
@@ -31,4 +39,5 @@ __all__ = [
     "syn",
     "syn_ack",
     "tcp",
+    "why_not",
 ]

@@ -27,7 +27,7 @@ import socket
 import struct
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,8 @@ _MS_NOSUID_NODEV_NOEXEC, _MS_BIND, _MNT_DETACH = 0xE, 0x1000, 2
 _SOL_PACKET, _ETH_P_ALL = 263, 3
 _PACKET_QDISC_BYPASS, _PACKET_IGNORE_OUTGOING = 20, 23
 _IFA_F_NODAD = 2
+_SOLICITED_NODE = bytes.fromhex("ff02 0000 0000 0000 0000 0001 ff")  # RFC 4291, section 2.7.1
+_LARGEST_MTU = 65535  # a cable takes what its hosts send
 
 # linux/ethtool.h. What a network card does for the kernel, a veth leaves undone: a frame that
 # leaves by a packet socket must be complete.
@@ -146,13 +148,11 @@ class _Keeper:
         # The hosts file is on a file system in memory, which this mount keeps.
         _call("mount", b"tmpfs", b"/proc", b"tmpfs", 0, None, where="/proc")
         _write("/proc/hosts", hosts_file)
-        try:
+        with suppress(_CallError):  # then programs know the hosts by their addresses only
             _call("mount", b"/proc/hosts", b"/etc/hosts", None, _MS_BIND, None)
-        except _CallError:
-            pass  # then programs know the hosts by their addresses only
         _call("umount2", b"/proc", _MNT_DETACH, where="/proc")
         _call("mount", b"proc", b"/proc", b"proc", _MS_NOSUID_NODEV_NOEXEC, None, where="/proc")
-        _set_sysctl("net.ipv6.conf.default.disable_ipv6", 1)  # the cables' ends cables' ends have no addresses
+        _set_sysctl("net.ipv6.conf.default.disable_ipv6", 1)  # the cables' ends have none
         spaces = [os.open(f"/proc/self/ns/{one}", os.O_RDONLY) for one in ("user", "mnt", "pid")]
         _send(owner, spaces)
         for one in spaces:
@@ -166,26 +166,24 @@ class _Keeper:
             for setting, value in _QUIET.items() | plan["sysctls"].items():
                 _set_sysctl(setting, value)
             with self._open_netlink() as ip:
-                ip.link("set", index=1, state="up")
-                for one in plan["interfaces"]:
-                    self._add_interface(ip, one)
+                ip.link("set", ifname="lo", state="up")
+                indexes = {one["name"]: self._add_interface(ip, one) for one in plan["interfaces"]}
                 for destination, gateway in plan["routes"].items():
                     ip.route("add", dst=destination, gateway=gateway)
         finally:
             _call("setns", self._outside, _NEWNET)
         ends = [_open_end(one["end"]) for one in plan["interfaces"]]
-        _send(owner, [space, *(end.fileno() for end in ends)])
+        _send(owner, [space, *(end.fileno() for end in ends)], indexes=indexes)
         for end in ends:
             end.close()
 
-    def _add_interface(self, ip: IPRoute, plan: dict[str, Any]) -> None:
-        end = {"ifname": plan["end"], "net_ns_fd": self._outside, "mtu": plan["end_mtu"]}
+    def _add_interface(self, ip: IPRoute, plan: dict[str, Any]) -> int:
+        """Add an interface to the present host; return its index."""
+        end = {"ifname": plan["end"], "net_ns_fd": self._outside, "mtu": _LARGEST_MTU}
         name = plan["name"]
-        ip.link(
-            "add", ifname=name, kind="veth", address=plan["mac"], mtu=plan["mtu"], peer=end
-        )
+        ip.link("add", ifname=name, kind="veth", address=plan["mac"], mtu=plan["mtu"], peer=end)
         _switch_off_offloads(name)
-        index = ip.link_lookup(ifname=name)[0]
+        index: int = ip.link_lookup(ifname=name)[0]
         for address in plan["addresses"]:
             flags = _IFA_F_NODAD if ":" in address else 0
             ip.addr("add", index=index, address=address, flags=flags)
@@ -195,8 +193,9 @@ class _Keeper:
         self._ip.link("set", ifname=plan["end"], state="up")
         while ip.get_links(index)[0].get_attr("IFLA_OPERSTATE") != "UP":
             time.sleep(0.001)
+        return index
 
-    def socket(
+    def open_socket(
         self, owner: socket.socket, host: str, family: int, kind: int, protocol: int
     ) -> None:
         """Make a socket in a host and hand it over."""
@@ -254,12 +253,11 @@ def _open_end(interface: str) -> socket.socket:
 
 def _has_joined(interface: str, addresses: list[str]) -> bool:
     """Return whether an interface receives the neighbour solicitations for its addresses."""
+    ipv6 = [one for one in addresses if ":" in one]
     groups = [line.split() for line in Path("/proc/net/igmp6").read_text().splitlines()]
-    joined = {group for _, name, group, *_ in groups if name == interface}
-    return all(
-        f"ff0200000000000000000001ff{socket.inet_pton(socket.AF_INET6, one.partition('/')[0])[-3:].hex()}" in joined
-        for one in addresses if ":" in one
-    )
+    joined = {bytes.fromhex(group) for _, name, group, *_ in groups if name == interface}
+    packed = [socket.inet_pton(socket.AF_INET6, one.partition("/")[0]) for one in ipv6]
+    return joined.issuperset(_SOLICITED_NODE + one[-3:] for one in packed)
 
 
 def _import_pyroute2() -> tuple[type[IPRoute], type[NetlinkError]]:
