@@ -5,18 +5,25 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 from trio_echo.client import EchoClient, connect
+from trio_echo.observe.kernel.interest import Interest
+from trio_echo.observe.kernel.snapshot import first, look
+from trio_echo.observe.kernel.sockdiag import SOCK_DIAG
 
 from . import here
+from .tables import HostTables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
+
+    from trio_echo.observe.kernel import Snapshot, SocketLike
 
     from .keeper import Keeper
     from .plan import HostPlan, Interface
@@ -47,6 +54,9 @@ class Host:
         self._keeper = keeper
         self._namespaces = tuple(namespaces)
         self._indexes = indexes
+        addresses = [*directory["localhost"], *directory[plan.name.lower()]]
+        open_netlink = partial(keeper.open_socket, plan.name, *SOCK_DIAG)
+        self._tables = HostTables(open_netlink, addresses)
 
     def __repr__(self) -> str:
         addresses = ", ".join(f"{one.ipv4}, {one.ipv6}" for one in self.interfaces)
@@ -102,8 +112,8 @@ class Host:
             LanError: the hosts are lost.
             SocketCallError: of `socket()`.
         """
-        _, (descriptor,) = self._keeper.ask("open_socket", self.name, family, type, proto)
-        return trio.socket.from_stdlib_socket(socket.socket(fileno=descriptor))
+        made = self._keeper.open_socket(self.name, family, type, proto)
+        return trio.socket.from_stdlib_socket(made)
 
     async def open_tcp_stream(self, host: str, port: int, **options: Any) -> trio.SocketStream:
         """Connect from this host, as `trio.open_tcp_stream` does.
@@ -189,6 +199,21 @@ class Host:
         """
         answer, _ = self._keeper.ask("sysctl", self.name, name, value)
         return str(answer["value"])
+
+    def snapshot(self, /, *ports: int, **sockets: SocketLike) -> Snapshot:
+        """Take a snapshot of this host's TCP sockets, as `observe.kernel.snapshot` does.
+
+        Args:
+            ports: as there.
+            sockets: as there, of this host.
+        """
+        return look(Interest(*ports) if ports or sockets else None, sockets, self._tables)
+
+    async def until(
+        self, condition: Callable[[Snapshot], object], /, *ports: int, **sockets: SocketLike
+    ) -> Snapshot:
+        """Take snapshots until one meets a condition; return that one."""
+        return await first(condition, lambda: self.snapshot(*ports, **sockets))
 
     def _zoned(self, address: str) -> str:
         """Write the zone as a number: the name of an interface is another one outside."""

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from trio_echo.errors import ungrouped
+
 from . import here
 from .cable import Cable
 from .carrying import carry
@@ -95,21 +97,23 @@ async def hosts(
     plans = plan_network(names, router, mtu)
     cables = _cables(plans, cable)
     error: BaseException | None = None
-    with ExitStack() as stack:
-        async with open_keeper() as (keeper, process):
-            made, ends = await _make(plans, keeper, stack)
-            stack.enter_context(here.installed())
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_watch, process)
-                for one, ports in _plug(plans, cables, ends):
-                    nursery.start_soon(carry, one, ports)
-                try:
-                    yield Network(made, cables)
-                except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  the nursery would group it
-                    error = exc
-                nursery.cancel_scope.cancel()
-    if error is not None:
-        raise error
+    with ungrouped(LanError):  # in Trio's functions, one may raise it for each address
+        # What fails in a task here, such as a rule of a cable, is raised alone.
+        with ungrouped(Exception), ExitStack() as stack:
+            async with open_keeper() as (keeper, process):
+                made, ends = await _make(plans, keeper, stack)
+                stack.enter_context(here.installed())
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_watch, process)
+                    for one, ports in _plug(plans, cables, ends):
+                        nursery.start_soon(carry, one, ports)
+                    try:
+                        yield Network(made, cables)
+                    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  it would be grouped
+                        error = exc
+                    nursery.cancel_scope.cancel()
+        if error is not None:
+            raise error
 
 
 async def _watch(process: trio.Process) -> None:

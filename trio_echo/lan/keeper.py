@@ -58,6 +58,11 @@ class Keeper:
         await trio.lowlevel.wait_readable(self._link)
         return self._receive()
 
+    def open_socket(self, host: str, family: int, kind: int, protocol: int) -> socket.socket:
+        """Open a socket on a host; raises what `ask` raises."""
+        _, (descriptor,) = self.ask("open_socket", host, family, kind, protocol)
+        return socket.socket(fileno=descriptor)
+
     def _send(self, method: str, *arguments: object) -> None:
         try:
             self._link.send(json.dumps([method, *arguments]).encode())
