@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from .cable import Cable
 from .carrying import Port, carry
+from .errors import LanError
+from .host import Host
+from .hosts import Network, hosts
+from .keeper import why_not
 from .matching import Match, ack, arp, data, fin, icmp, ipv4, ipv6, rst, syn, syn_ack, tcp
 from .rules import Rule, corrupt, delay, drop, duplicate, reorder
 from .settings import SettingError, Settings
 
 __all__ = [
     "Cable",
+    "Host",
+    "LanError",
     "Match",
+    "Network",
     "Port",
     "Rule",
     "SettingError",
@@ -24,6 +31,7 @@ __all__ = [
     "drop",
     "duplicate",
     "fin",
+    "hosts",
     "icmp",
     "ipv4",
     "ipv6",
@@ -32,4 +40,5 @@ __all__ = [
     "syn",
     "syn_ack",
     "tcp",
+    "why_not",
 ]
