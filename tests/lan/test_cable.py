@@ -220,6 +220,19 @@ def test_a_queue_of_no_frames_takes_one_frame_at_a_time() -> None:
     assert [one for _, one in drain(direction)] == [numbered(0, 1000), numbered(MS, 1000)]
 
 
+def test_a_frame_finds_the_queue_as_it_was_when_it_came() -> None:
+    """A carrier may let others leave before it lets the frame enter."""
+    cable = lan.Cable("a", "b", rate=8_000_000, queue=1)
+    direction = cable.toward("b")
+    for number in range(2):
+        direction.take(numbered(number, 1000), 0)
+    assert len(direction.due(MS)) == 1
+    direction.take(numbered(2, 1000), MS - 1)
+    direction.take(numbered(3, 1000), MS)
+    assert [one.lost for one in cable.passages] == [False, False, True, False]
+    assert max(depth for _, depth in cable.queue_depths("b")) == 1
+
+
 def test_a_lost_frame_takes_its_time_on_the_wire() -> None:
     cable = lan.Cable("a", "b", rate=8_000_000)
     cable.rules.append(lan.drop(lan.data, first=1))
