@@ -14,7 +14,7 @@ import trio
 
 from trio_echo.errors import ungrouped
 
-from .settings import SettingError
+from .errors import SettingError
 from .timers import Timer, open_timer
 
 if TYPE_CHECKING:
