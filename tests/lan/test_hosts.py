@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import importlib.util
 import os
 import select
 import signal
@@ -341,3 +343,55 @@ def test_nothing_is_left_when_the_owner_is_killed() -> None:
     for one in lives:
         select.select([one], [], [])  # it has ended
         os.close(one)
+
+
+_WITHOUT = """
+import trio
+from trio_echo import lan
+
+async def main():
+    async with lan.hosts("client", "server") as net:
+        listeners = await net["server"].open_tcp_listeners(80)
+        stream = await net["client"].open_tcp_stream("server", 80)
+        print(stream.socket.getpeername()[1])
+        for one in [stream, *listeners]:
+            await one.aclose()
+
+trio.run(main)
+"""
+
+
+def test_hosts_need_no_capability() -> None:
+    drop: list[str] = []
+    if os.geteuid() == 0:
+        # To give itself its own number, root alone needs this one (user_namespaces(7)).
+        drop = ["setpriv", "--bounding-set=-all,+setfcap", "--inh-caps=-all"]
+    command = [*drop, sys.executable, "-c", _WITHOUT]
+    assert subprocess.run(command, stdout=PIPE, check=True).stdout == b"80\n"
+
+
+def test_hosts_that_are_not_allowed_are_refused_with_the_call_that_failed() -> None:
+    script = "from trio_echo import lan; print(lan.why_not())"
+    forbid = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+    command = ["unshare", "-Ur", "sh", "-c", forbid, "sh", sys.executable, "-c", script]
+    done = subprocess.run(command, stdout=PIPE, check=True)
+    words = "hosts need user and network namespaces"
+    assert done.stdout.decode() == f"[unshare()] {os.strerror(errno.ENOSPC)}: {words}\n"
+
+
+async def test_without_pyroute2_the_message_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    assert lan.why_not() == 'hosts need pyroute2: pip install "trio-echo[lan]"'
+    with pytest.raises(lan.LanError, match="hosts need pyroute2"):
+        async with lan.hosts("client", "server"):
+            pass
+
+
+async def test_another_system_has_no_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    reason = lan.why_not()
+    monkeypatch.undo()
+    assert reason is not None
+    assert reason.endswith("hosts can be made on Linux only")

@@ -109,23 +109,3 @@ async def test_a_process_ends_when_its_run_is_cancelled_or_killed() -> None:
             await trio.lowlevel.wait_readable(life)  # it has ended
             os.close(life)
             await process.stdout.aclose()
-
-
-async def test_a_host_needs_no_capability() -> None:
-    script = """
-import trio
-from trio_echo import lan
-
-async def main():
-    async with lan.hosts("client", "server") as net:
-        await net["server"].open_tcp_listeners(80)
-        await net["client"].open_tcp_stream("server", 80)
-        print(open("/proc/self/status").read().partition("CapEff:")[2].split()[0])
-
-trio.run(main)
-"""
-    drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
-    done = subprocess.run(
-        [*drop, sys.executable, "-W", "ignore", "-c", script], capture_output=True, check=True
-    )
-    assert int(done.stdout, 16) == 0
