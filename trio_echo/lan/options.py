@@ -1,0 +1,118 @@
+"""A cable's settings as a person writes them: `delay=20ms,loss=1%,rate=50mbit`. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from .cable import Cable
+from .errors import SettingError
+from .quantities import parse_count, parse_rate, parse_share, parse_time, rate_text
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NO_SETTINGS = Settings()
+# IPv4 asks for the first (RFC 791), Linux takes no IPv6 below 1280 (RFC 8200, section 5).
+_LEAST_MTU, _MOST_MTU = 68, 65_535
+
+# Frames a second that `carry` surely moves in one direction, between two hosts that share two cores
+# with it. It was measured (see carrying.py); a quiet machine carries two or three times as many.
+FRAMES_PER_SECOND = 25_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """All that a line of options says. `str()` writes the shortest line that says the same.
+
+    Attributes:
+        settings: those of the cable, in both directions.
+        seed: of the lots that the cable draws, or `None` for a new one.
+        mtu: the largest packet of the link, in bytes.
+    """
+
+    settings: Settings = _NO_SETTINGS
+    seed: int | None = None
+    mtu: int = 1500
+
+    def cable(self, left: str, right: str) -> Cable:
+        """Return such a cable."""
+        return Cable(left, right, seed=self.seed, **asdict(self.settings))
+
+    def __str__(self) -> str:
+        parts = [str(self.settings)]
+        if self.seed is not None:
+            parts.append(f"seed={self.seed}")
+        if self.mtu != Wire().mtu:
+            parts.append(f"mtu={self.mtu}")
+        return ",".join(filter(None, parts))
+
+    @property
+    def warning(self) -> str | None:
+        """Say if the rate may be beyond what the cable can carry, in one line."""
+        rate = self.settings.rate
+        most = FRAMES_PER_SECOND * (self.mtu + 14) * 8
+        if rate is None or rate <= most:
+            return None
+        return (
+            f"a rate of {rate_text(rate)} may be beyond this cable: it carries some "
+            f"{FRAMES_PER_SECOND:,} frames a second, {most / 1e6:.0f}mbit at an MTU of {self.mtu}"
+        )
+
+
+def parse_wire(line: str) -> Wire:
+    """Read a line of options; an empty one means a cable that does nothing to frames.
+
+    Raises:
+        SettingError: the line is wrong. The message says what, in one line.
+    """
+    values: dict[str, Any] = {}
+    for part in filter(None, line.split(",")):
+        key, equals, text = part.partition("=")
+        key = key.strip()
+        if key not in _READERS:
+            raise SettingError(f"{key!r} is not a setting: choose from {', '.join(_READERS)}")
+        if not equals:
+            raise SettingError(f"{key} has no value: write {key}={_EXAMPLES[_READERS[key]]}")
+        if key in values:
+            raise SettingError(f"{key} is given twice")
+        try:
+            values[key] = _READERS[key](text.strip())
+        except SettingError as exc:
+            raise SettingError(f"{key}: {exc}") from None
+    own = {key: values.pop(key) for key in ("seed", "mtu") if key in values}
+    return Wire(settings=Settings(**values), **own)
+
+
+def parse_mtu(text: str) -> int:
+    """Read a link's largest packet in bytes, 68 to 65535.
+
+    Raises:
+        SettingError: it is not one.
+    """
+    value = parse_count(text)
+    if not _LEAST_MTU <= value <= _MOST_MTU:
+        raise SettingError(f"{text!r} is not {_LEAST_MTU} to {_MOST_MTU} bytes")
+    return value
+
+
+_EXAMPLES: dict[Callable[[str], float], str] = {
+    parse_time: "20ms",
+    parse_rate: "50mbit",
+    parse_share: "1%",
+    parse_count: "100",
+    parse_mtu: "1500",
+}
+_READERS: dict[str, Callable[[str], float]] = {
+    "delay": parse_time,
+    "jitter": parse_time,
+    "rate": parse_rate,
+    "queue": parse_count,
+    "loss": parse_share,
+    "duplicate": parse_share,
+    "reorder": parse_share,
+    "corrupt": parse_share,
+    "seed": parse_count,
+    "mtu": parse_mtu,
+}
