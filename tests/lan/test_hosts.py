@@ -26,6 +26,9 @@ from trio_echo.listening import ANY
 if TYPE_CHECKING:
     from trio_echo.observe.packets.passage import Passage
 
+if sys.platform != "linux":
+    pytest.skip("hosts need Linux", allow_module_level=True)
+
 pytestmark = pytest.mark.usefixtures("hosts_allowed")
 
 ARP, IPV4, IPV6 = b"\x08\x06", b"\x08\x00", b"\x86\xdd"

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 
 import pytest
 
 from trio_echo import Endpoint, lan
+
+if sys.platform != "linux":
+    pytest.skip("hosts need Linux", allow_module_level=True)
 
 pytestmark = pytest.mark.usefixtures("hosts_allowed")
 

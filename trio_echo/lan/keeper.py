@@ -145,6 +145,8 @@ def _check() -> None:
 
 @contextmanager
 def _link() -> Iterator[tuple[socket.socket, socket.socket]]:
+    if sys.platform == "win32":
+        raise NotImplementedError
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with near, far:
         near.settimeout(_PATIENCE)
