@@ -184,14 +184,14 @@ class Host:
             raise
 
     def sysctl(self, name: str, value: object = None) -> str:
-        """Read a setting of this host's kernel, or change it first.
+        """Read or change a setting of this host's kernel.
 
         Args:
             name: such as `net.ipv4.tcp_timestamps`.
-            value: the new value.
+            value: the new value; `None` to read it.
 
         Returns:
-            Its value, as a text.
+            The value, as a text.
 
         Raises:
             SocketCallError: of `open()` or `write()`: there is no such setting, it is not one of

@@ -61,7 +61,7 @@ class Keeper:
 
     def open_socket(self, host: str, family: int, kind: int, protocol: int) -> socket.socket:
         """Open a socket on a host; raises what `ask` raises."""
-        _, (descriptor,) = self.ask("open_socket", host, family, kind, protocol)
+        _, (descriptor,) = self.ask("open_socket", host, int(family), int(kind), int(protocol))
         return socket.socket(fileno=descriptor)
 
     def _send(self, method: str, *arguments: object) -> None:
