@@ -61,7 +61,7 @@ class Keeper:
 
     def open_socket(self, host: str, family: int, kind: int, protocol: int) -> socket.socket:
         """Open a socket on a host; raises what `ask` raises."""
-        _, (descriptor,) = self.ask("open_socket", host, family, kind, protocol)
+        _, (descriptor,) = self.ask("open_socket", host, int(family), int(kind), int(protocol))
         return socket.socket(fileno=descriptor)
 
     def _send(self, method: str, *arguments: object) -> None:
@@ -145,6 +145,8 @@ def _check() -> None:
 
 @contextmanager
 def _link() -> Iterator[tuple[socket.socket, socket.socket]]:
+    if sys.platform == "win32":
+        raise NotImplementedError
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with near, far:
         near.settimeout(_PATIENCE)
