@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import KeysView
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ IPV6 = {"data over IPv6", "neighbour", "listener report"}
         (lan.syn | lan.arp, {"syn", "arp"}),
         (~(lan.ipv4 | lan.ipv6), {"arp", "cut short"}),
     ],
-    ids=str,
+    ids=lambda one: ", ".join(sorted(one)) if isinstance(one, set | KeysView) else str(one),
 )
 def test_what_matches(match: lan.Match, names: set[str]) -> None:
     assert {name for name, data in FRAMES.items() if match(Crossing(data, "client"))} == names
