@@ -10,7 +10,7 @@ import click
 from pages import PAGES, ROOT, blocks
 
 import trio_echo
-from trio_echo import events, pictures
+from trio_echo import events, lan, pictures
 from trio_echo.cli import cli
 
 
@@ -23,6 +23,15 @@ def test_the_library_page_has_every_public_name() -> None:
     }
     named = re.findall(r"^\.\. auto\w+:: (\w+)$", PAGES["reference/library"], re.MULTILINE)
     assert set(named) == set(values) - elsewhere
+
+
+def test_the_page_on_hosts_has_every_public_name() -> None:
+    page = PAGES["reference/lan"]
+    named = {
+        *re.findall(r"^\.\. auto\w+:: (\w+)$", page, re.MULTILINE),
+        *re.findall(r"`(\w+)`", page),
+    }
+    assert named >= set(lan.__all__)
 
 
 def test_the_page_on_observing_names_what_there_is() -> None:
@@ -42,7 +51,7 @@ def test_every_option_of_serve_is_explained() -> None:
 
 
 def test_the_tree_of_the_design_has_every_module_and_room() -> None:
-    tree = blocks(PAGES["explanation/design"], "text")[1].partition("notebooks/")[0]
+    tree = blocks(PAGES["explanation/design"], "text")[-1].partition("notebooks/")[0]
     drawn = set(re.findall(r"^  (\w+(?:\.py|/)) ", tree, re.MULTILINE))
     package = ROOT / "trio_echo"
     modules = {file.name for file in package.glob("[!_]*.py")}
