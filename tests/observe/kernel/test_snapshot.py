@@ -471,12 +471,12 @@ def test_an_invalid_port_is_refused(port: int) -> None:
 def test_a_system_without_sock_diag_shows_all_but_the_queues(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(family: socket.AddressFamily) -> Iterator[sockdiag.Queues]:
+    def refuse(netlink: socket.socket) -> list[sockdiag.Queues]:
         raise PermissionError
 
     listener = sockets.listener()
     client = sockets.connected(listener)
-    monkeypatch.setattr(sockdiag, "_ask", refuse)
+    monkeypatch.setattr(sockdiag, "read", refuse)
     taken = kernel.snapshot(listener=listener, client=client)
     rows = among([end(listener), end(client)], taken)
     assert [row.waiting for row in rows] == ["", "", ""]

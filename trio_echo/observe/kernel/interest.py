@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
-
-import psutil
 
 from trio_echo.addresses import Endpoint, check_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from .sockets import SocketRow
-
-_FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -68,9 +63,14 @@ class Interest:
         else:
             self._pairs.add(frozenset([_plain(row.local), _plain(row.remote)]))
 
-    def among(self, rows: Sequence[SocketRow]) -> list[SocketRow]:
-        """Return the rows of interest, in their order."""
-        own = _own_addresses()
+    def among(self, rows: Sequence[SocketRow], addresses: Iterable[str]) -> list[SocketRow]:
+        """Return the rows of interest, in their order.
+
+        Args:
+            rows: the sockets of a system.
+            addresses: of the system's interfaces.
+        """
+        own = {_plain(Endpoint(one, 0)).address for one in addresses}
         listeners = self._listeners(rows, own)
         return [
             row
@@ -131,12 +131,3 @@ def _covers(place: _Place, end: _End, own: set[_Address]) -> bool:
     if end.address.version not in taken:
         return False
     return end.address.is_loopback or end.address in own
-
-
-def _own_addresses() -> set[_Address]:
-    return {
-        _plain(Endpoint(one.address, 0)).address
-        for addresses in psutil.net_if_addrs().values()
-        for one in addresses
-        if one.family in _FAMILIES
-    }

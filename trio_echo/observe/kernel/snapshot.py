@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,14 +19,16 @@ import trio
 
 from trio_echo.addresses import Endpoint, Sockaddr
 
-from . import sockdiag
 from .interest import Interest
 from .sockets import Snapshot, SocketRow
+from .tables import OWN_TABLES, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from trio_echo.client import EchoClient
+
+    from .sockdiag import Queues
 
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
@@ -68,26 +69,29 @@ def snapshot(*ports: int, **sockets: SocketLike) -> Snapshot:
     return look(Interest(*ports) if ports or sockets else None, sockets)
 
 
-def look(interest: Interest | None, sockets: Mapping[str, SocketLike]) -> Snapshot:
+def look(
+    interest: Interest | None, sockets: Mapping[str, SocketLike], tables: Tables = OWN_TABLES
+) -> Snapshot:
     """Take a snapshot of the sockets of interest, or of all, and of these sockets.
 
     Args:
         interest: what to show; the sockets are added to it. `None` shows everything.
         sockets: as for `snapshot`.
+        tables: of the system that has the sockets.
     """
     named = {name: _unwrap(name, one) for name, one in sockets.items()}
     own = {name: _row(name, one) for name, one in named.items() if one.fileno() != -1}
-    listed, note = _listed()
+    listed, note = tables.rows()
     if interest is not None:
         for name, row in own.items():
             interest.include(row, dual=_is_dual(named[name]))
-        listed = interest.among(listed)
+        listed = interest.among(listed, tables.addresses())
     rows = []
     for row in listed:
         names = [name for name, one in own.items() if _is_same(one, row)]
         # A socket that other processes share is shown as this process's.
         rows += [_as_listed(own.pop(name), row) for name in names] or [_with_owner(row)]
-    rows = list(_with_queues([*rows, *own.values()]))
+    rows = list(_with_queues([*rows, *own.values()], tables.queues()))
     rows.sort(key=_order)
     return Snapshot(tuple(rows), note)
 
@@ -102,7 +106,12 @@ async def until(
         ports: as for `snapshot`.
         sockets: likewise.
     """
-    while not condition(taken := snapshot(*ports, **sockets)):  # noqa: ASYNC110  there is no event to wait for
+    return await first(condition, lambda: snapshot(*ports, **sockets))
+
+
+async def first(condition: Callable[[Snapshot], object], take: Callable[[], Snapshot]) -> Snapshot:
+    """Take snapshots until one meets a condition; return that one."""
+    while not condition(taken := take()):  # noqa: ASYNC110  there is no event to wait for
         await trio.sleep(_INTERVAL)
     return taken
 
@@ -167,32 +176,6 @@ def _is_same(own: SocketRow, listed: SocketRow) -> bool:
     return (listed.local, listed.remote) == (own.local, own.remote)
 
 
-def _listed() -> tuple[list[SocketRow], str]:
-    """Return the rows of the system's tables, and a note on what they lack."""
-    pid: int | None = None
-    found: Iterable[Any]  # psutil has several types of rows
-    try:
-        found = psutil.net_connections("tcp")
-        note = "" if sys.platform == "linux" else "Queues are shown on Linux only."
-    except psutil.AccessDenied:
-        # macOS shows other processes' sockets to root only.
-        pid = os.getpid()
-        found = psutil.Process().net_connections("tcp")
-        note = "Without more privilege, this system shows this process's sockets only."
-    rows = [
-        SocketRow(
-            family=socket.AddressFamily(one.family),
-            state=one.status,
-            local=Endpoint(*one.laddr) if one.laddr else None,
-            remote=Endpoint(*one.raddr) if one.raddr else None,
-            process_id=getattr(one, "pid", pid) or None,  # Windows lists unowned sockets under 0
-            descriptor=None if one.fd == -1 else one.fd,
-        )
-        for one in found
-    ]
-    return rows, note
-
-
 def _with_owner(row: SocketRow) -> SocketRow:
     if row.process_id is None:
         return row
@@ -207,10 +190,9 @@ def _process_name(pid: int) -> str | None:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _with_queues(rows: Iterable[SocketRow]) -> Iterator[SocketRow]:
-    found = sockdiag.queues()
+def _with_queues(rows: Iterable[SocketRow], found: list[Queues]) -> Iterator[SocketRow]:
     by_inode = {one.inode: one for one in found if one.inode}
-    by_ends: dict[tuple[Endpoint | None, Endpoint | None], sockdiag.Queues]
+    by_ends: dict[tuple[Endpoint | None, Endpoint | None], Queues]
     by_ends = {(one.local, one.remote): one for one in found}
     for row in rows:
         # Several listeners may share an endpoint (SO_REUSEPORT), but not a file.

@@ -28,10 +28,18 @@ _REQUEST = struct.Struct("=BBBxI48x")  # family, protocol, extensions, states, a
 _ENTRY = struct.Struct("=4B 4s16s16s 12x I2I2I")
 _PORTS = struct.Struct("!HH")
 
-# net/tcp_states.h
+# net/tcp_states.h; the names are those of Linux's tables, as psutil prints them
+_STATES = (
+    *("", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT"),
+    *("CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING"),
+)
 _SYN_SENT, _FIN_WAIT1, _CLOSE_WAIT, _LAST_ACK, _LISTEN, _CLOSING = 2, 4, 8, 9, 10, 11
 _SENT_SYN_OR_FIN = {_SYN_SENT, _FIN_WAIT1, _LAST_ACK, _CLOSING}
 _GOT_FIN = {_CLOSE_WAIT, _LAST_ACK, _CLOSING}
+
+
+SOCK_DIAG = (16, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
+"""Family (AF_NETLINK), type and protocol of the socket that asks."""
 
 
 class Queues(NamedTuple):
@@ -40,6 +48,7 @@ class Queues(NamedTuple):
     Attributes:
         local: its own endpoint.
         remote: its peer's; `None` for a listener.
+        state: its state, as in `SocketRow`.
         inode: the number of its open file; 0 if no process owns it.
         receive: bytes to be received; for a listener, connections to be accepted.
         send: bytes not acknowledged yet; for a listener, its backlog.
@@ -49,6 +58,7 @@ class Queues(NamedTuple):
 
     local: Endpoint
     remote: Endpoint | None
+    state: str
     inode: int
     receive: int
     send: int
@@ -65,27 +75,37 @@ def queues() -> list[Queues]:
     if sys.platform != "linux":
         return []
     try:
-        return [*_ask(socket.AF_INET), *_ask(socket.AF_INET6)]
+        with socket.socket(*SOCK_DIAG) as netlink:
+            return read(netlink)
     except OSError:  # a sandbox, or a kernel without it
         return []
 
 
-def _ask(family: socket.AddressFamily) -> Iterator[Queues]:
-    if sys.platform != "linux":
-        return
+def read(netlink: socket.socket) -> list[Queues]:
+    """Read the queues of every TCP socket in the network namespace of a netlink socket.
+
+    Args:
+        netlink: a socket as in `SOCK_DIAG`.
+
+    Raises:
+        OSError: the kernel does not answer.
+    """
+    return [*_ask(netlink, socket.AF_INET), *_ask(netlink, socket.AF_INET6)]
+
+
+def _ask(netlink: socket.socket, family: socket.AddressFamily) -> Iterator[Queues]:
     request = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, _ALL_STATES)
     length = _HEADER.size + len(request)
     header = _HEADER.pack(length, _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST_DUMP, 1, 0)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as netlink:
-        netlink.send(header + request)
-        while True:
-            answer = netlink.recv(1 << 16)
-            while answer:
-                length, kind, *_ = _HEADER.unpack_from(answer)
-                if kind in (_NLMSG_DONE, _NLMSG_ERROR):
-                    return
-                yield _read(answer[_HEADER.size : length])
-                answer = answer[(length + 3) & ~3 :]  # messages begin at multiples of 4
+    netlink.send(header + request)
+    while True:
+        answer = netlink.recv(1 << 16)
+        while answer:
+            length, kind, *_ = _HEADER.unpack_from(answer)
+            if kind in (_NLMSG_DONE, _NLMSG_ERROR):
+                return
+            yield _read(answer[_HEADER.size : length])
+            answer = answer[(length + 3) & ~3 :]  # messages begin at multiples of 4
 
 
 def _read(message: bytes) -> Queues:
@@ -103,6 +123,7 @@ def _read(message: bytes) -> Queues:
     return Queues(
         local,
         None if state == _LISTEN else remote,
+        _STATES[state],
         inode,
         receive - got_end,
         send - sent_control,

@@ -1,0 +1,89 @@
+"""The task that moves frames between a cable and its two ports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import trio
+
+from .settings import SettingError
+from .timers import Timer, open_timer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from .cable import Cable
+    from .direction import Direction
+
+# How many frames leave in one go, before other tasks have their turn.
+_BATCH = 64
+
+
+class Port(Protocol):
+    """One end of a cable, for example a network interface."""
+
+    async def receive(self) -> list[bytes]:
+        """Wait until frames are there; return some of them, whole Ethernet frames."""
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame. This never blocks: without room, the frame is dropped."""
+
+
+async def carry(
+    cable: Cable,
+    ports: Mapping[str, Port],
+    *,
+    timer: Callable[[], AbstractContextManager[Timer]] = open_timer,
+) -> None:
+    """Carry frames until cancelled. Those that are inside then are lost.
+
+    Args:
+        cable: what decides about them.
+        ports: the ports at its ends, by name. They are left open.
+        timer: opens a timer for one direction.
+
+    Raises:
+        SettingError: the names are not those of the cable's ends.
+        Exception: what a port raises, or the function of a rule.
+    """
+    if set(ports) != set(cable.ends):
+        names = ", ".join(map(repr, ports))
+        ends = " and ".join(map(repr, cable.ends))
+        raise SettingError(f"ports {names} for a cable between {ends}")
+    async with trio.open_nursery() as nursery:
+        for direction in cable.directions:
+            source, target = ports[direction.source], ports[direction.target]
+            nursery.start_soon(_carry, direction, source, target, timer)
+
+
+async def _carry(
+    direction: Direction,
+    source: Port,
+    target: Port,
+    open_one: Callable[[], AbstractContextManager[Timer]],
+) -> None:
+    with open_one() as timer:
+        direction.changed = lambda: timer.set(timer.now())
+
+        def pass_on() -> None:
+            for frame in direction.due(timer.now(), _BATCH):
+                target.send(frame)
+            timer.set(direction.next_due)
+
+        async def take() -> None:
+            while True:
+                frames = await source.receive()
+                now = timer.now()
+                for frame in frames:
+                    direction.take(frame, now)
+                pass_on()
+
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(take)
+                while True:
+                    pass_on()
+                    await timer.wait()
+        finally:
+            direction.changed = lambda: None

@@ -1,0 +1,342 @@
+"""One direction of a cable: frames go in with the time, and come out when their time has come.
+
+It is pure logic: no clock, no sockets, no tasks. A frame is treated in this order:
+
+1. If the cable is cut, the frame is lost.
+2. With a rate, it waits until those before it are sent. If the queue is full, it is dropped.
+3. Rules act on it, then the shares: it may be lost, corrupted, duplicated or reordered.
+4. It travels for the delay and the jitter, and leaves.
+
+All of this is decided when the frame enters, so its record is complete at once. Two changes from
+outside reach frames that are inside: a cut loses them, and a new rate plans those that are not yet
+sent again. A new delay is for the frames that enter after it.
+
+Frames leave in the order in which they entered, unless `reorder`, a rule or a duplicate says
+otherwise: a frame with less jitter than the one before it leaves together with that one.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import Counter, deque
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from trio_echo.observe.packets.passage import Fate
+
+from .corruption import corrupted
+from .matching import Crossing
+from .record import Entry, Record
+from .rules import Rule, Treatment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .settings import Settings
+
+_SECOND = 1_000_000_000
+# Nanoseconds that a frame waits for one that overtakes it: if none comes, it leaves.
+LONGEST_HOLD = 10_000_000
+
+_Value = TypeVar("_Value")
+
+
+class Setting(Generic[_Value]):
+    """An attribute that reads and changes one of the settings."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> Setting[_Value]: ...
+    @overload
+    def __get__(self, owner: Adjustable, kind: type) -> _Value: ...
+    def __get__(self, owner: Adjustable | None, kind: type) -> Setting[_Value] | _Value:
+        if owner is None:
+            return self
+        value: _Value = getattr(owner.settings, self._name)
+        return value
+
+    def __set__(self, owner: Adjustable, value: _Value) -> None:
+        owner.change(**{self._name: value})
+
+
+class Adjustable:
+    """Settings as attributes. `Settings` explains them."""
+
+    delay = Setting[float]()
+    jitter = Setting[float]()
+    rate = Setting[float | None]()
+    queue = Setting[int]()
+    loss = Setting[float]()
+    duplicate = Setting[float]()
+    reorder = Setting[float]()
+    corrupt = Setting[float]()
+
+    @property
+    def settings(self) -> Settings:
+        """All of them."""
+        raise NotImplementedError
+
+    def change(self, **settings: Any) -> None:
+        """Change several settings together.
+
+        Raises:
+            SettingError: a value is out of range. Nothing is changed then.
+            TypeError: there is no setting of this name.
+        """
+        raise NotImplementedError
+
+
+class Direction(Adjustable):
+    """One direction of a cable.
+
+    Args:
+        source: the name of the end where frames enter.
+        target: the name of the end where they leave.
+        settings: what happens to them on the way.
+        rules: what happens to certain frames. The list may be changed at any time.
+        record: where their passages are kept.
+        seed: of the lots that are drawn. The same frames, settings and seed give the same fates.
+
+    Attributes:
+        counts: how many frames had each fate.
+        is_cut: whether the cable is cut in this direction.
+        changed: called after a change that may let frames leave earlier than `next_due` said.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        target: str,
+        settings: Settings,
+        *,
+        rules: list[Rule],
+        record: Record,
+        seed: str,
+    ) -> None:
+        self.source = source
+        self.target = target
+        self.counts: Counter[Fate] = Counter()
+        self.is_cut = False
+        self.changed: Callable[[], object] = lambda: None
+        self._settings = settings
+        self._rules = rules
+        self._record = record
+        self._lots = random.Random(seed)  # noqa: S311 - repeatable, no secret
+        self._numbers = count()
+        # What is inside: when it leaves, its number among those that leave together, the frame.
+        self._heap: list[tuple[int, int, Entry]] = []
+        # What waits to be overtaken.
+        self._held: list[Entry] = []
+        # What is not yet sent as a whole: the first one is being sent, the others wait.
+        self._queue: deque[Entry] = deque()
+        self._latest_arrival = 0
+        # The rate for which the queue was planned.
+        self._planned = settings.rate
+        self._now = 0
+
+    @property
+    def settings(self) -> Settings:
+        """All settings."""
+        return self._settings
+
+    def change(self, **settings: Any) -> None:
+        """Change settings while frames are inside."""
+        self._settings = replace(self._settings, **settings)
+        self.changed()
+
+    @property
+    def inside(self) -> int:
+        """How many copies of frames are on their way."""
+        return len(self._heap) + sum(len(entry.arrivals) for entry in self._held)
+
+    @property
+    def queued(self) -> int:
+        """How many frames waited for the rate when a frame last entered or left."""
+        return max(0, len(self._queue) - 1)
+
+    def cut(self) -> None:
+        """Lose every frame that is inside, and all that enter until `heal`."""
+        self.is_cut = True
+        entries = {id(entry): entry for _, _, entry in self._heap}
+        copies = Counter(id(entry) for _, _, entry in self._heap)
+        for entry in self._held:
+            entries[id(entry)] = entry
+            copies[id(entry)] = len(entry.arrivals)
+        for key, entry in entries.items():
+            # All copies of a frame leave together, but a carrier may have taken only some of them.
+            entry.arrivals = entry.arrivals[: len(entry.arrivals) - copies[key]]
+            if not entry.arrivals:
+                self.counts[entry.fate] -= 1
+                self.counts[Fate.CUT] += 1
+                entry.fate = Fate.CUT
+        for entry in self._queue:
+            entry.begins = max(entry.time, min(entry.begins, self._now))
+        self._heap.clear()
+        self._held.clear()
+        self._queue.clear()
+        self._latest_arrival = 0
+
+    def heal(self) -> None:
+        """Let frames pass again."""
+        self.is_cut = False
+
+    def take(self, data: bytes, now: int) -> None:
+        """Let a frame enter and decide its fate.
+
+        Args:
+            data: the frame, from its Ethernet header on.
+            now: the time in nanoseconds since the epoch; never less than before.
+
+        Raises:
+            Exception: what the function of a rule raises.
+        """
+        self._proceed(now)
+        entry = Entry(now, self.source, data)
+        if self.is_cut:
+            entry.fate = Fate.CUT
+        elif self._enqueue(entry):
+            self._send(entry)
+        self.counts[entry.fate] += 1
+        self._record.add(entry)
+
+    @property
+    def next_due(self) -> int | None:
+        """When the next frame leaves, in nanoseconds since the epoch; `None` if none is inside."""
+        times = [entry.arrivals[0] for entry in self._held]
+        if self._heap:
+            times.append(self._heap[0][0])
+        return min(times, default=None)
+
+    def due(self, now: int, most: int | None = None) -> list[bytes]:
+        """Return the frames that leave until now, in their order.
+
+        Args:
+            now: the time, as for `take`.
+            most: how many at most. The others stay inside, and are due at once.
+        """
+        self._proceed(now)
+        for entry in [one for one in self._held if one.arrivals[0] <= now]:
+            self._held.remove(entry)
+            self._leave(entry, entry.arrivals[0], len(entry.arrivals))
+        frames: list[bytes] = []
+        heap = self._heap
+        while heap and heap[0][0] <= now and len(frames) != most:
+            frames.append(heapq.heappop(heap)[2].received)
+        return frames
+
+    def _proceed(self, now: int) -> None:
+        """Take what is sent as a whole out of the queue, and plan the rest again at a new rate."""
+        self._now = now
+        queue = self._queue
+        while queue and queue[0].sent <= now:
+            queue.popleft()
+        if self._planned != self._settings.rate:
+            self._planned = self._settings.rate
+            if queue:
+                self._plan_again(now)
+
+    def _plan_again(self, now: int) -> None:
+        ahead = [entry for _, _, entry in self._heap if entry.in_turn and entry.sent <= now]
+        latest = max((entry.arrivals[0] for entry in ahead), default=0)
+        free = now
+        for entry in self._queue:
+            # Of the first one, a part is sent already.
+            rest = (entry.sent - max(now, entry.begins)) / (entry.sent - entry.begins)
+            sent = free + round(rest * self._nanoseconds(entry))
+            later = sent - entry.sent
+            begins = entry.begins if entry.begins <= now else free
+            entry.begins, entry.sent, free = begins, sent, sent
+            if entry.arrivals:
+                arrival = entry.arrivals[0] + later
+                if entry.in_turn:
+                    arrival = latest = max(arrival, latest)
+                entry.arrivals = (arrival,) * len(entry.arrivals)
+        self._latest_arrival = latest
+        self._heap = [(entry.arrivals[0], number, entry) for _, number, entry in self._heap]
+        heapq.heapify(self._heap)
+
+    def _nanoseconds(self, entry: Entry) -> int:
+        """Return how long a frame takes to be sent."""
+        rate = self._settings.rate
+        return 0 if rate is None else max(1, round(len(entry.data) * 8 * _SECOND / rate))
+
+    def _enqueue(self, entry: Entry) -> bool:
+        """Plan when a frame is sent; return false if the queue is full."""
+        if self._settings.rate is None:
+            return True
+        if self._queue:
+            if len(self._queue) > self._settings.queue:
+                entry.fate = Fate.QUEUE_FULL
+                return False
+            entry.begins = self._queue[-1].sent
+        entry.sent = entry.begins + self._nanoseconds(entry)
+        self._queue.append(entry)
+        return True
+
+    def _send(self, entry: Entry) -> None:
+        """Decide what the wire does to a frame, and when it leaves."""
+        treatment = self._treatment(entry)
+        if treatment.lost:
+            entry.fate = Fate.LOST
+            return
+        settings = self._settings
+        arrival = entry.sent + round(settings.delay * _SECOND)
+        if settings.jitter:
+            arrival += round(self._lots.random() * settings.jitter * _SECOND)
+        if treatment.copies > 1:
+            entry.fate = Fate.DUPLICATED
+        if treatment.behind or treatment.late:
+            entry.in_turn = False
+            entry.fate = Fate.REORDERED
+        if treatment.corrupt:
+            entry.received = corrupted(entry.data, self._lots)
+            if entry.received is not entry.data:
+                entry.fate = Fate.CORRUPTED
+        arrival = max(arrival, self._latest_arrival)
+        if treatment.behind:
+            entry.behind = treatment.behind
+            entry.arrivals = (arrival + treatment.late + LONGEST_HOLD,) * treatment.copies
+            self._held.append(entry)
+            return
+        self._leave(entry, arrival + treatment.late, treatment.copies)
+        if not treatment.late:
+            self._latest_arrival = arrival
+            self._overtake(arrival)
+
+    def _treatment(self, entry: Entry) -> Treatment:
+        treatment = Treatment()
+        if self._rules:
+            crossing = Crossing(entry.data, self.source)
+            for rule in self._rules:
+                suffered = rule.consult(crossing, entry.time)
+                if suffered is not None:
+                    treatment.add(suffered)
+        settings, draw = self._settings, self._lots.random
+        if settings.loss and draw() < settings.loss:
+            treatment.lost = True
+        if settings.corrupt and draw() < settings.corrupt:
+            treatment.corrupt = True
+        if settings.duplicate and draw() < settings.duplicate:
+            treatment.copies += 1
+        if settings.reorder and draw() < settings.reorder:
+            treatment.behind = max(treatment.behind, 1)
+        return treatment
+
+    def _leave(self, entry: Entry, arrival: int, copies: int) -> None:
+        entry.arrivals = (arrival,) * copies
+        for _ in range(copies):
+            heapq.heappush(self._heap, (arrival, next(self._numbers), entry))
+
+    def _overtake(self, arrival: int) -> None:
+        """Let a frame overtake those that are held."""
+        for entry in list(self._held):
+            entry.behind -= 1
+            if entry.behind == 0:
+                self._held.remove(entry)
+                self._leave(
+                    entry, max(arrival, entry.arrivals[0] - LONGEST_HOLD), len(entry.arrivals)
+                )

@@ -1,0 +1,99 @@
+"""Run a command on a host: `enter.py NAME USER,MNT,PID,NET COMMAND…`. `Host.run` starts it.
+
+The numbers are open descriptors of the host's namespaces. A process enters a process namespace by
+its children only. So this one stays outside, passes signals on to the command, and ends as it
+ends. A signal from the terminal reaches both: the command is in the same process group.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+if sys.platform != "linux":
+    raise ImportError("namespaces need Linux")
+
+_NEWUTS = 0x04000000  # linux/sched.h
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_NOT_RUN = 127
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _call(name: str, *arguments: int) -> None:
+    if getattr(_libc, name)(*arguments) == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, f"[{name}()] {os.strerror(number)}")
+
+
+def _enter(name: str, namespaces: list[int]) -> None:
+    """Enter the namespaces, except that of processes, which is for the next child."""
+    folder = Path.cwd()
+    for one in namespaces:
+        os.set_inheritable(one, False)
+        _call("setns", one, 0)
+    _call("unshare", _NEWUTS)
+    socket.sethostname(name)
+    os.chdir(folder)  # entering a mount namespace led to its root
+
+
+def _run(command: list[str], mask: set[int | signal.Signals]) -> NoReturn:
+    """Become the command."""
+    _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own are off
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        os.execvp(command[0], command)  # noqa: S606  what the user asked for
+    except OSError as exc:
+        os.write(2, f"[exec()] {exc.strerror}: {command[0]}\n".encode())
+        os._exit(_NOT_RUN)
+
+
+def _wait(child: int) -> int:
+    """Pass signals on to a child until it ends; return its exit status, or minus the signal."""
+    while True:
+        received = signal.sigwaitinfo(signal.valid_signals())
+        if received.si_signo == signal.SIGCHLD:
+            pid, status = os.waitpid(child, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+        elif received.si_code <= 0:  # sent by a process, not by the terminal
+            os.kill(child, received.si_signo)
+
+
+def main(name: str, numbers: str, *command: str) -> int:
+    """Run the command; return its exit status, or minus the signal that ended it."""
+    _enter(name, [int(one) for one in numbers.split(",")])
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    terminal = _foreground_terminal()
+    child = os.fork()
+    if child == 0:
+        _run(list(command), mask)
+    try:
+        return _wait(child)
+    finally:
+        if terminal is not None:  # a shell has taken it
+            os.tcsetpgrp(terminal, os.getpgrp())
+
+
+def _foreground_terminal() -> int | None:
+    """Return the descriptor of the terminal, if this process is in its foreground."""
+    try:
+        return 0 if os.tcgetpgrp(0) == os.getpgrp() else None
+    except OSError:
+        return None
+
+
+if __name__ == "__main__":
+    status = main(*sys.argv[1:])
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {-status})
+        os.kill(os.getpid(), -status)
+    sys.exit(status)

@@ -1,0 +1,159 @@
+"""The connection to the process that owns the hosts (see `namespaces.py`)."""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import trio
+
+from trio_echo.errors import SocketCallError
+
+from .errors import LanError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+_PROGRAM = Path(__file__).with_name("namespaces.py")
+_LARGEST_ANSWER, _MOST_DESCRIPTORS = 1 << 16, 253  # SCM_MAX_FD in include/net/scm.h
+
+# Seconds. A request takes a tenth of a millisecond; after this time, something is broken.
+_PATIENCE = 30.0
+
+Answer: TypeAlias = tuple[dict[str, Any], list[int]]
+"""An answer and the descriptors that came with it. Whoever gets it closes them."""
+
+
+class Keeper:
+    """Asks the process that owns the hosts.
+
+    Args:
+        link: the connection to it.
+    """
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+
+    def ask(self, method: str, *arguments: object) -> Answer:
+        """Ask, and block until the answer is there: some 0.1 ms.
+
+        Raises:
+            LanError: the process has ended: the hosts are lost.
+            SocketCallError: the call that was asked for failed.
+        """
+        self._send(method, *arguments)
+        return self._receive()
+
+    async def ask_patiently(self, method: str, *arguments: object) -> Answer:
+        """Ask, and let other tasks run until the answer is there; raises what `ask` raises."""
+        self._send(method, *arguments)
+        await trio.lowlevel.wait_readable(self._link)
+        return self._receive()
+
+    def open_socket(self, host: str, family: int, kind: int, protocol: int) -> socket.socket:
+        """Open a socket on a host; raises what `ask` raises."""
+        _, (descriptor,) = self.ask("open_socket", host, family, kind, protocol)
+        return socket.socket(fileno=descriptor)
+
+    def _send(self, method: str, *arguments: object) -> None:
+        try:
+            self._link.send(json.dumps([method, *arguments]).encode())
+        except OSError as exc:
+            raise _lost() from exc
+
+    def _receive(self) -> Answer:
+        if sys.platform != "linux":
+            raise NotImplementedError
+        try:
+            data, descriptors, _, _ = socket.recv_fds(
+                self._link, _LARGEST_ANSWER, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+            )
+        except OSError as exc:
+            raise _lost() from exc
+        if not data:
+            raise _lost()
+        answer = json.loads(data)
+        if "error" in answer:
+            call, number, words, where = answer["error"]
+            raise SocketCallError(call, OSError(number, words), where or None)
+        return answer, descriptors
+
+
+def _lost() -> LanError:
+    return LanError("the hosts are lost: the process that owns them has ended")
+
+
+@asynccontextmanager
+async def open_keeper() -> AsyncIterator[tuple[Keeper, trio.Process]]:
+    """Start the process; when the block is left, it has ended, and all processes on the hosts.
+
+    Raises:
+        LanError: pyroute2 is missing.
+        SocketCallError: this is not Linux.
+    """
+    _check()
+    with _link() as (near, far):
+        process = await trio.lowlevel.open_process(_command(far), **_options(far))
+        far.close()
+        try:
+            yield Keeper(near), process
+        finally:
+            near.close()
+            with trio.CancelScope(shield=True):
+                await process.wait()
+
+
+def why_not() -> str | None:
+    """Return why hosts cannot be made here; `None` if they can. It tries: some 0.2 s."""
+    try:
+        _check()
+        with (
+            _link() as (near, far),
+            subprocess.Popen(_command(far), **_options(far)),  # noqa: S603  this interpreter
+        ):
+            far.close()
+            with near:
+                for one in Keeper(near).ask("mount", "")[1]:
+                    os.close(one)
+    except (LanError, SocketCallError) as exc:
+        return str(exc)
+    return None
+
+
+def _check() -> None:
+    """Refuse what can be seen without starting a process; raises what `open_keeper` raises."""
+    if sys.platform != "linux":
+        words = "hosts can be made on Linux only"
+        raise SocketCallError("unshare()", OSError(errno.ENOSYS, words))
+    if importlib.util.find_spec("pyroute2") is None:
+        raise LanError('hosts need pyroute2: pip install "trio-echo[lan]"')
+
+
+@contextmanager
+def _link() -> Iterator[tuple[socket.socket, socket.socket]]:
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with near, far:
+        near.settimeout(_PATIENCE)
+        yield near, far
+
+
+def _command(far: socket.socket) -> list[str]:
+    # -P: a file beside it cannot pass for a module of the standard library.
+    return [sys.executable, "-P", str(_PROGRAM), str(far.fileno())]
+
+
+def _options(far: socket.socket) -> dict[str, Any]:
+    return {
+        "pass_fds": [far.fileno()],
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.DEVNULL,
+        "start_new_session": True,  # Ctrl-C in a terminal is not for it
+    }

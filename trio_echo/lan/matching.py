@@ -1,0 +1,121 @@
+"""Which frames a rule is about: `syn`, `data`, `arp`, …, combined with `&`, `|` and `~`.
+
+lan.data & lan.ipv6
+lan.ack | lan.rst
+lan.data & (lambda segment: b"hello" in segment.payload)    # a function of a segment's header
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from trio_echo.observe.packets.wire import Flags, Header, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_IPV4, _ARP, _IPV6 = 0x0800, 0x0806, 0x86DD
+_ICMP, _ICMPV6, _HOP_BY_HOP = 1, 58, 0
+
+
+class Crossing:
+    """A frame on its way through a cable, as a rule sees it.
+
+    Args:
+        data: the frame, from its Ethernet header on.
+        source: the name of the end where it entered.
+    """
+
+    def __init__(self, data: bytes, source: str) -> None:
+        self.data = data
+        self.source = source
+
+    @property
+    def ethertype(self) -> int:
+        """What the frame carries: 0x0800 is IPv4."""
+        return int.from_bytes(self.data[12:14], "big")
+
+    @cached_property
+    def segment(self) -> Header | None:
+        """The TCP header and data; `None` if it carries anything else."""
+        return parse(self.data)
+
+
+class Match:
+    """A question about a frame, answered with yes or no.
+
+    Args:
+        test: the question.
+        name: what `repr()` shows.
+    """
+
+    def __init__(self, test: Callable[[Crossing], bool], name: str) -> None:
+        self._test = test
+        self._name = name
+
+    def __call__(self, crossing: Crossing) -> bool:
+        """Return whether this frame is meant."""
+        return self._test(crossing)
+
+    def __and__(self, other: Match | Callable[[Header], bool]) -> Match:
+        also = matcher(other)
+        return Match(lambda one: self(one) and also(one), f"({self} & {also})")
+
+    def __or__(self, other: Match | Callable[[Header], bool]) -> Match:
+        also = matcher(other)
+        return Match(lambda one: self(one) or also(one), f"({self} | {also})")
+
+    def __invert__(self) -> Match:
+        return Match(lambda one: not self(one), f"~{self}")
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+def matcher(question: Match | Callable[[Header], bool]) -> Match:
+    """Return the question itself, or a match of TCP segments for which a function returns true."""
+    if isinstance(question, Match):
+        return question
+
+    def test(crossing: Crossing) -> bool:
+        return crossing.segment is not None and bool(question(crossing.segment))
+
+    return Match(test, getattr(question, "__name__", repr(question)))
+
+
+def _flagged(flags: Flags, name: str) -> Match:
+    return Match(lambda one: one.segment is not None and flags in one.segment.flags, name)
+
+
+def _carries_icmp(crossing: Crossing) -> bool:
+    data = crossing.data
+    if crossing.ethertype == _IPV4:
+        return data[23:24] == bytes([_ICMP])
+    if crossing.ethertype == _IPV6:
+        following = data[20:21]
+        if following == bytes([_HOP_BY_HOP]):  # multicast listener reports have this extension
+            following = data[54:55]
+        return following == bytes([_ICMPV6])
+    return False
+
+
+tcp = Match(lambda one: one.segment is not None, "tcp")
+# A client's SYN, which opens a connection.
+syn = Match(lambda one: one.segment is not None and one.segment.opens, "syn")
+syn_ack = _flagged(Flags.SYN | Flags.ACK, "syn_ack")
+fin = _flagged(Flags.FIN, "fin")
+rst = _flagged(Flags.RST, "rst")
+data = Match(lambda one: one.segment is not None and bool(one.segment.payload), "data")
+# An acknowledgement alone: a window update and a keepalive probe look the same.
+ack = Match(
+    lambda one: (
+        one.segment is not None and one.segment.flags == Flags.ACK and not one.segment.payload
+    ),
+    "ack",
+)
+arp = Match(lambda one: one.ethertype == _ARP, "arp")
+ipv4 = Match(lambda one: one.ethertype == _IPV4, "ipv4")
+ipv6 = Match(lambda one: one.ethertype == _IPV6, "ipv6")
+# ICMP and ICMPv6, so also neighbour discovery.
+icmp = Match(_carries_icmp, "icmp")

@@ -1,0 +1,91 @@
+"""The record of a cable: every frame that entered it, and what became of it. No I/O."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from trio_echo.observe.packets.passage import Fate, Passage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Entry:
+    """One frame in the record. It is changed while the frame is inside the cable.
+
+    Attributes:
+        time: when it entered, in nanoseconds since the epoch, as are all times here.
+        source: the name of the end where it entered.
+        data: the frame.
+        fate: what became of it.
+        arrivals: when each of its copies leaves.
+        received: the frame as it leaves.
+        begins: when it begins to be sent, after it has waited for those before it.
+        sent: when it is on the wire as a whole.
+        in_turn: whether it leaves after all that entered before it.
+        behind: how many later frames have yet to overtake it.
+    """
+
+    __slots__ = (
+        "arrivals",
+        "begins",
+        "behind",
+        "data",
+        "fate",
+        "in_turn",
+        "received",
+        "sent",
+        "source",
+        "time",
+    )
+
+    def __init__(self, time: int, source: str, data: bytes) -> None:
+        self.time = self.begins = self.sent = time
+        self.source = source
+        self.data = self.received = data
+        self.fate = Fate.CARRIED
+        self.arrivals: tuple[int, ...] = ()
+        self.in_turn = True
+        self.behind = 0
+
+    def passage(self) -> Passage:
+        """Return what is known about it now."""
+        return Passage(self.time, self.source, self.data, self.fate, self.arrivals, self.received)
+
+
+class Record:
+    """The newest frames of a cable, in the order in which they entered.
+
+    Args:
+        keep: how many.
+
+    Attributes:
+        sink: called with each passage as soon as its fate is decided, or `None`.
+    """
+
+    def __init__(self, keep: int) -> None:
+        self._entries: deque[Entry] = deque(maxlen=keep)
+        self.sink: Callable[[Passage], object] | None = None
+
+    def add(self, entry: Entry) -> None:
+        """Keep a frame whose fate was decided."""
+        self._entries.append(entry)
+        if self.sink is not None:
+            self.sink(entry.passage())
+
+    def passages(self) -> tuple[Passage, ...]:
+        """Return what is kept."""
+        return tuple(entry.passage() for entry in self._entries)
+
+    def waits(self, source: str) -> list[tuple[int, int]]:
+        """Return when each kept frame from one end entered the queue, and when it left it."""
+        return [
+            (entry.time, entry.begins)
+            for entry in self._entries
+            if entry.source == source and entry.begins > entry.time
+        ]
+
+    def clear(self) -> None:
+        """Forget all frames."""
+        self._entries.clear()
