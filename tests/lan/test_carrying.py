@@ -109,7 +109,7 @@ async def test_a_rule_that_raises_ends_the_carrying(autojump_clock: MockClock) -
         raise ZeroDivisionError("a rule's own mistake")
 
     cable.rules.append(lan.drop(wrong))
-    with pytest.RaisesGroup(pytest.RaisesGroup(pytest.RaisesGroup(ZeroDivisionError))):
+    with pytest.RaisesGroup(ZeroDivisionError):
         async with trio.open_nursery() as nursery:
             ports = await carried(cable, nursery)
             ports["a"].put.send_nowait([SEGMENT])

@@ -9,7 +9,7 @@ from .host import Host
 from .hosts import Network, hosts
 from .keeper import why_not
 from .matching import Match, ack, arp, data, fin, icmp, ipv4, ipv6, rst, syn, syn_ack, tcp
-from .rules import corrupt, delay, drop, duplicate, reorder
+from .rules import Rule, corrupt, delay, drop, duplicate, reorder
 from .settings import SettingError, Settings
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Match",
     "Network",
     "Port",
+    "Rule",
     "SettingError",
     "Settings",
     "ack",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import trio
+
+from trio_echo.errors import ungrouped
 
 from .settings import SettingError
 from .timers import Timer, open_timer
@@ -30,6 +32,15 @@ class Port(Protocol):
         """Send a frame. This never blocks: without room, the frame is dropped."""
 
 
+@runtime_checkable
+class StampedPort(Port, Protocol):
+    """A port that knows when frames arrived: their delay runs from then on."""
+
+    @property
+    def waited(self) -> int:
+        """Nanoseconds from the arrival of the newest frame to its `receive`."""
+
+
 async def carry(
     cable: Cable,
     ports: Mapping[str, Port],
@@ -51,10 +62,11 @@ async def carry(
         names = ", ".join(map(repr, ports))
         ends = " and ".join(map(repr, cable.ends))
         raise SettingError(f"ports {names} for a cable between {ends}")
-    async with trio.open_nursery() as nursery:
-        for direction in cable.directions:
-            source, target = ports[direction.source], ports[direction.target]
-            nursery.start_soon(_carry, direction, source, target, timer)
+    with ungrouped(Exception):
+        async with trio.open_nursery() as nursery:
+            for direction in cable.directions:
+                source, target = ports[direction.source], ports[direction.target]
+                nursery.start_soon(_carry, direction, source, target, timer)
 
 
 async def _carry(
@@ -72,11 +84,14 @@ async def _carry(
             timer.set(direction.next_due)
 
         async def take() -> None:
+            stamped = source if isinstance(source, StampedPort) else None
+            entered = 0
             while True:
                 frames = await source.receive()
-                now = timer.now()
+                waited = 0 if stamped is None else stamped.waited
+                entered = max(entered, timer.now() - waited)
                 for frame in frames:
-                    direction.take(frame, now)
+                    direction.take(frame, entered)
                 pass_on()
 
         try:

@@ -134,6 +134,8 @@ class Direction(Adjustable):
         # What is not yet sent as a whole: the first one is being sent, the others wait.
         self._queue: deque[Entry] = deque()
         self._latest_arrival = 0
+        # When the last one is sent.
+        self._free = 0
         # The rate for which the queue was planned.
         self._planned = settings.rate
         self._now = 0
@@ -178,7 +180,7 @@ class Direction(Adjustable):
         self._heap.clear()
         self._held.clear()
         self._queue.clear()
-        self._latest_arrival = 0
+        self._free = self._latest_arrival = 0
 
     def heal(self) -> None:
         """Let frames pass again."""
@@ -189,7 +191,8 @@ class Direction(Adjustable):
 
         Args:
             data: the frame, from its Ethernet header on.
-            now: the time in nanoseconds since the epoch; never less than before.
+            now: when it came to the cable, in nanoseconds since the epoch. This may be before the
+                last call of `due`, but not before the frame that came last.
 
         Raises:
             Exception: what the function of a rule raises.
@@ -255,7 +258,7 @@ class Direction(Adjustable):
                 if entry.in_turn:
                     arrival = latest = max(arrival, latest)
                 entry.arrivals = (arrival,) * len(entry.arrivals)
-        self._latest_arrival = latest
+        self._latest_arrival, self._free = latest, free
         self._heap = [(entry.arrivals[0], number, entry) for _, number, entry in self._heap]
         heapq.heapify(self._heap)
 
@@ -268,12 +271,11 @@ class Direction(Adjustable):
         """Plan when a frame is sent; return false if the queue is full."""
         if self._settings.rate is None:
             return True
-        if self._queue:
-            if len(self._queue) > self._settings.queue:
-                entry.fate = Fate.QUEUE_FULL
-                return False
-            entry.begins = self._queue[-1].sent
-        entry.sent = entry.begins + self._nanoseconds(entry)
+        if len(self._queue) > self._settings.queue:
+            entry.fate = Fate.QUEUE_FULL
+            return False
+        entry.begins = max(entry.time, self._free)
+        entry.sent = self._free = entry.begins + self._nanoseconds(entry)
         self._queue.append(entry)
         return True
 
