@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 from layout import texts
 from matplotlib.text import Text
+from passages import all_kinds, early_fin, fast, lost_data, lost_syn, mixed
 from PIL import Image
 from wire import ACK, CLIENT, CLIENT6, FIN, PSH, RST, SERVER, SERVER6, SYN, Script
 
 from trio_echo.observe.packets.trace import Trace
+from trio_echo.observe.packets.traffic import Traffic
 from trio_echo.pictures.ladder import ladder
 
 if TYPE_CHECKING:
@@ -52,7 +54,23 @@ TRACES = {
     "crossing-data": crossing_data().trace(),
     "long": long().trace(),
     "recorded": Trace.load(RECORDINGS / "reset.pcap"),
+    "lost-syn": Trace.from_passages(lost_syn().passages),
+    "lost-data": Trace.from_passages(lost_data().passages),
+    "fast": Trace.from_passages(fast().passages),
+    "mixed": Trace.from_passages(mixed().passages),
+    "early-fin": Trace.from_passages(early_fin().passages),
 }
+TRAFFIC = {
+    "traffic": Traffic.from_passages(all_kinds().passages, ends=("client", "server")),
+    "captured-traffic": Traffic(Script().handshake().echo(b"hello").frames),
+    "no-traffic": Traffic([]),
+}
+
+
+def crosses(picture: Picture) -> list[tuple[float, ...]]:
+    """Return where the crosses are, in inches from the left."""
+    lines = picture.figure.axes[0].lines
+    return [tuple(one.get_xdata()) for one in lines if one.get_marker() == "x"]  # type: ignore[arg-type]
 
 
 def drawn(picture: Picture) -> list[Text]:
@@ -63,6 +81,11 @@ def drawn(picture: Picture) -> list[Text]:
 @pytest.mark.parametrize("name", TRACES)
 def test_all_words_are_inside_and_do_not_overlap(name: str) -> None:
     assert texts(ladder(TRACES[name]))
+
+
+@pytest.mark.parametrize("name", TRAFFIC)
+def test_traffic_is_legible(name: str) -> None:
+    texts(ladder(TRAFFIC[name]))
 
 
 def test_it_says_who_and_what_and_when() -> None:
@@ -121,3 +144,58 @@ def test_kinds_differ_in_colour_and_line() -> None:
         colours = {colour for _, colour in image.convert("RGB").getcolors(1 << 24) or ()}
     for name in ("#0072b2", "#cc79a7", "#d55e00", "#009e73", "#6b6b6b"):
         assert tuple(bytes.fromhex(name[1:])) in colours
+
+
+def test_what_is_lost_ends_halfway_and_the_pause_is_shown() -> None:
+    picture = ladder(TRACES["lost-syn"])
+    said = texts(picture)
+    assert "lost: SYN  seq 0  window 64" in said
+    assert "retransmission: SYN  seq 0  window 64" in said
+    assert "… 1.00 s …" in said
+    (at,) = crosses(picture)
+    assert at == ((2.25 + 7.6) / 2,)
+    assert len([words for words in said if words == "ESTABLISHED"]) == 2
+
+
+def test_what_is_corrupted_ends_at_the_far_side_and_a_full_queue_halfway() -> None:
+    picture = ladder(TRACES["mixed"])
+    assert crosses(picture) == [(7.6,), ((2.25 + 7.6) / 2,)]
+    arrows = [one for one in picture.figure.axes[0].texts if not one.get_text()]
+    # The duplicated segment has two arrows.
+    assert len(arrows) == len(TRACES["mixed"].segments) + 1
+
+
+def test_an_ordinary_trace_has_no_marks() -> None:
+    picture = ladder(Trace.load(RECORDINGS / "unanswered.pcap"))
+    assert not crosses(picture)
+    assert not [words for words in texts(picture) if "retransmission" in words or "…" in words]
+
+
+def test_all_traffic_is_drawn_with_the_names_of_the_ends() -> None:
+    said = texts(ladder(TRAFFIC["traffic"]))
+    for words in (
+        "client",
+        "10.0.0.1, fd00::1",
+        "server",
+        "10.0.0.2, fd00::2",
+        "ARP: who has 10.0.0.2? 10.0.0.1 asks",
+        "TCP over IPv4: SYN+ACK  seq 0  ack 1  window 64",
+        "ICMPv6: neighbour solicitation: who has fd00::2?",
+        "lost: TCP over IPv6: SYN  seq 0  window 64",
+        "ICMPv6: Packet Too Big: MTU 1280",
+        "retransmission: TCP over IPv6: SYN  seq 0  window 64",
+    ):
+        assert words in said
+
+
+def test_words_longer_than_an_arrow_are_cut() -> None:
+    crossed = lost_data()
+    blocks = bytes([5, 34]) + bytes(range(32))
+    crossed.segment(300, ACK, 6, 6, back=True, options=blocks)
+    said = texts(ladder(Trace.from_passages(crossed.passages)))
+    assert [words for words in said if words.startswith("SACK ") and words.endswith("...")]
+
+
+def test_as_many_frames_are_drawn_as_asked_for() -> None:
+    said = texts(ladder(TRACES["long"], most=6))
+    assert len([words for words in said if " seq " in words]) == 6

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from .capturing import Capture, capture, observe, why_not
+from .decoding import Decoded, decode
 from .layers import Layers, layers
+from .passage import Fate, Passage
 from .pcap import CaptureError
-from .trace import Segment, Trace
+from .segment import Segment
+from .trace import Trace
+from .traffic import Crossing, Traffic
 from .wire import Flags
 
 __all__ = [
     "Capture",
     "CaptureError",
+    "Crossing",
+    "Decoded",
+    "Fate",
     "Flags",
     "Layers",
+    "Passage",
     "Segment",
     "Trace",
+    "Traffic",
     "capture",
+    "decode",
     "layers",
     "observe",
     "why_not",

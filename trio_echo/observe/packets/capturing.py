@@ -30,7 +30,8 @@ from trio_echo.errors import SocketCallError
 
 from .bpf import INSTRUCTION_SIZE, port_filter
 from .pcap import Frame
-from .trace import Packet, Trace
+from .segment import Packet
+from .trace import Trace
 from .wire import Flags, parse
 
 if TYPE_CHECKING:

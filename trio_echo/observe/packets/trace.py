@@ -1,4 +1,4 @@
-"""The segments of one TCP connection, with relative numbers.
+"""The segments of one TCP connection, as a table.
 
 Sequence numbers are relative to each side's first one, as in Wireshark: a SYN has 0, the first byte
 of data has 1.
@@ -6,72 +6,30 @@ of data has 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from trio_echo.addresses import Endpoint
 from trio_echo.observe.tables import html_table, text_table
 from trio_echo.screen.text import decoded, safe
 from trio_echo.writing import followed, whole
 
 from . import pcap
 from .pcap import CaptureError, Frame
-from .wire import Flags, Header, parse
+from .segment import Packet, Segment, connections, milliseconds, relative
+from .wire import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_NUMBERS = 1 << 32
+    from .passage import Passage
+
 # How many characters of the data a table shows.
 _SHOWN = 32
 _COLUMNS = ("time (ms)", "", "flags", "seq", "ack", "window", "MSS", "bytes", "data")
-_NUMERIC = {"time (ms)", "seq", "ack", "window", "MSS", "bytes"}
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One segment of a connection.
-
-    A segment may be larger than the MSS on loopback, and where the network card cuts data up (TSO):
-    it is what the kernel handed over.
-
-    Attributes:
-        time: nanoseconds since the connection's first segment.
-        source: its sender.
-        destination: its receiver.
-        flags: its control bits; `str()` writes them as `SYN+ACK`.
-        sequence: the number of its first byte, relative to its sender's first segment.
-        acknowledgement: the number of the byte that its sender expects next, relative likewise;
-            `None` without ACK, when the field means nothing.
-        window: how many bytes its sender has room for. A SYN's value is not scaled (RFC 7323,
-            section 2.2).
-        mss: the maximum segment size that a SYN announces, in bytes; or `None`.
-        payload: the data.
-    """
-
-    time: int
-    source: Endpoint
-    destination: Endpoint
-    flags: Flags
-    sequence: int
-    acknowledgement: int | None
-    window: int
-    mss: int | None
-    payload: bytes
-
-    @property
-    def end(self) -> int:
-        """Return the sequence number after its last; a SYN and a FIN take one each."""
-        return self.sequence + len(self.payload) + self.flags.numbers
-
-
-class Packet(NamedTuple):
-    """A frame and the TCP header that was read from it."""
-
-    frame: Frame
-    header: Header
+# A cable adds these before the data.
+_CROSSED = ("arrives (ms)", "notes")
+_NUMERIC = {"time (ms)", "seq", "ack", "window", "MSS", "bytes", "arrives (ms)"}
 
 
 class Trace:
@@ -96,21 +54,15 @@ class Trace:
     """
 
     def __init__(self, packets: Sequence[Packet], *, recording: str | None = None) -> None:
-        first = next((index for index, one in enumerate(packets) if one.header.opens), None)
-        if first is None:
+        known = dict(enumerate(packets))
+        numbers = next((one for one in connections(known) if known[one[0]].header.opens), None)
+        if numbers is None:
             raise CaptureError("no TCP connection begins in it")
-        syn = packets[first].header
-        own = []
-        for packet in packets[first:]:
-            header = packet.header
-            if {header.source, header.destination} != {syn.source, syn.destination}:
-                continue
-            if header.opens and header.source == syn.source and header.sequence != syn.sequence:
-                break  # another connection of the same two endpoints
-            own.append(packet)
+        own = [known[number] for number in numbers]
+        syn = own[0].header
         self.client, self.server = syn.source, syn.destination
-        self.frames = tuple(frame for frame, _ in own)
-        self.segments = tuple(_relative(own))
+        self.frames = tuple(one.frame for one in own)
+        self.segments = tuple(relative(own))
         self.recording = recording
 
     @classmethod
@@ -126,6 +78,24 @@ class Trace:
         """
         packets = [
             Packet(frame, header) for frame in frames if (header := parse(frame.data)) is not None
+        ]
+        return cls(packets, recording=recording)
+
+    @classmethod
+    def from_passages(cls, passages: Iterable[Passage], *, recording: str | None = None) -> Trace:
+        """Read what crossed a cable: the first connection, with what became of each segment.
+
+        Args:
+            passages: in the order in which the frames entered the cable.
+            recording: the name of the file they were loaded from.
+
+        Raises:
+            CaptureError: no TCP connection begins in these frames.
+        """
+        packets = [
+            Packet(Frame(one.time, one.data), header, one)
+            for one in passages
+            if (header := parse(one.data)) is not None
         ]
         return cls(packets, recording=recording)
 
@@ -154,11 +124,21 @@ class Trace:
 
     def __repr__(self) -> str:
         rows = map(self._row, self.segments)
-        return f"{self.title}\n{text_table(_COLUMNS, rows, numbers=_NUMERIC)}"
+        return f"{self.title}\n{text_table(self._columns, rows, numbers=_NUMERIC)}"
 
     def _repr_html_(self) -> str:
         rows = map(self._row, self.segments)
-        return f"<p>{escape(self.title)}</p>{html_table(_COLUMNS, rows, numbers=_NUMERIC)}"
+        table = html_table(self._columns, rows, numbers=_NUMERIC)
+        return f"<p>{escape(self.title)}</p>{table}"
+
+    @property
+    def from_cable(self) -> bool:
+        """Whether it is known what became of each segment."""
+        return self.segments[0].fate is not None
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        return (*_COLUMNS[:-1], *_CROSSED, _COLUMNS[-1]) if self.from_cable else _COLUMNS
 
     @property
     def title(self) -> str:
@@ -170,7 +150,7 @@ class Trace:
         data = decoded(segment.payload[:_SHOWN], "utf-8")
         whole = len(data) <= _SHOWN and len(segment.payload) <= _SHOWN
         return (
-            f"{segment.time / 1e6:.3f}",
+            milliseconds([segment.time]),
             "→" if segment.source == self.client else "←",
             str(segment.flags),
             str(segment.sequence),
@@ -178,37 +158,10 @@ class Trace:
             str(segment.window),
             "" if segment.mss is None else str(segment.mss),
             str(len(segment.payload)),
+            *(
+                (milliseconds(segment.arrivals), "; ".join(segment.notes))
+                if self.from_cable
+                else ()
+            ),
             data if whole else f"{data[:_SHOWN]}…",
         )
-
-
-def _relative(own: Sequence[Packet]) -> list[Segment]:
-    """Count from each side's first number, and scale the windows."""
-    start = own[0].frame.time
-    first: dict[Endpoint, int] = {}
-    scales: dict[Endpoint, int | None] = {}
-    for _, header in own:
-        # A side that refuses sends no SYN; its number is 0 (RFC 9293, section 3.10.7.1).
-        first.setdefault(header.source, header.sequence)
-        if Flags.SYN in header.flags:
-            scales[header.source] = header.scale
-    # Both sides scale, or neither does (RFC 7323, section 1.3).
-    scaled = len(scales) == 2 and None not in scales.values()
-    segments = []
-    for frame, header in own:
-        plain = Flags.SYN in header.flags or not scaled
-        acknowledgement = (header.acknowledgement - first.get(header.destination, 0)) % _NUMBERS
-        segments.append(
-            Segment(
-                frame.time - start,
-                header.source,
-                header.destination,
-                header.flags,
-                (header.sequence - first[header.source]) % _NUMBERS,
-                acknowledgement if Flags.ACK in header.flags else None,
-                header.window if plain else header.window << (scales[header.source] or 0),
-                header.mss if Flags.SYN in header.flags else None,
-                header.payload,
-            )
-        )
-    return segments

@@ -1,16 +1,19 @@
-"""Parsing a frame into a TCP header: Ethernet, IPv4 or IPv6, then TCP. No I/O."""
+"""Parsing a frame into a TCP header. No I/O."""
 
 from __future__ import annotations
 
 import enum
-import ipaddress
 import struct
 from dataclasses import dataclass
 
 from trio_echo.addresses import Endpoint
 
-_IPV4, _IPV6, _TCP = 0x0800, 0x86DD, 6
-_OPTION_END, _OPTION_NOP, _OPTION_MSS, _OPTION_SCALE = range(4)
+from .network import host, unwrap
+
+_TCP = 6
+_FIELDS, _SMALLEST = struct.Struct("!HHIIHH"), 20  # bytes of a header without options
+_OPTION_END, _OPTION_NOP, _OPTION_MSS, _OPTION_SCALE, _OPTION_SACK_PERMITTED = range(5)
+_OPTION_SACK, _OPTION_TIME_STAMPS = 5, 8
 _LARGEST_SCALE = 14  # RFC 7323, section 2.3
 
 
@@ -49,6 +52,10 @@ class Header:
         mss: the option's value in bytes, or `None`.
         scale: the window scale option's value, or `None`.
         payload: the data.
+        sack_permitted: whether its sender can read SACK blocks; only a SYN says so (RFC 2018).
+        sacks: the blocks that its sender has received beyond the acknowledgement: each the number
+            of its first byte and that after its last.
+        timestamps: whether it has the time stamps option (RFC 7323), which takes 12 bytes.
     """
 
     source: Endpoint
@@ -60,6 +67,9 @@ class Header:
     mss: int | None
     scale: int | None
     payload: bytes
+    sack_permitted: bool = False
+    sacks: tuple[tuple[int, int], ...] = ()
+    timestamps: bool = False
 
     @property
     def opens(self) -> bool:
@@ -69,39 +79,37 @@ class Header:
 
 def parse(frame: bytes) -> Header | None:
     """Read an Ethernet frame; return `None` if it has no whole TCP segment."""
-    try:
-        (kind,) = struct.unpack_from("!H", frame, 12)
-        if kind == _IPV4:
-            (length,) = struct.unpack_from("!H", frame, 16)
-            tcp, end = 14 + 4 * (frame[14] & 15), 14 + length
-            protocol, source, destination = frame[23], frame[26:30], frame[30:34]
-        elif kind == _IPV6:
-            (length,) = struct.unpack_from("!H", frame, 18)
-            tcp, end = 54, 54 + length
-            protocol, source, destination = frame[20], frame[22:38], frame[38:54]
-        else:
-            return None
-        source_port, destination_port, sequence, acknowledgement, bits, window = struct.unpack_from(
-            "!HHIIHH", frame, tcp
-        )
-    except (struct.error, IndexError):
+    datagram = unwrap(frame)
+    if datagram is None or datagram.protocol != _TCP or datagram.fragment:
         return None
-    data = tcp + 4 * (bits >> 12)
-    if protocol != _TCP or not tcp + 20 <= data <= end <= len(frame):
+    segment = datagram.payload
+    if len(segment) < _SMALLEST:
         return None
-    options = _options(frame[tcp + 20 : data])
+    source, destination, sequence, acknowledgement, bits, window = _FIELDS.unpack_from(segment)
+    data = 4 * (bits >> 12)
+    if not _SMALLEST <= data <= len(segment):
+        return None
+    options = _options(segment[_SMALLEST:data])
     mss, scale = options.get(_OPTION_MSS, b""), options.get(_OPTION_SCALE, b"")
     return Header(
-        Endpoint(str(ipaddress.ip_address(source)), source_port),
-        Endpoint(str(ipaddress.ip_address(destination)), destination_port),
+        Endpoint(host(datagram.source), source),
+        Endpoint(host(datagram.destination), destination),
         Flags(bits & 0xFF),
         sequence,
         acknowledgement,
         window,
         int.from_bytes(mss, "big") if len(mss) == 2 else None,
         min(scale[0], _LARGEST_SCALE) if len(scale) == 1 else None,
-        frame[data:end],
+        segment[data:],
+        options.get(_OPTION_SACK_PERMITTED) == b"",
+        _blocks(options.get(_OPTION_SACK, b"")),
+        len(options.get(_OPTION_TIME_STAMPS, b"")) == 8,
     )
+
+
+def _blocks(data: bytes) -> tuple[tuple[int, int], ...]:
+    """Read the blocks of a SACK option (RFC 2018, section 3)."""
+    return () if len(data) % 8 else tuple(struct.iter_unpack("!II", data))
 
 
 def _options(data: bytes) -> dict[int, bytes]:

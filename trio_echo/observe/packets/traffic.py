@@ -1,0 +1,214 @@
+"""Everything that crossed a link: ARP, neighbour discovery, ICMP and TCP in one table."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trio_echo.observe.tables import html_table, text_table
+from trio_echo.screen.text import safe
+from trio_echo.writing import followed, whole
+
+from . import pcap
+from .checksums import damage
+from .decoding import Decoded, decode
+from .network import mac
+from .pcap import CaptureError, Frame
+from .segment import Packet, Segment, connections, fate_words, milliseconds, relative
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .passage import Passage
+
+_COLUMNS = ("time (ms)", "from", "protocol", "source", "destination", "bytes", "notes", "words")
+_NUMERIC = {"time (ms)", "bytes", "arrives (ms)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """One frame that crossed a link, or was lost there.
+
+    Attributes:
+        time: nanoseconds since the first frame.
+        end: the name of the link's end where it entered; without names, its Ethernet address.
+        size: of the frame, in bytes.
+        decoded: what it says.
+        segment: of a TCP connection, with relative numbers; or `None`.
+        arrivals: when its copies left the cable, in nanoseconds since the first frame.
+        damage: why its receiver drops what the cable corrupted; empty if it does not.
+        notes: what is special about it, in words.
+    """
+
+    time: int
+    end: str
+    size: int
+    decoded: Decoded
+    segment: Segment | None
+    arrivals: tuple[int, ...]
+    damage: str
+    notes: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """Describe it in one line."""
+        return self.decoded.words if self.segment is None else self.segment.words
+
+
+class Traffic:
+    """All frames on a link, in both directions, in the order in which they entered.
+
+    `str()` and a notebook show it as a table; `trio_echo.pictures.ladder` draws it.
+
+    Args:
+        frames: as they entered.
+        passages: what became of each one; `None` if they were captured.
+        ends: the names of the link's ends, the left one first. Without them, the end that sent the
+            first frame is the left one.
+        recording: the name of the file they were loaded from.
+
+    Attributes:
+        frames: as they entered.
+        crossings: what they say, and what became of them.
+        ends: the names of the ends, or as many of them as are known.
+        addresses: of each end, by its name: the first IPv4 and the first IPv6 address that sent
+            from there, but no link-local one.
+        from_cable: whether it is known what became of each frame.
+        recording: the name of the file; `None` for live traffic.
+    """
+
+    def __init__(
+        self,
+        frames: Iterable[Frame],
+        passages: Sequence[Passage] | None = None,
+        *,
+        ends: Sequence[str] = (),
+        recording: str | None = None,
+    ) -> None:
+        self.frames = tuple(frames)
+        self.crossings = tuple(_crossings(self.frames, passages))
+        names = (*ends, *(one.end for one in self.crossings))
+        self.ends = tuple(dict.fromkeys(names))
+        self.addresses = _addresses(self.crossings)
+        self.from_cable = passages is not None
+        self.recording = recording
+
+    @classmethod
+    def from_passages(
+        cls,
+        passages: Iterable[Passage],
+        *,
+        ends: Sequence[str] = (),
+        recording: str | None = None,
+    ) -> Traffic:
+        """Read what crossed a cable.
+
+        Args:
+            passages: in the order in which the frames entered.
+            ends: the names of the cable's ends, the left one first.
+            recording: the name of the file they were loaded from.
+        """
+        known = list(passages)
+        frames = [Frame(one.time, one.data) for one in known]
+        return cls(frames, known, ends=ends, recording=recording)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Traffic:
+        """Read a capture file.
+
+        Raises:
+            CaptureError: it is not a pcap file of Ethernet frames.
+            OSError: it cannot be read.
+        """
+        name = safe(Path(path).name)
+        try:
+            return cls(pcap.unpack(Path(path).read_bytes()), recording=name)
+        except CaptureError as exc:
+            raise CaptureError(f"{name}: {exc}") from None
+
+    def save(self, path: str | Path) -> None:
+        """Write a capture file of the frames as they entered; tcpdump and Wireshark open it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with whole(followed(path)) as file:
+            file.write(pcap.pack(self.frames))
+
+    def __repr__(self) -> str:
+        rows = map(self._row, self.crossings)
+        return f"{self.title}\n{text_table(self._columns, rows, numbers=_NUMERIC)}"
+
+    def _repr_html_(self) -> str:
+        rows = map(self._row, self.crossings)
+        table = html_table(self._columns, rows, numbers=_NUMERIC)
+        return f"<p>{escape(self.title)}</p>{table}"
+
+    @property
+    def title(self) -> str:
+        """Return the ends and the number of frames, in one line."""
+        source = "" if self.recording is None else f" (recorded capture: {self.recording})"
+        return f"{' ↔ '.join(self.ends)}, {len(self.crossings)} frames{source}".removeprefix(", ")
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        return (*_COLUMNS[:6], "arrives (ms)", *_COLUMNS[6:]) if self.from_cable else _COLUMNS
+
+    def _row(self, one: Crossing) -> tuple[str, ...]:
+        decoded, segment = one.decoded, one.segment
+        return (
+            milliseconds([one.time]),
+            one.end,
+            decoded.protocol,
+            decoded.source if segment is None else str(segment.source),
+            decoded.destination if segment is None else str(segment.destination),
+            str(one.size),
+            *((milliseconds(one.arrivals),) if self.from_cable else ()),
+            "; ".join(one.notes),
+            one.words,
+        )
+
+
+def _addresses(crossings: Sequence[Crossing]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, dict[int, str]] = {}
+    for one in crossings:
+        if one.decoded.version is not None:
+            address = ipaddress.ip_address(one.decoded.source)
+            if not (address.is_link_local or address.is_unspecified):
+                found.setdefault(one.end, {}).setdefault(address.version, str(address))
+    return {end: tuple(known[version] for version in sorted(known)) for end, known in found.items()}
+
+
+def _crossings(frames: Sequence[Frame], passages: Sequence[Passage] | None) -> list[Crossing]:
+    found = [decode(frame.data) for frame in frames]
+    known: Sequence[Passage | None] = [None] * len(frames) if passages is None else passages
+    packets = {
+        index: Packet(frames[index], one.segment, known[index])
+        for index, one in enumerate(found)
+        if one.segment is not None
+    }
+    segments: dict[int, Segment] = {}
+    for own in connections(packets):
+        segments.update(zip(own, relative([packets[index] for index in own]), strict=True))
+    start = frames[0].time if frames else 0
+    crossings = []
+    for index, (frame, decoded, passage) in enumerate(zip(frames, found, known, strict=True)):
+        segment = segments.get(index)
+        broken = damage(passage.data, passage.received) if passage else ""
+        notes = fate_words(passage.fate if passage else None, broken)
+        crossings.append(
+            Crossing(
+                frame.time - start,
+                passage.source if passage else mac(frame.data[6:12]),
+                len(frame.data),
+                decoded,
+                segment,
+                tuple(one - start for one in passage.arrivals) if passage else (),
+                broken,
+                notes if segment is None else segment.notes,
+            )
+        )
+    return crossings
