@@ -93,6 +93,10 @@ class TrioThread:
             self._end(at_once=True)
             self._wait()
             raise
+        self.check()
+
+    def check(self) -> None:
+        """Raise what has ended it, if it has failed."""
         if self._error is not None:
             raise self._error
 
