@@ -9,6 +9,7 @@ rest is what the hosts take to wake up. `benchmarks/cable.py` measures the cable
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -86,7 +87,8 @@ async def _carry(
     open_one: Callable[[], AbstractContextManager[Timer]],
 ) -> None:
     with open_one() as timer:
-        before, direction.changed = direction.changed, lambda: timer.set(timer.now())
+        soon = partial(trio.lowlevel.current_trio_token().run_sync_soon, idempotent=True)
+        direction.on_change(partial(soon, lambda: timer.set(timer.now())))
 
         def pass_on() -> None:
             for frame in direction.due(timer.now(), _BATCH):
@@ -116,4 +118,4 @@ async def _carry(
                     pass_on()
                     await timer.wait()
         finally:
-            direction.changed = before
+            direction.on_change(None)

@@ -24,7 +24,6 @@ import trio
 
 from trio_echo.errors import ungrouped
 
-from . import here
 from .cable import Cable
 from .carrying import carry
 from .errors import LanError
@@ -114,15 +113,22 @@ async def hosts(
                 try:
                     keeper = await nursery.start(run_keeper)
                     made, ends = await _make(plans, keeper, stack)
-                    stack.enter_context(here.installed())
                     for one, ports in _plug(plans, cables, ends):
-                        nursery.start_soon(carry, one, ports)
+                        nursery.start_soon(_carry, one, ports, keeper)
                     yield Network(made, cables, tuple(ends.values()))
                 except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  it would be grouped
                     error = exc
                 nursery.cancel_scope.cancel()
         if error is not None:
             raise error
+
+
+async def _carry(cable: Cable, ports: Mapping[str, Port], keeper: Keeper) -> None:
+    try:
+        await carry(cable, ports)
+    except Exception as exc:
+        keeper.blame(exc)
+        raise
 
 
 def _cables(plans: Sequence[HostPlan], given: Cable | None) -> dict[str, Cable]:

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -41,34 +42,55 @@ class Keeper:
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
+        self._turn = threading.Lock()
+        self._end = ""
 
     @trio.lowlevel.enable_ki_protection  # each answer must be received
     def ask(self, method: str, *arguments: object) -> Answer:
-        """Ask, and block until the answer is there: some 0.1 ms.
+        """Ask, and block until the answer is there: some 0.1 ms. Any thread may ask.
 
         Raises:
-            LanError: the process has ended: the hosts are lost.
+            LanError: the hosts are lost or gone.
             SocketCallError: the call that was asked for failed.
         """
-        self._send(method, *arguments)
-        return self._receive()
+        with self._turn:
+            self._send(method, *arguments)
+            return self._receive()
 
     async def ask_patiently(self, method: str, *arguments: object) -> Answer:
-        """Ask, and let other tasks run until the answer is there; raises what `ask` raises."""
+        """Ask, and let other tasks run until the answer is there; raises what `ask` raises.
+
+        Nobody else may ask meanwhile.
+        """
         self._send(method, *arguments)
         await trio.lowlevel.wait_readable(self._link)
         return self._receive()
 
+    @trio.lowlevel.enable_ki_protection
     def open_socket(self, host: str, family: int, kind: int, protocol: int) -> socket.socket:
         """Open a socket on a host; raises what `ask` raises."""
         _, (descriptor,) = self.ask("open_socket", host, int(family), int(kind), int(protocol))
         return socket.socket(fileno=descriptor)
 
+    def close(self) -> None:
+        """End the process."""
+        with self._turn:
+            self._end = self._end or "the hosts are gone: their block was left"
+            self._link.shutdown(socket.SHUT_RDWR)  # also if a forked process has a copy of it
+
+    def blame(self, error: Exception) -> None:
+        """Note an error that will end the hosts."""
+        self._end = self._end or f"the hosts are gone: {type(error).__name__}: {error}"
+
+    def lost(self) -> LanError:
+        """Return an error that says why the hosts are lost or gone."""
+        return LanError(self._end or "the hosts are lost: the process that owns them has ended")
+
     def _send(self, method: str, *arguments: object) -> None:
         try:
             self._link.send(json.dumps([method, *arguments]).encode())
         except OSError as exc:
-            raise _lost() from exc
+            raise self.lost() from exc
 
     def _receive(self) -> Answer:
         if sys.platform != "linux":
@@ -78,18 +100,14 @@ class Keeper:
                 self._link, _LARGEST_ANSWER, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
             )
         except OSError as exc:
-            raise _lost() from exc
+            raise self.lost() from exc
         if not data:
-            raise _lost()
+            raise self.lost()
         answer = json.loads(data)
         if "error" in answer:
             call, number, words, where = answer["error"]
             raise SocketCallError(call, OSError(number, words), where or None)
         return answer, descriptors
-
-
-def _lost() -> LanError:
-    return LanError("the hosts are lost: the process that owns them has ended")
 
 
 @trio.lowlevel.enable_ki_protection
@@ -107,12 +125,13 @@ async def run_keeper(*, task_status: trio.TaskStatus[Keeper]) -> None:
     with _link() as (near, far):
         process = await trio.lowlevel.open_process(_command(far), **_options(far))
         far.close()
+        keeper = Keeper(near)
         try:
-            task_status.started(Keeper(near))
+            task_status.started(keeper)
             await process.wait()
-            raise _lost()
+            raise keeper.lost()
         finally:
-            near.shutdown(socket.SHUT_RDWR)  # it ends, even if a forked process has a copy of this
+            keeper.close()
             with trio.CancelScope(shield=True):
                 await process.wait()
 
