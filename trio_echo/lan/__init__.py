@@ -9,6 +9,7 @@ from .host import Host
 from .hosts import Network, hosts
 from .keeper import why_not
 from .matching import Match, ack, arp, data, fin, icmp, ipv4, ipv6, rst, syn, syn_ack, tcp
+from .observing import Observation, observe
 from .rules import Rule, corrupt, delay, drop, duplicate, reorder
 from .settings import SettingError, Settings
 
@@ -18,6 +19,7 @@ __all__ = [
     "LanError",
     "Match",
     "Network",
+    "Observation",
     "Port",
     "Rule",
     "SettingError",
@@ -35,6 +37,7 @@ __all__ = [
     "icmp",
     "ipv4",
     "ipv6",
+    "observe",
     "reorder",
     "rst",
     "syn",
