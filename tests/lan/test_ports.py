@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 
 import pytest
 
 from trio_echo import lan
+from trio_echo.lan.ports import PacketPort
 
 pytestmark = pytest.mark.usefixtures("hosts_allowed")
 
@@ -46,3 +48,29 @@ async def test_the_largest_packets_pass(mtu: int) -> None:
             await near.sendto(data, (server.ipv6, 7))
             assert await far.recv(65535) == data
         assert max(len(one.data) for one in net.cable.passages) == mtu + 14
+
+
+async def test_a_port_knows_how_long_each_frame_has_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, list[int]]] = []
+    receive = PacketPort.receive
+
+    async def observed(port: PacketPort) -> list[bytes]:
+        frames = await receive(port)
+        seen.append((len(frames), port.waits))
+        return frames
+
+    monkeypatch.setattr(PacketPort, "receive", observed)
+    begin = time.monotonic_ns()
+    async with lan.hosts("client", "server") as net:
+        listeners = await net["server"].open_tcp_listeners(0)
+        port = listeners[0].socket.getsockname()[1]
+        async with await net["client"].open_tcp_stream("server", port):
+            pass
+        for one in listeners:
+            await one.aclose()
+    longest = time.monotonic_ns() - begin
+    assert seen
+    for count, waits in seen:
+        assert len(waits) == count
+        assert all(0 <= one <= longest for one in waits)
+        assert waits == sorted(waits, reverse=True)

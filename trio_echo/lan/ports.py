@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import struct
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import trio
@@ -17,8 +18,11 @@ _SOL_PACKET, _PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION = 263, 5, 6, 1
 _TPACKET_V2 = 1
 _RING = struct.Struct("=4I")  # block size, blocks, frame size, frames
 _STATUS = struct.Struct("=I")
-_HEADER = struct.Struct("=IIIH")  # status, length, captured length, where the frame begins
+# Status, length, captured length, where the frame and its network header begin, when it arrived:
+# seconds and nanoseconds.
+_HEADER = struct.Struct("=IIIHHII")
 _KERNEL = 0
+_SECOND = 1_000_000_000
 _HEADERS = 128  # room for what stands before a frame
 
 ROOM = 1 << 22
@@ -39,6 +43,9 @@ class PacketPort:
         sock: the socket (packet(7)); it is closed with the port.
         mtu: of the interface, in bytes.
         room: for frames that wait, in bytes: a power of two. A frame of 1500 bytes takes 2048.
+
+    Attributes:
+        waits: for how many nanoseconds each of the frames that were received last had waited.
     """
 
     def __init__(self, sock: socket.socket, mtu: int, room: int = ROOM) -> None:
@@ -54,6 +61,7 @@ class PacketPort:
         ring = _RING.pack(block, size // block, self._step, self._places)
         sock.setsockopt(_SOL_PACKET, _PACKET_RX_RING, ring)
         self._ring = mmap.mmap(sock.fileno(), size)
+        self.waits: list[int] = []
         self._next = 0
         self._unsent = 0
         self._overrun = 0
@@ -71,14 +79,18 @@ class PacketPort:
         await trio.lowlevel.wait_readable(self._socket)
         ring = self._ring
         frames: list[bytes] = []
+        arrivals: list[int] = []
         while len(frames) < _BATCH:
             place = self._next * self._step
-            status, _, length, start = _HEADER.unpack_from(ring, place)
+            status, _, length, start, _, seconds, rest = _HEADER.unpack_from(ring, place)
             if status == _KERNEL:
                 break
             frames.append(ring[place + start : place + start + length])
+            arrivals.append(seconds * _SECOND + rest)
             _STATUS.pack_into(ring, place, _KERNEL)
             self._next = (self._next + 1) % self._places
+        now = time.time_ns()
+        self.waits = [now - arrival for arrival in arrivals]
         return frames
 
     def send(self, frame: bytes) -> None:
