@@ -44,7 +44,7 @@ def of_length(length: int) -> Callable[[Any], bool]:
         (lambda: lan.duplicate(lan.syn), "the client's SYN is duplicated"),
         (lambda: lan.drop, "which is not a rule"),
         (makes_one, "Is a `return` missing?"),
-        (fails, "third_from_server raised ValueError('oops')"),
+        (fails, "When called, it raised ValueError('oops')"),
         (lan.drop(lan.data, source="server", nth=3), "is not a function"),
     ],
 )

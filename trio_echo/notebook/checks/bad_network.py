@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from trio_echo import lan
 
-from . import MISSING_RETURN, NO_ANSWER, Verdict, attempt, said, unusable
+from . import MISSING_RETURN, NO_ANSWER, Verdict, call, call_async, failed, said, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -54,12 +54,9 @@ def third(answer: Callable[[], object]) -> Verdict:
     """A function that returns a rule: drop the third data segment from the server."""
     if (verdict := unusable(answer, awaits=False)) is not None:
         return verdict
-    try:
-        rule = answer()
-    except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
-        return Verdict(False, f"third_from_server raised {exc!r}.")
-    if rule is None:
-        return MISSING_RETURN
+    rule = call(answer)
+    if (verdict := failed("When called", rule)) is not None:
+        return verdict
     if not isinstance(rule, lan.Rule):
         return Verdict(False, f"It returned {rule!r}, which is not a rule, such as lan.drop(…).")
     cable = lan.Cable("client", "server")
@@ -149,7 +146,7 @@ async def _patient(answer: Waits) -> Verdict:
     with peer:
         async with near, trio.open_nursery() as nursery:
             nursery.start_soon(think)
-            got = await attempt(partial(answer, near), _PATIENCE * _SPEED)
+            got = await call_async(_PATIENCE * _SPEED, answer, near)
             nursery.cancel_scope.cancel()
     if not options:
         how = "a time limit ended the wait" if isinstance(got, trio.TooSlowError) else said(got)
