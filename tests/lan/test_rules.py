@@ -34,10 +34,10 @@ FRAMES = {
     "rst": segment(RST),
     "data over IPv6": frame(CLIENT6, SERVER6, PSH | ACK, 1, payload=b"hello").data,
     "arp": ethernet(0x0806, bytes(28)),
-    "ping": ethernet(0x0800, bytes([0x45, *bytes(8), 1, *bytes(18)])),
-    "neighbour": ethernet(0x86DD, bytes([0x60, *bytes(5), 58, *bytes(57)])),
-    "listener report": ethernet(0x86DD, bytes([0x60, *bytes(39), 58, *bytes(31)])),
-    "udp": ethernet(0x0800, bytes([0x45, *bytes(8), 17, *bytes(18)])),
+    "ping": ethernet(0x0800, bytes([0x45, 0, 0, 28, *bytes(5), 1, *bytes(18)])),
+    "neighbour": ethernet(0x86DD, bytes([0x60, 0, 0, 0, 0, 24, 58, *bytes(57)])),
+    "listener report": ethernet(0x86DD, bytes([0x60, 0, 0, 0, 0, 32, *bytes(34), 58, *bytes(31)])),
+    "udp": ethernet(0x0800, bytes([0x45, 0, 0, 28, *bytes(5), 17, *bytes(18)])),
     "cut short": b"",
 }
 ALL_TCP = {"syn", "syn_ack", "ack", "data", "data with fin", "fin", "rst", "data over IPv6"}
@@ -138,6 +138,15 @@ def test_a_frame_can_be_held_until_several_have_overtaken_it() -> None:
         direction.take(segment(PSH | ACK, bytes([number])), number)
     assert [one[-1] for one in direction.due(3)] == [1, 2, 3, 0]
     assert cable.passages[0].fate is Fate.REORDERED
+
+
+def test_a_delayed_frame_does_not_overtake() -> None:
+    cable = lan.Cable("client", "server")
+    cable.rules += [lan.reorder(lan.data), lan.delay(lan.fin, by=0.001)]
+    direction = cable.toward("server")
+    for one in (DATA, FRAMES["fin"], FRAMES["ack"]):
+        direction.take(one, 0)
+    assert direction.due(0) == [FRAMES["ack"], DATA]
 
 
 def test_a_frame_can_be_sent_several_times() -> None:
