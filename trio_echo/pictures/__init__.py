@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from .bars import compared_bars, stacked_bars
 from .canvas import Picture
+from .congestion import congestion, queue
 from .curves import curves
 from .door import door
 from .eyeballs import eyeballs
 from .ladder import ladder
 from .layers import layers
+from .network import Link, network
 from .parting import parting
 from .pieces import pieces
 from .sides import sides
@@ -20,15 +22,19 @@ from .task_tree import task_tree
 from .timeline import timeline
 
 __all__ = [
+    "Link",
     "Picture",
     "compared_bars",
+    "congestion",
     "curves",
     "door",
     "eyeballs",
     "ladder",
     "layers",
+    "network",
     "parting",
     "pieces",
+    "queue",
     "sides",
     "stacked_bars",
     "task_tree",

@@ -240,7 +240,7 @@ def _cross(axes: Axes, x: float, y: float) -> None:
 
 def _fitting(words: str) -> str:
     """Shorten words that are longer than an arrow."""
-    room = RIGHT - LEFT - 2 * _BETWEEN
+    room = RIGHT - LEFT - 3 * _BETWEEN
     short = words
     while width(short, _SMALL) > room:
         words = words[:-2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,10 +77,32 @@ def test_duplicate_acks_with_sack() -> None:
     ]
 
 
-def test_a_block_below_the_acknowledgement_is_a_duplicates_report() -> None:
-    block = bytes([5, 10]) + (1).to_bytes(4, "big") + (6).to_bytes(4, "big")
-    crossed = lost_data().segment(260, ACK, 6, 6, back=True, options=block)
-    assert trace(crossed).segments[-1].notes == ("D-SACK 1-6",)
+@pytest.mark.parametrize(
+    ("blocks", "notes"),
+    [
+        ([(1, 6)], ("D-SACK 1-6",)),  # below the acknowledgement
+        ([(20, 30), (15, 40)], ("D-SACK 20-30", "SACK 15-40")),  # in the next block
+        ([(20, 30), (40, 50)], ("SACK 20-30", "SACK 40-50")),
+        ([(20, 30), (1, 3)], ("SACK 20-30", "SACK 1-3")),
+    ],
+)
+def test_the_first_block_may_report_a_duplicate(
+    blocks: list[tuple[int, int]], notes: tuple[str, ...]
+) -> None:
+    option = bytes([5, 2 + 8 * len(blocks)]) + b"".join(struct.pack("!II", *one) for one in blocks)
+    crossed = lost_data().segment(260, ACK, 6, 6, back=True, options=option)
+    assert trace(crossed).segments[-1].notes == notes
+
+
+def test_several_things_may_happen_to_one_frame() -> None:
+    data = tcp(SYN, 7)
+    broken = data[:-1] + b"x"
+    crossed = Crossed().frame(0, data, Fate.REORDERED, way=(30, 31), received=broken)
+    assert trace(crossed).segments[0].notes == (
+        "reordered",
+        "duplicated",
+        "corrupted: wrong TCP checksum",
+    )
 
 
 def test_an_ordinary_trace_marks_repetitions_but_its_table_stays() -> None:

@@ -81,16 +81,22 @@ class Segment:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what is special about it, in words: its fate, repetitions, SACK blocks."""
-        words = list(fate_words(self.fate, self.damage))
+        words = list(fate_words(self.fate, len(self.arrivals), self.damage))
         if self.retransmission:
             words.append("retransmission")
         if self.duplicate_ack:
             words.append("duplicate ACK")
-        for first, after in self.sacks:
-            # A block below the acknowledgement reports what came twice (RFC 2883).
-            name = "D-SACK" if after <= (self.acknowledgement or 0) else "SACK"
-            words.append(f"{name} {first}-{after}")
+        for number, (first, after) in enumerate(self.sacks):
+            is_old = number == 0 and self._reports_a_duplicate
+            words.append(f"{'D-SACK' if is_old else 'SACK'} {first}-{after}")
         return tuple(words)
+
+    @property
+    def _reports_a_duplicate(self) -> bool:
+        """Whether the first SACK block is about bytes that came twice (RFC 2883, section 4)."""
+        (first, after), *others = self.sacks
+        known = [(0, self.acknowledgement or 0), *others[:1]]
+        return any(start <= first and after <= end for start, end in known)
 
     @property
     def words(self) -> str:
@@ -124,11 +130,21 @@ class Packet(NamedTuple):
     passage: Passage | None = None
 
 
-def fate_words(fate: Fate | None, damage: str) -> tuple[str, ...]:
-    """Describe what a cable did with a frame; return nothing if it only carried it."""
-    if fate in (None, Fate.CARRIED):
-        return ()
-    return (f"{fate}: {damage}" if damage else str(fate),)
+def fate_words(fate: Fate | None, copies: int, damage: str) -> tuple[str, ...]:
+    """Describe what a cable did with a frame, which may be several things.
+
+    Args:
+        fate: what is recorded; `None` if there was no cable.
+        copies: how many arrive.
+        damage: why its receiver drops it.
+    """
+    words = [] if fate in (None, Fate.CARRIED) else [str(fate)]
+    if copies > 1 and fate != Fate.DUPLICATED:
+        words.append(str(Fate.DUPLICATED))
+    if damage:
+        words = [one for one in words if one != Fate.CORRUPTED]
+        words.append(f"{Fate.CORRUPTED}: {damage}")
+    return tuple(words)
 
 
 def milliseconds(times: Iterable[int]) -> str:

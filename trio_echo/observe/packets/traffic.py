@@ -12,7 +12,7 @@ from trio_echo.observe.tables import html_table, text_table
 from trio_echo.screen.text import safe
 from trio_echo.writing import followed, whole
 
-from . import pcap
+from . import pcap, pcapng
 from .checksums import damage
 from .decoding import Decoded, decode
 from .network import mac
@@ -94,6 +94,7 @@ class Traffic:
         self.ends = tuple(dict.fromkeys(names))
         self.addresses = _addresses(self.crossings)
         self.from_cable = passages is not None
+        self._passages = passages or ()
         self.recording = recording
 
     @classmethod
@@ -120,23 +121,29 @@ class Traffic:
         """Read a capture file.
 
         Raises:
-            CaptureError: it is not a pcap file of Ethernet frames.
+            CaptureError: it is not a pcap file of Ethernet frames or a file that `save` wrote.
             OSError: it cannot be read.
         """
         name = safe(Path(path).name)
+        data = Path(path).read_bytes()
         try:
-            return cls(pcap.unpack(Path(path).read_bytes()), recording=name)
+            if data.startswith(pcapng.MAGIC):
+                return cls.from_passages(pcapng.unpack(data), recording=name)
+            return cls(pcap.unpack(data), recording=name)
         except CaptureError as exc:
             raise CaptureError(f"{name}: {exc}") from None
 
     def save(self, path: str | Path) -> None:
         """Write a capture file of the frames as they entered; tcpdump and Wireshark open it.
 
+        Args:
+            path: If it ends in `.pcapng`, the file also keeps what a cable did with each frame.
+
         Raises:
             OSError: it cannot be written.
         """
         with whole(followed(path)) as file:
-            file.write(pcap.pack(self.frames))
+            file.write(pcapng.written(path, self.frames, self._passages))
 
     def __repr__(self) -> str:
         rows = map(self._row, self.crossings)
@@ -198,7 +205,8 @@ def _crossings(frames: Sequence[Frame], passages: Sequence[Passage] | None) -> l
     for index, (frame, decoded, passage) in enumerate(zip(frames, found, known, strict=True)):
         segment = segments.get(index)
         broken = damage(passage.data, passage.received) if passage else ""
-        notes = fate_words(passage.fate if passage else None, broken)
+        arrivals = tuple(one - start for one in passage.arrivals) if passage else ()
+        notes = fate_words(passage.fate if passage else None, len(arrivals), broken)
         crossings.append(
             Crossing(
                 frame.time - start,
@@ -206,7 +214,7 @@ def _crossings(frames: Sequence[Frame], passages: Sequence[Passage] | None) -> l
                 len(frame.data),
                 decoded,
                 segment,
-                tuple(one - start for one in passage.arrivals) if passage else (),
+                arrivals,
                 broken,
                 notes if segment is None else segment.notes,
             )
