@@ -148,6 +148,7 @@ def test_threads_open_sockets_at_one_time() -> None:
     assert not wrong
 
 
+@pytest.mark.slow
 def test_any_thread_changes_the_cable_while_frames_cross_it() -> None:
     draw = random.Random(7)
     looks = 0
@@ -216,6 +217,7 @@ sock.close()
 """
 
 
+@pytest.mark.slow
 def test_hosts_that_are_not_stopped_end_silently_with_their_process() -> None:
     ran = subprocess.run(
         [sys.executable, "-X", "dev", "-c", _UNSTOPPED],

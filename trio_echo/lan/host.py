@@ -22,7 +22,7 @@ from .tables import HostTables
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from socket import socket as Socket  # `Host.socket` hides the name
+    from socket import socket as stdlib_socket  # `Host.socket` hides the name
 
     from trio_echo.observe.kernel import Snapshot, SocketLike
 
@@ -120,7 +120,7 @@ class Host:
         family: int = AF_INET,
         type: int = SOCK_STREAM,  # noqa: A002  the name in `socket.socket`
         proto: int = 0,
-    ) -> Socket:
+    ) -> stdlib_socket:
         """Open a socket on this host for synchronous code, as `socket.socket` does.
 
         It knows the hosts by their addresses only. It raises what `Host.socket` raises.
