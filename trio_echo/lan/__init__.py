@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .background import BackgroundHosts
 from .cable import Cable
 from .carrying import Port, carry
 from .errors import LanError
@@ -13,6 +14,7 @@ from .rules import Rule, corrupt, delay, drop, duplicate, reorder
 from .settings import SettingError, Settings
 
 __all__ = [
+    "BackgroundHosts",
     "Cable",
     "Host",
     "LanError",

@@ -8,6 +8,7 @@ ms without a delay, and 0.1 to 0.3 ms longer than the set one with it: 1.08 ms f
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import trio
@@ -82,7 +83,8 @@ async def _carry(
     open_one: Callable[[], AbstractContextManager[Timer]],
 ) -> None:
     with open_one() as timer:
-        before, direction.changed = direction.changed, lambda: timer.set(timer.now())
+        soon = partial(trio.lowlevel.current_trio_token().run_sync_soon, idempotent=True)
+        direction.on_change(partial(soon, lambda: timer.set(timer.now())))
 
         def pass_on() -> None:
             for frame in direction.due(timer.now(), _BATCH):
@@ -107,4 +109,4 @@ async def _carry(
                     pass_on()
                     await timer.wait()
         finally:
-            direction.changed = before
+            direction.on_change(lambda: None)

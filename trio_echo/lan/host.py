@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from socket import AF_INET, SOCK_STREAM
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -22,6 +22,7 @@ from .tables import HostTables
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from socket import socket as stdlib_socket  # `Host.socket` hides the name
 
     from trio_echo.observe.kernel import Snapshot, SocketLike
 
@@ -102,8 +103,8 @@ class Host:
 
     def socket(
         self,
-        family: int = socket.AF_INET,
-        type: int = socket.SOCK_STREAM,  # noqa: A002  the name in `socket.socket`
+        family: int = AF_INET,
+        type: int = SOCK_STREAM,  # noqa: A002  the name in `socket.socket`
         proto: int = 0,
     ) -> trio.socket.SocketType:
         """Open a socket on this host, of any family; raw ones need no privilege.
@@ -112,8 +113,19 @@ class Host:
             LanError: the hosts are lost.
             SocketCallError: of `socket()`.
         """
-        made = self._keeper.open_socket(self.name, family, type, proto)
-        return trio.socket.from_stdlib_socket(made)
+        return trio.socket.from_stdlib_socket(self.blocking_socket(family, type, proto))
+
+    def blocking_socket(
+        self,
+        family: int = AF_INET,
+        type: int = SOCK_STREAM,  # noqa: A002  the name in `socket.socket`
+        proto: int = 0,
+    ) -> stdlib_socket:
+        """Open a socket on this host for synchronous code, as `socket.socket` does.
+
+        It knows the hosts by their addresses only. It raises what `Host.socket` raises.
+        """
+        return self._keeper.open_socket(self.name, family, type, proto)
 
     async def open_tcp_stream(self, host: str, port: int, **options: Any) -> trio.SocketStream:
         """Connect from this host, as `trio.open_tcp_stream` does.

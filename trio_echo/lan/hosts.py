@@ -24,7 +24,6 @@ import trio
 
 from trio_echo.errors import ungrouped
 
-from . import here
 from .cable import Cable
 from .carrying import carry
 from .errors import LanError
@@ -102,7 +101,6 @@ async def hosts(
         with ungrouped(Exception), ExitStack() as stack:
             async with open_keeper() as (keeper, process):
                 made, ends = await _make(plans, keeper, stack)
-                stack.enter_context(here.installed())
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(_watch, process)
                     for one, ports in _plug(plans, cables, ends):

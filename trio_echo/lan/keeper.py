@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -41,33 +42,54 @@ class Keeper:
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
+        self._turn = threading.Lock()
+        self._end = ""
 
+    @trio.lowlevel.enable_ki_protection  # an answer that nobody received would be the next one's
     def ask(self, method: str, *arguments: object) -> Answer:
-        """Ask, and block until the answer is there: some 0.1 ms.
+        """Ask, and block until the answer is there: some 0.1 ms. Any thread may ask.
 
         Raises:
-            LanError: the process has ended: the hosts are lost.
+            LanError: the hosts are lost or gone.
             SocketCallError: the call that was asked for failed.
         """
-        self._send(method, *arguments)
-        return self._receive()
+        with self._turn:
+            self._send(method, *arguments)
+            return self._receive()
 
     async def ask_patiently(self, method: str, *arguments: object) -> Answer:
-        """Ask, and let other tasks run until the answer is there; raises what `ask` raises."""
+        """Ask, and let other tasks run until the answer is there; raises what `ask` raises.
+
+        Nobody else may ask meanwhile.
+        """
         self._send(method, *arguments)
         await trio.lowlevel.wait_readable(self._link)
         return self._receive()
 
+    @trio.lowlevel.enable_ki_protection
     def open_socket(self, host: str, family: int, kind: int, protocol: int) -> socket.socket:
         """Open a socket on a host; raises what `ask` raises."""
         _, (descriptor,) = self.ask("open_socket", host, family, kind, protocol)
         return socket.socket(fileno=descriptor)
 
+    def close(self, reason: BaseException | None = None) -> None:
+        """Close the connection, so that the process ends.
+
+        Args:
+            reason: what `ask` blames from now on; by default the end of the block.
+        """
+        while isinstance(reason, BaseExceptionGroup):
+            reason = reason.exceptions[0]
+        words = "their block was left" if reason is None else f"{type(reason).__name__}: {reason}"
+        with self._turn:
+            self._link.close()
+            self._end = self._end or f"the hosts are gone: {words}"
+
     def _send(self, method: str, *arguments: object) -> None:
         try:
             self._link.send(json.dumps([method, *arguments]).encode())
         except OSError as exc:
-            raise _lost() from exc
+            raise self._lost() from exc
 
     def _receive(self) -> Answer:
         if sys.platform != "linux":
@@ -77,18 +99,17 @@ class Keeper:
                 self._link, _LARGEST_ANSWER, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
             )
         except OSError as exc:
-            raise _lost() from exc
+            raise self._lost() from exc
         if not data:
-            raise _lost()
+            raise self._lost()
         answer = json.loads(data)
         if "error" in answer:
             call, number, words, where = answer["error"]
             raise SocketCallError(call, OSError(number, words), where or None)
         return answer, descriptors
 
-
-def _lost() -> LanError:
-    return LanError("the hosts are lost: the process that owns them has ended")
+    def _lost(self) -> LanError:
+        return LanError(self._end or "the hosts are lost: the process that owns them has ended")
 
 
 @asynccontextmanager
@@ -103,10 +124,14 @@ async def open_keeper() -> AsyncIterator[tuple[Keeper, trio.Process]]:
     with _link() as (near, far):
         process = await trio.lowlevel.open_process(_command(far), **_options(far))
         far.close()
+        keeper = Keeper(near)
         try:
-            yield Keeper(near), process
+            yield keeper, process
+        except BaseException as exc:
+            keeper.close(exc)
+            raise
         finally:
-            near.close()
+            keeper.close()
             with trio.CancelScope(shield=True):
                 await process.wait()
 
