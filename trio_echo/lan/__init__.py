@@ -10,6 +10,7 @@ from .host import Host
 from .hosts import Network, hosts
 from .keeper import why_not
 from .matching import Match, ack, arp, data, fin, icmp, ipv4, ipv6, rst, syn, syn_ack, tcp
+from .observing import Observation, observe
 from .rules import Rule, corrupt, delay, drop, duplicate, reorder
 from .settings import SettingError, Settings
 
@@ -20,6 +21,7 @@ __all__ = [
     "LanError",
     "Match",
     "Network",
+    "Observation",
     "Port",
     "Rule",
     "SettingError",
@@ -37,6 +39,7 @@ __all__ = [
     "icmp",
     "ipv4",
     "ipv6",
+    "observe",
     "reorder",
     "rst",
     "syn",

@@ -20,7 +20,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from trio_echo.observe.packets import Trace, pcap
-from trio_echo.observe.packets.wire import parse
 from trio_echo.writing import followed, whole
 
 from .direction import Direction
@@ -183,10 +182,7 @@ class Cable(Adjustable):
         Raises:
             CaptureError: no connection begins in them.
         """
-        passages = self.passages
-        if port is not None:
-            passages = tuple(one for one in passages if port in _ports(one.data))
-        return Trace.from_passages(passages)
+        return Trace.from_passages(self.passages, port=port)
 
     def save(self, path: str | Path) -> None:
         """Write a capture file of all frames that entered, which tcpdump and Wireshark open.
@@ -223,8 +219,3 @@ class Cable(Adjustable):
             depth += changes[time]
             depths.append((time, depth))
         return depths
-
-
-def _ports(frame: bytes) -> tuple[int, ...]:
-    header = parse(frame)
-    return () if header is None else (header.source.port, header.destination.port)

@@ -83,11 +83,14 @@ class Trace:
         return cls(packets, recording=recording)
 
     @classmethod
-    def from_passages(cls, passages: Iterable[Passage], *, recording: str | None = None) -> Trace:
+    def from_passages(
+        cls, passages: Iterable[Passage], *, port: int | None = None, recording: str | None = None
+    ) -> Trace:
         """Read what crossed a cable: the first connection, with what became of each segment.
 
         Args:
             passages: in the order in which the frames entered the cable.
+            port: of its client or server; by default any.
             recording: the name of the file they were loaded from.
 
         Raises:
@@ -97,6 +100,7 @@ class Trace:
             Packet(Frame(one.time, one.data), header, one)
             for one in passages
             if (header := parse(one.data)) is not None
+            and port in (None, header.source.port, header.destination.port)
         ]
         return cls(packets, recording=recording)
 
