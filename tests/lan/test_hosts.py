@@ -117,7 +117,7 @@ async def test_only_tasks_that_are_here_open_sockets_on_a_host() -> None:
         assert await trio.socket.getaddrinfo("localhost", 80)
 
 
-async def test_trio_is_as_before_when_the_last_network_is_left() -> None:
+async def test_elsewhere_trio_is_as_before() -> None:
     class Factory(trio.abc.SocketFactory):
         def socket(
             self,
@@ -127,35 +127,14 @@ async def test_trio_is_as_before_when_the_last_network_is_left() -> None:
         ) -> trio.socket.SocketType:
             raise NotImplementedError
 
-    before = Factory()
-    trio.socket.set_custom_socket_factory(before)
-    leave = trio.Event()
-
-    async def first(task_status: trio.TaskStatus[None]) -> None:
-        async with lan.hosts("a", "b"):
-            task_status.started()
-            await leave.wait()
-
-    async with lan.hosts("a", "b") as net:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(first)
-            leave.set()
-        with net["a"].here():
-            trio.socket.socket().close()
-        with pytest.raises(NotImplementedError):
-            trio.socket.socket()
-    # Also if the first is left before the second.
-    leave = trio.Event()
-    async with trio.open_nursery() as nursery:
-        await nursery.start(first)
+    trio.socket.set_custom_socket_factory(Factory())
+    for _ in range(2):
         async with lan.hosts("a", "b") as net:
-            leave.set()
-            while nursery.child_tasks:
-                await trio.lowlevel.checkpoint()
             with net["a"].here():
                 trio.socket.socket().close()
-    assert trio.socket.set_custom_socket_factory(None) is before
-    assert trio.socket.set_custom_hostname_resolver(None) is None
+            with pytest.raises(NotImplementedError):
+                trio.socket.socket()
+    assert await trio.socket.getaddrinfo("localhost", 80)
 
 
 async def test_three_hosts_share_a_switch() -> None:

@@ -45,6 +45,7 @@ async def test_queues_are_those_of_the_sockets_on_the_host() -> None:
             await stream.send_all(b"hello")
             taken = await server.until(lambda seen: seen["one"].receive_queue, one=accepted)
             assert taken["one"].receive_queue == 5
+            await client.until(lambda seen: seen["stream"].send_queue == 0, stream=stream)
             net.cable.cut()
             await stream.send_all(b"lost")
             assert client.snapshot(stream=stream)["stream"].send_queue == 4

@@ -150,7 +150,7 @@ def test_what_is_lost_ends_halfway_and_the_pause_is_shown() -> None:
     picture = ladder(TRACES["lost-syn"])
     said = texts(picture)
     assert "lost: SYN  seq 0  window 64" in said
-    assert "retransmission: SYN  seq 0  window 64" in said
+    assert "retransmission after 1.00 s: SYN  seq 0  window 64" in said
     assert "… 1.00 s …" in said
     (at,) = crosses(picture)
     assert at == ((2.25 + 7.6) / 2,)
@@ -163,6 +163,19 @@ def test_what_is_corrupted_ends_at_the_far_side_and_a_full_queue_halfway() -> No
     arrows = [one for one in picture.figure.axes[0].texts if not one.get_text()]
     # The duplicated segment has two arrows.
     assert len(arrows) == len(TRACES["mixed"].segments) + 1
+
+
+@pytest.mark.parametrize("name", ["fast", "mixed"])
+def test_no_words_are_under_a_cross(name: str) -> None:
+    picture = ladder(TRACES[name])
+    picture.figure.draw_without_rendering()
+    (axes,) = picture.figure.axes
+    boxes = [one.get_window_extent() for one in drawn(picture)]
+    marks = [one for one in axes.lines if one.get_marker() == "x"]
+    assert marks
+    for one in marks:
+        mark = one.get_window_extent()
+        assert not [box for box in boxes if box.overlaps(mark)]
 
 
 def test_an_ordinary_trace_has_no_marks() -> None:
@@ -183,7 +196,7 @@ def test_all_traffic_is_drawn_with_the_names_of_the_ends() -> None:
         "ICMPv6: neighbour solicitation: who has fd00::2?",
         "lost: TCP over IPv6: SYN  seq 0  window 64",
         "ICMPv6: Packet Too Big: MTU 1280",
-        "retransmission: TCP over IPv6: SYN  seq 0  window 64",
+        "retransmission after 1.00 s: TCP over IPv6: SYN  seq 0  window 64",
     ):
         assert words in said
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from .background import BackgroundHosts
 from .cable import Cable
 from .carrying import Port, carry
-from .errors import LanError
+from .errors import LanError, SettingError
 from .host import Host
 from .hosts import Network, hosts
 from .keeper import why_not
 from .matching import Match, ack, arp, data, fin, icmp, ipv4, ipv6, rst, syn, syn_ack, tcp
 from .observing import Observation, observe
 from .rules import Rule, corrupt, delay, drop, duplicate, reorder
-from .settings import SettingError, Settings
+from .settings import Settings
 
 __all__ = [
     "BackgroundHosts",

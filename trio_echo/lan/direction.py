@@ -76,14 +76,15 @@ class Direction(Adjustable):
         self._record = record
         self._lock = record.lock
         self._counts: Counter[Fate] = Counter()
-        self._changed: Callable[[], object] = lambda: None
+        self._changed: Callable[[], object] | None = None
         self._lots = random.Random(seed)  # noqa: S311 - repeatable, no secret
         self._numbers = count()
         # What is inside: when it leaves, its number among those that leave together, the frame.
         self._heap: list[tuple[int, int, Entry]] = []
         # What waits to be overtaken.
         self._held: list[Entry] = []
-        # What is not yet sent as a whole: the first one is being sent, the others wait.
+        # What was not sent as a whole when a frame last entered. The first one was being sent, the
+        # others waited.
         self._queue: deque[Entry] = deque()
         self._latest_arrival = 0
         # When the last one is sent.
@@ -101,7 +102,8 @@ class Direction(Adjustable):
         """Change settings while frames are inside."""
         with self._lock:
             self._settings = replace(self._settings, **settings)
-            self._changed()
+            if self._changed is not None:
+                self._changed()
 
     @property
     def counts(self) -> Counter[Fate]:
@@ -109,10 +111,10 @@ class Direction(Adjustable):
         with self._lock:
             return self._counts.copy()
 
-    def on_change(self, call: Callable[[], object]) -> None:
-        """Call a function after a change that may let frames leave before `next_due`.
+    def on_change(self, call: Callable[[], object] | None) -> None:
+        """Call a function after each change that may let frames leave before `next_due` said.
 
-        It is called in the thread that makes the change.
+        It is called in the thread that makes the change; `None` for no function.
         """
         with self._lock:
             self._changed = call
@@ -126,7 +128,7 @@ class Direction(Adjustable):
     @property
     def queued(self) -> int:
         """How many frames waited for the rate when a frame last entered or left."""
-        return max(0, len(self._queue) - 1)
+        return sum(entry.begins > self._now for entry in self._queue)
 
     def cut(self) -> None:
         """Lose every frame that is inside, and all that enter until `heal`."""
@@ -208,15 +210,17 @@ class Direction(Adjustable):
             self._counts.clear()
 
     def _proceed(self, now: int) -> None:
-        """Take what is sent as a whole out of the queue, and plan the rest again at a new rate."""
+        """Note the time, and plan the queue again at a new rate."""
         self._now = now
-        queue = self._queue
-        while queue and queue[0].sent <= now:
-            queue.popleft()
         if self._planned != self._settings.rate:
             self._planned = self._settings.rate
-            if queue:
+            self._forget_sent(now)
+            if self._queue:
                 self._plan_again(now)
+
+    def _forget_sent(self, now: int) -> None:
+        while self._queue and self._queue[0].sent <= now:
+            self._queue.popleft()
 
     def _plan_again(self, now: int) -> None:
         ahead = [entry for _, _, entry in self._heap if entry.in_turn and entry.sent <= now]
@@ -247,6 +251,8 @@ class Direction(Adjustable):
         """Plan when a frame is sent; return false if the queue is full."""
         if self._settings.rate is None:
             return True
+        # Not when frames leave: one that came before that may enter after it.
+        self._forget_sent(entry.time)
         if len(self._queue) > self._settings.queue:
             entry.fate = Fate.QUEUE_FULL
             return False

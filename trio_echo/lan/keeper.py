@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,7 +21,7 @@ from trio_echo.errors import SocketCallError
 from .errors import LanError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
 _PROGRAM = Path(__file__).with_name("namespaces.py")
 _LARGEST_ANSWER, _MOST_DESCRIPTORS = 1 << 16, 253  # SCM_MAX_FD in include/net/scm.h
@@ -45,7 +45,7 @@ class Keeper:
         self._turn = threading.Lock()
         self._end = ""
 
-    @trio.lowlevel.enable_ki_protection  # an answer that nobody received would be the next one's
+    @trio.lowlevel.enable_ki_protection  # each answer must be received
     def ask(self, method: str, *arguments: object) -> Answer:
         """Ask, and block until the answer is there: some 0.1 ms. Any thread may ask.
 
@@ -72,24 +72,25 @@ class Keeper:
         _, (descriptor,) = self.ask("open_socket", host, family, kind, protocol)
         return socket.socket(fileno=descriptor)
 
-    def close(self, reason: BaseException | None = None) -> None:
-        """Close the connection, so that the process ends.
-
-        Args:
-            reason: what `ask` blames from now on; by default the end of the block.
-        """
-        while isinstance(reason, BaseExceptionGroup):
-            reason = reason.exceptions[0]
-        words = "their block was left" if reason is None else f"{type(reason).__name__}: {reason}"
+    def close(self) -> None:
+        """End the process."""
         with self._turn:
-            self._link.close()
-            self._end = self._end or f"the hosts are gone: {words}"
+            self._end = self._end or "the hosts are gone: their block was left"
+            self._link.shutdown(socket.SHUT_RDWR)  # also if a forked process has a copy of it
+
+    def blame(self, error: Exception) -> None:
+        """Note an error that will end the hosts."""
+        self._end = self._end or f"the hosts are gone: {type(error).__name__}: {error}"
+
+    def lost(self) -> LanError:
+        """Return an error that says why the hosts are lost or gone."""
+        return LanError(self._end or "the hosts are lost: the process that owns them has ended")
 
     def _send(self, method: str, *arguments: object) -> None:
         try:
             self._link.send(json.dumps([method, *arguments]).encode())
         except OSError as exc:
-            raise self._lost() from exc
+            raise self.lost() from exc
 
     def _receive(self) -> Answer:
         if sys.platform != "linux":
@@ -99,25 +100,25 @@ class Keeper:
                 self._link, _LARGEST_ANSWER, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
             )
         except OSError as exc:
-            raise self._lost() from exc
+            raise self.lost() from exc
         if not data:
-            raise self._lost()
+            raise self.lost()
         answer = json.loads(data)
         if "error" in answer:
             call, number, words, where = answer["error"]
             raise SocketCallError(call, OSError(number, words), where or None)
         return answer, descriptors
 
-    def _lost(self) -> LanError:
-        return LanError(self._end or "the hosts are lost: the process that owns them has ended")
 
+@trio.lowlevel.enable_ki_protection
+async def run_keeper(*, task_status: trio.TaskStatus[Keeper]) -> None:
+    """Run the process until cancelled. At the end, all processes on the hosts have ended.
 
-@asynccontextmanager
-async def open_keeper() -> AsyncIterator[tuple[Keeper, trio.Process]]:
-    """Start the process; when the block is left, it has ended, and all processes on the hosts.
+    Args:
+        task_status: `await nursery.start(run_keeper)` returns the connection to it.
 
     Raises:
-        LanError: pyroute2 is missing.
+        LanError: pyroute2 is missing, or the process has ended by itself.
         SocketCallError: this is not Linux.
     """
     _check()
@@ -126,10 +127,9 @@ async def open_keeper() -> AsyncIterator[tuple[Keeper, trio.Process]]:
         far.close()
         keeper = Keeper(near)
         try:
-            yield keeper, process
-        except BaseException as exc:
-            keeper.close(exc)
-            raise
+            task_status.started(keeper)
+            await process.wait()
+            raise keeper.lost()
         finally:
             keeper.close()
             with trio.CancelScope(shield=True):

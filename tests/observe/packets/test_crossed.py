@@ -42,9 +42,9 @@ def test_the_table_of_a_lost_syn() -> None:
         str(trace(lost_syn()))
         == """\
 10.0.0.1:51188 → 10.0.0.2:9000, 4 segments
-time (ms)     flags    seq  ack  window  MSS  bytes  arrives (ms)  notes           data
+time (ms)     flags    seq  ack  window  MSS  bytes  arrives (ms)  notes                        data
     0.000  →  SYN        0           64           0                lost
- 1000.000  →  SYN        0           64           0      1010.000  retransmission
+ 1000.000  →  SYN        0           64           0      1010.000  retransmission after 1.00 s
  1010.000  ←  SYN+ACK    0    1      64           0      1020.000
  1020.000  →  ACK        1    1      64           0      1030.000"""
     )
@@ -72,9 +72,18 @@ def test_duplicate_acks_with_sack() -> None:
         ("duplicate ACK", "SACK 11-21"),
         ("duplicate ACK", "SACK 11-31"),
         ("duplicate ACK", "SACK 11-41"),
-        ("retransmission",),
+        ("retransmission after 20.2 ms",),
         (),
     ]
+
+
+def test_an_update_of_the_window_is_a_duplicate_ack_only_with_sack() -> None:
+    crossed = Crossed().handshake().segment(21, ACK, 1, 1, Fate.LOST, payload=b"x" * 10)
+    crossed.segment(22, ACK, 11, 1, payload=b"x" * 10)
+    crossed.segment(32, ACK, 1, 1, back=True, window=65)
+    block = struct.pack("!BBII", 5, 10, 11, 21)
+    crossed.segment(33, ACK, 1, 1, back=True, window=66, options=block)
+    assert [one.duplicate_ack for one in trace(crossed).segments[-2:]] == [False, True]
 
 
 @pytest.mark.parametrize(

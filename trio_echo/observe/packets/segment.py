@@ -47,6 +47,7 @@ class Segment:
             the relative number of its first byte, and that after its last.
         timestamps: whether it has the time stamps option, which takes 12 bytes.
         retransmission: whether its sender had sent some of its numbers before.
+        waited: how long before, in nanoseconds, it last sent a segment with this number; or `None`.
         duplicate_ack: whether it only repeats an acknowledgement although data is outstanding
             (RFC 5681, section 2).
         fate: what a cable did with it; `None` if it was captured elsewhere.
@@ -68,6 +69,7 @@ class Segment:
     sacks: tuple[tuple[int, int], ...] = ()
     timestamps: bool = False
     retransmission: bool = False
+    waited: int | None = None
     duplicate_ack: bool = False
     fate: Fate | None = None
     arrivals: tuple[int, ...] = ()
@@ -83,7 +85,8 @@ class Segment:
         """Return what is special about it, in words: its fate, repetitions, SACK blocks."""
         words = list(fate_words(self.fate, len(self.arrivals), self.damage))
         if self.retransmission:
-            words.append("retransmission")
+            waited = "" if self.waited is None else f" after {duration(self.waited)}"
+            words.append(f"retransmission{waited}")
         if self.duplicate_ack:
             words.append("duplicate ACK")
         for number, (first, after) in enumerate(self.sacks):
@@ -150,6 +153,13 @@ def fate_words(fate: Fate | None, copies: int, damage: str) -> tuple[str, ...]:
 def milliseconds(times: Iterable[int]) -> str:
     """Write times that are in nanoseconds."""
     return ", ".join(f"{time / 1e6:.3f}" for time in times)
+
+
+def duration(nanoseconds: int) -> str:
+    """Write a time in the unit that suits it."""
+    if nanoseconds < 1_000_000_000:
+        return f"{nanoseconds / 1e6:.{0 if nanoseconds >= 100_000_000 else 1}f} ms"
+    return f"{nanoseconds / 1e9:.2f} s"
 
 
 def connections(packets: Mapping[int, Packet]) -> list[list[int]]:
@@ -223,8 +233,5 @@ def relative(own: Sequence[Packet]) -> list[Segment]:
                 "arrivals": tuple(arrival - start for arrival in passage.arrivals),
                 "damage": damage(passage.data, passage.received),
             }
-        repeated, duplicate = history.add(segment)
-        segments.append(
-            replace(segment, retransmission=repeated, duplicate_ack=duplicate, **crossed)
-        )
+        segments.append(replace(segment, **history.add(segment)._asdict(), **crossed))
     return segments

@@ -18,6 +18,7 @@ from .decoding import Decoded, decode
 from .network import mac
 from .pcap import CaptureError, Frame
 from .segment import Packet, Segment, connections, fate_words, milliseconds, relative
+from .trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -133,6 +134,12 @@ class Traffic:
         except CaptureError as exc:
             raise CaptureError(f"{name}: {exc}") from None
 
+    def connections(self) -> list[Trace]:
+        """Return a trace of each TCP connection that began here, the first one first."""
+        packets = _packets(self.frames, [one.decoded for one in self.crossings], self._passages)
+        found = [[packets[index] for index in own] for own in connections(packets)]
+        return [Trace(own, recording=self.recording) for own in found if own[0].header.opens]
+
     def save(self, path: str | Path) -> None:
         """Write a capture file of the frames as they entered; tcpdump and Wireshark open it.
 
@@ -189,20 +196,27 @@ def _addresses(crossings: Sequence[Crossing]) -> dict[str, tuple[str, ...]]:
     return {end: tuple(known[version] for version in sorted(known)) for end, known in found.items()}
 
 
-def _crossings(frames: Sequence[Frame], passages: Sequence[Passage] | None) -> list[Crossing]:
-    found = [decode(frame.data) for frame in frames]
-    known: Sequence[Passage | None] = [None] * len(frames) if passages is None else passages
-    packets = {
-        index: Packet(frames[index], one.segment, known[index])
+def _packets(
+    frames: Sequence[Frame], found: Sequence[Decoded], passages: Sequence[Passage] | None
+) -> dict[int, Packet]:
+    """Return the TCP segments among these frames, by number."""
+    return {
+        index: Packet(frames[index], one.segment, passages[index] if passages else None)
         for index, one in enumerate(found)
         if one.segment is not None
     }
+
+
+def _crossings(frames: Sequence[Frame], passages: Sequence[Passage] | None) -> list[Crossing]:
+    found = [decode(frame.data) for frame in frames]
+    packets = _packets(frames, found, passages)
     segments: dict[int, Segment] = {}
     for own in connections(packets):
         segments.update(zip(own, relative([packets[index] for index in own]), strict=True))
     start = frames[0].time if frames else 0
     crossings = []
-    for index, (frame, decoded, passage) in enumerate(zip(frames, found, known, strict=True)):
+    for index, (frame, decoded) in enumerate(zip(frames, found, strict=True)):
+        passage = passages[index] if passages else None
         segment = segments.get(index)
         broken = damage(passage.data, passage.received) if passage else ""
         arrivals = tuple(one - start for one in passage.arrivals) if passage else ()
