@@ -20,6 +20,9 @@ from trio_echo import lan
 if TYPE_CHECKING:
     from pathlib import Path
 
+if sys.platform != "linux":
+    pytest.skip("hosts need Linux", allow_module_level=True)
+
 pytestmark = pytest.mark.usefixtures("hosts_allowed")
 
 _SERVER = """

@@ -69,7 +69,7 @@ class Keeper:
     @trio.lowlevel.enable_ki_protection
     def open_socket(self, host: str, family: int, kind: int, protocol: int) -> socket.socket:
         """Open a socket on a host; raises what `ask` raises."""
-        _, (descriptor,) = self.ask("open_socket", host, family, kind, protocol)
+        _, (descriptor,) = self.ask("open_socket", host, int(family), int(kind), int(protocol))
         return socket.socket(fileno=descriptor)
 
     def close(self) -> None:
@@ -164,6 +164,8 @@ def _check() -> None:
 
 @contextmanager
 def _link() -> Iterator[tuple[socket.socket, socket.socket]]:
+    if sys.platform == "win32":
+        raise NotImplementedError
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with near, far:
         near.settimeout(_PATIENCE)
