@@ -64,7 +64,7 @@ def copy_notebooks(_app: Sphinx, _config: object) -> None:
     for old in TUTORIALS.glob("*.ipynb"):
         if not (NOTEBOOKS / old.name).exists():
             old.unlink()
-    for notebook in NOTEBOOKS.glob("0*.ipynb"):
+    for notebook in NOTEBOOKS.glob("[0-9]*.ipynb"):
         copy = TUTORIALS / notebook.name
         if not copy.exists() or copy.read_bytes() != notebook.read_bytes():
             shutil.copy(notebook, copy)

@@ -50,7 +50,7 @@ _AUTHORED = {"jupyter", "tags"}
 
 def committed() -> list[Path]:
     """List the notebooks, in reading order."""
-    return sorted(FOLDER.glob("0*.ipynb"))
+    return sorted(FOLDER.glob("[0-9]*.ipynb"))
 
 
 def read(path: Path) -> nbformat.NotebookNode:

@@ -1,12 +1,14 @@
-"""Record the captures that the notebooks show if packets cannot be captured.
+"""Record what the notebooks show if packets cannot be captured, or hosts cannot be made.
 
     python notebooks/record.py
 
-It needs Linux and CAP_NET_RAW, and listens on the lecture's port, 9000.
+It needs Linux and CAP_NET_RAW, and listens on the lecture's port, 9000. The experiments on hosts
+are those of the notebooks themselves, which are run for this.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from contextlib import suppress
@@ -14,12 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import execute
 import trio
 
 from trio_echo import (
     IncompleteReceiveError,
     SocketCallError,
     connect,
+    lan,
     receive_exactly,
     serve,
 )
@@ -117,8 +121,20 @@ async def record(folder: Path) -> None:
             nursery.cancel_scope.cancel()
 
 
+def record_experiments() -> None:
+    """Run the notebooks with experiments on hosts, which then write their recordings."""
+    os.environ[lan.RECORD] = "1"
+    for path in execute.committed():
+        if "lan.observe(" in path.read_text("utf-8"):
+            execute.execute(path)
+            sys.stdout.write(f"{path.name}: recorded\n")
+
+
 if __name__ == "__main__":
+    if (problem := lan.why_not()) is not None:
+        sys.exit(problem)
     try:
         trio.run(record, RECORDINGS)
     except SocketCallError as exc:
         sys.exit(str(exc))
+    record_experiments()

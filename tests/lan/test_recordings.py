@@ -81,8 +81,8 @@ def test_a_file_does_not_choose_what_is_called(result: object) -> None:
         b"[]",
         b"{}",
         b'{"result": 1}',
-        b'{"result": 1, "cables": {"a": {"ends": [], "passages": [[1]]}}}',
-        b'{"result": 1, "cables": {"a": {"ends": [], "passages": [[1, "a", "?", [], "", null]]}}}',
+        b'{"result": 1, "cables": {"a": {"ends": []}}}',
+        b'{"result": 1, "cables": {"a": {"ends": [], "capture": "AAAA"}}}',
     ],
 )
 def test_another_file_is_refused(data: bytes) -> None:

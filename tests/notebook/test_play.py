@@ -9,6 +9,9 @@ import pytest
 from nbclient import NotebookClient
 from support import PATIENCE
 
+from trio_echo import lan
+from trio_echo.notebook import play as player
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -82,3 +85,18 @@ def test_a_list_passes_the_values_of_its_names(kernel: Kernel) -> None:
         "one.label = 'large'"
     )
     assert cell.outputs[1].data["text/plain"] == "<picture: the size is 100>"
+
+
+def test_each_choice_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[int, str, int]] = []
+    monkeypatch.setenv(lan.RECORD, "1")
+    monkeypatch.setattr(player, "display", lambda *_, **__: None)
+    player.play(
+        lambda loss, way, host: drawn.append((loss, way, host)),
+        loss=(1, 2, 2),
+        way=["IPv4", "IPv6"],
+        host={"near": 7},
+    )
+    shown_first = (2, "IPv4", 7)
+    every = [(1, "IPv4", 7), (1, "IPv6", 7), (2, "IPv4", 7), (2, "IPv6", 7)]
+    assert drawn == [*every, shown_first]

@@ -10,11 +10,12 @@ from .host import Host
 from .hosts import Network, hosts
 from .keeper import why_not
 from .matching import Match, ack, arp, data, fin, icmp, ipv4, ipv6, rst, syn, syn_ack, tcp
-from .observing import Observation, observe
+from .observing import RECORD, Observation, observe
 from .rules import Rule, corrupt, delay, drop, duplicate, reorder
 from .settings import Settings
 
 __all__ = [
+    "RECORD",
     "BackgroundHosts",
     "Cable",
     "Host",

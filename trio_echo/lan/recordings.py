@@ -1,7 +1,8 @@
 """Recordings of experiments: what one returned, and what crossed its cables. No I/O.
 
 A recording is JSON. What JSON lacks, such as a named tuple or a dataclass of this project, is an
-object with the name of its class, so that it comes back as what it was.
+object with the name of its class, so that it comes back as what it was. What crossed a cable is a
+pcapng file in base64.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from socket import AddressFamily
 from typing import Any, TypeAlias
 
-from trio_echo.observe.packets.passage import Fate, Passage
+from trio_echo.observe.packets import Passage, pcapng
 
 Crossed: TypeAlias = Mapping[str, tuple[tuple[str, ...], Sequence[Passage]]]
 """By its name, the ends of each cable and what crossed it."""
@@ -36,7 +37,7 @@ def pack(result: object, cables: Crossed) -> bytes:
         TypeError: the result holds something else.
     """
     crossed = {
-        name: {"ends": ends, "passages": [_row(one) for one in passages]}
+        name: {"ends": ends, "capture": _text(pcapng.pack(passages))}
         for name, (ends, passages) in cables.items()
     }
     document = {"result": _packed(result), "cables": crossed}
@@ -52,25 +53,12 @@ def unpack(data: bytes) -> tuple[Any, Crossed]:
     try:
         document = json.loads(data)
         cables = {
-            name: (tuple(one["ends"]), tuple(_passage(*row) for row in one["passages"]))
+            name: (tuple(one["ends"]), tuple(pcapng.unpack(base64.b64decode(one["capture"]))))
             for name, one in document["cables"].items()
         }
         return _unpacked(document["result"]), cables
     except (AttributeError, ImportError, LookupError, TypeError, ValueError) as exc:
         raise ValueError("not the recording of an experiment") from exc
-
-
-def _row(one: Passage) -> list[object]:
-    received = None if one.received == one.data else _text(one.received)
-    return [one.time, one.source, one.fate, one.arrivals, _text(one.data), received]
-
-
-def _passage(
-    time: int, source: str, fate: str, arrivals: list[int], data: str, received: str | None
-) -> Passage:
-    frame = base64.b64decode(data)
-    left = frame if received is None else base64.b64decode(received)
-    return Passage(time, source, frame, Fate(fate), tuple(arrivals), left)
 
 
 def _packed(value: Any) -> object:
@@ -135,5 +123,5 @@ def _find(name: str) -> Any:
     return found
 
 
-def _text(frame: bytes) -> str:
-    return base64.b64encode(frame).decode()
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()

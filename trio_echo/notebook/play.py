@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import itertools
+import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -11,8 +14,10 @@ import ipywidgets
 import trio
 from IPython.display import display
 
+from trio_echo.lan import RECORD
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable
 
 
 Choice: TypeAlias = "tuple[int, int, int] | list[str] | Mapping[str, object]"
@@ -26,19 +31,19 @@ def play(draw: Callable[..., object], **choices: Choice) -> None:
 
     Args:
         draw: called with the chosen values; it may be async. It runs in its own thread, and an
-        async
-            one in its own `trio.run`: a slider moves outside cells.
+            async one in its own `trio.run`: a slider moves outside cells.
         choices: for each argument the smallest value, the largest and the first one shown; or a
-        list
-            of texts, or values by name, of which the first is shown first.
+            list of texts, or values by name, of which the first is shown first.
     """
     widgets = {name: _widget(name, choice) for name, choice in choices.items()}
 
     def drawn() -> object:
         values = {name: widget.value for name, widget in widgets.items()}
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(_call, partial(draw, **values)).result()
+        return _in_thread(partial(draw, **values))
 
+    if RECORD in os.environ:  # a recording of each choice
+        for values in itertools.product(*map(_all, choices.values())):
+            _in_thread(partial(draw, **dict(zip(choices, values, strict=True))))
     display(*widgets.values())
     shown = display(drawn(), display_id=True)
     for widget in widgets.values():
@@ -52,6 +57,18 @@ def _widget(name: str, choice: Choice) -> Any:
     return ipywidgets.IntSlider(
         value=value, min=smallest, max=largest, description=name, continuous_update=False
     )
+
+
+def _all(choice: Choice) -> Iterable[object]:
+    if isinstance(choice, tuple):
+        smallest, largest, _ = choice
+        return range(smallest, largest + 1)
+    return choice.values() if isinstance(choice, Mapping) else choice
+
+
+def _in_thread(draw: partial[object]) -> object:
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(_call, draw).result()
 
 
 def _call(draw: partial[object]) -> object:
