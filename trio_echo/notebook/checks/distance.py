@@ -50,9 +50,7 @@ def seconds_for(answer: Callable[[int, int, float], object]) -> Verdict:
             elif _close(got, (1 + messages / depth) * trip):
                 hint = "A single message takes a whole round trip too."
             return Verdict(False, f"{case} {said(got)}. {hint}")
-    return Verdict(
-        True, "No number for the processor: a faster one would not help."
-    )
+    return Verdict(True, "No number for the processor: a faster one would not help.")
 
 
 def full_line(window: object, wait: object) -> Verdict:
@@ -60,7 +58,7 @@ def full_line(window: object, wait: object) -> Verdict:
     if window is ... or wait is ...:
         return NO_ANSWER
     if not _close(window, 1_000_000):
-        hints = {
+        hints: dict[float, str] = {
             8_000_000: "That many bits. A byte has 8 of them.",
             500_000: "A byte keeps its place in the window until its ACK is back: both ways count.",
             1_000_000_000: "80 ms are 0.08 s.",
@@ -72,9 +70,7 @@ def full_line(window: object, wait: object) -> Verdict:
             121.12: "The answer is wanted in seconds.",
             0.20112: "Only the wait is asked for, without the way.",
         }
-        return Verdict(
-            False, _hint(wait, hints, "How long does the line take for these frames?")
-        )
+        return Verdict(False, _hint(wait, hints, "How long does the line take for these frames?"))
     return Verdict(True, "The window must cover the distance. The queue makes the distance longer.")
 
 
