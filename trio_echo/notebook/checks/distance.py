@@ -28,13 +28,7 @@ def seconds_for(answer: Callable[[int, int, float], object]) -> Verdict:
     """How long a client takes that connects and pipelines, if only the distance takes time."""
     if (verdict := unusable(answer, awaits=False)) is not None:
         return verdict
-    for messages, depth, trip in (
-        (50, 1, 0.05),
-        (50, 50, 0.05),
-        (7, 3, 0.1),
-        (1, 8, 0.2),
-        (0, 4, 0.1),
-    ):
+    for messages, depth, trip in _CASES:
         case = f"For {messages} messages, {depth} under way, and a round trip of {trip:g} s,"
         try:
             got = answer(messages, depth, trip)
