@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import nullcontext
@@ -59,9 +60,14 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture(scope="session")
 def hosts_allowed() -> None:
-    """Skip the test if this system does not allow the hosts of `trio_echo.lan`."""
+    """Skip the test if this system does not allow the hosts of `trio_echo.lan`.
+
+    With `TRIO_ECHO_REQUIRE=lan` in the environment, as CI sets it, the test fails instead.
+    """
     reason = lan.why_not()
     if reason is not None:
+        if os.environ.get("TRIO_ECHO_REQUIRE") == "lan":
+            pytest.fail(f"TRIO_ECHO_REQUIRE=lan, but {reason}", pytrace=False)
         pytest.skip(reason)
 
 

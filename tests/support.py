@@ -200,7 +200,7 @@ class Lines:
         self._queue.put(None)
 
 
-def reset(sock: socket.socket) -> None:
+def reset(sock: socket.socket | trio.socket.SocketType) -> None:
     """Close a socket with RST instead of FIN."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()

@@ -169,7 +169,7 @@ def test_an_observer_cannot_stop_its_own_server(host: str) -> None:
 
     with BackgroundServer(hosts=[host], observer=observe) as server:
         socket.create_connection(server.addresses[0]).close()
-        assert "its own server" in str(refused.get(timeout=PATIENCE))
+        assert "in its own thread" in str(refused.get(timeout=PATIENCE))
 
 
 def test_it_can_be_started_only_once(host: str) -> None:
@@ -260,7 +260,7 @@ if not child:
 INTERRUPTED = """
 import dis, itertools, random, signal, sys, threading, time
 import psutil
-import trio_echo, trio_echo.background
+import trio_echo, trio_echo.trio_thread
 
 def held():
     return threading.active_count(), process.num_threads(), process.num_fds()
@@ -282,7 +282,7 @@ before = 1, 1, process.num_fds()
 @pytest.mark.parametrize("method", ["start", "stop"])
 def test_an_interrupt_at_any_point_leaves_nothing_behind(method: str, way: str) -> None:
     said = run_apart(f"""{INTERRUPTED}
-files = {{trio_echo.background.__file__, threading.__file__}}
+files = {{trio_echo.trio_thread.__file__, threading.__file__}}
 
 # Calls it, and raises KeyboardInterrupt at one of the points where Python would.
 def interrupt_at(number, call):

@@ -178,4 +178,5 @@ def ungrouped(*kinds: type[Exception]) -> Iterator[None]:
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
     if error is not None:
+        error.__suppress_context__ = True  # the group
         raise error

@@ -257,7 +257,7 @@ def test_a_new_rate_plans_what_waits_again() -> None:
     cable = lan.Cable("a", "b", rate=8_000, delay=0.01)  # 1 s for 1000 bytes
     direction = cable.toward("b")
     changes = []
-    direction.changed = lambda: changes.append(1)
+    direction.on_change(lambda: changes.append(1))
     for number in range(3):
         direction.take(numbered(number, 1000), 0)
     cable.rate = 8_000_000

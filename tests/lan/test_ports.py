@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 
 import pytest
 
 from trio_echo import lan
 from trio_echo.lan.ports import PacketPort
+
+if sys.platform != "linux":
+    pytest.skip("hosts need Linux", allow_module_level=True)
 
 pytestmark = pytest.mark.usefixtures("hosts_allowed")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from typing import Any
 
 import pytest
@@ -60,8 +61,8 @@ def test_an_unknown_class_cannot_be_recorded() -> None:
 @pytest.mark.parametrize(
     "result",
     [
-        {"class": "os.system", "fields": {"command": "true"}},
-        {"class": "trio_echo.observe.packets.pcap.unpack", "fields": {"data": ""}},
+        {"class": "this.c", "fields": {}},
+        {"class": "trio_echo.writing.check", "fields": {"path": "/no/such/folder/file"}},
         {"class": "trio_echo.no.such.Thing", "fields": {}},
         {"class": "trio_echo.tcp_info.Congestion", "fields": {"window": 1}},
         {"class": "trio_echo.tcp_info.Congestion"},
@@ -71,6 +72,7 @@ def test_an_unknown_class_cannot_be_recorded() -> None:
 def test_a_file_does_not_choose_what_is_called(result: object) -> None:
     with pytest.raises(ValueError, match=r"^not the recording of an experiment$"):
         unpack(json.dumps({"result": result, "cables": {}}).encode())
+    assert "this" not in sys.modules
 
 
 @pytest.mark.parametrize(

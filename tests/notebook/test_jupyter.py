@@ -151,7 +151,7 @@ def test_sockets_live_from_cell_to_cell(kernel: Kernel) -> None:
 def test_a_background_server_serves_across_cells(kernel: Kernel) -> None:
     kernel.run("events = []")
     kernel.run("server = trio_echo.BackgroundServer(observer=events.append)")
-    assert kernel.run("server.start()") == Ran("ok")
+    assert kernel.run("server.start()").text.startswith("<BackgroundServer: 127.0.0.1:")
     for number in range(1 + has_ipv6()):
         assert (
             kernel.run(f"client = await trio_echo.connect(*server.addresses[{number}])").error == ""
@@ -161,6 +161,38 @@ def test_a_background_server_serves_across_cells(kernel: Kernel) -> None:
     assert kernel.run("server.stop()") == Ran("ok")
     assert kernel.run("server.stop()") == Ran("ok")
     assert kernel.run("events[-1].clients").text == str(1 + has_ipv6())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hosts_allowed")
+def test_hosts_and_their_cable_live_from_cell_to_cell(kernel: Kernel) -> None:
+    for cell, text in [
+        ("from trio_echo import lan", ""),
+        ("net = lan.BackgroundHosts('client', 'server').start()", ""),
+        ("client, server = net.hosts.values()", ""),
+        ("(listener, *_) = await server.open_tcp_listeners(9000, host=server.ipv4)", ""),
+        ("stream = await client.open_tcp_stream(server.ipv4, 9000)", ""),
+        ("accepted = await listener.accept()", ""),
+        ("net.cable.rules.append(lan.drop(lan.data, first=1))", ""),
+        ("await stream.send_all(b'hello')\nawait accepted.receive_some()", "b'hello'"),
+        ("net.cable.rules[0].acted", "1"),
+        ("net.cable.cut()\nawait stream.send_all(b'again')", ""),
+        ("net.cable.heal()\nawait accepted.receive_some()", "b'again'"),
+        ("(await client.run(['hostname'], capture_stdout=True)).stdout", r"b'client\n'"),
+        ("for one in (stream, accepted, listener): await one.aclose()", ""),
+        ("net.stop()", ""),
+        ("net = lan.BackgroundHosts('client', 'server').start()", ""),
+        ("net.cable.rules.append(lan.drop(lambda header: header.nonsense))", ""),
+        ("sock = net['client'].blocking_socket()", ""),
+        ("sock.setblocking(False)", ""),
+        ("started = sock.connect_ex((net['server'].ipv4, 9000))", ""),
+    ]:
+        ran = kernel.run(cell)
+        assert (ran.error, ran.text) == ("", text), cell
+    for cell in ("while net.cable: await trio.sleep(0.001)", "net.stop()"):
+        # IPython prints it as text, because it was in a nursery's group.
+        assert "AttributeError: 'Header'" in kernel.run(cell).text
+    assert kernel.run("sock.close()") == Ran("ok")
 
 
 @posix

@@ -116,6 +116,33 @@ def test_executing_it_again_gives_outputs_of_the_same_kinds(path: Path, tmp_path
     assert execute.kinds(again) == execute.kinds(execute.read(path))
 
 
+EXPERIMENTS = [one for one in execute.committed() if "lan.observe(" in one.read_text("utf-8")]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_without_hosts_it_shows_recordings_and_says_so(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(path.parent, tmp_path / "notebooks")
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['pyroute2'] = None")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    before, again = execute.read(path), execute.execute(tmp_path / "notebooks" / path.name)
+    assert execute.kinds(again) == execute.kinds(before)
+    texts = [[texts_of(cell) for cell in code_cells(one)] for one in (before, again)]
+    cells = list(zip(*texts, strict=True))
+    assert ("live\n", 'recorded, for: hosts need pyroute2: pip install "trio-echo[lan]"\n') in cells
+    live = [(old, new) for old, new in cells if "live" in old]
+    assert len(live) > 1
+    assert [new for _, new in live if "recorded" not in new or "live" in new] == []
+
+
+def texts_of(cell: NotebookNode) -> str:
+    """Return what a cell says, with the words for its pictures."""
+    return "".join(one.get("text", "") or one.data["text/plain"] for one in cell.outputs)
+
+
 NOBODY = 65534
 WITHOUT_CAPABILITIES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 

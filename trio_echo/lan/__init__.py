@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .background import BackgroundHosts
 from .cable import Cable
 from .carrying import Port, carry
 from .errors import LanError, SettingError
@@ -15,6 +16,7 @@ from .settings import Settings
 
 __all__ = [
     "RECORD",
+    "BackgroundHosts",
     "Cable",
     "Host",
     "LanError",

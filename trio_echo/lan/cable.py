@@ -9,8 +9,8 @@
     cable.passages                                                  # what became of each frame
     cable.trace()                                                   # of a connection's segments
 
-It is pure logic. `carry` is the task that moves frames between a cable and its ports. Change a
-cable only from the thread in which that task runs.
+It is pure logic. `carry` is the task that moves frames between a cable and its ports. Any thread
+may change a cable and read its passages, while frames cross it.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ class Cable(Adjustable):
         """Forget the passages and set the counts back to 0."""
         self._record.clear()
         for direction in self.directions:
-            direction.counts.clear()
+            direction.forget()
 
     def on_passage(self, sink: Callable[[Passage], object] | None) -> None:
         """Call a function with every passage when the frame enters; `None` for no function."""

@@ -50,13 +50,12 @@ class Direction(Adjustable):
         target: the name of the end where they leave.
         settings: what happens to them on the way.
         rules: what happens to certain frames. The list may be changed at any time.
-        record: where their passages are kept.
+        record: where their passages are kept. Its lock is held during every change here, so that
+            any thread may make one.
         seed: of the lots that are drawn. The same frames, settings and seed give the same fates.
 
     Attributes:
-        counts: how many frames had each fate.
         is_cut: whether the cable is cut in this direction.
-        changed: called after a change that may let frames leave earlier than `next_due` said.
     """
 
     def __init__(
@@ -71,12 +70,13 @@ class Direction(Adjustable):
     ) -> None:
         self.source = source
         self.target = target
-        self.counts: Counter[Fate] = Counter()
         self.is_cut = False
-        self.changed: Callable[[], object] = lambda: None
         self._settings = settings
         self._rules = rules
         self._record = record
+        self._lock = record.lock
+        self._counts: Counter[Fate] = Counter()
+        self._changed: Callable[[], object] | None = None
         self._lots = random.Random(seed)  # noqa: S311 - repeatable, no secret
         self._numbers = count()
         # What is inside: when it leaves, its number among those that leave together, the frame.
@@ -100,13 +100,30 @@ class Direction(Adjustable):
 
     def change(self, **settings: Any) -> None:
         """Change settings while frames are inside."""
-        self._settings = replace(self._settings, **settings)
-        self.changed()
+        with self._lock:
+            self._settings = replace(self._settings, **settings)
+            if self._changed is not None:
+                self._changed()
+
+    @property
+    def counts(self) -> Counter[Fate]:
+        """How many frames had each fate."""
+        with self._lock:
+            return self._counts.copy()
+
+    def on_change(self, call: Callable[[], object] | None) -> None:
+        """Call a function after each change that may let frames leave before `next_due` said.
+
+        It is called in the thread that makes the change; `None` for no function.
+        """
+        with self._lock:
+            self._changed = call
 
     @property
     def inside(self) -> int:
         """How many copies of frames are on their way."""
-        return len(self._heap) + sum(len(entry.arrivals) for entry in self._held)
+        with self._lock:
+            return len(self._heap) + sum(len(entry.arrivals) for entry in self._held)
 
     @property
     def queued(self) -> int:
@@ -115,14 +132,18 @@ class Direction(Adjustable):
 
     def cut(self) -> None:
         """Lose every frame that is inside, and all that enter until `heal`."""
-        self.is_cut = True
+        with self._lock:
+            self.is_cut = True
+            self._lose_all()
+
+    def _lose_all(self) -> None:
         inside = [(entry, 1) for _, _, entry in self._heap]
         inside += [(entry, len(entry.arrivals)) for entry in self._held]
         for entry, copies in inside:
             entry.arrivals = entry.arrivals[copies:]
             if not entry.arrivals:
-                self.counts[entry.fate] -= 1
-                self.counts[Fate.CUT] += 1
+                self._counts[entry.fate] -= 1
+                self._counts[Fate.CUT] += 1
                 entry.fate = Fate.CUT
         for entry in self._queue:
             entry.begins = max(entry.time, min(entry.begins, self._now))
@@ -146,22 +167,24 @@ class Direction(Adjustable):
         Raises:
             Exception: what the function of a rule raises.
         """
-        self._proceed(now)
-        entry = Entry(now, self.source, data)
-        if self.is_cut:
-            entry.fate = Fate.CUT
-        elif self._enqueue(entry):
-            self._send(entry)
-        self.counts[entry.fate] += 1
-        self._record.add(entry)
+        with self._lock:
+            self._proceed(now)
+            entry = Entry(now, self.source, data)
+            if self.is_cut:
+                entry.fate = Fate.CUT
+            elif self._enqueue(entry):
+                self._send(entry)
+            self._counts[entry.fate] += 1
+            self._record.add(entry)
 
     @property
     def next_due(self) -> int | None:
         """When the next frame leaves, in nanoseconds since the epoch; `None` if none is inside."""
-        times = [entry.arrivals[0] for entry in self._held]
-        if self._heap:
-            times.append(self._heap[0][0])
-        return min(times, default=None)
+        with self._lock:
+            times = [entry.arrivals[0] for entry in self._held]
+            if self._heap:
+                times.append(self._heap[0][0])
+            return min(times, default=None)
 
     def due(self, now: int, most: int | None = None) -> list[bytes]:
         """Return the frames that leave until now, in their order.
@@ -170,15 +193,21 @@ class Direction(Adjustable):
             now: the time, as for `take`.
             most: how many at most. The others stay inside, and are due at once.
         """
-        self._proceed(now)
-        for entry in [one for one in self._held if one.arrivals[0] <= now]:
-            self._held.remove(entry)
-            self._leave(entry, entry.arrivals[0], len(entry.arrivals))
         frames: list[bytes] = []
-        heap = self._heap
-        while heap and heap[0][0] <= now and len(frames) != most:
-            frames.append(heapq.heappop(heap)[2].received)
+        with self._lock:
+            self._proceed(now)
+            for entry in [one for one in self._held if one.arrivals[0] <= now]:
+                self._held.remove(entry)
+                self._leave(entry, entry.arrivals[0], len(entry.arrivals))
+            heap = self._heap
+            while heap and heap[0][0] <= now and len(frames) != most:
+                frames.append(heapq.heappop(heap)[2].received)
         return frames
+
+    def forget(self) -> None:
+        """Set the counts back to 0."""
+        with self._lock:
+            self._counts.clear()
 
     def _proceed(self, now: int) -> None:
         """Note the time, and plan the queue again at a new rate."""

@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from trio_echo.errors import ungrouped
+
+from .errors import LanError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,45 +26,31 @@ if TYPE_CHECKING:
 _here: ContextVar[Host | None] = ContextVar("trio_echo.lan.here", default=None)
 
 
-class _Usage:
-    """How many networks a run of Trio has, and what its factory and resolver were before."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.factory = _Factory()
-        self.resolver = _Resolver()
-
-
-_usage: trio.lowlevel.RunVar[_Usage | None] = trio.lowlevel.RunVar("trio_echo.lan.usage", None)
+_installed: trio.lowlevel.RunVar[bool] = trio.lowlevel.RunVar("trio_echo.lan.installed", False)
 
 
 @contextmanager
 def at(host: Host) -> Iterator[None]:
     """Open sockets and look up names on a host, during this block."""
+    _install()
     token = _here.set(host)
     try:
-        yield
+        with ungrouped(LanError):  # in Trio's functions, one may raise it for each address
+            yield
     finally:
         _here.reset(token)
 
 
-@contextmanager
-def installed() -> Iterator[None]:
-    """Install the factory and the resolver during this block, for this run of Trio."""
-    usage = _usage.get()
-    if usage is None:
-        _usage.set(usage := _Usage())
-    if usage.count == 0:
-        usage.factory.before = trio.socket.set_custom_socket_factory(usage.factory)
-        usage.resolver.before = trio.socket.set_custom_hostname_resolver(usage.resolver)
-    usage.count += 1
-    try:
-        yield
-    finally:
-        usage.count -= 1
-        if usage.count == 0:
-            trio.socket.set_custom_socket_factory(usage.factory.before)
-            trio.socket.set_custom_hostname_resolver(usage.resolver.before)
+def _install() -> None:
+    """Install the factory and the resolver once in a run of Trio, until its end.
+
+    Tasks that were started in a block may open sockets after it.
+    """
+    if not _installed.get():
+        _installed.set(True)
+        factory, resolver = _Factory(), _Resolver()
+        factory.before = trio.socket.set_custom_socket_factory(factory)
+        resolver.before = trio.socket.set_custom_hostname_resolver(resolver)
 
 
 class _Factory(trio.abc.SocketFactory):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from socket import AF_INET, SOCK_STREAM
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -15,6 +15,7 @@ from trio_echo.client import EchoClient, connect
 from trio_echo.observe.kernel.interest import Interest
 from trio_echo.observe.kernel.snapshot import first, look
 from trio_echo.observe.kernel.sockdiag import SOCK_DIAG
+from trio_echo.observe.kernel.watch import Watch
 
 from . import here
 from .tables import HostTables
@@ -22,6 +23,7 @@ from .tables import HostTables
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from socket import socket as stdlib_socket  # `Host.socket` hides the name
 
     from trio_echo.observe.kernel import Snapshot, SocketLike
 
@@ -102,8 +104,8 @@ class Host:
 
     def socket(
         self,
-        family: int = socket.AF_INET,
-        type: int = socket.SOCK_STREAM,  # noqa: A002  the name in `socket.socket`
+        family: int = AF_INET,
+        type: int = SOCK_STREAM,  # noqa: A002  the name in `socket.socket`
         proto: int = 0,
     ) -> trio.socket.SocketType:
         """Open a socket on this host, of any family; raw ones need no privilege.
@@ -112,8 +114,19 @@ class Host:
             LanError: the hosts are lost.
             SocketCallError: of `socket()`.
         """
-        made = self._keeper.open_socket(self.name, family, type, proto)
-        return trio.socket.from_stdlib_socket(made)
+        return trio.socket.from_stdlib_socket(self.blocking_socket(family, type, proto))
+
+    def blocking_socket(
+        self,
+        family: int = AF_INET,
+        type: int = SOCK_STREAM,  # noqa: A002  the name in `socket.socket`
+        proto: int = 0,
+    ) -> stdlib_socket:
+        """Open a socket on this host for synchronous code, as `socket.socket` does.
+
+        It knows the hosts by their addresses only. It raises what `Host.socket` raises.
+        """
+        return self._keeper.open_socket(self.name, family, type, proto)
 
     async def open_tcp_stream(self, host: str, port: int, **options: Any) -> trio.SocketStream:
         """Connect from this host, as `trio.open_tcp_stream` does.
@@ -184,14 +197,14 @@ class Host:
             raise
 
     def sysctl(self, name: str, value: object = None) -> str:
-        """Read a setting of this host's kernel, or change it first.
+        """Read or change a setting of this host's kernel.
 
         Args:
             name: such as `net.ipv4.tcp_timestamps`.
-            value: the new value.
+            value: the new value; `None` to read it.
 
         Returns:
-            Its value, as a text.
+            The value, as a text.
 
         Raises:
             SocketCallError: of `open()` or `write()`: there is no such setting, it is not one of
@@ -214,6 +227,10 @@ class Host:
     ) -> Snapshot:
         """Take snapshots until one meets a condition; return that one."""
         return await first(condition, lambda: self.snapshot(*ports, **sockets))
+
+    def watch(self, /, *ports: int, **sockets: SocketLike) -> Watch:
+        """Look at the same sockets of this host repeatedly, as `observe.kernel.Watch` does."""
+        return Watch.on(self._tables, *ports, **sockets)
 
     def _zoned(self, address: str) -> str:
         """Write the zone as a number: the name of an interface is another one outside."""

@@ -24,12 +24,11 @@ import trio
 
 from trio_echo.errors import ungrouped
 
-from . import here
 from .cable import Cable
 from .carrying import carry
 from .errors import LanError
 from .host import Host
-from .keeper import open_keeper
+from .keeper import run_keeper
 from .plan import SWITCH, plan_network
 from .ports import ROOM, PacketPort
 from .switch import Switch
@@ -110,25 +109,26 @@ async def hosts(
     with ungrouped(LanError):  # in Trio's functions, one may raise it for each address
         # What fails in a task here, such as a rule of a cable, is raised alone.
         with ungrouped(Exception), ExitStack() as stack:
-            async with open_keeper() as (keeper, process):
-                made, ends = await _make(plans, keeper, stack)
-                stack.enter_context(here.installed())
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_watch, process)
+            async with trio.open_nursery() as nursery:
+                try:
+                    keeper = await nursery.start(run_keeper)
+                    made, ends = await _make(plans, keeper, stack)
                     for one, ports in _plug(plans, cables, ends):
-                        nursery.start_soon(carry, one, ports)
-                    try:
-                        yield Network(made, cables, tuple(ends.values()))
-                    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  it would be grouped
-                        error = exc
-                    nursery.cancel_scope.cancel()
+                        nursery.start_soon(_carry, one, ports, keeper)
+                    yield Network(made, cables, tuple(ends.values()))
+                except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  it would be grouped
+                    error = exc
+                nursery.cancel_scope.cancel()
         if error is not None:
             raise error
 
 
-async def _watch(process: trio.Process) -> None:
-    await process.wait()
-    raise LanError("the hosts are lost: the process that owns them has ended")
+async def _carry(cable: Cable, ports: Mapping[str, Port], keeper: Keeper) -> None:
+    try:
+        await carry(cable, ports)
+    except Exception as exc:
+        keeper.blame(exc)
+        raise
 
 
 def _cables(plans: Sequence[HostPlan], given: Cable | None) -> dict[str, Cable]:
@@ -145,6 +145,7 @@ def _cables(plans: Sequence[HostPlan], given: Cable | None) -> dict[str, Cable]:
     return {one: Cable(one, router or SWITCH) for one in names if one != router}
 
 
+@trio.lowlevel.enable_ki_protection
 async def _make(
     plans: Sequence[HostPlan], keeper: Keeper, stack: ExitStack
 ) -> tuple[dict[str, Host], dict[Interface, PacketPort]]:

@@ -9,7 +9,8 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import asynccontextmanager, contextmanager
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,7 +21,7 @@ from trio_echo.errors import SocketCallError
 from .errors import LanError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
 _PROGRAM = Path(__file__).with_name("namespaces.py")
 _LARGEST_ANSWER, _MOST_DESCRIPTORS = 1 << 16, 253  # SCM_MAX_FD in include/net/scm.h
@@ -41,33 +42,55 @@ class Keeper:
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
+        self._turn = threading.Lock()
+        self._end = ""
 
+    @trio.lowlevel.enable_ki_protection  # each answer must be received
     def ask(self, method: str, *arguments: object) -> Answer:
-        """Ask, and block until the answer is there: some 0.1 ms.
+        """Ask, and block until the answer is there: some 0.1 ms. Any thread may ask.
 
         Raises:
-            LanError: the process has ended: the hosts are lost.
+            LanError: the hosts are lost or gone.
             SocketCallError: the call that was asked for failed.
         """
-        self._send(method, *arguments)
-        return self._receive()
+        with self._turn:
+            self._send(method, *arguments)
+            return self._receive()
 
     async def ask_patiently(self, method: str, *arguments: object) -> Answer:
-        """Ask, and let other tasks run until the answer is there; raises what `ask` raises."""
+        """Ask, and let other tasks run until the answer is there; raises what `ask` raises.
+
+        Nobody else may ask meanwhile.
+        """
         self._send(method, *arguments)
         await trio.lowlevel.wait_readable(self._link)
         return self._receive()
 
+    @trio.lowlevel.enable_ki_protection
     def open_socket(self, host: str, family: int, kind: int, protocol: int) -> socket.socket:
         """Open a socket on a host; raises what `ask` raises."""
-        _, (descriptor,) = self.ask("open_socket", host, family, kind, protocol)
+        _, (descriptor,) = self.ask("open_socket", host, int(family), int(kind), int(protocol))
         return socket.socket(fileno=descriptor)
+
+    def close(self) -> None:
+        """End the process."""
+        with self._turn:
+            self._end = self._end or "the hosts are gone: their block was left"
+            self._link.shutdown(socket.SHUT_RDWR)  # also if a forked process has a copy of it
+
+    def blame(self, error: Exception) -> None:
+        """Note an error that will end the hosts."""
+        self._end = self._end or f"the hosts are gone: {type(error).__name__}: {error}"
+
+    def lost(self) -> LanError:
+        """Return an error that says why the hosts are lost or gone."""
+        return LanError(self._end or "the hosts are lost: the process that owns them has ended")
 
     def _send(self, method: str, *arguments: object) -> None:
         try:
             self._link.send(json.dumps([method, *arguments]).encode())
         except OSError as exc:
-            raise _lost() from exc
+            raise self.lost() from exc
 
     def _receive(self) -> Answer:
         if sys.platform != "linux":
@@ -77,9 +100,9 @@ class Keeper:
                 self._link, _LARGEST_ANSWER, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
             )
         except OSError as exc:
-            raise _lost() from exc
+            raise self.lost() from exc
         if not data:
-            raise _lost()
+            raise self.lost()
         answer = json.loads(data)
         if "error" in answer:
             call, number, words, where = answer["error"]
@@ -87,26 +110,28 @@ class Keeper:
         return answer, descriptors
 
 
-def _lost() -> LanError:
-    return LanError("the hosts are lost: the process that owns them has ended")
+@trio.lowlevel.enable_ki_protection
+async def run_keeper(*, task_status: trio.TaskStatus[Keeper]) -> None:
+    """Run the process until cancelled. At the end, all processes on the hosts have ended.
 
-
-@asynccontextmanager
-async def open_keeper() -> AsyncIterator[tuple[Keeper, trio.Process]]:
-    """Start the process; when the block is left, it has ended, and all processes on the hosts.
+    Args:
+        task_status: `await nursery.start(run_keeper)` returns the connection to it.
 
     Raises:
-        LanError: pyroute2 is missing.
+        LanError: pyroute2 is missing, or the process has ended by itself.
         SocketCallError: this is not Linux.
     """
     _check()
     with _link() as (near, far):
         process = await trio.lowlevel.open_process(_command(far), **_options(far))
         far.close()
+        keeper = Keeper(near)
         try:
-            yield Keeper(near), process
+            task_status.started(keeper)
+            await process.wait()
+            raise keeper.lost()
         finally:
-            near.close()
+            keeper.close()
             with trio.CancelScope(shield=True):
                 await process.wait()
 
@@ -139,6 +164,8 @@ def _check() -> None:
 
 @contextmanager
 def _link() -> Iterator[tuple[socket.socket, socket.socket]]:
+    if sys.platform == "win32":
+        raise NotImplementedError
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with near, far:
         near.settimeout(_PATIENCE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import struct
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -49,8 +48,6 @@ class PacketPort:
     """
 
     def __init__(self, sock: socket.socket, mtu: int, room: int = ROOM) -> None:
-        if sys.platform != "linux":
-            raise NotImplementedError
         sock.setblocking(False)
         self._socket = sock
         self._step = max(2048, 1 << (mtu + _HEADERS - 1).bit_length())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -62,11 +63,13 @@ class Record:
 
     Attributes:
         sink: called with each passage as soon as its fate is decided, or `None`.
+        lock: held by whoever changes the cable or reads what changes, in any thread.
     """
 
     def __init__(self, keep: int) -> None:
         self._entries: deque[Entry] = deque(maxlen=keep)
         self.sink: Callable[[Passage], object] | None = None
+        self.lock = threading.RLock()  # a rule's function may change its cable
 
     def add(self, entry: Entry) -> None:
         """Keep a frame whose fate was decided."""
@@ -76,18 +79,21 @@ class Record:
 
     def passages(self) -> tuple[Passage, ...]:
         """Return what is kept, in the order of the times."""
-        # The ports are read in turn, so two frames that came at almost one time may be swapped.
-        entries = sorted(self._entries, key=lambda entry: entry.time)
-        return tuple(entry.passage() for entry in entries)
+        with self.lock:
+            # The ports are read in turn, so two frames that came at almost one time may be swapped.
+            entries = sorted(self._entries, key=lambda entry: entry.time)
+            return tuple(entry.passage() for entry in entries)
 
     def waits(self, source: str) -> list[tuple[int, int]]:
         """Return when each kept frame from one end entered the queue, and when it left it."""
-        return [
-            (entry.time, entry.begins)
-            for entry in self._entries
-            if entry.source == source and entry.begins > entry.time
-        ]
+        with self.lock:
+            return [
+                (entry.time, entry.begins)
+                for entry in self._entries
+                if entry.source == source and entry.begins > entry.time
+            ]
 
     def clear(self) -> None:
         """Forget all frames."""
-        self._entries.clear()
+        with self.lock:
+            self._entries.clear()

@@ -124,6 +124,7 @@ class KernelTimer:
     def close(self) -> None:
         """Close the file. No task may wait."""
         os.close(self._file)
+        self._file = -1  # a late `set` does nothing
 
 
 @contextmanager
