@@ -89,14 +89,21 @@ def test_a_list_passes_the_values_of_its_names(kernel: Kernel) -> None:
 
 def test_each_choice_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[int, str, int]] = []
+
+    async def draw(loss: int, way: str, host: int) -> None:
+        drawn.append((loss, way, host))
+
     monkeypatch.setenv(lan.RECORD, "1")
     monkeypatch.setattr(player, "display", lambda *_, **__: None)
-    player.play(
-        lambda loss, way, host: drawn.append((loss, way, host)),
-        loss=(1, 2, 2),
-        way=["IPv4", "IPv6"],
-        host={"near": 7},
-    )
+    player.play(draw, loss=(1, 2, 2), way=["IPv4", "IPv6"], host={"near": 7})
     shown_first = (2, "IPv4", 7)
     every = [(1, "IPv4", 7), (1, "IPv6", 7), (2, "IPv4", 7), (2, "IPv6", 7)]
     assert drawn == [*every, shown_first]
+
+
+def test_what_does_no_experiment_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    monkeypatch.setenv(lan.RECORD, "1")
+    monkeypatch.setattr(player, "display", lambda *_, **__: None)
+    player.play(lambda mtu: drawn.append(mtu), mtu=(1280, 9000, 1500))
+    assert drawn == [1500]

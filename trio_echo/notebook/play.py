@@ -41,7 +41,8 @@ def play(draw: Callable[..., object], **choices: Choice) -> None:
         values = {name: widget.value for name, widget in widgets.items()}
         return _in_thread(partial(draw, **values))
 
-    if RECORD in os.environ:  # a recording of each choice
+    does_experiments = inspect.iscoroutinefunction(draw)
+    if RECORD in os.environ and does_experiments:  # a recording of each choice
         for values in itertools.product(*map(_all, choices.values())):
             _in_thread(partial(draw, **dict(zip(choices, values, strict=True))))
     display(*widgets.values())

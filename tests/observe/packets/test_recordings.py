@@ -56,7 +56,7 @@ def test_a_syn_without_an_answer_is_repeated_each_second_and_then_less_often() -
 
 
 def test_each_recording_is_tested() -> None:
-    names = {path.name for path in RECORDINGS.iterdir()}
+    names = {path.name for path in RECORDINGS.glob("*.pcap")}
     assert names == {
         "echo-ipv4.pcap",
         "echo-ipv6.pcap",

@@ -7,11 +7,13 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from frames import NEAR_MAC, arp, tcp
 from hypothesis import given
 from hypothesis import strategies as st
 from passages import all_kinds, mixed
-from wire import BIRTH, Script
+from wire import BIRTH, SYN, Script
 
+from trio_echo.observe.packets.network import mac
 from trio_echo.observe.packets.pcap import CaptureError, Frame
 from trio_echo.observe.packets.traffic import Traffic
 
@@ -61,6 +63,15 @@ def test_ends_and_their_addresses() -> None:
         "client": ("10.0.0.1", "fd00::1"),
         "server": ("10.0.0.2", "fd00::2"),
     }
+
+
+def test_an_end_has_no_address_of_a_host_behind_it() -> None:
+    forwarded = [bytearray(tcp(SYN, ipv6=ipv6)) for ipv6 in (False, True)]
+    for data, at in zip(forwarded, (22, 21), strict=True):
+        data[at] = 63  # a router has subtracted 1
+    frames = [bytes(one) for one in (*forwarded, arp(2, "10.0.1.254", "10.0.1.1"))]
+    found = Traffic([Frame(BIRTH, one) for one in frames])
+    assert found.addresses == {mac(NEAR_MAC): ("10.0.1.254",)}
 
 
 def test_several_connections_count_from_their_own_beginnings() -> None:

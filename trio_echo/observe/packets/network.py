@@ -13,6 +13,8 @@ ETHERNET = 14
 """The size of an Ethernet header, in bytes."""
 
 _IPV6_HEADER = 40
+# Where hosts begin to count routers. Each one subtracts 1.
+_FIRST_HOPS = {64, 128, 255}
 _HOP_BY_HOP, _ROUTING, _FRAGMENT, _OPTIONS = 0, 43, 44, 60
 
 
@@ -61,6 +63,20 @@ def unwrap(frame: bytes) -> Datagram | None:
     except (struct.error, IndexError):
         pass  # it is cut short
     return None
+
+
+def sender(frame: bytes) -> bytes | None:
+    """Return the IP address of the host that put a frame on the link.
+
+    `None` if it does not say one. The source of a datagram that a router forwarded is another host.
+    """
+    if ethertype(frame) == ARP:
+        return frame[28:32] if len(frame) >= ETHERNET + 28 else None
+    datagram = unwrap(frame)
+    if datagram is None:
+        return None
+    hops = frame[22] if datagram.version == 4 else frame[21]
+    return datagram.source if hops in _FIRST_HOPS else None
 
 
 def _ipv4(frame: bytes) -> Datagram | None:

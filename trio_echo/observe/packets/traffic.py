@@ -15,7 +15,7 @@ from trio_echo.writing import followed, whole
 from . import pcap, pcapng
 from .checksums import damage
 from .decoding import Decoded, decode
-from .network import mac
+from .network import mac, sender
 from .pcap import CaptureError, Frame
 from .segment import Packet, Segment, connections, fate_words, milliseconds, relative
 from .trace import Trace
@@ -93,7 +93,7 @@ class Traffic:
         self.crossings = tuple(_crossings(self.frames, passages))
         names = (*ends, *(one.end for one in self.crossings))
         self.ends = tuple(dict.fromkeys(names))
-        self.addresses = _addresses(self.crossings)
+        self.addresses = _addresses(self.frames, self.crossings)
         self.from_cable = passages is not None
         self._passages = passages or ()
         self.recording = recording
@@ -186,11 +186,13 @@ class Traffic:
         )
 
 
-def _addresses(crossings: Sequence[Crossing]) -> dict[str, tuple[str, ...]]:
+def _addresses(
+    frames: Sequence[Frame], crossings: Sequence[Crossing]
+) -> dict[str, tuple[str, ...]]:
     found: dict[str, dict[int, str]] = {}
-    for one in crossings:
-        if one.decoded.version is not None:
-            address = ipaddress.ip_address(one.decoded.source)
+    for frame, one in zip(frames, crossings, strict=True):
+        if (packed := sender(frame.data)) is not None:
+            address = ipaddress.ip_address(packed)
             if not (address.is_link_local or address.is_unspecified):
                 found.setdefault(one.end, {}).setdefault(address.version, str(address))
     return {end: tuple(known[version] for version in sorted(known)) for end, known in found.items()}

@@ -1,0 +1,107 @@
+"""Checks for notebook 11, IPv4 and IPv6 on a real link."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trio_echo.observe.packets import Crossing, Decoded
+
+from . import NO_ANSWER, Verdict, call, failed, unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_ETHERNET, _TCP = 14, 32  # with time stamps
+_IP = {4: 20, 6: 40}
+
+# The size of the data, the MTU, and the version of IP.
+_SENDS = (
+    (1448, 1500, 4),
+    (1428, 1500, 6),
+    (1, 1500, 4),
+    (1449, 1500, 4),
+    (2896, 1500, 4),
+    (100_000, 1280, 6),
+    (1_000_000, 9000, 4),
+    (0, 1500, 6),
+)
+
+# IPv6's least MTU with this share of IPv4's speed: (mtu - 72) / (mtu - 52).
+_WANTED, _SMALLEST = 0.99, 2052
+
+# For each message that a router sent: the MTU, and whether it arrived. Then the right answer.
+_ONE, _LOST, _PLAIN = (1400, True), (1400, False), (None, True)
+_PATHS: Sequence[tuple[Sequence[tuple[int | None, bool]], int]] = (
+    ((_PLAIN, _ONE, _PLAIN), 1400),
+    ((_PLAIN,), 1500),
+    ((), 1500),
+    ((_ONE, _PLAIN, (1280, True)), 1280),
+    (((1280, True), _ONE), 1280),
+    ((_LOST, _PLAIN), 1500),
+    ((_ONE, (1280, False)), 1400),
+    (((9000, True), _PLAIN), 1500),
+)
+
+
+def wire_bytes(answer: Callable[[int, int, int], object]) -> Verdict:
+    """A function that returns how many bytes cross the cable for some data, in full segments."""
+    if (verdict := unusable(answer, awaits=False)) is not None:
+        return verdict
+    for size, mtu, version in _SENDS:
+        case = f"{size} bytes of data, MTU {mtu}, IPv{version}"
+        most = mtu - _IP[version] - _TCP
+        segments = -(-size // most)
+        right = size + segments * (_ETHERNET + _IP[version] + _TCP)
+        got = call(answer, size, mtu, version)
+        if (verdict := failed(f"With {case}", got)) is not None:
+            return verdict
+        if got != right:
+            why = f"segments with at most {most} bytes of data: {segments}"
+            return Verdict(False, f"{case}: {right} bytes cross the cable, not {got!r}; {why}.")
+    return Verdict(True, "The headers count once for each segment, also for a short one.")
+
+
+def smallest_mtu(answer: object) -> Verdict:
+    """The smallest MTU with which IPv6 has 99 % of IPv4's goodput."""
+    if answer is ...:
+        return NO_ANSWER
+    if isinstance(answer, bool) or not isinstance(answer, int):
+        return Verdict(False, f"An MTU is a whole number of bytes, not {answer!r}.")
+    if answer < 1280:
+        return Verdict(False, f"IPv6 does not work with an MTU of {answer}: it needs 1280.")
+    ratio = (answer - 72) / (answer - 52)
+    if ratio < _WANTED:
+        data = f"{answer - 72} bytes of data against {answer - 52}"
+        return Verdict(False, f"With an MTU of {answer}, that is {data}: {ratio:.3%}.")
+    if answer > _SMALLEST:
+        less = (answer - 73) / (answer - 53)
+        return Verdict(False, f"With {answer - 1}, IPv6 still has {less:.3%}.")
+    return Verdict(True, "Larger than Ethernet's 1500, so 1 % is the least that it costs there.")
+
+
+def path_mtu(answer: Callable[[Sequence[Crossing], int], object]) -> Verdict:
+    """A function that finds in a trace which MTU the client knows in the end."""
+    if (verdict := unusable(answer, awaits=False)) is not None:
+        return verdict
+    for messages, right in _PATHS:
+        crossings = [_crossing(time, *one) for time, one in enumerate(messages)]
+        case = f"With {_described(messages)}"
+        got = call(answer, crossings, 1500)
+        if (verdict := failed(case, got)) is not None:
+            return verdict
+        if got != right:
+            return Verdict(False, f"{case}, the client knows {right}, not {got!r}.")
+    return Verdict(True, "Only what arrives counts, and it can only make the MTU smaller.")
+
+
+def _crossing(time: int, mtu: int | None, arrives: bool) -> Crossing:
+    words = "echo reply" if mtu is None else f"Packet Too Big: MTU {mtu}"
+    decoded = Decoded("ICMPv6", 6, "fd00:1::254", "fd00:1::1", words, mtu=mtu)
+    return Crossing(time, "router", 1294, decoded, None, (time,) if arrives else (), "", ())
+
+
+def _described(messages: Sequence[tuple[int | None, bool]]) -> str:
+    found = [
+        f"MTU {mtu}{'' if arrives else ' (lost)'}" for mtu, arrives in messages if mtu is not None
+    ]
+    return f"a link of 1500 and {', then '.join(found) if found else 'no message about an MTU'}"
