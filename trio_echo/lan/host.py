@@ -184,8 +184,10 @@ class Host:
             options: those of `trio.run_process`.
 
         Raises:
+            LanError: the hosts are gone.
             subprocess.CalledProcessError: its exit status is not 0, unless `check=False`.
         """
+        self._keeper.check()
         numbers = ",".join(map(str, self._namespaces))
         # -I -S: it starts in 15 ms.
         shim = [sys.executable, "-I", "-S", str(_SHIM), self.name, numbers, *command]
