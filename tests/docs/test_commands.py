@@ -17,6 +17,7 @@ import pytest
 from pages import PAGES, blocks, free_port, real, run_python, typed, without_ports
 from support import PATIENCE, Lines, has_ipv6
 
+from trio_echo import lan
 from trio_echo.cli import cli
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def examples() -> Iterator[object]:
 
 @pytest.mark.parametrize(("code", "shown"), [*examples()])
 def test_the_python_code_runs(code: str, shown: str, tmp_path: Path) -> None:
+    if "import BackgroundServer, lan" in code and (reason := lan.why_not()):
+        pytest.skip(reason)
     printed = run_python(code, tmp_path)
     if shown:
         assert without_trailing(printed) == without_trailing(shown)

@@ -10,7 +10,7 @@ import click
 from pages import PAGES, ROOT, blocks
 
 import trio_echo
-from trio_echo import events, pictures
+from trio_echo import events, lan, pictures
 from trio_echo.cli import cli
 
 
@@ -32,6 +32,13 @@ def test_the_page_on_observing_names_what_there_is() -> None:
         named[module] = set(re.findall(r"^   (\w+)$", block, re.MULTILINE))
         assert named[module] <= set(vars(module))
     assert named[pictures] == set(pictures.__all__) - {"Picture"}
+
+
+def test_the_page_on_hosts_has_every_public_name() -> None:
+    page = PAGES["reference/lan"]
+    named = re.findall(r"^\.\. auto\w+:: (\w+)$", page, re.MULTILINE)
+    matches = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*", page, re.MULTILINE)))
+    assert sorted(named + matches) == sorted(lan.__all__)
 
 
 def test_every_option_of_serve_is_explained() -> None:
