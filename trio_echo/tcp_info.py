@@ -9,12 +9,39 @@ import select
 import socket
 import struct
 import sys
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import trio
 
     Socket: TypeAlias = socket.socket | trio.socket.SocketType
+
+
+class Congestion(NamedTuple):
+    """How a connection's sender sees the network between the two systems.
+
+    Attributes:
+        phase: `open`; `disorder` after a duplicate ACK; `CWR` after a mark by a router; `recovery`
+            during fast retransmit; `loss` after a time-out.
+        window: the congestion window: how many segments may be on their way.
+        threshold: the window, in segments, at which slow start ends; `None` if there is none yet.
+        in_flight: how many segments are not acknowledged yet.
+        retransmissions: how many segments it has sent again, in all.
+        segment_size: the largest data of a segment, in bytes.
+        round_trip: the smoothed round trip, in seconds; 0 if it is not known yet.
+        variation: of the round trip, in seconds.
+        timeout: after how many seconds without an acknowledgement it sends a segment again (RTO).
+    """
+
+    phase: str
+    window: int
+    threshold: int | None
+    in_flight: int
+    retransmissions: int
+    segment_size: int
+    round_trip: float
+    variation: float
+    timeout: float
 
 
 if sys.platform == "win32":
@@ -42,6 +69,10 @@ if sys.platform == "linux":
     # the state. The last field needed here counts the unsent bytes (Linux 4.6).
     _TCP_CLOSE = 7
     _UNACKED, _ACKED_AND_RECEIVED, _NOT_SENT, _SIZE = 24, 120, 144, 148
+    # Its beginning, to the count of all retransmissions: 8 bytes, then 24 numbers.
+    _BEGINNING = struct.Struct("=8B24I")
+    _PHASES = ("open", "disorder", "CWR", "recovery", "loss")
+    _NO_THRESHOLD = 0x7FFFFFFF
 
     def was_reset(sock: Socket) -> bool:
         """Return whether a connection is over that this side has not closed."""
@@ -75,6 +106,29 @@ if sys.platform == "linux":
                 return True
         return is_readable(sock)
 
+    def congestion(sock: Socket) -> Congestion | None:
+        """Return what the system knows of the network; `None` for what is not an open connection.
+
+        Other systems than Linux return `None` always.
+        """
+        info = _info(sock, _BEGINNING.size)
+        if len(info) < _BEGINNING.size or info[0] == _TCP_CLOSE:
+            return None
+        numbers = _BEGINNING.unpack(info)
+        timeout, _, size, _, in_flight = numbers[8:13]
+        round_trip, variation, threshold, window = numbers[23:27]
+        return Congestion(
+            _PHASES[numbers[1]] if numbers[1] < len(_PHASES) else f"phase {numbers[1]}",
+            window,
+            None if threshold >= _NO_THRESHOLD else threshold,
+            in_flight,
+            numbers[31],
+            size,
+            round_trip / 1e6,
+            variation / 1e6,
+            timeout / 1e6,
+        )
+
     def _info(sock: Socket, size: int) -> bytes:
         try:
             return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)
@@ -98,3 +152,7 @@ else:
     def is_on_its_way(sock: Socket) -> bool:
         """Return whether bytes wait to be received."""
         return is_readable(sock)
+
+    def congestion(_sock: Socket) -> Congestion | None:
+        """Return `None`: only Linux knows."""
+        return None

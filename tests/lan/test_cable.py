@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wire import ACK, CLIENT, CLIENT6, PSH, SERVER, SERVER6, frame
+from wire import ACK, CLIENT, CLIENT6, PSH, SERVER, SERVER6, SYN, Script, frame
 
-from trio_echo import lan
+from trio_echo import Endpoint, lan
 from trio_echo.lan.direction import LONGEST_HOLD, Direction
+from trio_echo.observe.packets import CaptureError, pcap
 from trio_echo.observe.packets.passage import Fate, Passage
+from trio_echo.observe.packets.wire import parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MS = 1_000_000
 SECOND = 1000 * MS
+ARP = bytes(12) + b"\x08\x06" + bytes(28)
 
 
 def numbered(number: int, size: int = 100) -> bytes:
@@ -377,8 +383,8 @@ def test_a_corrupted_frame_differs_in_one_bit_that_the_checksum_covers(
 @pytest.mark.parametrize(
     "other",
     [
-        bytes(12) + b"\x08\x06" + bytes(28),  # ARP
-        bytes(12) + b"\x86\xdd" + bytes(40),  # a hop-by-hop extension header
+        ARP,
+        bytes(12) + b"\x86\xdd\x60" + bytes(5) + b"\x3b" + bytes(33),  # no next header
         bytes(12) + b"\x08\x00\x45",  # cut short
         b"",
     ],
@@ -459,3 +465,31 @@ def test_ten_thousand_frames_at_random_leave_nothing_behind() -> None:
         cable.toward("b").due(now)
     drain(cable.toward("b"))
     assert cable.toward("b").inside == cable.toward("b").queued == 0
+
+
+def test_a_trace_is_of_one_connection_with_the_fate_of_each_segment() -> None:
+    cable = lan.Cable("client", "server", delay=0.001)
+    cable.rules.append(lan.drop(lan.data, first=1))
+    cable.toward("client").take(ARP, 0)
+    other = Endpoint("10.0.0.1", 40_000)
+    for one in [frame(other, SERVER, SYN, 1), *Script().handshake().echo(b"hello").frames]:
+        segment = parse(one.data)
+        assert segment is not None
+        cable.toward("client" if segment.source == SERVER else "server").take(one.data, one.time)
+    assert cable.trace().client == other
+    trace = cable.trace(CLIENT.port)
+    assert [one.flags for one in trace.segments][:3] == [SYN, SYN | ACK, ACK]
+    assert trace.from_cable
+    with pytest.raises(CaptureError, match="no TCP connection begins in it"):
+        cable.trace(1)
+
+
+def test_a_capture_file_has_every_frame_in_the_order_of_the_times(tmp_path: Path) -> None:
+    cable = lan.Cable("a", "b", loss=1.0)
+    cable.toward("b").take(numbered(1), 9)
+    cable.toward("a").take(numbered(2), 8)
+    cable.save(tmp_path / "wire.pcap")
+    assert pcap.unpack((tmp_path / "wire.pcap").read_bytes()) == [
+        (8, numbered(2)),
+        (9, numbered(1)),
+    ]

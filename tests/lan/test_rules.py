@@ -34,10 +34,10 @@ FRAMES = {
     "rst": segment(RST),
     "data over IPv6": frame(CLIENT6, SERVER6, PSH | ACK, 1, payload=b"hello").data,
     "arp": ethernet(0x0806, bytes(28)),
-    "ping": ethernet(0x0800, bytes([0x45, *bytes(8), 1, *bytes(18)])),
-    "neighbour": ethernet(0x86DD, bytes([0x60, *bytes(5), 58, *bytes(57)])),
-    "listener report": ethernet(0x86DD, bytes([0x60, *bytes(39), 58, *bytes(31)])),
-    "udp": ethernet(0x0800, bytes([0x45, *bytes(8), 17, *bytes(18)])),
+    "ping": ethernet(0x0800, bytes([0x45, 0, 0, 28, *bytes(5), 1, *bytes(18)])),
+    "neighbour": ethernet(0x86DD, bytes([0x60, 0, 0, 0, 0, 24, 58, *bytes(57)])),
+    "listener report": ethernet(0x86DD, bytes([0x60, 0, 0, 0, 0, 32, *bytes(34), 58, *bytes(31)])),
+    "udp": ethernet(0x0800, bytes([0x45, 0, 0, 28, *bytes(5), 17, *bytes(18)])),
     "cut short": b"",
 }
 ALL_TCP = {"syn", "syn_ack", "ack", "data", "data with fin", "fin", "rst", "data over IPv6"}

@@ -7,6 +7,7 @@
     cable.cut()
     cable.heal()
     cable.passages                                                  # what became of each frame
+    cable.trace()                                                   # of a connection's segments
 
 It is pure logic. `carry` is the task that moves frames between a cable and its ports. Change a
 cable only from the thread in which that task runs.
@@ -18,12 +19,17 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from trio_echo.observe.packets import Trace, pcap
+from trio_echo.observe.packets.wire import parse
+from trio_echo.writing import followed, whole
+
 from .direction import Adjustable, Direction
 from .record import Record
 from .settings import SettingError, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from trio_echo.observe.packets.passage import Fate, Passage
 
@@ -168,6 +174,30 @@ class Cable(Adjustable):
         """
         return self._record.passages()
 
+    def trace(self, port: int | None = None) -> Trace:
+        """Return the first TCP connection among the passages, with what became of each segment.
+
+        Args:
+            port: of its client or server; by default any.
+
+        Raises:
+            CaptureError: no connection begins in them.
+        """
+        passages = self.passages
+        if port is not None:
+            passages = tuple(one for one in passages if port in _ports(one.data))
+        return Trace.from_passages(passages)
+
+    def save(self, path: str | Path) -> None:
+        """Write a capture file of all frames that entered, which tcpdump and Wireshark open.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        frames = [pcap.Frame(one.time, one.data) for one in self.passages]
+        with whole(followed(path)) as file:
+            file.write(pcap.pack(frames))
+
     def clear(self) -> None:
         """Forget the passages and set the counts back to 0."""
         self._record.clear()
@@ -193,3 +223,8 @@ class Cable(Adjustable):
             depth += changes[time]
             depths.append((time, depth))
         return depths
+
+
+def _ports(frame: bytes) -> tuple[int, ...]:
+    header = parse(frame)
+    return () if header is None else (header.source.port, header.destination.port)

@@ -10,13 +10,14 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from trio_echo.observe.packets.network import ARP, IPV4, IPV6, ethertype, unwrap
 from trio_echo.observe.packets.wire import Flags, Header, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_IPV4, _ARP, _IPV6 = 0x0800, 0x0806, 0x86DD
-_ICMP, _ICMPV6, _HOP_BY_HOP = 1, 58, 0
+# The version of IP and the protocol's number.
+_ICMP = {(4, 1), (6, 58)}
 
 
 class Crossing:
@@ -30,11 +31,6 @@ class Crossing:
     def __init__(self, data: bytes, source: str) -> None:
         self.data = data
         self.source = source
-
-    @property
-    def ethertype(self) -> int:
-        """What the frame carries: 0x0800 is IPv4."""
-        return int.from_bytes(self.data[12:14], "big")
 
     @cached_property
     def segment(self) -> Header | None:
@@ -89,15 +85,8 @@ def _flagged(flags: Flags, name: str) -> Match:
 
 
 def _carries_icmp(crossing: Crossing) -> bool:
-    data = crossing.data
-    if crossing.ethertype == _IPV4:
-        return data[23:24] == bytes([_ICMP])
-    if crossing.ethertype == _IPV6:
-        following = data[20:21]
-        if following == bytes([_HOP_BY_HOP]):  # multicast listener reports have this extension
-            following = data[54:55]
-        return following == bytes([_ICMPV6])
-    return False
+    datagram = unwrap(crossing.data)
+    return datagram is not None and (datagram.version, datagram.protocol) in _ICMP
 
 
 tcp = Match(lambda one: one.segment is not None, "tcp")
@@ -114,8 +103,8 @@ ack = Match(
     ),
     "ack",
 )
-arp = Match(lambda one: one.ethertype == _ARP, "arp")
-ipv4 = Match(lambda one: one.ethertype == _IPV4, "ipv4")
-ipv6 = Match(lambda one: one.ethertype == _IPV6, "ipv6")
+arp = Match(lambda one: ethertype(one.data) == ARP, "arp")
+ipv4 = Match(lambda one: ethertype(one.data) == IPV4, "ipv4")
+ipv6 = Match(lambda one: ethertype(one.data) == IPV6, "ipv6")
 # ICMP and ICMPv6, so also neighbour discovery.
 icmp = Match(_carries_icmp, "icmp")

@@ -55,7 +55,7 @@ class Entry:
 
 
 class Record:
-    """The newest frames of a cable, in the order in which they entered.
+    """The newest frames of a cable.
 
     Args:
         keep: how many.
@@ -75,8 +75,10 @@ class Record:
             self.sink(entry.passage())
 
     def passages(self) -> tuple[Passage, ...]:
-        """Return what is kept."""
-        return tuple(entry.passage() for entry in self._entries)
+        """Return what is kept, in the order of the times."""
+        # The ports are read in turn, so two frames that came at almost one time may be swapped.
+        entries = sorted(self._entries, key=lambda entry: entry.time)
+        return tuple(entry.passage() for entry in entries)
 
     def waits(self, source: str) -> list[tuple[int, int]]:
         """Return when each kept frame from one end entered the queue, and when it left it."""

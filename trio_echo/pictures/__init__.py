@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .bars import compared_bars, stacked_bars
 from .canvas import Picture
+from .congestion import congestion, queue
 from .curves import curves
 from .door import door
 from .eyeballs import eyeballs
@@ -22,6 +23,7 @@ from .timeline import timeline
 __all__ = [
     "Picture",
     "compared_bars",
+    "congestion",
     "curves",
     "door",
     "eyeballs",
@@ -29,6 +31,7 @@ __all__ = [
     "layers",
     "parting",
     "pieces",
+    "queue",
     "sides",
     "stacked_bars",
     "task_tree",

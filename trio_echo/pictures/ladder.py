@@ -26,7 +26,7 @@ _FIN = Kind(PURPLE, "--", 2.0)
 _RST = Kind(VERMILION, "-.", 2.0)
 _DATA = Kind(GREEN, "-", 2.0)
 _PLAIN = Kind(GREY, "-", 1.0)
-_OTHER = Kind(ORANGE, ":", 2.0)  # what is not TCP
+_OTHER = Kind(ORANGE, "-", 1.6)  # what is not TCP
 
 
 def ladder(seen: Trace | Traffic, *, most: int = _MOST) -> Picture:

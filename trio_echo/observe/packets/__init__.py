@@ -7,6 +7,7 @@ from .decoding import Decoded, decode
 from .layers import Layers, layers
 from .passage import Fate, Passage
 from .pcap import CaptureError
+from .queueing import Queue, queues
 from .segment import Segment
 from .trace import Trace
 from .traffic import Crossing, Traffic
@@ -21,6 +22,7 @@ __all__ = [
     "Flags",
     "Layers",
     "Passage",
+    "Queue",
     "Segment",
     "Trace",
     "Traffic",
@@ -28,5 +30,6 @@ __all__ = [
     "decode",
     "layers",
     "observe",
+    "queues",
     "why_not",
 ]
