@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from .cable import Cable
 from .settings import SettingError, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 # Units and their powers of ten. The micro sign and the Greek letter look the same.
 _TIMES = {"s": 0, "ms": -3, "us": -6, "µs": -6, "\N{GREEK SMALL LETTER MU}s": -6}
@@ -19,8 +19,9 @@ _RATES = {"gbit": 9, "mbit": 6, "kbit": 3, "bit": 0}
 _SHARES = {"%": -2}
 _NO_SETTINGS = Settings()
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(.*)", re.ASCII)
-# IPv4 asks for the first (RFC 791), Linux takes no IPv6 below 1280 (RFC 8200, section 5).
-_LEAST_MTU, _MOST_MTU = 68, 65_535
+# Every host has IPv6, which needs the first (RFC 8200, section 5).
+_LEAST_MTU, _MOST_MTU = 1280, 65_535
+_HEADER = 14  # bytes of an Ethernet header
 
 # Frames a second that `carry` moves in one process, between two hosts on one machine. It is an
 # estimate: what a core has left for it differs.
@@ -45,6 +46,22 @@ class Wire:
         """Return such a cable."""
         return Cable(left, right, seed=self.seed, **asdict(self.settings))
 
+    def seeded(self, cable: Cable) -> Wire:
+        """Return the line that repeats what a cable did: with its seed, if it drew lots."""
+        settings = self.settings
+        drawn = (settings.jitter, settings.loss, settings.duplicate)
+        draws = any((*drawn, settings.reorder, settings.corrupt))
+        return replace(self, seed=cable.seed) if draws else self
+
+    @property
+    def longest_round_trip(self) -> float:
+        """The seconds of a round trip if both queues are full and nothing is lost."""
+        settings = self.settings
+        one_way = settings.delay + settings.jitter
+        if settings.rate is not None:
+            one_way += (settings.queue + 1) * (self.mtu + _HEADER) * 8 / settings.rate
+        return 2 * one_way
+
     def __str__(self) -> str:
         parts = [settings_text(self.settings)]
         if self.seed is not None:
@@ -57,7 +74,7 @@ class Wire:
     def warning(self) -> str | None:
         """Say if the rate may be beyond what the cable can carry, in one line."""
         rate = self.settings.rate
-        most = FRAMES_PER_SECOND * (self.mtu + 14) * 8
+        most = FRAMES_PER_SECOND * (self.mtu + _HEADER) * 8
         if rate is None or rate <= most:
             return None
         return (
@@ -72,7 +89,7 @@ def parse_wire(line: str) -> Wire:
     Raises:
         SettingError: the line is wrong. The message says what, in one line.
     """
-    values: dict[str, Any] = {}
+    texts: dict[str, str] = {}
     for part in filter(None, line.split(",")):
         key, equals, text = part.partition("=")
         key = key.strip()
@@ -80,10 +97,22 @@ def parse_wire(line: str) -> Wire:
             raise SettingError(f"{key!r} is not a setting: choose from {', '.join(_READERS)}")
         if not equals:
             raise SettingError(f"{key} has no value: write {key}={_EXAMPLES[_READERS[key]]}")
-        if key in values:
+        if key in texts:
             raise SettingError(f"{key} is given twice")
+        texts[key] = text.strip()
+    return read_wire(texts)
+
+
+def read_wire(texts: Mapping[str, str]) -> Wire:
+    """Read options by their names, as `parse_wire` reads a line.
+
+    Raises:
+        SettingError: a value is wrong. The message says what, in one line.
+    """
+    values: dict[str, Any] = {}
+    for key, text in texts.items():
         try:
-            values[key] = _READERS[key](text.strip())
+            values[key] = _READERS[key](text)
         except SettingError as exc:
             raise SettingError(f"{key}: {exc}") from None
     own = {key: values.pop(key) for key in ("seed", "mtu") if key in values}
@@ -139,7 +168,7 @@ def parse_count(text: str) -> int:
 
 
 def parse_mtu(text: str) -> int:
-    """Read a link's largest packet in bytes, 68 to 65535.
+    """Read a link's largest packet in bytes, 1280 to 65535.
 
     Raises:
         SettingError: it is not one.
