@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from support import PATIENCE
 from trio.testing import MockClock, wait_all_tasks_blocked
 from wire import ACK, CLIENT, PSH, SERVER, frame
 
-from trio_echo import lan
+from trio_echo import SocketCallError, lan
+from trio_echo.lan.stamps import Stamps
 from trio_echo.lan.timers import KernelTimer, Timer, TrioTimer, open_timer
 
 if TYPE_CHECKING:
@@ -42,9 +44,13 @@ def trio_timer() -> Iterator[Timer]:
 
 
 async def carried(
-    cable: lan.Cable, nursery: trio.Nursery, *, timer: object = trio_timer
+    cable: lan.Cable,
+    nursery: trio.Nursery,
+    *,
+    timer: object = trio_timer,
+    port: type[MemoryPort] = MemoryPort,
 ) -> dict[str, MemoryPort]:
-    ports = {end: MemoryPort() for end in cable.ends}
+    ports = {end: port() for end in cable.ends}
     nursery.start_soon(lambda: lan.carry(cable, ports, timer=timer))  # type: ignore[arg-type]
     await wait_all_tasks_blocked()
     return ports
@@ -68,6 +74,21 @@ async def test_frames_leave_when_they_are_due(autojump_clock: MockClock) -> None
         ports["a"].put.send_nowait([b"2"])
         assert await ports["b"].get.receive() == (1.0, b"1")
         assert await ports["b"].get.receive() == (1.25, b"2")
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_delay_runs_from_the_arrival_that_a_port_knows(autojump_clock: MockClock) -> None:
+    class Stamped(MemoryPort):
+        waited = 250_000_000
+
+    async with trio.open_nursery() as nursery:
+        ports = await carried(lan.Cable("a", "b", delay=1.0), nursery, port=Stamped)
+        ports["a"].put.send_nowait([b"1"])
+        assert await ports["b"].get.receive() == (0.75, b"1")
+        ports["a"].waited = 2_000_000_000  # type: ignore[attr-defined]
+        ports["a"].put.send_nowait([b"2"])
+        # It never enters before the frame that came last.
+        assert await ports["b"].get.receive() == (0.75, b"2")
         nursery.cancel_scope.cancel()
 
 
@@ -171,3 +192,22 @@ async def test_trios_timer_is_set_again_while_a_task_waits(autojump_clock: MockC
     with trio.move_on_after(1000):  # it is not set any more
         await timer.wait()
     assert timer.now() == begin + 1001 * 10**9
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps packets")
+def test_a_stamp_says_how_long_a_packet_has_waited() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        stamps = Stamps(sock)
+        assert stamps.waited() == 0  # nothing came yet
+        sock.bind(("127.0.0.1", 0))
+        sock.sendto(b"hello", sock.getsockname())
+        sock.recv(5)
+        first = stamps.waited()
+        assert 0 <= first < stamps.waited()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="timerfd is Linux's")
+def test_a_timer_that_cannot_be_opened_names_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.CLOCK_MONOTONIC", 99)
+    with pytest.raises(SocketCallError, match=r"\[timerfd_create\(\)\] Invalid argument"):
+        KernelTimer()

@@ -23,9 +23,9 @@ from trio_echo.observe.packets import Trace, pcap
 from trio_echo.observe.packets.wire import parse
 from trio_echo.writing import followed, whole
 
-from .direction import Adjustable, Direction
+from .direction import Direction
 from .record import Record
-from .settings import SettingError, Settings
+from .settings import Adjustable, SettingError, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

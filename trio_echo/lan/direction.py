@@ -22,7 +22,7 @@ import random
 from collections import Counter, deque
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any
 
 from trio_echo.observe.packets.passage import Fate
 
@@ -30,6 +30,7 @@ from .corruption import corrupted
 from .matching import Crossing
 from .record import Entry, Record
 from .rules import Rule, Treatment
+from .settings import Adjustable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,55 +40,6 @@ if TYPE_CHECKING:
 _SECOND = 1_000_000_000
 # Nanoseconds that a frame waits for one that overtakes it: if none comes, it leaves.
 LONGEST_HOLD = 10_000_000
-
-_Value = TypeVar("_Value")
-
-
-class Setting(Generic[_Value]):
-    """An attribute that reads and changes one of the settings."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, owner: None, kind: type) -> Setting[_Value]: ...
-    @overload
-    def __get__(self, owner: Adjustable, kind: type) -> _Value: ...
-    def __get__(self, owner: Adjustable | None, kind: type) -> Setting[_Value] | _Value:
-        if owner is None:
-            return self
-        value: _Value = getattr(owner.settings, self._name)
-        return value
-
-    def __set__(self, owner: Adjustable, value: _Value) -> None:
-        owner.change(**{self._name: value})
-
-
-class Adjustable:
-    """Settings as attributes. `Settings` explains them."""
-
-    delay = Setting[float]()
-    jitter = Setting[float]()
-    rate = Setting[float | None]()
-    queue = Setting[int]()
-    loss = Setting[float]()
-    duplicate = Setting[float]()
-    reorder = Setting[float]()
-    corrupt = Setting[float]()
-
-    @property
-    def settings(self) -> Settings:
-        """All of them."""
-        raise NotImplementedError
-
-    def change(self, **settings: Any) -> None:
-        """Change several settings together.
-
-        Raises:
-            SettingError: a value is out of range. Nothing is changed then.
-            TypeError: there is no setting of this name.
-        """
-        raise NotImplementedError
 
 
 class Direction(Adjustable):
@@ -163,14 +115,10 @@ class Direction(Adjustable):
     def cut(self) -> None:
         """Lose every frame that is inside, and all that enter until `heal`."""
         self.is_cut = True
-        entries = {id(entry): entry for _, _, entry in self._heap}
-        copies = Counter(id(entry) for _, _, entry in self._heap)
-        for entry in self._held:
-            entries[id(entry)] = entry
-            copies[id(entry)] = len(entry.arrivals)
-        for key, entry in entries.items():
-            # All copies of a frame leave together, but a carrier may have taken only some of them.
-            entry.arrivals = entry.arrivals[: len(entry.arrivals) - copies[key]]
+        inside = [(entry, 1) for _, _, entry in self._heap]
+        inside += [(entry, len(entry.arrivals)) for entry in self._held]
+        for entry, copies in inside:
+            entry.arrivals = entry.arrivals[copies:]
             if not entry.arrivals:
                 self.counts[entry.fate] -= 1
                 self.counts[Fate.CUT] += 1

@@ -166,7 +166,7 @@ def delay(match: Question, *, by: float, **when: Unpack[When]) -> Rule:
 def reorder(match: Question, *, behind: int = 1, **when: Unpack[When]) -> Rule:
     """Return a rule: these frames wait until so many later ones have overtaken them.
 
-    They leave after `cable.LONGEST_HOLD` in any case.
+    After 10 ms more than their turn, they leave in any case.
     """
     if operator.index(behind) < 1:
         raise SettingError(f"behind must be at least 1 frame, not {behind}")

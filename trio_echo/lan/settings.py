@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import operator
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, overload
 
 _DAY = 86_400.0
+_Value = TypeVar("_Value")
+
 _SHARES = ("loss", "duplicate", "reorder", "corrupt")
 
 
@@ -28,7 +31,7 @@ class Settings:
             finds the queue full is dropped.
         loss: the share of frames that never arrive, 0 to 1.
         duplicate: the share that arrive twice.
-        reorder: the share that the next frame overtakes.
+        reorder: the share that the next frame overtakes. If none comes within 10 ms, they leave.
         corrupt: the share that arrive with one bit flipped, where a checksum of TCP, UDP or ICMP
             covers it.
 
@@ -63,3 +66,50 @@ def _check(name: str, value: object, least: float, most: float, unit: str) -> No
     if not math.isfinite(value) or not least <= value <= most:
         limits = f"at least {least:g}" if most == math.inf else f"{least:g} to {most:g}"
         raise SettingError(f"{name} must be {limits} {unit}, not {value!r}")
+
+
+class Setting(Generic[_Value]):
+    """An attribute that reads and changes one of the settings."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> Setting[_Value]: ...
+    @overload
+    def __get__(self, owner: Adjustable, kind: type) -> _Value: ...
+    def __get__(self, owner: Adjustable | None, kind: type) -> Setting[_Value] | _Value:
+        if owner is None:
+            return self
+        value: _Value = getattr(owner.settings, self._name)
+        return value
+
+    def __set__(self, owner: Adjustable, value: _Value) -> None:
+        owner.change(**{self._name: value})
+
+
+class Adjustable:
+    """Settings as attributes. `Settings` explains them."""
+
+    delay = Setting[float]()
+    jitter = Setting[float]()
+    rate = Setting[float | None]()
+    queue = Setting[int]()
+    loss = Setting[float]()
+    duplicate = Setting[float]()
+    reorder = Setting[float]()
+    corrupt = Setting[float]()
+
+    @property
+    def settings(self) -> Settings:
+        """All of them."""
+        raise NotImplementedError
+
+    def change(self, **settings: Any) -> None:
+        """Change several settings together.
+
+        Raises:
+            SettingError: a value is out of range. Nothing is changed then.
+            TypeError: there is no setting of this name.
+        """
+        raise NotImplementedError

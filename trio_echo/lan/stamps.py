@@ -7,9 +7,6 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-if sys.platform == "linux":
-    import fcntl
-
 if TYPE_CHECKING:
     import socket
 
@@ -36,6 +33,8 @@ class Stamps:
         """
         if sys.platform != "linux":
             raise NotImplementedError
+        import fcntl
+
         stamp = bytearray(struct.calcsize("ll"))
         try:
             fcntl.ioctl(self._socket, _SIOCGSTAMPNS, stamp)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
+from trio_echo.errors import SocketCallError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -70,8 +72,12 @@ class KernelTimer:
     """A timer of the Linux kernel: a file that becomes readable (timerfd_create(2)).
 
     Raises:
-        OSError: the process has too many open files.
+        SocketCallError: of `timerfd_create()`: the process has too many open files.
     """
+
+    _library: ctypes.CDLL
+    _file: int
+    _origin: int
 
     def __init__(self) -> None:
         if sys.platform != "linux":
@@ -81,7 +87,7 @@ class KernelTimer:
         self._file = self._library.timerfd_create(time.CLOCK_MONOTONIC, flags)
         if self._file < 0:
             number = ctypes.get_errno()
-            raise OSError(number, f"timerfd_create(): {os.strerror(number)}")
+            raise SocketCallError("timerfd_create()", OSError(number, os.strerror(number)))
         self._origin = time.time_ns() - time.monotonic_ns()
         self._due: int | None = None
 
