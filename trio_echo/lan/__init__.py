@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .cable import Cable
 from .carrying import Port, carry
+from .direction import Direction
 from .errors import LanError
 from .host import Host
 from .hosts import Network, hosts
@@ -14,6 +15,7 @@ from .settings import SettingError, Settings
 
 __all__ = [
     "Cable",
+    "Direction",
     "Host",
     "LanError",
     "Match",

@@ -42,9 +42,15 @@ class Wire:
     seed: int | None = None
     mtu: int = 1500
 
-    def cable(self, left: str, right: str) -> Cable:
-        """Return such a cable."""
-        return Cable(left, right, seed=self.seed, **asdict(self.settings))
+    def cable(self, left: str, right: str, **options: Any) -> Cable:
+        """Return such a cable.
+
+        Args:
+            left: the name of one end.
+            right: the name of the other end.
+            options: further ones of `Cable`.
+        """
+        return Cable(left, right, seed=self.seed, **asdict(self.settings), **options)
 
     def seeded(self, cable: Cable) -> Wire:
         """Return the line that repeats what a cable did: with its seed, if it drew lots."""
