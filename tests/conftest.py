@@ -11,7 +11,7 @@ import pytest
 from support import has_ipv6
 
 import trio_echo.server
-from trio_echo import cli
+from trio_echo import cli, lan
 
 if TYPE_CHECKING:
     from support import CommandLine
@@ -55,6 +55,14 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "portable":
         monkeypatch.setattr(trio_echo.server, "open_reactor", nullcontext)
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def hosts_allowed() -> None:
+    """Skip the test if this system does not allow the hosts of `trio_echo.lan`."""
+    reason = lan.why_not()
+    if reason is not None:
+        pytest.skip(reason)
 
 
 @pytest.fixture

@@ -69,6 +69,8 @@ _QUIET = {
     "net.ipv6.conf.default.mldv1_unsolicited_report_interval": 2_000_000_000,
 }
 
+_LARGEST_REQUEST = 1 << 16
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -117,7 +119,7 @@ def _start(owner: socket.socket) -> int:
     ends.register(owner, select.POLLIN)
     ends.register(owner_life, select.POLLIN)
     while all(fd == owner.fileno() for fd, _ in ends.poll()):
-        request = owner.recv(1 << 20)
+        request = owner.recv(_LARGEST_REQUEST)
         if not request:
             break
         keeper.answer(owner, request)
@@ -277,6 +279,7 @@ if __name__ == "__main__":
     try:
         status = _start(link)
     except _CallError as exc:
-        _send(link, error=exc.args)
+        if link.recv(_LARGEST_REQUEST):  # this answers the first request
+            _send(link, error=exc.args)
         status = 1
     sys.exit(status)
