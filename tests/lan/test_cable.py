@@ -250,10 +250,31 @@ def test_a_new_rate_plans_what_waits_again() -> None:
     cable.rate = 8_000_000
     assert changes == [1]
     assert direction.due(SECOND // 2) == []
+    direction.take(numbered(3, 1000), SECOND // 2)
     # Half of the first one is left, which takes half a millisecond now.
     first = SECOND // 2 + MS // 2
-    assert drain(direction) == [(first + (10 + n) * MS, numbered(n, 1000)) for n in range(3)]
-    assert [one.arrivals[0] for one in cable.passages] == [first + (10 + n) * MS for n in range(3)]
+    times = [first + (10 + n) * MS for n in range(4)]
+    assert drain(direction) == [(time, numbered(n, 1000)) for n, time in enumerate(times)]
+    assert [one.arrivals[0] for one in cable.passages] == times
+    assert cable.queue_depths("b") == [
+        (0, 2),
+        (SECOND // 2, 3),
+        (first, 2),
+        (first + MS, 1),
+        (first + 2 * MS, 0),
+    ]
+
+
+def test_a_new_rate_does_not_let_frames_wait_for_one_that_a_rule_delays() -> None:
+    cable = lan.Cable("a", "b", rate=8_000)
+    cable.rules.append(lan.delay(lan.data, by=100.0))
+    direction = cable.toward("b")
+    late = frame(CLIENT, SERVER, PSH | ACK, 1, payload=bytes(946)).data
+    for one in (late, numbered(1, 1000)):
+        direction.take(one, 0)
+    cable.rate = None
+    assert direction.due(1) == [numbered(1, 1000)]
+    assert drain(direction) == [(100 * SECOND + 1, late)]
 
 
 def test_without_a_rate_what_waits_is_sent_at_once() -> None:

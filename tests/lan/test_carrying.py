@@ -15,6 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from wire import ACK, CLIENT, PSH, SERVER, frame
 
 from trio_echo import SocketCallError, lan
+from trio_echo.lan import timers
 from trio_echo.lan.stamps import Stamps
 from trio_echo.lan.timers import KernelTimer, Timer, TrioTimer, open_timer
 
@@ -81,14 +82,17 @@ async def test_a_delay_runs_from_the_arrival_that_a_port_knows(autojump_clock: M
     class Stamped(MemoryPort):
         waited = 250_000_000
 
+    cable = lan.Cable("a", "b", delay=1.0)
     async with trio.open_nursery() as nursery:
-        ports = await carried(lan.Cable("a", "b", delay=1.0), nursery, port=Stamped)
+        ports = await carried(cable, nursery, port=Stamped)
         ports["a"].put.send_nowait([b"1"])
         assert await ports["b"].get.receive() == (0.75, b"1")
         ports["a"].waited = 2_000_000_000  # type: ignore[attr-defined]
         ports["a"].put.send_nowait([b"2"])
-        # It never enters before the frame that came last.
         assert await ports["b"].get.receive() == (0.75, b"2")
+        # It never enters before the frame that came last.
+        first, second = cable.passages
+        assert first.time == second.time
         nursery.cancel_scope.cancel()
 
 
@@ -126,6 +130,8 @@ async def test_what_is_due_together_leaves_in_several_goes(autojump_clock: MockC
 async def test_a_rule_that_raises_ends_the_carrying(autojump_clock: MockClock) -> None:
     cable = lan.Cable("a", "b")
 
+    unchanged = cable.toward("b").changed
+
     def wrong(_: object) -> bool:
         raise ZeroDivisionError("a rule's own mistake")
 
@@ -134,7 +140,7 @@ async def test_a_rule_that_raises_ends_the_carrying(autojump_clock: MockClock) -
         async with trio.open_nursery() as nursery:
             ports = await carried(cable, nursery)
             ports["a"].put.send_nowait([SEGMENT])
-    cable.delay = 1.0  # nothing of the carrier is left in the cable
+    assert cable.toward("b").changed is unchanged
 
 
 async def test_ports_must_be_those_of_the_cable() -> None:
@@ -147,11 +153,22 @@ async def test_the_kernels_timer_wakes_when_the_time_has_come_and_not_before() -
     with open_timer() as timer:
         assert isinstance(timer, KernelTimer)
         with trio.fail_after(PATIENCE):
-            for pause in (1_000_000, 1, 0, -5_000_000_000):
+            for pause in (1_000_000, 1, 0, -(10**20)):
                 due = timer.now() + pause
                 timer.set(due)
                 await timer.wait()
                 assert timer.now() >= due
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="timerfd is Linux's")
+async def test_a_timer_that_rings_early_waits_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timers, "_REST", 1)  # it rings at once
+    monkeypatch.setattr(timers, "_LEAD", 10**12)
+    with trio.fail_after(PATIENCE), open_timer() as timer:
+        due = timer.now() + 5_000_000
+        timer.set(due)
+        await timer.wait()
+        assert timer.now() >= due
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="timerfd is Linux's")

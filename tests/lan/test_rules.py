@@ -140,6 +140,15 @@ def test_a_frame_can_be_held_until_several_have_overtaken_it() -> None:
     assert cable.passages[0].fate is Fate.REORDERED
 
 
+def test_a_delayed_frame_does_not_overtake() -> None:
+    cable = lan.Cable("client", "server")
+    cable.rules += [lan.reorder(lan.data), lan.delay(lan.fin, by=0.001)]
+    direction = cable.toward("server")
+    for one in (DATA, FRAMES["fin"], FRAMES["ack"]):
+        direction.take(one, 0)
+    assert direction.due(0) == [FRAMES["ack"], DATA]
+
+
 def test_a_frame_can_be_sent_several_times() -> None:
     cable = lan.Cable("client", "server")
     cable.rules.append(lan.duplicate(lan.data, copies=3))

@@ -82,7 +82,7 @@ async def _carry(
     open_one: Callable[[], AbstractContextManager[Timer]],
 ) -> None:
     with open_one() as timer:
-        direction.changed = lambda: timer.set(timer.now())
+        before, direction.changed = direction.changed, lambda: timer.set(timer.now())
 
         def pass_on() -> None:
             for frame in direction.due(timer.now(), _BATCH):
@@ -107,4 +107,4 @@ async def _carry(
                     pass_on()
                     await timer.wait()
         finally:
-            direction.changed = lambda: None
+            direction.changed = before

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .stamps import Stamps
+
 if TYPE_CHECKING:
     import socket
 
@@ -23,6 +25,7 @@ class PacketPort:
         mtu: of the interface, in bytes.
 
     Attributes:
+        waited: nanoseconds for which the frame that was received last had waited for that.
         overruns: frames that were dropped because the host did not take them.
     """
 
@@ -30,6 +33,8 @@ class PacketPort:
         sock.setblocking(False)
         self._socket = sock
         self._size = mtu + _FRAMING
+        self._stamps = Stamps(sock)
+        self.waited = 0
         self.overruns = 0
 
     async def receive(self) -> list[bytes]:
@@ -41,6 +46,7 @@ class PacketPort:
                 frames.append(self._socket.recv(self._size))
         except BlockingIOError:
             pass
+        self.waited = self._stamps.waited()
         return frames
 
     def send(self, frame: bytes) -> None:
