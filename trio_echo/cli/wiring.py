@@ -20,9 +20,9 @@ from trio_echo.errors import SocketCallError, ungrouped
 from trio_echo.listening import ANY
 from trio_echo.measure.serving import served
 from trio_echo.observe.packets import pcap
-from trio_echo.observe.packets.passage import Fate
 from trio_echo.screen.text import safe
 
+from .counting import counted
 from .signals import receive_stop_signals
 
 if sys.platform == "win32":
@@ -43,7 +43,6 @@ _PATIENCE = 10.0
 # Seconds for a process to end after a signal.
 _GRACE = 1.0
 _STDERR = 2
-_WORDS = {Fate.QUEUE_FULL: "dropped by a full queue"}
 
 
 class Asked(NamedTuple):
@@ -159,7 +158,7 @@ async def run(asked: Asked, capture: CaptureFile | None) -> int:
             with stop.scope:
                 status = await _run(asked, cable, stop)
             nursery.cancel_scope.cancel()
-    _say("; ".join(map(_counted, reversed(cable.directions))))
+    _say(counted(cable))
     if capture is not None:
         capture.close()
         _say(f"{capture}: {capture.frames:,} frames")
@@ -249,17 +248,6 @@ async def _end(number: int, process: trio.Process) -> None:
     process.send_signal(number)
     await trio.sleep(_GRACE)
     process.kill()
-
-
-def _counted(direction: lan.Direction) -> str:
-    counts = +direction.counts
-    words = [f"{counts.total():,} frames"]
-    words += [
-        f"{count:,} {_WORDS.get(fate, fate)}"
-        for fate, count in counts.items()
-        if fate is not Fate.CARRIED
-    ]
-    return f"to {direction.target}: {', '.join(words)}"
 
 
 def _say(line: str) -> None:
