@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ def wire(
     except OSError as exc:
         raise click.UsageError(f"--pcap: {exc.strerror or exc}: {pcap}") from exc
     try:
-        with restored_terminal():
+        with nullcontext() if capture is None else closing(capture), restored_terminal():
             return trio.run(run, Asked(cable, command, server), capture)
     except SocketCallError as exc:
         click.echo(safe(str(exc)), err=True)

@@ -80,7 +80,11 @@ class CaptureFile:
         self.error: OSError | None = None
         self._file = path.open("wb", buffering=0)
         self._size = 0
-        self._write(pcap.file_header())
+        try:
+            self._write(pcap.file_header())
+        except OSError:
+            self.close()
+            raise
 
     def add(self, passage: Passage) -> None:
         """Write a frame as it entered the cable."""
@@ -141,7 +145,7 @@ async def run(asked: Asked, capture: CaptureFile | None) -> int:
 
     Args:
         asked: what to run.
-        capture: keeps the frames. It is closed.
+        capture: keeps the frames.
 
     Raises:
         LanError: the hosts cannot be made.
@@ -160,7 +164,6 @@ async def run(asked: Asked, capture: CaptureFile | None) -> int:
             nursery.cancel_scope.cancel()
     _say(counted(cable))
     if capture is not None:
-        capture.close()
         _say(f"{capture}: {capture.frames:,} frames")
         if capture.error is not None and status == 0:
             status = 1
