@@ -219,7 +219,9 @@ def space_of(pid: int) -> Path | None:
 @hosts
 @pytest.mark.slow
 def test_ctrl_c_is_for_the_command() -> None:
-    with shell("sh", "-c", "trap 'echo caught; exit 5' INT; sleep 1000 & echo ready; wait") as terminal:
+    with shell(
+        "sh", "-c", "trap 'echo caught; exit 5' INT; sleep 1000 & echo ready; wait"
+    ) as terminal:
         terminal.expect_exact("ready")
         terminal.sendcontrol("c")
         terminal.expect_exact("caught")

@@ -72,6 +72,14 @@ class Session:
         """Return how many rounds are planned."""
         return len(self.targets) * len(self.workloads) * self.rounds
 
+    @property
+    def patience(self) -> float:
+        """Seconds without an echo after which a connection has failed."""
+        if self.timeout is not None:
+            return self.timeout
+        longest = 0.0 if self.wired is None else self.wired.wire.longest_round_trip
+        return max(_TIMEOUT, 4 * longest)
+
     async def run(
         self,
         *,
@@ -104,7 +112,7 @@ class Session:
             samples = await run_round(
                 endpoints[target],
                 self.workloads[workload],
-                patience=self._patience(),
+                patience=self.patience,
                 server=servers[target],
                 open_process=open_process,
                 progress=count,
@@ -140,12 +148,6 @@ class Session:
             partial=partial,
             wire=wire,
         )
-
-    def _patience(self) -> float:
-        if self.timeout is not None:
-            return self.timeout
-        longest = 0.0 if self.wired is None else self.wired.wire.longest_round_trip
-        return max(_TIMEOUT, 4 * longest)
 
 
 async def measure(
