@@ -131,7 +131,7 @@ def test_a_capture_file_is_whole_after_each_frame(tmp_path: Path) -> None:
 
 
 def test_a_capture_file_that_is_full_stays_whole(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = CaptureFile(tmp_path / "x.pcap")
     file.add(passage(bytes(60)))
@@ -144,10 +144,11 @@ def test_a_capture_file_that_is_full_stays_whole(
         def truncate(self, size: int) -> None:
             os.truncate(file.path, size)
 
-    kept, file._file = file._file, Full()  # type: ignore[assignment]
-    for _ in range(2):
-        file.add(passage(bytes(60)))
-    kept.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(file, "_file", Full())
+        for _ in range(2):
+            file.add(passage(bytes(60)))
+    file.close()
     assert file.frames == len(pcap.unpack(file.path.read_bytes())) == 1
     assert capsys.readouterr().err == f"[wire] {file.path}: No space left on device\n"
 
