@@ -220,6 +220,19 @@ def test_a_queue_of_no_frames_takes_one_frame_at_a_time() -> None:
     assert [one for _, one in drain(direction)] == [numbered(0, 1000), numbered(MS, 1000)]
 
 
+def test_a_frame_finds_the_queue_as_it_was_when_it_came() -> None:
+    """A carrier may let others leave before it lets the frame enter."""
+    cable = lan.Cable("a", "b", rate=8_000_000, queue=1)
+    direction = cable.toward("b")
+    for number in range(2):
+        direction.take(numbered(number, 1000), 0)
+    assert len(direction.due(MS)) == 1
+    direction.take(numbered(2, 1000), MS - 1)
+    direction.take(numbered(3, 1000), MS)
+    assert [one.lost for one in cable.passages] == [False, False, True, False]
+    assert max(depth for _, depth in cable.queue_depths("b")) == 1
+
+
 def test_a_lost_frame_takes_its_time_on_the_wire() -> None:
     cable = lan.Cable("a", "b", rate=8_000_000)
     cable.rules.append(lan.drop(lan.data, first=1))
@@ -448,7 +461,7 @@ def test_settings_are_read_and_changed_as_attributes() -> None:
         ({"delay": -1}, "delay must be 0 to 86400 seconds, not -1"),
         ({"delay": float("inf")}, "delay must be 0 to 86400 seconds, not inf"),
         ({"jitter": float("nan")}, "jitter must be 0 to 86400 seconds, not nan"),
-        ({"rate": 0}, "rate must be at least 1 bits a second, not 0"),
+        ({"rate": 0}, "rate must be at least 1 bit/s, not 0"),
         ({"queue": -1}, "queue must be 0 frames or more, not -1"),
         ({"loss": 1.01}, "loss must be 0 to 1 as a share of all frames, not 1.01"),
         ({"keep": -1}, "keep must be 0 frames or more, not -1"),
@@ -464,7 +477,7 @@ def test_a_refused_change_changes_nothing() -> None:
     cable = lan.Cable("a", "b", delay=0.02)
     with pytest.raises(lan.SettingError):
         cable.change(delay=0.05, loss=2)
-    with pytest.raises(TypeError, match="delay must be a number seconds, not '20ms'"):
+    with pytest.raises(TypeError, match=r"delay must be a number \(seconds\), not '20ms'"):
         cable.delay = "20ms"  # type: ignore[assignment]
     assert cable.settings == lan.Settings(delay=0.02)
 
@@ -514,3 +527,16 @@ def test_a_capture_file_has_every_frame_in_the_order_of_the_times(tmp_path: Path
         (8, numbered(2)),
         (9, numbered(1)),
     ]
+
+
+def test_a_cable_says_what_it_does_and_what_it_did() -> None:
+    cable = lan.Cable("a", "b")
+    assert repr(cable) == "<Cable a and b: perfect>"
+    cable.change(delay=0.02, loss=1)
+    cable.toward("b").take(numbered(1), 0)
+    assert repr(cable) == "<Cable a and b: delay=20ms,loss=100%, 1 lost>"
+    cable.toward("a").loss = 0.5
+    cable.cut()
+    assert repr(cable) == (
+        "<Cable a and b: toward a delay=20ms,loss=50%, toward b delay=20ms,loss=100%, cut, 1 lost>"
+    )

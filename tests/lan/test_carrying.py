@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import socket
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,7 +15,6 @@ from wire import ACK, CLIENT, PSH, SERVER, frame
 
 from trio_echo import SocketCallError, lan
 from trio_echo.lan import timers
-from trio_echo.lan.stamps import Stamps
 from trio_echo.lan.timers import KernelTimer, Timer, TrioTimer, open_timer
 
 if TYPE_CHECKING:
@@ -79,20 +77,21 @@ async def test_frames_leave_when_they_are_due(autojump_clock: MockClock) -> None
 
 
 async def test_a_delay_runs_from_the_arrival_that_a_port_knows(autojump_clock: MockClock) -> None:
+    quarter = 250_000_000
+
     class Stamped(MemoryPort):
-        waited = 250_000_000
+        # The second one never enters before the first. The last two are impossible.
+        waits = (quarter, 2 * quarter, 0, -1, 10**11)
 
     cable = lan.Cable("a", "b", delay=1.0)
     async with trio.open_nursery() as nursery:
         ports = await carried(cable, nursery, port=Stamped)
-        ports["a"].put.send_nowait([b"1"])
-        assert await ports["b"].get.receive() == (0.75, b"1")
-        ports["a"].waited = 2_000_000_000  # type: ignore[attr-defined]
-        ports["a"].put.send_nowait([b"2"])
-        assert await ports["b"].get.receive() == (0.75, b"2")
-        # It never enters before the frame that came last.
-        first, second = cable.passages
-        assert first.time == second.time
+        ports["a"].put.send_nowait([b"1", b"2", b"3", b"4", b"5"])
+        left = [await ports["b"].get.receive() for _ in Stamped.waits]
+        assert left == [(0.75, b"1"), (0.75, b"2"), (1.0, b"3"), (1.0, b"4"), (1.0, b"5")]
+        first = cable.passages[0].time
+        times = [one.time - first for one in cable.passages]
+        assert times == [0, 0, quarter, quarter, quarter]
         nursery.cancel_scope.cancel()
 
 
@@ -209,18 +208,6 @@ async def test_trios_timer_is_set_again_while_a_task_waits(autojump_clock: MockC
     with trio.move_on_after(1000):  # it is not set any more
         await timer.wait()
     assert timer.now() == begin + 1001 * 10**9
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps packets")
-def test_a_stamp_says_how_long_a_packet_has_waited() -> None:
-    with socket.socket(type=socket.SOCK_DGRAM) as sock:
-        stamps = Stamps(sock)
-        assert stamps.waited() == 0  # nothing came yet
-        sock.bind(("127.0.0.1", 0))
-        sock.sendto(b"hello", sock.getsockname())
-        sock.recv(5)
-        first = stamps.waited()
-        assert 0 <= first < stamps.waited()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="timerfd is Linux's")

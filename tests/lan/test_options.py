@@ -7,16 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_echo.lan import SettingError, Settings
-from trio_echo.lan.options import (
-    FRAMES_PER_SECOND,
-    Wire,
-    parse_rate,
-    parse_share,
-    parse_time,
-    parse_wire,
-    rate_text,
-    time_text,
-)
+from trio_echo.lan.options import FRAMES_PER_SECOND, Wire, parse_wire
+from trio_echo.lan.quantities import parse_rate, parse_share, parse_time, rate_text, time_text
 
 
 @pytest.mark.parametrize(
@@ -92,7 +84,7 @@ def test_a_share_is_a_percentage_or_a_number(text: str, share: float) -> None:
         ),
         ("rate=6MB", "rate: '6MB' has the unit 'mb'; a rate is in bit, kbit, mbit or gbit"),
         ("rate=0", "rate: '0' is less than 1bit a second"),
-        (f"rate={'9' * 400}bit", "rate must be at least 1 bits a second, not inf"),
+        (f"rate={'9' * 400}bit", "rate must be at least 1 bit/s, not inf"),
         ("loss=5", "loss: '5' is more than all frames: did you mean 5%?"),
         ("loss=101%", "loss: '101%' is more than all frames"),
         ("loss=some", "loss: 'some' is not a share such as 1% or 0.01"),

@@ -10,6 +10,7 @@ from functools import partial
 from subprocess import PIPE
 from typing import TYPE_CHECKING
 
+import pexpect
 import pytest
 import trio
 from rooms import processes_below
@@ -18,6 +19,9 @@ from trio_echo import lan
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+if sys.platform != "linux":
+    pytest.skip("hosts need Linux", allow_module_level=True)
 
 pytestmark = pytest.mark.usefixtures("hosts_allowed")
 
@@ -109,3 +113,39 @@ async def test_a_process_ends_when_its_run_is_cancelled_or_killed() -> None:
             await trio.lowlevel.wait_readable(life)  # it has ended
             os.close(life)
             await process.stdout.aclose()
+
+
+_TERMINAL = """
+import sys, trio
+from trio_echo import lan
+
+async def main():
+    async with lan.hosts("client", "server") as net:
+        done = await net["client"].run(["sh", "-i"], stdin=None, check=False)
+        print("status", done.returncode)
+        print("a line:", input())
+
+trio.run(main)
+"""
+
+
+@pytest.mark.slow
+def test_a_shell_has_the_terminal_with_its_jobs_and_gives_it_back() -> None:
+    environment = {**os.environ, "PS1": "ready> "}
+    terminal = pexpect.spawn(
+        sys.executable, ["-c", _TERMINAL], env=environment, encoding="utf-8", timeout=None
+    )
+    with terminal:
+        terminal.expect_exact("ready> ")
+        terminal.sendline("hostname")
+        terminal.expect_exact("client\r\nready> ")
+        terminal.sendline("sh -c 'echo on && exec sleep infinity'")
+        terminal.expect_exact("on\r\n")
+        terminal.sendintr()
+        terminal.expect_exact("ready> ")
+        terminal.sendline("exit 5")
+        terminal.expect_exact("status 5\r\n")
+        terminal.sendline("hello")
+        terminal.expect_exact("a line: hello\r\n")
+        terminal.expect(pexpect.EOF)
+    assert terminal.exitstatus == 0

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 
 import pytest
 
 from trio_echo import Endpoint, lan
+
+if sys.platform != "linux":
+    pytest.skip("hosts need Linux", allow_module_level=True)
 
 pytestmark = pytest.mark.usefixtures("hosts_allowed")
 
@@ -45,6 +49,7 @@ async def test_queues_are_those_of_the_sockets_on_the_host() -> None:
             await stream.send_all(b"hello")
             taken = await server.until(lambda seen: seen["one"].receive_queue, one=accepted)
             assert taken["one"].receive_queue == 5
+            await client.until(lambda seen: seen["stream"].send_queue == 0, stream=stream)
             net.cable.cut()
             await stream.send_all(b"lost")
             assert client.snapshot(stream=stream)["stream"].send_queue == 4
@@ -73,3 +78,16 @@ async def test_what_only_the_kernel_keeps_is_shown() -> None:
             taken = await client.until(lambda seen: seen.rows[0].state == "TIME_WAIT", 9000)
             assert taken.rows[0].owned is False
             assert taken.rows[0].family == socket.AF_INET
+
+
+async def test_a_watch_reports_what_changed_on_its_host() -> None:
+    async with lan.hosts("client", "server") as net:
+        client, server = net.hosts.values()
+        watch = server.watch(9000)
+        (listener,) = await server.open_tcp_listeners(9000, host=server.ipv4)
+        async with listener:
+            assert [row.state for row in watch.look().snapshot.rows] == ["LISTEN"]
+            async with await client.open_tcp_stream(server.ipv4, 9000):
+                seen = watch.look(listener=listener)
+            assert [row.name for row in seen.snapshot.rows] == ["listener", None]
+            assert "LISTEN" not in str(watch.look().changes)

@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from trio_echo import lan
-from trio_echo.lan.settings import SettingError
 from trio_echo.measure.load.workload import Workload
 from trio_echo.measure.session import Session, measure, named
 from trio_echo.measure.wired import wired
@@ -52,7 +51,7 @@ async def test_a_lost_frame_costs_time_and_no_message() -> None:
 
 
 async def test_a_wrong_line_is_refused() -> None:
-    with pytest.raises(SettingError, match="delay: '20' has no unit"):
+    with pytest.raises(lan.SettingError, match="delay: '20' has no unit"):
         async with wired("delay=20"):
             pytest.fail("it started")
 

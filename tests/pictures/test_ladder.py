@@ -150,7 +150,7 @@ def test_what_is_lost_ends_halfway_and_the_pause_is_shown() -> None:
     picture = ladder(TRACES["lost-syn"])
     said = texts(picture)
     assert "lost: SYN  seq 0  window 64" in said
-    assert "retransmission: SYN  seq 0  window 64" in said
+    assert "retransmission after 1.00 s: SYN  seq 0  window 64" in said
     assert "… 1.00 s …" in said
     (at,) = crosses(picture)
     assert at == ((2.25 + 7.6) / 2,)
@@ -183,7 +183,7 @@ def test_all_traffic_is_drawn_with_the_names_of_the_ends() -> None:
         "ICMPv6: neighbour solicitation: who has fd00::2?",
         "lost: TCP over IPv6: SYN  seq 0  window 64",
         "ICMPv6: Packet Too Big: MTU 1280",
-        "retransmission: TCP over IPv6: SYN  seq 0  window 64",
+        "retransmission after 1.00 s: TCP over IPv6: SYN  seq 0  window 64",
     ):
         assert words in said
 

@@ -66,9 +66,8 @@ def wire(
     privilege. The exit status is that of COMMAND.
     """
     # Imported here, or every other command would start more slowly.
-    from trio_echo.lan import LanError
+    from trio_echo.lan import LanError, SettingError
     from trio_echo.lan.options import read_wire
-    from trio_echo.lan.settings import SettingError
 
     from .wiring import Asked, CaptureFile, run
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from .cable import Cable
 from .carrying import Port, carry
-from .direction import Direction
-from .errors import LanError
+from .errors import LanError, SettingError
 from .host import Host
 from .hosts import Network, hosts
 from .keeper import why_not
 from .matching import Match, ack, arp, data, fin, icmp, ipv4, ipv6, rst, syn, syn_ack, tcp
 from .rules import Rule, corrupt, delay, drop, duplicate, reorder
-from .settings import SettingError, Settings
+from .settings import Settings
 
 __all__ = [
     "Cable",
-    "Direction",
     "Host",
     "LanError",
     "Match",

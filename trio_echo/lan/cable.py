@@ -24,8 +24,9 @@ from trio_echo.observe.packets.wire import parse
 from trio_echo.writing import followed, whole
 
 from .direction import Direction
+from .errors import SettingError
 from .record import Record
-from .settings import Adjustable, SettingError, Settings
+from .settings import Adjustable, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,6 +112,15 @@ class Cable(Adjustable):
             )
             for index, (source, target) in enumerate(((right, left), (left, right)))
         }
+
+    def __repr__(self) -> str:
+        ways = {str(one.settings) or "perfect" for one in self.directions}
+        if len(ways) > 1:
+            ways = {f"toward {one.target} {one.settings}" for one in self.directions}
+        state = ["cut"] if self.is_cut else []
+        counts = [f"{count} {fate}" for fate, count in self.counts.items()]
+        words = ", ".join([*sorted(ways), *state, *counts])
+        return f"<Cable {' and '.join(self.ends)}: {words}>"
 
     def toward(self, end: str) -> Direction:
         """Return the direction in which frames leave at this end.

@@ -8,13 +8,14 @@ ms without a delay, and 0.1 to 0.3 ms longer than the set one with it: 1.08 ms f
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import trio
 
 from trio_echo.errors import ungrouped
 
-from .settings import SettingError
+from .errors import SettingError
 from .timers import Timer, open_timer
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # How many frames leave in one go, before other tasks have their turn.
 _BATCH = 64
+# Nanoseconds.
+_LONGEST_WAIT = 10_000_000_000
 
 
 class Port(Protocol):
@@ -43,8 +46,8 @@ class StampedPort(Port, Protocol):
     """A port that knows when frames arrived: their delay runs from then on."""
 
     @property
-    def waited(self) -> int:
-        """Nanoseconds from the arrival of the newest frame to its `receive`."""
+    def waits(self) -> list[int]:
+        """Nanoseconds for which each of the frames that were received last had waited."""
 
 
 async def carry(
@@ -94,9 +97,14 @@ async def _carry(
             entered = 0
             while True:
                 frames = await source.receive()
-                waited = 0 if stamped is None else stamped.waited
-                entered = max(entered, timer.now() - waited)
-                for frame in frames:
+                now = timer.now()
+                waits = repeat(0) if stamped is None else stamped.waits
+                for frame, waited in zip(frames, waits, strict=False):
+                    # A wait beyond these limits means that somebody set the system's time.
+                    if 0 <= waited < _LONGEST_WAIT:
+                        entered = max(entered, now - waited)
+                    else:
+                        entered = max(entered, now)
                     direction.take(frame, entered)
                 pass_on()
 

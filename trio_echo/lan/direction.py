@@ -83,7 +83,8 @@ class Direction(Adjustable):
         self._heap: list[tuple[int, int, Entry]] = []
         # What waits to be overtaken.
         self._held: list[Entry] = []
-        # What is not yet sent as a whole: the first one is being sent, the others wait.
+        # What was not sent as a whole when a frame last entered. The first one was being sent, the
+        # others waited.
         self._queue: deque[Entry] = deque()
         self._latest_arrival = 0
         # When the last one is sent.
@@ -110,7 +111,7 @@ class Direction(Adjustable):
     @property
     def queued(self) -> int:
         """How many frames waited for the rate when a frame last entered or left."""
-        return max(0, len(self._queue) - 1)
+        return sum(entry.begins > self._now for entry in self._queue)
 
     def cut(self) -> None:
         """Lose every frame that is inside, and all that enter until `heal`."""
@@ -180,15 +181,17 @@ class Direction(Adjustable):
         return frames
 
     def _proceed(self, now: int) -> None:
-        """Take what is sent as a whole out of the queue, and plan the rest again at a new rate."""
+        """Note the time, and plan the queue again at a new rate."""
         self._now = now
-        queue = self._queue
-        while queue and queue[0].sent <= now:
-            queue.popleft()
         if self._planned != self._settings.rate:
             self._planned = self._settings.rate
-            if queue:
+            self._forget_sent(now)
+            if self._queue:
                 self._plan_again(now)
+
+    def _forget_sent(self, now: int) -> None:
+        while self._queue and self._queue[0].sent <= now:
+            self._queue.popleft()
 
     def _plan_again(self, now: int) -> None:
         ahead = [entry for _, _, entry in self._heap if entry.in_turn and entry.sent <= now]
@@ -219,6 +222,8 @@ class Direction(Adjustable):
         """Plan when a frame is sent; return false if the queue is full."""
         if self._settings.rate is None:
             return True
+        # Not when frames leave: one that came before that may enter after it.
+        self._forget_sent(entry.time)
         if len(self._queue) > self._settings.queue:
             entry.fate = Fate.QUEUE_FULL
             return False

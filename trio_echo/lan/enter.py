@@ -2,7 +2,8 @@
 
 The numbers are open descriptors of the host's namespaces. A process enters a process namespace by
 its children only. So this one stays outside, passes signals on to the command, and ends as it
-ends. A signal from the terminal reaches both: the command is in the same process group.
+ends. If standard input is the terminal, the command gets it, in a process group of its own, as
+from a shell: some shells refuse to share one with a process outside.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if sys.platform != "linux":
 _NEWUTS = 0x04000000  # linux/sched.h
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _NOT_RUN = 127
+_TERMINAL = 0
+_PYTHONS_OWN = (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -43,12 +46,15 @@ def _enter(name: str, namespaces: list[int]) -> None:
     os.chdir(folder)  # entering a mount namespace led to its root
 
 
-def _run(command: list[str], mask: set[int | signal.Signals]) -> NoReturn:
+def _run(command: list[str], mask: set[int | signal.Signals], *, foreground: bool) -> NoReturn:
     """Become the command."""
     _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
+    if foreground:
+        os.setpgid(0, 0)
+        _give_terminal(os.getpgrp())
+    for one in _PYTHONS_OWN:
+        signal.signal(one, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own are off
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         os.execvp(command[0], command)  # noqa: S606  what the user asked for
     except OSError as exc:
@@ -56,39 +62,50 @@ def _run(command: list[str], mask: set[int | signal.Signals]) -> NoReturn:
         os._exit(_NOT_RUN)
 
 
-def _wait(child: int) -> int:
+def _wait(child: int, *, foreground: bool) -> int:
     """Pass signals on to a child until it ends; return its exit status, or minus the signal."""
     while True:
         received = signal.sigwaitinfo(signal.valid_signals())
         if received.si_signo == signal.SIGCHLD:
-            pid, status = os.waitpid(child, os.WNOHANG)
-            if pid:
+            pid, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
+            if pid and os.WIFSTOPPED(status):
+                if foreground:  # Ctrl-Z is for all that the terminal has started
+                    _give_terminal(os.getpgrp())
+                    os.killpg(0, signal.SIGTSTP)
+            elif pid:
                 return os.waitstatus_to_exitcode(status)
-        elif received.si_code <= 0:  # sent by a process, not by the terminal
-            os.kill(child, received.si_signo)
+        elif foreground and received.si_signo == signal.SIGCONT:
+            _give_terminal(child)
+            os.killpg(child, signal.SIGCONT)
+        elif received.si_code <= 0 and received.si_pid != os.getpid():
+            os.kill(child, received.si_signo)  # a process sent it; the terminal sends to both
+
+
+def _is_foreground() -> bool:
+    """Return whether standard input is a terminal, and this process is in its foreground."""
+    try:
+        return os.tcgetpgrp(_TERMINAL) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def _give_terminal(group: int) -> None:
+    with suppress(OSError):  # it was hung up
+        os.tcsetpgrp(_TERMINAL, group)
 
 
 def main(name: str, numbers: str, *command: str) -> int:
     """Run the command; return its exit status, or minus the signal that ended it."""
     _enter(name, [int(one) for one in numbers.split(",")])
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    terminal = _foreground_terminal()
+    foreground = _is_foreground()
     child = os.fork()
     if child == 0:
-        _run(list(command), mask)
-    try:
-        return _wait(child)
-    finally:
-        if terminal is not None:  # a shell has taken it
-            os.tcsetpgrp(terminal, os.getpgrp())
-
-
-def _foreground_terminal() -> int | None:
-    """Return the descriptor of the terminal, if this process is in its foreground."""
-    try:
-        return 0 if os.tcgetpgrp(0) == os.getpgrp() else None
-    except OSError:
-        return None
+        _run(list(command), mask, foreground=foreground)
+    status = _wait(child, foreground=foreground)
+    if foreground:
+        _give_terminal(os.getpgrp())
+    return status
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from trio_echo.client import EchoClient, connect
 from trio_echo.observe.kernel.interest import Interest
 from trio_echo.observe.kernel.snapshot import first, look
 from trio_echo.observe.kernel.sockdiag import SOCK_DIAG
+from trio_echo.observe.kernel.watch import Watch
 
 from . import here
 from .tables import HostTables
@@ -202,14 +203,14 @@ class Host:
         return [sys.executable, "-I", "-S", str(_SHIM), self.name, numbers, *command]
 
     def sysctl(self, name: str, value: object = None) -> str:
-        """Read a setting of this host's kernel, or change it first.
+        """Read or change a setting of this host's kernel.
 
         Args:
             name: such as `net.ipv4.tcp_timestamps`.
-            value: the new value.
+            value: the new value; `None` to read it.
 
         Returns:
-            Its value, as a text.
+            The value, as a text.
 
         Raises:
             SocketCallError: of `open()` or `write()`: there is no such setting, it is not one of
@@ -232,6 +233,10 @@ class Host:
     ) -> Snapshot:
         """Take snapshots until one meets a condition; return that one."""
         return await first(condition, lambda: self.snapshot(*ports, **sockets))
+
+    def watch(self, /, *ports: int, **sockets: SocketLike) -> Watch:
+        """Look at the same sockets of this host repeatedly, as `observe.kernel.Watch` does."""
+        return Watch.on(self._tables, *ports, **sockets)
 
     def _zoned(self, address: str) -> str:
         """Write the zone as a number: the name of an interface is another one outside."""

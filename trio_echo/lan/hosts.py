@@ -14,9 +14,9 @@ Linux and user namespaces, but no privilege.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from socket import socket
 from typing import TYPE_CHECKING
 
@@ -29,17 +29,20 @@ from .cable import Cable
 from .carrying import carry
 from .errors import LanError
 from .host import Host
-from .keeper import open_keeper
+from .keeper import run_keeper
 from .plan import SWITCH, plan_network
-from .ports import PacketPort
+from .ports import ROOM, PacketPort
 from .switch import Switch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator
 
     from .carrying import Port
     from .keeper import Keeper
     from .plan import HostPlan, Interface
+
+# For frames that wait at all ports, in bytes.
+_MEMORY = 1 << 27
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,12 @@ class Network:
     Attributes:
         hosts: by their names; the router is the last one.
         cables: by the names of the hosts that they lead to. The cable of two hosts has both names.
+        ports: the far ends of the hosts' interfaces.
     """
 
     hosts: Mapping[str, Host]
     cables: Mapping[str, Cable]
+    ports: Sequence[PacketPort] = field(repr=False)
 
     def __getitem__(self, name: str) -> Host:
         """Return the host with this name.
@@ -61,6 +66,11 @@ class Network:
             KeyError: there is no such host.
         """
         return self.hosts[name]
+
+    @property
+    def overruns(self) -> int:
+        """How many frames were dropped outside the cables, because this process was too slow."""
+        return sum(one.overruns for one in self.ports)
 
     @property
     def cable(self) -> Cable:
@@ -100,25 +110,19 @@ async def hosts(
     with ungrouped(LanError):  # in Trio's functions, one may raise it for each address
         # What fails in a task here, such as a rule of a cable, is raised alone.
         with ungrouped(Exception), ExitStack() as stack:
-            async with open_keeper() as (keeper, process):
-                made, ends = await _make(plans, keeper, stack)
-                stack.enter_context(here.installed())
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_watch, process)
+            async with trio.open_nursery() as nursery:
+                try:
+                    keeper = await nursery.start(run_keeper)
+                    made, ends = await _make(plans, keeper, stack)
+                    stack.enter_context(here.installed())
                     for one, ports in _plug(plans, cables, ends):
                         nursery.start_soon(carry, one, ports)
-                    try:
-                        yield Network(made, cables)
-                    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  it would be grouped
-                        error = exc
-                    nursery.cancel_scope.cancel()
+                    yield Network(made, cables, tuple(ends.values()))
+                except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  it would be grouped
+                    error = exc
+                nursery.cancel_scope.cancel()
         if error is not None:
             raise error
-
-
-async def _watch(process: trio.Process) -> None:
-    await process.wait()
-    raise LanError("the hosts are lost: the process that owns them has ended")
 
 
 def _cables(plans: Sequence[HostPlan], given: Cable | None) -> dict[str, Cable]:
@@ -135,6 +139,7 @@ def _cables(plans: Sequence[HostPlan], given: Cable | None) -> dict[str, Cable]:
     return {one: Cable(one, router or SWITCH) for one in names if one != router}
 
 
+@trio.lowlevel.enable_ki_protection
 async def _make(
     plans: Sequence[HostPlan], keeper: Keeper, stack: ExitStack
 ) -> tuple[dict[str, Host], dict[Interface, PacketPort]]:
@@ -148,11 +153,12 @@ async def _make(
     for one in shared:
         stack.callback(os.close, one)
     made, ends = {}, {}
+    room = min(ROOM, 1 << (_MEMORY // len(plans)).bit_length() - 1)
     for plan in plans:
         answer, (space, *far) = await keeper.ask_patiently("add_host", plan.name, plan.request())
         stack.callback(os.close, space)
         for interface, descriptor in zip(plan.interfaces, far, strict=True):
-            ends[interface] = PacketPort(socket(fileno=descriptor), interface.mtu)
+            ends[interface] = PacketPort(socket(fileno=descriptor), interface.mtu, room)
             stack.callback(ends[interface].close)
         made[plan.name] = Host(plan, keeper, [*shared, space], answer["indexes"], directory)
     return made, ends

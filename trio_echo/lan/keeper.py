@@ -9,7 +9,7 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,7 +20,7 @@ from trio_echo.errors import SocketCallError
 from .errors import LanError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
 _PROGRAM = Path(__file__).with_name("namespaces.py")
 _LARGEST_ANSWER, _MOST_DESCRIPTORS = 1 << 16, 253  # SCM_MAX_FD in include/net/scm.h
@@ -42,6 +42,7 @@ class Keeper:
     def __init__(self, link: socket.socket) -> None:
         self._link = link
 
+    @trio.lowlevel.enable_ki_protection  # each answer must be received
     def ask(self, method: str, *arguments: object) -> Answer:
         """Ask, and block until the answer is there: some 0.1 ms.
 
@@ -60,7 +61,7 @@ class Keeper:
 
     def open_socket(self, host: str, family: int, kind: int, protocol: int) -> socket.socket:
         """Open a socket on a host; raises what `ask` raises."""
-        _, (descriptor,) = self.ask("open_socket", host, family, kind, protocol)
+        _, (descriptor,) = self.ask("open_socket", host, int(family), int(kind), int(protocol))
         return socket.socket(fileno=descriptor)
 
     def _send(self, method: str, *arguments: object) -> None:
@@ -91,12 +92,15 @@ def _lost() -> LanError:
     return LanError("the hosts are lost: the process that owns them has ended")
 
 
-@asynccontextmanager
-async def open_keeper() -> AsyncIterator[tuple[Keeper, trio.Process]]:
-    """Start the process; when the block is left, it has ended, and all processes on the hosts.
+@trio.lowlevel.enable_ki_protection
+async def run_keeper(*, task_status: trio.TaskStatus[Keeper]) -> None:
+    """Run the process until cancelled. At the end, all processes on the hosts have ended.
+
+    Args:
+        task_status: `await nursery.start(run_keeper)` returns the connection to it.
 
     Raises:
-        LanError: pyroute2 is missing.
+        LanError: pyroute2 is missing, or the process has ended by itself.
         SocketCallError: this is not Linux.
     """
     _check()
@@ -104,9 +108,11 @@ async def open_keeper() -> AsyncIterator[tuple[Keeper, trio.Process]]:
         process = await trio.lowlevel.open_process(_command(far), **_options(far))
         far.close()
         try:
-            yield Keeper(near), process
+            task_status.started(Keeper(near))
+            await process.wait()
+            raise _lost()
         finally:
-            near.close()
+            near.shutdown(socket.SHUT_RDWR)  # it ends, even if a forked process has a copy of this
             with trio.CancelScope(shield=True):
                 await process.wait()
 
@@ -139,6 +145,8 @@ def _check() -> None:
 
 @contextmanager
 def _link() -> Iterator[tuple[socket.socket, socket.socket]]:
+    if sys.platform == "win32":
+        raise NotImplementedError
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with near, far:
         near.settimeout(_PATIENCE)

@@ -60,8 +60,8 @@ _LARGEST_MTU = 65535  # a cable takes what its hosts send
 _SIOCETHTOOL = 0x8946
 _OFFLOADS = {"SRXCSUM": 0x15, "STXCSUM": 0x17, "STSO": 0x1F, "SGSO": 0x24, "SGRO": 0x2C}
 
-# A host says nothing on its own: no router solicitations, and no reports of the multicast groups
-# that it is in (they come after a random part of this time, in milliseconds).
+# A host says nothing on its own. It looks for no routers. Its reports of multicast groups come when
+# it joins one, before its interface is up, and after a random part of this time in milliseconds.
 _QUIET = {
     "net.ipv6.conf.default.accept_ra": 0,
     "net.ipv6.conf.default.addr_gen_mode": 1,  # the addresses are those of the plan only
@@ -165,7 +165,7 @@ class _Keeper:
         _call("unshare", _NEWNET)
         try:
             self._hosts[name] = space = os.open("/proc/self/ns/net", os.O_RDONLY)
-            for setting, value in _QUIET.items() | plan["sysctls"].items():
+            for setting, value in {**_QUIET, **plan["sysctls"]}.items():
                 _set_sysctl(setting, value)
             with self._open_netlink() as ip:
                 ip.link("set", ifname="lo", state="up")
@@ -189,8 +189,10 @@ class _Keeper:
         for address in plan["addresses"]:
             flags = _IFA_F_NODAD if ":" in address else 0
             ip.addr("add", index=index, address=address, flags=flags)
+        # The kernel joins these groups later, and would report that on the cable.
         while not _has_joined(name, plan["addresses"]):
             time.sleep(0.001)
+        # In this order, the change of its carrier brings no new reports.
         ip.link("set", index=index, state="up")
         self._ip.link("set", ifname=plan["end"], state="up")
         while ip.get_links(index)[0].get_attr("IFLA_OPERSTATE") != "UP":
@@ -207,10 +209,12 @@ class _Keeper:
     def sysctl(self, owner: socket.socket, host: str, name: str, value: object) -> None:
         """Read a setting of a host's kernel, or change it."""
         with self._inside(host):
-            if value is not None:
+            if value is None:
+                with _naming("open()", name):
+                    value = _sysctl_path(name).read_text().strip()
+            else:
                 _set_sysctl(name, value)
-            with _naming("open()", name):
-                _send(owner, value=_sysctl_path(name).read_text().strip())
+            _send(owner, value=value)
 
     @contextmanager
     def _inside(self, host: str) -> Iterator[None]:
@@ -231,7 +235,9 @@ def _sysctl_path(name: str) -> Path:
 
 def _set_sysctl(name: str, value: object) -> None:
     with _naming("open()", name):
-        _sysctl_path(name).write_text(str(value))
+        file = _sysctl_path(name).open("w")
+    with _naming("write()", name), file:
+        file.write(str(value))
 
 
 def _switch_off_offloads(interface: str) -> None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import asdict, dataclass, fields, replace
-from decimal import Decimal
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .cable import Cable
-from .settings import SettingError, Settings
+from .errors import SettingError
+from .quantities import parse_count, parse_rate, parse_share, parse_time, rate_text
+from .settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Units and their powers of ten. The micro sign and the Greek letter look the same.
-_TIMES = {"s": 0, "ms": -3, "us": -6, "µs": -6, "\N{GREEK SMALL LETTER MU}s": -6}
-_RATES = {"gbit": 9, "mbit": 6, "kbit": 3, "bit": 0}
-_SHARES = {"%": -2}
 _NO_SETTINGS = Settings()
-_NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(.*)", re.ASCII)
 # Every host has IPv6, which needs the first (RFC 8200, section 5).
 _LEAST_MTU, _MOST_MTU = 1280, 65_535
 _HEADER = 14  # bytes of an Ethernet header
@@ -69,7 +64,7 @@ class Wire:
         return 2 * one_way
 
     def __str__(self) -> str:
-        parts = [settings_text(self.settings)]
+        parts = [str(self.settings)]
         if self.seed is not None:
             parts.append(f"seed={self.seed}")
         if self.mtu != Wire().mtu:
@@ -125,54 +120,6 @@ def read_wire(texts: Mapping[str, str]) -> Wire:
     return Wire(settings=Settings(**values), **own)
 
 
-def parse_time(text: str) -> float:
-    """Read a time such as `20ms`; return seconds.
-
-    Raises:
-        SettingError: it is not a time. A number without a unit is one only if it is 0.
-    """
-    return _quantity(text, _TIMES, "a time", "s, ms or us", _EXAMPLES[parse_time])
-
-
-def parse_rate(text: str) -> float:
-    """Read a rate such as `50mbit`; return bits a second.
-
-    Raises:
-        SettingError: it is not a rate with its unit.
-    """
-    rate = _quantity(text, _RATES, "a rate", "bit, kbit, mbit or gbit", _EXAMPLES[parse_rate])
-    if rate < 1:
-        raise SettingError(f"{text!r} is less than 1bit a second")
-    return rate
-
-
-def parse_share(text: str) -> float:
-    """Read a share such as `1%` or `0.01`; return a number from 0 to 1.
-
-    Raises:
-        SettingError: it is not a share.
-    """
-    match = _NUMBER.fullmatch(text)
-    if match is None or match[2].strip() not in {"", "%"}:
-        raise SettingError(f"{text!r} is not a share such as 1% or 0.01")
-    value = _number(match, _SHARES)
-    if value > 1:
-        hint = "" if match[2] else f": did you mean {text}%?"
-        raise SettingError(f"{text!r} is more than all frames{hint}")
-    return value
-
-
-def parse_count(text: str) -> int:
-    """Read a whole number.
-
-    Raises:
-        SettingError: it is not one.
-    """
-    if not re.fullmatch("[0-9]{1,15}", text):
-        raise SettingError(f"{text!r} is not a whole number")
-    return int(text)
-
-
 def parse_mtu(text: str) -> int:
     """Read a link's largest packet in bytes, 1280 to 65535.
 
@@ -183,23 +130,6 @@ def parse_mtu(text: str) -> int:
     if not _LEAST_MTU <= value <= _MOST_MTU:
         raise SettingError(f"{text!r} is not {_LEAST_MTU} to {_MOST_MTU} bytes")
     return value
-
-
-def _quantity(text: str, units: dict[str, int], what: str, names: str, example: str) -> float:
-    match = _NUMBER.fullmatch(text)
-    if match is None:
-        raise SettingError(f"{text!r} is not {what} such as {example}")
-    unit = match[2].strip().lower()
-    if not unit and float(match[1]):
-        raise SettingError(f"{text!r} has no unit ({names}): {what} is written as {example}")
-    if unit and unit not in units:
-        raise SettingError(f"{text!r} has the unit {unit!r}; {what} is in {names}")
-    return _number(match, units)
-
-
-def _number(match: re.Match[str], units: dict[str, int]) -> float:
-    # Not a product, which would be rounded twice.
-    return float(f"{match[1]}e{units.get(match[2].strip().lower(), 0)}")
 
 
 _EXAMPLES: dict[Callable[[str], float], str] = {
@@ -220,43 +150,4 @@ _READERS: dict[str, Callable[[str], float]] = {
     "corrupt": parse_share,
     "seed": parse_count,
     "mtu": parse_mtu,
-}
-
-
-def settings_text(settings: Settings) -> str:
-    """Write the settings that are not the default ones, as `parse_wire` reads them."""
-    parts = []
-    for field in fields(Settings):
-        value = getattr(settings, field.name)
-        if value != field.default:
-            parts.append(f"{field.name}={_TEXTS[_READERS[field.name]](value)}")
-    return ",".join(parts)
-
-
-def time_text(seconds: float) -> str:
-    """Write a time as `parse_time` reads it: `20ms`."""
-    return _text(seconds, _TIMES)
-
-
-def rate_text(rate: float) -> str:
-    """Write a rate as `parse_rate` reads it: `50mbit`."""
-    return _text(rate, _RATES)
-
-
-def _text(value: float, units: dict[str, int]) -> str:
-    smallest = min(units, key=units.__getitem__)
-    unit = next((unit for unit, power in units.items() if value >= 10**power), smallest)
-    return f"{_scaled(value, units[unit])}{unit}"
-
-
-def _scaled(value: float, power: int) -> str:
-    """Write a number, divided by a power of ten, with all its digits and without an exponent."""
-    return format(Decimal(repr(float(value))).scaleb(-power).normalize(), "f")
-
-
-_TEXTS: dict[Callable[[str], float], Callable[[Any], str]] = {
-    parse_time: time_text,
-    parse_rate: rate_text,
-    parse_share: lambda share: _text(share, _SHARES),
-    parse_count: str,
 }

@@ -17,8 +17,8 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
+from .errors import SettingError
 from .matching import Crossing, Match, matcher
-from .settings import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

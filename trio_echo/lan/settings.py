@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import math
 import operator
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, overload
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from .errors import SettingError
+from .quantities import rate_text, share_text, time_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _DAY = 86_400.0
 _Value = TypeVar("_Value")
 
 _SHARES = ("loss", "duplicate", "reorder", "corrupt")
-
-
-class SettingError(ValueError):
-    """A setting of a cable is out of range."""
+_TEXTS: dict[str, Callable[[Any], str]] = {
+    "delay": time_text,
+    "jitter": time_text,
+    "rate": rate_text,
+    "queue": str,
+    **dict.fromkeys(_SHARES, share_text),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +62,24 @@ class Settings:
         _check("delay", self.delay, 0, _DAY, "seconds")
         _check("jitter", self.jitter, 0, _DAY, "seconds")
         if self.rate is not None:
-            _check("rate", self.rate, 1, math.inf, "bits a second")
+            _check("rate", self.rate, 1, math.inf, "bit/s")
         if operator.index(self.queue) < 0:
             raise SettingError(f"queue must be 0 frames or more, not {self.queue}")
         for name in _SHARES:
             _check(name, getattr(self, name), 0, 1, "as a share of all frames")
 
+    def __str__(self) -> str:
+        """Return those that are not the default ones, as on the command line: `delay=20ms`."""
+        return ",".join(
+            f"{one.name}={_TEXTS[one.name](value)}"
+            for one in fields(self)
+            if (value := getattr(self, one.name)) != one.default
+        )
+
 
 def _check(name: str, value: object, least: float, most: float, unit: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number {unit}, not {value!r}")
+        raise TypeError(f"{name} must be a number ({unit}), not {value!r}")
     if not math.isfinite(value) or not least <= value <= most:
         limits = f"at least {least:g}" if most == math.inf else f"{least:g} to {most:g}"
         raise SettingError(f"{name} must be {limits} {unit}, not {value!r}")

@@ -14,6 +14,7 @@ from .door import door
 from .eyeballs import eyeballs
 from .ladder import ladder
 from .layers import layers
+from .network import Link, network
 from .parting import parting
 from .pieces import pieces
 from .sides import sides
@@ -21,6 +22,7 @@ from .task_tree import task_tree
 from .timeline import timeline
 
 __all__ = [
+    "Link",
     "Picture",
     "compared_bars",
     "congestion",
@@ -29,6 +31,7 @@ __all__ = [
     "eyeballs",
     "ladder",
     "layers",
+    "network",
     "parting",
     "pieces",
     "queue",

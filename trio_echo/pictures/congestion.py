@@ -52,7 +52,8 @@ def congestion(
     # None leaves a gap in a line.
     thresholds = [float("nan") if one.threshold is None else one.threshold for one in values]
     _step(panels[0], times, [one.window for one in values], "cwnd", BLUE, "-")
-    _step(panels[0], times, thresholds, "ssthresh", ORANGE, "--")
+    if any(one.threshold is not None for one in values):  # BBR has none
+        _step(panels[0], times, thresholds, "ssthresh", ORANGE, "--")
     _step(panels[0], times, [one.in_flight for one in values], "in flight", GREY, ":")
     _finish(panels[0], "segments")
     _step(panels[1], times, [one.round_trip * 1e3 for one in values], "RTT", BLUE, "-")
@@ -104,6 +105,7 @@ def _panels(count: int, description: str, end: float) -> tuple[Picture, list[Axe
         axes.tick_params(labelbottom=False)
     panels[-1].set_xlabel("time (ms)")
     panels[0].set_xlim(0, end or 1)
+    picture.figure.align_ylabels(panels)
     height = _PANEL * count + _AXIS
     picture.figure.subplots_adjust(
         left=0.09, right=0.8, top=1 - 0.12 / height, bottom=0.52 / height, hspace=0.16

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from trio_echo.observe.packets.segment import duration
+
 from .canvas import BLACK, GREY, PAPER, VERMILION
 from .lettering import width
 
@@ -114,7 +116,7 @@ def places(rungs: Sequence[Rung], steps: Sequence[Step], gap: range, left_out: s
             breaks.append(Break(height + 2 * _STEP, left_out, pause=False))
             height += 3 * _STEP
         elif pause >= _PAUSE and not on_the_way:
-            breaks.append(Break(height + _STEP, f"… {_duration(pause)} …", pause=True))
+            breaks.append(Break(height + _STEP, f"… {duration(pause)} …", pause=True))
             height += 1.5 * _STEP
         on_the_way += rungs[step.rung].copies if step.copy is None else -1
         height += _STEP if step.copy is None else _SLANT
@@ -240,18 +242,12 @@ def _cross(axes: Axes, x: float, y: float) -> None:
 
 def _fitting(words: str) -> str:
     """Shorten words that are longer than an arrow."""
-    room = RIGHT - LEFT - 2 * _BETWEEN
+    room = RIGHT - LEFT - 3 * _BETWEEN
     short = words
     while width(short, _SMALL) > room:
         words = words[:-2]
         short = f"{words}..."
     return short
-
-
-def _duration(nanoseconds: int) -> str:
-    if nanoseconds < 1_000_000_000:
-        return f"{nanoseconds / 1e6:.0f} ms"
-    return f"{nanoseconds / 1e9:.2f} s"
 
 
 def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:

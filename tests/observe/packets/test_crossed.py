@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,9 +42,9 @@ def test_the_table_of_a_lost_syn() -> None:
         str(trace(lost_syn()))
         == """\
 10.0.0.1:51188 → 10.0.0.2:9000, 4 segments
-time (ms)     flags    seq  ack  window  MSS  bytes  arrives (ms)  notes           data
+time (ms)     flags    seq  ack  window  MSS  bytes  arrives (ms)  notes                        data
     0.000  →  SYN        0           64           0                lost
- 1000.000  →  SYN        0           64           0      1010.000  retransmission
+ 1000.000  →  SYN        0           64           0      1010.000  retransmission after 1.00 s
  1010.000  ←  SYN+ACK    0    1      64           0      1020.000
  1020.000  →  ACK        1    1      64           0      1030.000"""
     )
@@ -71,15 +72,37 @@ def test_duplicate_acks_with_sack() -> None:
         ("duplicate ACK", "SACK 11-21"),
         ("duplicate ACK", "SACK 11-31"),
         ("duplicate ACK", "SACK 11-41"),
-        ("retransmission",),
+        ("retransmission after 20.2 ms",),
         (),
     ]
 
 
-def test_a_block_below_the_acknowledgement_is_a_duplicates_report() -> None:
-    block = bytes([5, 10]) + (1).to_bytes(4, "big") + (6).to_bytes(4, "big")
-    crossed = lost_data().segment(260, ACK, 6, 6, back=True, options=block)
-    assert trace(crossed).segments[-1].notes == ("D-SACK 1-6",)
+@pytest.mark.parametrize(
+    ("blocks", "notes"),
+    [
+        ([(1, 6)], ("D-SACK 1-6",)),  # below the acknowledgement
+        ([(20, 30), (15, 40)], ("D-SACK 20-30", "SACK 15-40")),  # in the next block
+        ([(20, 30), (40, 50)], ("SACK 20-30", "SACK 40-50")),
+        ([(20, 30), (1, 3)], ("SACK 20-30", "SACK 1-3")),
+    ],
+)
+def test_the_first_block_may_report_a_duplicate(
+    blocks: list[tuple[int, int]], notes: tuple[str, ...]
+) -> None:
+    option = bytes([5, 2 + 8 * len(blocks)]) + b"".join(struct.pack("!II", *one) for one in blocks)
+    crossed = lost_data().segment(260, ACK, 6, 6, back=True, options=option)
+    assert trace(crossed).segments[-1].notes == notes
+
+
+def test_several_things_may_happen_to_one_frame() -> None:
+    data = tcp(SYN, 7)
+    broken = data[:-1] + b"x"
+    crossed = Crossed().frame(0, data, Fate.REORDERED, way=(30, 31), received=broken)
+    assert trace(crossed).segments[0].notes == (
+        "reordered",
+        "duplicated",
+        "corrupted: wrong TCP checksum",
+    )
 
 
 def test_an_ordinary_trace_marks_repetitions_but_its_table_stays() -> None:

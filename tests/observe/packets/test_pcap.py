@@ -38,7 +38,6 @@ def test_the_other_byte_order_and_microseconds_are_read(order: str) -> None:
     [
         (b"", "cut short"),
         (b"GIF89a" + bytes(30), "not a pcap file"),
-        (b"\x0a\x0d\x0d\x0a" + bytes(30), "editcap"),
         (WHOLE[:20], "cut short"),
         (WHOLE[:-1], "cut short"),
         (WHOLE[:20] + b"\x71" + WHOLE[21:], "link type 113, not Ethernet"),

@@ -37,8 +37,8 @@ def test_the_table_reads_like_this() -> None:
         "10.000",
         "who has 10.0.0.2? 10.0.0.1 asks",
     ]
-    assert lines[9].endswith("lost            SYN  seq 0  window 64")
-    assert lines[11].endswith("retransmission  SYN  seq 0  window 64")
+    assert lines[9].endswith("lost                         SYN  seq 0  window 64")
+    assert lines[11].endswith("retransmission after 1.00 s  SYN  seq 0  window 64")
     assert "neighbour solicitation: who has fd00::2?" in traffic()._repr_html_()
 
 
@@ -70,6 +70,17 @@ def test_several_connections_count_from_their_own_beginnings() -> None:
     found = Traffic(frames)
     assert [one.segment and one.segment.sequence for one in found.crossings] == [0, 0, 1] * 2
     assert not any(one.notes for one in found.crossings)
+
+
+def test_each_connection_has_its_trace() -> None:
+    first, second = traffic().connections()
+    assert (first.server.host, second.server.host) == ("10.0.0.2", "fd00::2")
+    assert len(first.segments) == 3
+    assert [one.notes for one in second.segments] == [
+        ("lost",),
+        ("retransmission after 1.00 s",),
+    ]
+    assert Traffic(Script().handshake().frames[1:]).connections() == []
 
 
 def test_a_saved_file_is_loaded_without_fates(tmp_path: Path) -> None:

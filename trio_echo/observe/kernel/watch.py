@@ -9,8 +9,11 @@ from .changes import Changes, changes
 from .interest import Interest
 from .snapshot import look
 from .sockets import Snapshot
+from .tables import OWN_TABLES, Tables
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from .snapshot import SocketLike
 
 
@@ -44,9 +47,24 @@ class Watch:
     """
 
     def __init__(self, /, *ports: int, **sockets: SocketLike) -> None:
+        self._begin(OWN_TABLES, ports, sockets)
+
+    @classmethod
+    def on(cls, tables: Tables, /, *ports: int, **sockets: SocketLike) -> Watch:
+        """Watch the sockets of another system, such as a host's of `trio_echo.lan`."""
+        watch = cls.__new__(cls)
+        watch._begin(tables, ports, sockets)  # noqa: SLF001  its own
+        return watch
+
+    def _begin(
+        self, tables: Tables, ports: Sequence[int], sockets: Mapping[str, SocketLike]
+    ) -> None:
+        self._tables = tables
         self._interest = Interest(*ports)
         self._sockets = sockets
-        self._last = look(self._interest, sockets) if ports or sockets else Snapshot(())
+        self._last = Snapshot(())
+        if ports or sockets:
+            self._last = look(self._interest, sockets, tables)
 
     def look(self, /, **sockets: SocketLike) -> Look:
         """Take a snapshot and list what changed since the last one.
@@ -56,5 +74,5 @@ class Watch:
                 given to the new socket.
         """
         self._sockets = {**self._sockets, **sockets}
-        before, self._last = self._last, look(self._interest, self._sockets)
+        before, self._last = self._last, look(self._interest, self._sockets, self._tables)
         return Look(changes(before, self._last), self._last)

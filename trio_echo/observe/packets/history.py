@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .wire import Flags
 
@@ -41,28 +41,41 @@ class Ranges:
         return self._ranges[-1][1] if self._ranges else 0
 
 
+class Repetition(NamedTuple):
+    """What a segment repeats; `Segment` has the same fields."""
+
+    retransmission: bool
+    waited: int | None
+    duplicate_ack: bool
+
+
 class History:
     """The segments of one connection so far."""
 
     def __init__(self) -> None:
         self._sent: dict[Endpoint, Ranges] = {}
+        self._times: dict[tuple[Endpoint, int], int] = {}
         self._acknowledged: dict[Endpoint, tuple[int | None, int]] = {}
 
-    def add(self, segment: Segment) -> tuple[bool, bool]:
-        """Add the next one; return whether it is a retransmission, and a duplicate ACK."""
+    def add(self, segment: Segment) -> Repetition:
+        """Add the next one; return what it repeats."""
         source, end = segment.source, segment.end
-        repeated = False
+        repeated, waited = False, None
         if end > segment.sequence:
             repeated = self._sent.setdefault(source, Ranges()).add(segment.sequence, end)
+            before = self._times.get((source, segment.sequence))
+            waited = None if before is None else segment.time - before
+            self._times[source, segment.sequence] = segment.time
         last, self._acknowledged[source] = (
             self._acknowledged.get(source),
             (segment.acknowledgement, segment.window),
         )
         if last is None or segment.flags != _BARE or segment.payload:
-            return repeated, False
+            return Repetition(repeated, waited, duplicate_ack=False)
         acknowledgement, window = last
         peer = self._sent.get(segment.destination)
         outstanding = peer is not None and peer.end > (segment.acknowledgement or 0)
         same = acknowledgement == segment.acknowledgement
         # With SACK, the window may change as well (RFC 6675, section 2).
-        return repeated, same and outstanding and (window == segment.window or bool(segment.sacks))
+        alike = same and (window == segment.window or bool(segment.sacks))
+        return Repetition(repeated, waited, duplicate_ack=outstanding and alike)

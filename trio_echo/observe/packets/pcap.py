@@ -1,7 +1,7 @@
 """Capture files in the classic pcap format, as tcpdump and Wireshark read and write them.
 
 draft-ietf-opsawg-pcap describes the format: a header for the file, then a header and the bytes of
-each frame. Wireshark's other format, pcapng, is not read; `editcap -F pcap` converts it. No I/O.
+each frame. No I/O.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _MICROSECONDS, _NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
 _UNITS = {_MICROSECONDS: 1000, _NANOSECONDS: 1}
 _SECOND = 1_000_000_000
-_PCAPNG = b"\x0a\x0d\x0d\x0a"
 _VERSION = (2, 4)
 _ETHERNET = 1
 # Larger than any frame: libpcap's own limit.
@@ -49,8 +48,6 @@ def unpack(data: bytes) -> list[Frame]:
         CaptureError: this is not a capture file, or it is cut short, or its frames are not whole
             Ethernet frames.
     """
-    if data.startswith(_PCAPNG):
-        raise CaptureError("a pcapng file: convert it with editcap -F pcap")
     try:
         order = "<" if struct.unpack_from("<I", data)[0] in _UNITS else ">"
         magic, *_, link_type = struct.unpack_from(order + _FILE_HEADER, data)

@@ -47,6 +47,7 @@ class Segment:
             the relative number of its first byte, and that after its last.
         timestamps: whether it has the time stamps option, which takes 12 bytes.
         retransmission: whether its sender had sent some of its numbers before.
+        waited: how long before, in nanoseconds, it last sent a segment with this number; or `None`.
         duplicate_ack: whether it only repeats an acknowledgement although data is outstanding
             (RFC 5681, section 2).
         fate: what a cable did with it; `None` if it was captured elsewhere.
@@ -68,6 +69,7 @@ class Segment:
     sacks: tuple[tuple[int, int], ...] = ()
     timestamps: bool = False
     retransmission: bool = False
+    waited: int | None = None
     duplicate_ack: bool = False
     fate: Fate | None = None
     arrivals: tuple[int, ...] = ()
@@ -81,16 +83,23 @@ class Segment:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what is special about it, in words: its fate, repetitions, SACK blocks."""
-        words = list(fate_words(self.fate, self.damage))
+        words = list(fate_words(self.fate, len(self.arrivals), self.damage))
         if self.retransmission:
-            words.append("retransmission")
+            waited = "" if self.waited is None else f" after {duration(self.waited)}"
+            words.append(f"retransmission{waited}")
         if self.duplicate_ack:
             words.append("duplicate ACK")
-        for first, after in self.sacks:
-            # A block below the acknowledgement reports what came twice (RFC 2883).
-            name = "D-SACK" if after <= (self.acknowledgement or 0) else "SACK"
-            words.append(f"{name} {first}-{after}")
+        for number, (first, after) in enumerate(self.sacks):
+            is_old = number == 0 and self._reports_a_duplicate
+            words.append(f"{'D-SACK' if is_old else 'SACK'} {first}-{after}")
         return tuple(words)
+
+    @property
+    def _reports_a_duplicate(self) -> bool:
+        """Whether the first SACK block is about bytes that came twice (RFC 2883, section 4)."""
+        (first, after), *others = self.sacks
+        known = [(0, self.acknowledgement or 0), *others[:1]]
+        return any(start <= first and after <= end for start, end in known)
 
     @property
     def words(self) -> str:
@@ -124,16 +133,33 @@ class Packet(NamedTuple):
     passage: Passage | None = None
 
 
-def fate_words(fate: Fate | None, damage: str) -> tuple[str, ...]:
-    """Describe what a cable did with a frame; return nothing if it only carried it."""
-    if fate in (None, Fate.CARRIED):
-        return ()
-    return (f"{fate}: {damage}" if damage else str(fate),)
+def fate_words(fate: Fate | None, copies: int, damage: str) -> tuple[str, ...]:
+    """Describe what a cable did with a frame, which may be several things.
+
+    Args:
+        fate: what is recorded; `None` if there was no cable.
+        copies: how many arrive.
+        damage: why its receiver drops it.
+    """
+    words = [] if fate in (None, Fate.CARRIED) else [str(fate)]
+    if copies > 1 and fate != Fate.DUPLICATED:
+        words.append(str(Fate.DUPLICATED))
+    if damage:
+        words = [one for one in words if one != Fate.CORRUPTED]
+        words.append(f"{Fate.CORRUPTED}: {damage}")
+    return tuple(words)
 
 
 def milliseconds(times: Iterable[int]) -> str:
     """Write times that are in nanoseconds."""
     return ", ".join(f"{time / 1e6:.3f}" for time in times)
+
+
+def duration(nanoseconds: int) -> str:
+    """Write a time in the unit that suits it."""
+    if nanoseconds < 1_000_000_000:
+        return f"{nanoseconds / 1e6:.{0 if nanoseconds >= 100_000_000 else 1}f} ms"
+    return f"{nanoseconds / 1e9:.2f} s"
 
 
 def connections(packets: Mapping[int, Packet]) -> list[list[int]]:
@@ -207,8 +233,5 @@ def relative(own: Sequence[Packet]) -> list[Segment]:
                 "arrivals": tuple(arrival - start for arrival in passage.arrivals),
                 "damage": damage(passage.data, passage.received),
             }
-        repeated, duplicate = history.add(segment)
-        segments.append(
-            replace(segment, retransmission=repeated, duplicate_ack=duplicate, **crossed)
-        )
+        segments.append(replace(segment, **history.add(segment)._asdict(), **crossed))
     return segments

@@ -14,7 +14,7 @@ from trio_echo.observe.tables import html_table, text_table
 from trio_echo.screen.text import decoded, safe
 from trio_echo.writing import followed, whole
 
-from . import pcap
+from . import pcap, pcapng
 from .pcap import CaptureError, Frame
 from .segment import Packet, Segment, connections, milliseconds, relative
 from .wire import parse
@@ -63,6 +63,7 @@ class Trace:
         self.client, self.server = syn.source, syn.destination
         self.frames = tuple(one.frame for one in own)
         self.segments = tuple(relative(own))
+        self._passages = [one.passage for one in own if one.passage is not None]
         self.recording = recording
 
     @classmethod
@@ -104,23 +105,30 @@ class Trace:
         """Read the first connection of a capture file.
 
         Raises:
-            CaptureError: it is not a pcap file of Ethernet frames, or has no TCP connection.
+            CaptureError: it is not a pcap file of Ethernet frames or a file that `save` wrote, or
+                it has no TCP connection.
             OSError: it cannot be read.
         """
         name = safe(Path(path).name)
+        data = Path(path).read_bytes()
         try:
-            return cls.parse(pcap.unpack(Path(path).read_bytes()), recording=name)
+            if data.startswith(pcapng.MAGIC):
+                return cls.from_passages(pcapng.unpack(data), recording=name)
+            return cls.parse(pcap.unpack(data), recording=name)
         except CaptureError as exc:
             raise CaptureError(f"{name}: {exc}") from None
 
     def save(self, path: str | Path) -> None:
         """Write a capture file, which tcpdump and Wireshark open.
 
+        Args:
+            path: If it ends in `.pcapng`, the file also keeps what a cable did with each frame.
+
         Raises:
             OSError: it cannot be written.
         """
         with whole(followed(path)) as file:
-            file.write(pcap.pack(self.frames))
+            file.write(pcapng.written(path, self.frames, self._passages))
 
     def __repr__(self) -> str:
         rows = map(self._row, self.segments)

@@ -12,12 +12,13 @@ from trio_echo.observe.tables import html_table, text_table
 from trio_echo.screen.text import safe
 from trio_echo.writing import followed, whole
 
-from . import pcap
+from . import pcap, pcapng
 from .checksums import damage
 from .decoding import Decoded, decode
 from .network import mac
 from .pcap import CaptureError, Frame
 from .segment import Packet, Segment, connections, fate_words, milliseconds, relative
+from .trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,6 +95,7 @@ class Traffic:
         self.ends = tuple(dict.fromkeys(names))
         self.addresses = _addresses(self.crossings)
         self.from_cable = passages is not None
+        self._passages = passages or ()
         self.recording = recording
 
     @classmethod
@@ -120,23 +122,35 @@ class Traffic:
         """Read a capture file.
 
         Raises:
-            CaptureError: it is not a pcap file of Ethernet frames.
+            CaptureError: it is not a pcap file of Ethernet frames or a file that `save` wrote.
             OSError: it cannot be read.
         """
         name = safe(Path(path).name)
+        data = Path(path).read_bytes()
         try:
-            return cls(pcap.unpack(Path(path).read_bytes()), recording=name)
+            if data.startswith(pcapng.MAGIC):
+                return cls.from_passages(pcapng.unpack(data), recording=name)
+            return cls(pcap.unpack(data), recording=name)
         except CaptureError as exc:
             raise CaptureError(f"{name}: {exc}") from None
 
+    def connections(self) -> list[Trace]:
+        """Return a trace of each TCP connection that began here, the first one first."""
+        packets = _packets(self.frames, [one.decoded for one in self.crossings], self._passages)
+        found = [[packets[index] for index in own] for own in connections(packets)]
+        return [Trace(own, recording=self.recording) for own in found if own[0].header.opens]
+
     def save(self, path: str | Path) -> None:
         """Write a capture file of the frames as they entered; tcpdump and Wireshark open it.
+
+        Args:
+            path: If it ends in `.pcapng`, the file also keeps what a cable did with each frame.
 
         Raises:
             OSError: it cannot be written.
         """
         with whole(followed(path)) as file:
-            file.write(pcap.pack(self.frames))
+            file.write(pcapng.written(path, self.frames, self._passages))
 
     def __repr__(self) -> str:
         rows = map(self._row, self.crossings)
@@ -182,23 +196,31 @@ def _addresses(crossings: Sequence[Crossing]) -> dict[str, tuple[str, ...]]:
     return {end: tuple(known[version] for version in sorted(known)) for end, known in found.items()}
 
 
-def _crossings(frames: Sequence[Frame], passages: Sequence[Passage] | None) -> list[Crossing]:
-    found = [decode(frame.data) for frame in frames]
-    known: Sequence[Passage | None] = [None] * len(frames) if passages is None else passages
-    packets = {
-        index: Packet(frames[index], one.segment, known[index])
+def _packets(
+    frames: Sequence[Frame], found: Sequence[Decoded], passages: Sequence[Passage] | None
+) -> dict[int, Packet]:
+    """Return the TCP segments among these frames, by number."""
+    return {
+        index: Packet(frames[index], one.segment, passages[index] if passages else None)
         for index, one in enumerate(found)
         if one.segment is not None
     }
+
+
+def _crossings(frames: Sequence[Frame], passages: Sequence[Passage] | None) -> list[Crossing]:
+    found = [decode(frame.data) for frame in frames]
+    packets = _packets(frames, found, passages)
     segments: dict[int, Segment] = {}
     for own in connections(packets):
         segments.update(zip(own, relative([packets[index] for index in own]), strict=True))
     start = frames[0].time if frames else 0
     crossings = []
-    for index, (frame, decoded, passage) in enumerate(zip(frames, found, known, strict=True)):
+    for index, (frame, decoded) in enumerate(zip(frames, found, strict=True)):
+        passage = passages[index] if passages else None
         segment = segments.get(index)
         broken = damage(passage.data, passage.received) if passage else ""
-        notes = fate_words(passage.fate if passage else None, broken)
+        arrivals = tuple(one - start for one in passage.arrivals) if passage else ()
+        notes = fate_words(passage.fate if passage else None, len(arrivals), broken)
         crossings.append(
             Crossing(
                 frame.time - start,
@@ -206,7 +228,7 @@ def _crossings(frames: Sequence[Frame], passages: Sequence[Passage] | None) -> l
                 len(frame.data),
                 decoded,
                 segment,
-                tuple(one - start for one in passage.arrivals) if passage else (),
+                arrivals,
                 broken,
                 notes if segment is None else segment.notes,
             )
