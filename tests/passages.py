@@ -65,9 +65,18 @@ class Crossed:
         way: tuple[float, ...] = (_WAY,),
         payload: bytes = b"",
         options: bytes = b"",
+        window: int = 64,
     ) -> Crossed:
         """Let a segment enter."""
-        data = tcp(flags, sequence, acknowledgement, back=back, payload=payload, options=options)
+        data = tcp(
+            flags,
+            sequence,
+            acknowledgement,
+            back=back,
+            payload=payload,
+            options=options,
+            window=window,
+        )
         broken = data[:-1] + bytes([data[-1] ^ 1]) if fate == Fate.CORRUPTED else None
         return self.frame(at, data, fate, back=back, way=way, received=broken)
 

@@ -165,6 +165,19 @@ def test_what_is_corrupted_ends_at_the_far_side_and_a_full_queue_halfway() -> No
     assert len(arrows) == len(TRACES["mixed"].segments) + 1
 
 
+@pytest.mark.parametrize("name", ["fast", "mixed"])
+def test_no_words_are_under_a_cross(name: str) -> None:
+    picture = ladder(TRACES[name])
+    picture.figure.draw_without_rendering()
+    (axes,) = picture.figure.axes
+    boxes = [one.get_window_extent() for one in drawn(picture)]
+    marks = [one for one in axes.lines if one.get_marker() == "x"]
+    assert marks
+    for one in marks:
+        mark = one.get_window_extent()
+        assert not [box for box in boxes if box.overlaps(mark)]
+
+
 def test_an_ordinary_trace_has_no_marks() -> None:
     picture = ladder(Trace.load(RECORDINGS / "unanswered.pcap"))
     assert not crosses(picture)

@@ -77,6 +77,15 @@ def test_duplicate_acks_with_sack() -> None:
     ]
 
 
+def test_an_update_of_the_window_is_a_duplicate_ack_only_with_sack() -> None:
+    crossed = Crossed().handshake().segment(21, ACK, 1, 1, Fate.LOST, payload=b"x" * 10)
+    crossed.segment(22, ACK, 11, 1, payload=b"x" * 10)
+    crossed.segment(32, ACK, 1, 1, back=True, window=65)
+    block = struct.pack("!BBII", 5, 10, 11, 21)
+    crossed.segment(33, ACK, 1, 1, back=True, window=66, options=block)
+    assert [one.duplicate_ack for one in trace(crossed).segments[-2:]] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("blocks", "notes"),
     [
