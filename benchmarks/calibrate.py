@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import trio
 from terminal import positive, seconds, table, with_interval
 
-from trio_echo.lan.options import time_text
+from trio_echo.lan.quantities import time_text
 from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.quantities import duration
 from trio_echo.measure.results.remarks import remarks
