@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from pathlib import Path
+from subprocess import PIPE
 from typing import TYPE_CHECKING
 
 import psutil
@@ -32,6 +33,10 @@ hosts = pytest.mark.usefixtures("hosts_allowed")
 # A server that ends at once, so that no test waits for Python to start.
 NO_SERVER = ("--server", "exit 3")
 PYTHON = sys.executable
+# To give itself its own number, root alone needs the one that is left (user_namespaces(7)).
+WITHOUT_CAPABILITIES = (
+    ("setpriv", "--bounding-set=-all,+setfcap", "--inh-caps=-all") if os.geteuid() == 0 else ()
+)
 ECHO = f"printf 'hello\\n' | {PYTHON} -m trio_echo connect server 9000"
 
 
@@ -158,7 +163,8 @@ def test_a_capture_file_that_is_full_stays_whole(
 def test_an_echo_crosses_the_cable_and_every_frame_is_kept(tmp_path: Path) -> None:
     file = tmp_path / "x.pcap"
     options = ("--loss", "20%", "--seed", "3", "--mtu", "1400", "--pcap", str(file))
-    with Process("wire", *options, "--", "sh", "-c", f"echo $TRIO_ECHO_HOST; {ECHO}") as process:
+    command = ("--", "sh", "-c", f"echo $TRIO_ECHO_HOST; {ECHO}")
+    with Process("wire", *options, *command, prefix=WITHOUT_CAPABILITIES) as process:
         assert process.wait() == 0
     assert process.out.seen[0] == "client\n"
     assert "[received data] hello\n" in process.out.text
@@ -228,6 +234,19 @@ def test_ctrl_c_is_for_the_command() -> None:
         terminal.expect_exact("caught")
         terminal.expect_exact("[wire] to server: 0 frames")
         assert end(terminal) == 5
+
+
+@hosts
+@pytest.mark.slow
+def test_an_interrupt_of_the_whole_job_does_not_end_it_before_the_command() -> None:
+    command = ("--", "sh", "-c", "trap '' INT; echo ready; read line; exit 4")
+    with Process("wire", *NO_SERVER, *command, stdin=PIPE) as process:
+        process.out.expect("ready")
+        process.interrupt()
+        assert process.popen.stdin is not None
+        process.popen.stdin.write(b"go on\n")
+        process.popen.stdin.flush()
+        assert process.wait() == 4
 
 
 @hosts
