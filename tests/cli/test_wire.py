@@ -182,19 +182,22 @@ def test_an_echo_crosses_the_cable_and_every_frame_is_kept(tmp_path: Path) -> No
 
 @hosts
 @pytest.mark.slow
-def test_the_command_waits_until_a_server_of_the_users_listens() -> None:
+def test_the_command_waits_until_a_server_of_the_users_listens(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
     server = (
-        "import socket\n"
+        "import socket, pathlib\n"
+        f"pathlib.Path('{ready}').touch()\n"
         "with socket.create_server(('', 80)) as listener:\n"
         "    print('it listens', flush=True)\n"
         "    listener.accept()[0].sendall(b'welcome')\n"
     )
     client = "import socket; print(socket.create_connection(('server', 80)).recv(100))"
-    command = ("--server", f'{PYTHON} -c "{server}"', "--", PYTHON, "-c", client)
-    with Process("wire", *command) as process:
+    command = f'test -e {ready} && {PYTHON} -c "{client}"'
+    with Process("wire", "--server", f'{PYTHON} -c "{server}"', "sh", "-c", command) as process:
         assert process.wait() == 0
     assert process.out.text == "b'welcome'\n"
     assert "it listens\n" in process.err.text
+    assert "does not listen" not in process.err.text
 
 
 @hosts
