@@ -19,6 +19,7 @@ from .plot import plot
 from .serve import serve
 from .signals import end_quietly_until_received
 from .sockets import sockets
+from .wire import wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    commands=[serve, connect, sockets, bench, plot, lab],
+    commands=[serve, connect, sockets, bench, plot, wire, lab],
     no_args_is_help=False,
     invoke_without_command=True,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import AsyncExitStack, ExitStack, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -28,17 +28,20 @@ from trio_echo.measure.serving import served
 from trio_echo.measure.session import Session, named
 from trio_echo.screen.text import safe
 
+from .counting import counted
 from .plot import draw
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from trio_echo.addresses import Endpoint
+    from trio_echo.lan.options import Wire
     from trio_echo.measure.load.workload import Samples, Workload
+    from trio_echo.measure.wired import Wired
 
 # Seconds between two lines of progress if there is no terminal to draw a bar on.
 _INTERVAL = 5.0
@@ -50,16 +53,19 @@ class Asked(NamedTuple):
     Attributes:
         targets: servers; empty with `serve`.
         serve: measure a server of this package.
+        wire: the cable between it and the load, if there is one.
         workloads: the cells of the sweep.
         rounds: how many with each target and workload.
-        timeout: seconds without an echo after which a connection has failed.
+        timeout: seconds without an echo after which a connection has failed; `None` for what suits
+            the cable.
     """
 
     targets: list[Endpoint]
     serve: bool
+    wire: Wire | None
     workloads: list[Workload]
     rounds: int
-    timeout: float
+    timeout: float | None
 
 
 class Files(NamedTuple):
@@ -83,24 +89,43 @@ async def measure(asked: Asked, kept: Files) -> int:
         OSError: a file cannot be written.
         SocketCallError: of `getaddrinfo()`: there is no such host; of `bind()`: no server started;
             of `connect()`: the target of the first round takes no connection.
+        LanError: there can be no cable.
     """
     session: Session | None = None
     refused: SocketCallError | None = None
+    crossed = ""
     starting, stop = trio.CancelScope(), trio.Event()
+
+    async def stop_on_signal(*, task_status: trio.TaskStatus[None]) -> None:
+        with receive_stop_signals(hang_up=True) as signals:
+            task_status.started()
+            async for _ in signals:
+                stop.set()
+                if session is None:
+                    starting.cancel()
+
     # Signals from the first moment on, so that one of them ends what was started by then.
-    with ungrouped(OSError):
-        async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
-            await nursery.start(_stop_on_signal, starting, stop)
+    with ungrouped(Exception):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(stop_on_signal)
             with starting:
-                session = await _prepared(asked, stack)
-            if session is not None:
-                with _Shown(session) as shown:
-                    try:
-                        await session.run(progress=shown.update, stop=stop)
-                    except SocketCallError as exc:
-                        if not session.done:
-                            raise
-                        refused = exc
+                async with _servers(asked) as (targets, far):
+                    session = Session(
+                        targets=[await named(target) for target in targets],
+                        workloads=asked.workloads,
+                        rounds=asked.rounds,
+                        timeout=asked.timeout,
+                        wired=far,
+                    )
+                    with _Shown(session) as shown:
+                        try:
+                            await session.run(progress=shown.update, stop=stop)
+                        except SocketCallError as exc:
+                            if not session.done:
+                                raise
+                            refused = exc
+                    if far is not None:
+                        crossed = counted(far.cable)
             nursery.cancel_scope.cancel()
     if session is None or not session.done:
         click.echo("partial: the run ended before its first round did")
@@ -111,6 +136,8 @@ async def measure(asked: Asked, kept: Files) -> int:
     finally:  # files may fail to be written, and so may the screen
         for line in _report(result):
             click.echo(line)
+        if crossed:
+            click.echo(crossed)
         if refused is not None:
             click.echo(safe(str(refused)), err=True)
     silent = any(cell.silent_rounds for cell in result.cells)
@@ -132,30 +159,21 @@ def _keep(kept: Files, result: Run, samples: list[Samples]) -> None:
             all_of_them.callback(files.write, kept.output, result, samples)
 
 
-async def _prepared(asked: Asked, stack: AsyncExitStack) -> Session:
-    """Resolve the targets; start the server if asked, for as long as the stack lasts."""
-    targets = asked.targets
-    if asked.serve:
-        targets = await stack.enter_async_context(served())
-    return Session(
-        targets=[await named(target) for target in targets],
-        workloads=asked.workloads,
-        rounds=asked.rounds,
-        timeout=asked.timeout,
-    )
+@asynccontextmanager
+async def _servers(asked: Asked) -> AsyncIterator[tuple[list[Endpoint], Wired | None]]:
+    """Start the server if asked; yields the targets, and the cable before them."""
+    if asked.wire is not None:
+        from trio_echo.measure.wired import wired  # when it is needed: it takes long
 
-
-async def _stop_on_signal(
-    starting: trio.CancelScope,
-    stop: trio.Event,
-    *,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    with receive_stop_signals(hang_up=True) as signals:
-        task_status.started()
-        async for _ in signals:
-            starting.cancel()
-            stop.set()
+        if (warning := asked.wire.warning) is not None:
+            click.echo(warning, err=True)
+        async with wired(asked.wire) as far:
+            yield far.targets, far
+    elif asked.serve:
+        async with served() as targets:
+            yield targets, None
+    else:
+        yield asked.targets, None
 
 
 class _Shown:
@@ -291,6 +309,8 @@ def _report(result: Run) -> list[str]:
         if incomplete & {(one.target, one.workload), (one.baseline, one.workload)}:
             line += "; but not every connection answered"
         lines.append(line)
+    if result.wire is not None:
+        lines.append(f"wire: {result.wire or 'a perfect cable'}")
     lines += [safe(one) for one in remarks(result)]
     # In a closed loop, each round ends with messages under way.
     open_loops = [one for one in result.rounds if result.workloads[one.workload].rate is not None]
