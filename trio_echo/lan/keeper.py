@@ -42,6 +42,7 @@ class Keeper:
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
+        self._owner = os.getpid()
         self._turn = threading.Lock()
         self._end = ""
 
@@ -96,6 +97,8 @@ class Keeper:
         return LanError(self._end or "the hosts are lost: the process that owns them has ended")
 
     def _send(self, method: str, *arguments: object) -> None:
+        if os.getpid() != self._owner:  # both would wait for answers
+            raise LanError("a forked process cannot use the hosts")
         try:
             self._link.send(json.dumps([method, *arguments]).encode())
         except OSError as exc:
