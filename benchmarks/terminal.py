@@ -52,13 +52,14 @@ def seconds(text: str) -> float:
     return float(text)
 
 
-def with_interval(one: Estimate | None) -> str:
+def with_interval(one: Estimate | None, *, decimals: int = 2) -> str:
     """Write a ratio with its 95 % interval, if it has one."""
     if one is None:
         return "-"
     if one.interval is None:
-        return f"{one.median:.2f}"
-    return f"{one.median:.2f} ({one.interval.low:.2f} to {one.interval.high:.2f})"
+        return f"{one.median:.{decimals}f}"
+    low, high = (f"{bound:.{decimals}f}" for bound in (one.interval.low, one.interval.high))
+    return f"{one.median:.{decimals}f} ({low} to {high})"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

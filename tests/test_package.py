@@ -24,6 +24,7 @@ def loaded_by_commands(*names: str) -> set[str]:
 
 def test_the_command_line_imports_nothing_heavy() -> None:
     heavy = {"IPython", "asyncio", "matplotlib", "numpy", "pandas", "readline", "rich", "scipy"}
+    heavy |= {"pyroute2", "trio_echo.lan"}
     by_trio = loaded_by("import trio")  # on Windows asyncio, for its pipes
     assert not (loaded_by_commands(*cli.commands) - by_trio) & heavy
 

@@ -34,13 +34,14 @@ from support import (
     without_module,
 )
 
-from trio_echo import BackgroundServer, Faults
+from trio_echo import BackgroundServer, Faults, lan
 from trio_echo.cli.progress import Progress
 from trio_echo.cli.report import report
 from trio_echo.errors import strerror
 from trio_echo.events import ClientClosed
+from trio_echo.lan import keeper
 from trio_echo.measure.load.workload import Workload
-from trio_echo.measure.plots.conditions import troubles
+from trio_echo.measure.plots.conditions import conditions, troubles
 from trio_echo.measure.results import environment, files
 from trio_echo.measure.results.run import Round, Run, collect
 from trio_echo.measure.results.summary import summarize
@@ -382,6 +383,38 @@ def test_a_server_that_is_gone_in_the_middle_ends_the_run_and_the_rounds_before_
     assert files.read(output).rounds
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("hosts_allowed")
+def test_load_and_server_are_at_the_two_ends_of_a_wire(
+    tmp_path: Path, command_line: CommandLine
+) -> None:
+    output = tmp_path / "results.json"
+    wire = ("--serve", "--wire", "delay=5ms,rate=100gbit", "--output", str(output))
+    status, out, err = command_line("bench", *wire, *SHORT)
+    assert status == 0
+    assert err.startswith("a rate of 100gbit may be beyond this cable")
+    ipv4, ipv6, *lines = lines_of(out)
+    assert ipv4.startswith("IPv4, 3 x 64 B: ")
+    assert ipv6.startswith("IPv6, 3 x 64 B: ")
+    assert "wire: delay=5ms,rate=100gbit" in lines
+    assert re.fullmatch(r"to server: \d+ frames; to load: \d+ frames", lines[-1])
+    result = files.read(output)
+    assert result.wire == "delay=5ms,rate=100gbit"
+    assert conditions(result)[1] == "Wire: delay=5ms,rate=100gbit"
+
+
+def test_without_pyroute2_a_wire_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, command_line: CommandLine
+) -> None:
+    monkeypatch.setattr(keeper, "_check", _no_pyroute2)
+    status, out, err = command_line("bench", "--serve", "--wire", "", *SHORT)
+    assert (status, out, err) == (1, "", "hosts need pyroute2\n")
+
+
+def _no_pyroute2() -> None:
+    raise lan.LanError("hosts need pyroute2")
+
+
 def test_progress_never_counts_beyond_the_last_round(monkeypatch: pytest.MonkeyPatch) -> None:
     result, samples = runs.run(6, targets=runs.TARGETS[:1], workloads=[Workload(duration=1.0)])
     session = Session(targets=result.targets, workloads=result.workloads, rounds=6)
@@ -460,6 +493,9 @@ def test_a_round_that_was_cut_short_is_reported(messages: int, words: str) -> No
     [
         ((), "give the targets to measure, or --serve"),
         (("--serve", "localhost:1"), "give the targets to measure, or --serve"),
+        (("localhost:1", "--wire", "delay=1ms"), "--wire is for the server of --serve"),
+        (("--serve", "--wire", "delay=20"), "delay: '20' has no unit (s, ms or us)"),
+        (("--serve", "--wire", "speed=9"), "'speed' is not a setting: choose from delay, "),
         (("localhost",), "needs a host and a port"),
         (("localhost:0",), "nobody can be reached on port 0"),
         (("localhost:1", "--size", "0"), "is not a message size"),

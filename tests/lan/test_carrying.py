@@ -140,6 +140,16 @@ async def test_a_rule_that_raises_ends_the_carrying(autojump_clock: MockClock) -
     assert cable.toward("b")._changed is None
 
 
+async def test_a_cable_is_carried_once_at_a_time(autojump_clock: MockClock) -> None:
+    cable = lan.Cable("a", "b")
+    for _ in range(2):
+        async with trio.open_nursery() as nursery:
+            await carried(cable, nursery)
+            with pytest.raises(lan.SettingError, match="the cable between a and b is in use"):
+                await lan.carry(cable, {end: MemoryPort() for end in cable.ends})
+            nursery.cancel_scope.cancel()
+
+
 async def test_ports_must_be_those_of_the_cable() -> None:
     with pytest.raises(lan.SettingError, match="ports 'c' for a cable between 'a' and 'b'"):
         await lan.carry(lan.Cable("a", "b"), {"c": MemoryPort()})

@@ -254,7 +254,9 @@ async def test_nothing_is_left_when_the_block_is_left() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", range(7))
-async def test_nothing_is_left_when_the_set_up_is_cancelled(step: int) -> None:
+async def test_nothing_is_left_when_the_set_up_is_cancelled(
+    step: int, capfd: pytest.CaptureFixture[str]
+) -> None:
     async with lan.hosts("warm", "up"):
         pass
     before = open_descriptors()
@@ -284,6 +286,7 @@ async def test_nothing_is_left_when_the_set_up_is_cancelled(step: int) -> None:
     assert scope.cancelled_caught
     assert not processes_below(os.getpid())
     assert open_descriptors() == before
+    assert capfd.readouterr().err == ""
 
 
 async def test_when_the_process_behind_the_hosts_is_killed_the_block_fails() -> None:

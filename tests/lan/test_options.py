@@ -89,7 +89,7 @@ def test_a_share_is_a_percentage_or_a_number(text: str, share: float) -> None:
         ("loss=101%", "loss: '101%' is more than all frames"),
         ("loss=some", "loss: 'some' is not a share such as 1% or 0.01"),
         ("queue=1.5", "queue: '1.5' is not a whole number"),
-        ("mtu=67", "mtu: '67' is not 68 to 65535 bytes"),
+        ("mtu=1279", "mtu: '1279' is not 1280 to 65535 bytes"),
     ],
 )
 def test_a_wrong_line_is_refused_with_one_line(line: str, message: str) -> None:

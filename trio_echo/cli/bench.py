@@ -22,6 +22,8 @@ from .plot import check_library, picture_path
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from trio_echo.lan.options import Wire
+
 T = TypeVar("T")
 
 
@@ -37,6 +39,12 @@ def _refusing(parse: Callable[[str], T]) -> Callable[[str], T]:
     return read
 
 
+def _wire(text: str) -> Wire:
+    from trio_echo.lan.options import parse_wire  # when it is needed: it takes long
+
+    return parse_wire(text)
+
+
 def _target(text: str) -> Endpoint:
     endpoint = parse_endpoint(text)
     if endpoint.port == 0:
@@ -48,6 +56,13 @@ def _target(text: str) -> Endpoint:
 @click.argument("targets", metavar="TARGET...", nargs=-1, type=_refusing(_target))
 @click.option(
     "--serve", is_flag=True, help="Measure this package's server, on each loopback address."
+)
+@click.option(
+    "--wire",
+    metavar="LINE",
+    type=_refusing(_wire),
+    help="With --serve: put a cable between load and server, with the options of the command wire, "
+    "such as delay=20ms,loss=1%,rate=50mbit,queue=100. Linux only.",
 )
 @click.option(
     "--connections",
@@ -90,8 +105,7 @@ def _target(text: str) -> Endpoint:
     "--timeout",
     metavar="S",
     type=positive_seconds,
-    default="10",
-    show_default=True,
+    show_default="10, more with a slow --wire",
     help="A connection fails if it waits for an echo and gets no byte of it for S seconds. If no "
     "connection is accepted for S seconds, those that are not open fail too.",
 )
@@ -150,12 +164,13 @@ def bench(
     *,
     targets: tuple[Endpoint, ...],
     serve: bool,
+    wire: Wire | None,
     counts: list[int],
     sizes: list[int],
     duration: float | None,
     messages: int | None,
     rounds: int,
-    timeout: float,
+    timeout: float | None,
     output: Path | None,
     csv: Path | None,
     plot: Path | None,
@@ -169,6 +184,8 @@ def bench(
     """
     if serve == bool(targets):
         raise click.UsageError("give the targets to measure, or --serve")
+    if wire is not None and not serve:
+        raise click.UsageError("--wire is for the server of --serve")
     if duration is not None and messages is not None:
         raise click.UsageError("a round ends by --duration or by --messages: give one of them")
     if duration is None and messages is None:
@@ -196,10 +213,15 @@ def bench(
     if output is not None and output.name.endswith(".samples.zip"):
         raise click.UsageError(f"--output is for the results, not their samples: {output}")
     check({"--output": output, "its raw samples": samples, "--csv": csv, "--plot": plot})
-    asked = Asked(list(targets), serve, workloads, rounds, timeout)
+    asked = Asked(list(targets), serve, wire, workloads, rounds, timeout)
+    refusals: tuple[type[Exception], ...] = (SocketCallError,)
+    if wire is not None:
+        from trio_echo.lan import LanError
+
+        refusals += (LanError,)
     try:
         return trio.run(run, asked, Files(output, csv, plot))
-    except SocketCallError as exc:
+    except refusals as exc:
         click.echo(safe(str(exc)), err=True)
     except OSError as exc:
         where = f": {safe(str(exc.filename))}" if exc.filename else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -14,17 +14,21 @@ from trio_echo.measure.serving import served
 from trio_echo.measure.session import Session, named
 from trio_echo.screen.text import safe
 
+from .counting import counted
 from .plot import draw
 from .progress import Progress
 from .report import report
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from trio_echo.addresses import Endpoint
+    from trio_echo.lan.options import Wire
     from trio_echo.measure.load.workload import Samples, Workload
     from trio_echo.measure.results.run import Run
+    from trio_echo.measure.wired import Wired
 
 
 class Asked(NamedTuple):
@@ -33,16 +37,19 @@ class Asked(NamedTuple):
     Attributes:
         targets: servers; empty with `serve`.
         serve: measure this package's server.
+        wire: the cable between it and the load, if there is one.
         workloads: the cells of the sweep.
         rounds: how many with each target and workload.
-        timeout: seconds without an echo after which a connection has failed.
+        timeout: seconds without an echo after which a connection has failed; `None` for what suits
+            the cable.
     """
 
     targets: list[Endpoint]
     serve: bool
+    wire: Wire | None
     workloads: list[Workload]
     rounds: int
-    timeout: float
+    timeout: float | None
 
 
 class Files(NamedTuple):
@@ -66,24 +73,43 @@ async def run(asked: Asked, kept: Files) -> int:
         OSError: a file cannot be written.
         SocketCallError: of `getaddrinfo()`: there is no such host; of `bind()`: no server started;
             of `connect()`: the target of the first round takes no connection.
+        LanError: there can be no cable.
     """
     session: Session | None = None
     refused: SocketCallError | None = None
+    crossed = ""
     starting, stop = trio.CancelScope(), trio.Event()
+
+    async def stop_on_signal(*, task_status: trio.TaskStatus[None]) -> None:
+        with receive_stop_signals(hang_up=True) as signals:
+            task_status.started()
+            async for _ in signals:
+                stop.set()
+                if session is None:
+                    starting.cancel()
+
     # Signals from the first moment on, so that one of them ends what was started by then.
-    with ungrouped(OSError):
-        async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
-            await nursery.start(_stop_on_signal, starting, stop)
+    with ungrouped(Exception):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(stop_on_signal)
             with starting:
-                session = await _prepared(asked, stack)
-            if session is not None:
-                with Progress(session) as shown:
-                    try:
-                        await session.run(progress=shown.update, stop=stop)
-                    except SocketCallError as exc:
-                        if not session.done:
-                            raise
-                        refused = exc
+                async with _servers(asked) as (targets, far):
+                    session = Session(
+                        targets=[await named(target) for target in targets],
+                        workloads=asked.workloads,
+                        rounds=asked.rounds,
+                        timeout=asked.timeout,
+                        wired=far,
+                    )
+                    with Progress(session) as shown:
+                        try:
+                            await session.run(progress=shown.update, stop=stop)
+                        except SocketCallError as exc:
+                            if not session.done:
+                                raise
+                            refused = exc
+                    if far is not None:
+                        crossed = counted(far.cable)
             nursery.cancel_scope.cancel()
     if session is None or not session.done:
         click.echo("partial: the run ended before its first round did")
@@ -94,6 +120,8 @@ async def run(asked: Asked, kept: Files) -> int:
     finally:  # files may fail to be written, and so may the screen
         for line in report(result):
             click.echo(line)
+        if crossed:
+            click.echo(crossed)
         if refused is not None:
             click.echo(safe(str(refused)), err=True)
     silent = any(cell.silent_rounds for cell in result.cells)
@@ -115,27 +143,18 @@ def _keep(kept: Files, result: Run, samples: list[Samples]) -> None:
             all_of_them.callback(files.write, kept.output, result, samples)
 
 
-async def _prepared(asked: Asked, stack: AsyncExitStack) -> Session:
-    """Resolve the targets; start the server if asked, for as long as the stack lasts."""
-    targets = asked.targets
-    if asked.serve:
-        targets = await stack.enter_async_context(served())
-    return Session(
-        targets=[await named(target) for target in targets],
-        workloads=asked.workloads,
-        rounds=asked.rounds,
-        timeout=asked.timeout,
-    )
+@asynccontextmanager
+async def _servers(asked: Asked) -> AsyncIterator[tuple[list[Endpoint], Wired | None]]:
+    """Start the server if asked; yields the targets, and the cable before them."""
+    if asked.wire is not None:
+        from trio_echo.measure.wired import wired  # when it is needed: it takes long
 
-
-async def _stop_on_signal(
-    starting: trio.CancelScope,
-    stop: trio.Event,
-    *,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    with receive_stop_signals(hang_up=True) as signals:
-        task_status.started()
-        async for _ in signals:
-            starting.cancel()
-            stop.set()
+        if (warning := asked.wire.warning) is not None:
+            click.echo(warning, err=True)
+        async with wired(asked.wire) as far:
+            yield far.targets, far
+    elif asked.serve:
+        async with served() as targets:
+            yield targets, None
+    else:
+        yield asked.targets, None

@@ -57,6 +57,8 @@ def report(result: Run) -> list[str]:
         if incomplete & {(one.target, one.workload), (one.baseline, one.workload)}:
             line += "; but not every connection answered"
         lines.append(line)
+    if result.wire is not None:
+        lines.append(f"wire: {result.wire or 'a perfect cable'}")
     lines += [safe(one) for one in remarks(result)]
     # In a closed loop, each round ends with messages under way.
     open_loops = [one for one in result.rounds if result.workloads[one.workload].rate is not None]

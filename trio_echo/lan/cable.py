@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from trio_echo.observe.packets import Trace, pcap
@@ -28,7 +29,7 @@ from .record import Record
 from .settings import Adjustable, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from trio_echo.observe.packets.passage import Fate, Passage
@@ -97,6 +98,7 @@ class Cable(Adjustable):
             corrupt=corrupt,
         )
         self.ends = (left, right)
+        self._is_plugged = False
         self.rules: list[Rule] = []
         self.seed = random.randrange(1 << 32) if seed is None else seed  # noqa: S311 - no secret
         self._record = Record(keep)
@@ -120,6 +122,21 @@ class Cable(Adjustable):
         counts = [f"{count} {fate}" for fate, count in self.counts.items()]
         words = ", ".join([*sorted(ways), *state, *counts])
         return f"<Cable {' and '.join(self.ends)}: {words}>"
+
+    @contextmanager
+    def plugged(self) -> Iterator[None]:
+        """Be in use during a `with` block.
+
+        Raises:
+            SettingError: it is in use.
+        """
+        if self._is_plugged:
+            raise SettingError(f"the cable between {self.ends[0]} and {self.ends[1]} is in use")
+        self._is_plugged = True
+        try:
+            yield
+        finally:
+            self._is_plugged = False
 
     def toward(self, end: str) -> Direction:
         """Return the direction in which frames leave at this end.

@@ -66,14 +66,14 @@ async def carry(
         timer: opens a timer for one direction.
 
     Raises:
-        SettingError: the names are not those of the cable's ends.
+        SettingError: the names are not those of the cable's ends, or it is carried already.
         Exception: what a port raises, or the function of a rule.
     """
     if set(ports) != set(cable.ends):
         names = ", ".join(map(repr, ports))
         ends = " and ".join(map(repr, cable.ends))
         raise SettingError(f"ports {names} for a cable between {ends}")
-    with ungrouped(Exception):
+    with cable.plugged(), ungrouped(Exception):
         async with trio.open_nursery() as nursery:
             for direction in cable.directions:
                 source, target = ports[direction.source], ports[direction.target]

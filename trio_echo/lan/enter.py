@@ -9,6 +9,7 @@ from a shell: some shells refuse to share one with a process outside.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import socket
@@ -99,7 +100,12 @@ def main(name: str, numbers: str, *command: str) -> int:
     _enter(name, [int(one) for one in numbers.split(",")])
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     foreground = _is_foreground()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError as exc:
+        words = "the host is gone" if exc.errno == errno.ENOMEM else exc.strerror
+        os.write(2, f"[fork()] {words}: {command[0]}\n".encode())
+        return _NOT_RUN
     if child == 0:
         _run(list(command), mask, foreground=foreground)
     status = _wait(child, foreground=foreground)

@@ -184,17 +184,40 @@ class Host:
             options: those of `trio.run_process`.
 
         Raises:
+            LanError: the hosts are gone.
             subprocess.CalledProcessError: its exit status is not 0, unless `check=False`.
         """
-        numbers = ",".join(map(str, self._namespaces))
-        # -I -S: it starts in 15 ms.
-        shim = [sys.executable, "-I", "-S", str(_SHIM), self.name, numbers, *command]
         options["pass_fds"] = (*pass_fds, *self._namespaces)
         try:
-            return await trio.run_process(shim, task_status=task_status, **options)
+            return await trio.run_process(
+                self._entering(command), task_status=task_status, **options
+            )
         except subprocess.CalledProcessError as exc:
             exc.cmd = list(command)
             raise
+
+    async def open_process(
+        self, command: Sequence[str], *, pass_fds: Sequence[int] = (), **options: Any
+    ) -> trio.Process:
+        """Start a command on this host, as `trio.lowlevel.open_process` does.
+
+        Args:
+            command: as for `run`.
+            pass_fds: as for `subprocess.Popen`.
+            options: those of `trio.lowlevel.open_process`.
+
+        Raises:
+            LanError: the hosts are gone.
+        """
+        options["pass_fds"] = (*pass_fds, *self._namespaces)
+        return await trio.lowlevel.open_process(self._entering(command), **options)
+
+    def _entering(self, command: Sequence[str]) -> list[str]:
+        """Return the command that enters the host and runs a command there."""
+        self._keeper.check()
+        numbers = ",".join(map(str, self._namespaces))
+        # -I -S: it starts in 15 ms.
+        return [sys.executable, "-I", "-S", str(_SHIM), self.name, numbers, *command]
 
     def sysctl(self, name: str, value: object = None) -> str:
         """Read or change a setting of this host's kernel.

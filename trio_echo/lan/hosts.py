@@ -163,8 +163,9 @@ async def _make(
     for plan in plans:
         answer, (space, *far) = await keeper.ask_patiently("add_host", plan.name, plan.request())
         stack.callback(os.close, space)
-        for interface, descriptor in zip(plan.interfaces, far, strict=True):
-            ends[interface] = PacketPort(socket(fileno=descriptor), interface.mtu, room)
+        sockets = [stack.enter_context(socket(fileno=one)) for one in far]
+        for interface, sock in zip(plan.interfaces, sockets, strict=True):
+            ends[interface] = PacketPort(sock, interface.mtu, room)
             stack.callback(ends[interface].close)
         made[plan.name] = Host(plan, keeper, [*shared, space], answer["indexes"], directory)
     return made, ends

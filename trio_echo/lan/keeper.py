@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import trio
 
-from trio_echo.errors import SocketCallError
+from trio_echo.errors import SocketCallError, naming
 
 from .errors import LanError
 
@@ -42,6 +42,7 @@ class Keeper:
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
+        self._owner = os.getpid()
         self._turn = threading.Lock()
         self._end = ""
 
@@ -82,11 +83,22 @@ class Keeper:
         """Note an error that will end the hosts."""
         self._end = self._end or f"the hosts are gone: {type(error).__name__}: {error}"
 
+    def check(self) -> None:
+        """Refuse to go on without the hosts.
+
+        Raises:
+            LanError: they are gone.
+        """
+        if self._end:
+            raise self.lost()
+
     def lost(self) -> LanError:
         """Return an error that says why the hosts are lost or gone."""
         return LanError(self._end or "the hosts are lost: the process that owns them has ended")
 
     def _send(self, method: str, *arguments: object) -> None:
+        if os.getpid() != self._owner:  # both would wait for answers
+            raise LanError("a forked process cannot use the hosts")
         try:
             self._link.send(json.dumps([method, *arguments]).encode())
         except OSError as exc:
@@ -96,13 +108,17 @@ class Keeper:
         if sys.platform != "linux":
             raise NotImplementedError
         try:
-            data, descriptors, _, _ = socket.recv_fds(
+            data, descriptors, flags, _ = socket.recv_fds(
                 self._link, _LARGEST_ANSWER, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
             )
         except OSError as exc:
             raise self.lost() from exc
         if not data:
             raise self.lost()
+        if flags & socket.MSG_CTRUNC:  # no room for all of the descriptors
+            for one in descriptors:
+                os.close(one)
+            raise SocketCallError("recvmsg()", OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
         answer = json.loads(data)
         if "error" in answer:
             call, number, words, where = answer["error"]
@@ -123,7 +139,8 @@ async def run_keeper(*, task_status: trio.TaskStatus[Keeper]) -> None:
     """
     _check()
     with _link() as (near, far):
-        process = await trio.lowlevel.open_process(_command(far), **_options(far))
+        with naming("fork()"):
+            process = await trio.lowlevel.open_process(_command(far), **_options(far))
         far.close()
         keeper = Keeper(near)
         try:
@@ -166,7 +183,8 @@ def _check() -> None:
 def _link() -> Iterator[tuple[socket.socket, socket.socket]]:
     if sys.platform == "win32":
         raise NotImplementedError
-    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with naming("socketpair()"):
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with near, far:
         near.settimeout(_PATIENCE)
         yield near, far

@@ -122,7 +122,8 @@ def _start(owner: socket.socket) -> int:
         request = owner.recv(_LARGEST_REQUEST)
         if not request:
             break
-        keeper.answer(owner, request)
+        with suppress(BrokenPipeError):  # the owner has not waited for the answer
+            keeper.answer(owner, request)
     return 0
 
 
@@ -139,7 +140,8 @@ class _Keeper:
         """Do what a request asks for, and send the answer."""
         method, *arguments = json.loads(request)
         try:
-            getattr(self, method)(owner, *arguments)
+            with _naming(f"{method}()"):  # a call that has no better name
+                getattr(self, method)(owner, *arguments)
         except _CallError as exc:
             _send(owner, error=exc.args)
         except self._netlink_error as exc:

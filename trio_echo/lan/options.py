@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .cable import Cable
@@ -11,11 +11,12 @@ from .quantities import parse_count, parse_rate, parse_share, parse_time, rate_t
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _NO_SETTINGS = Settings()
-# IPv4 asks for the first (RFC 791), Linux takes no IPv6 below 1280 (RFC 8200, section 5).
-_LEAST_MTU, _MOST_MTU = 68, 65_535
+# Every host has IPv6, which needs the first (RFC 8200, section 5).
+_LEAST_MTU, _MOST_MTU = 1280, 65_535
+_HEADER = 14  # bytes of an Ethernet header
 
 # Frames a second that `carry` surely moves in one direction, between two hosts that share two cores
 # with it. It was measured (see carrying.py); a quiet machine carries two or three times as many.
@@ -36,9 +37,31 @@ class Wire:
     seed: int | None = None
     mtu: int = 1500
 
-    def cable(self, left: str, right: str) -> Cable:
-        """Return such a cable."""
-        return Cable(left, right, seed=self.seed, **asdict(self.settings))
+    def cable(self, left: str, right: str, **options: Any) -> Cable:
+        """Return such a cable.
+
+        Args:
+            left: the name of one end.
+            right: the name of the other end.
+            options: further ones of `Cable`.
+        """
+        return Cable(left, right, seed=self.seed, **asdict(self.settings), **options)
+
+    def seeded(self, cable: Cable) -> Wire:
+        """Return the line that repeats what a cable did: with its seed, if it drew lots."""
+        settings = self.settings
+        drawn = (settings.jitter, settings.loss, settings.duplicate)
+        draws = any((*drawn, settings.reorder, settings.corrupt))
+        return replace(self, seed=cable.seed) if draws else self
+
+    @property
+    def longest_round_trip(self) -> float:
+        """The seconds of a round trip if both queues are full and nothing is lost."""
+        settings = self.settings
+        one_way = settings.delay + settings.jitter
+        if settings.rate is not None:
+            one_way += (settings.queue + 1) * (self.mtu + _HEADER) * 8 / settings.rate
+        return 2 * one_way
 
     def __str__(self) -> str:
         parts = [str(self.settings)]
@@ -52,7 +75,7 @@ class Wire:
     def warning(self) -> str | None:
         """Say if the rate may be beyond what the cable can carry, in one line."""
         rate = self.settings.rate
-        most = FRAMES_PER_SECOND * (self.mtu + 14) * 8
+        most = FRAMES_PER_SECOND * (self.mtu + _HEADER) * 8
         if rate is None or rate <= most:
             return None
         return (
@@ -67,7 +90,7 @@ def parse_wire(line: str) -> Wire:
     Raises:
         SettingError: the line is wrong. The message says what, in one line.
     """
-    values: dict[str, Any] = {}
+    texts: dict[str, str] = {}
     for part in filter(None, line.split(",")):
         key, equals, text = part.partition("=")
         key = key.strip()
@@ -75,10 +98,22 @@ def parse_wire(line: str) -> Wire:
             raise SettingError(f"{key!r} is not a setting: choose from {', '.join(_READERS)}")
         if not equals:
             raise SettingError(f"{key} has no value: write {key}={_EXAMPLES[_READERS[key]]}")
-        if key in values:
+        if key in texts:
             raise SettingError(f"{key} is given twice")
+        texts[key] = text.strip()
+    return read_wire(texts)
+
+
+def read_wire(texts: Mapping[str, str]) -> Wire:
+    """Read options by their names, as `parse_wire` reads a line.
+
+    Raises:
+        SettingError: a value is wrong. The message says what, in one line.
+    """
+    values: dict[str, Any] = {}
+    for key, text in texts.items():
         try:
-            values[key] = _READERS[key](text.strip())
+            values[key] = _READERS[key](text)
         except SettingError as exc:
             raise SettingError(f"{key}: {exc}") from None
     own = {key: values.pop(key) for key in ("seed", "mtu") if key in values}
@@ -86,7 +121,7 @@ def parse_wire(line: str) -> Wire:
 
 
 def parse_mtu(text: str) -> int:
-    """Read a link's largest packet in bytes, 68 to 65535.
+    """Read a link's largest packet in bytes, 1280 to 65535.
 
     Raises:
         SettingError: it is not one.

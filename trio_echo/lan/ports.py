@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from trio_echo.errors import naming
+
 if TYPE_CHECKING:
     import socket
 
@@ -43,6 +45,9 @@ class PacketPort:
         mtu: of the interface, in bytes.
         room: for frames that wait, in bytes: a power of two. A frame of 1500 bytes takes 2048.
 
+    Raises:
+        SocketCallError: this process has no room for the ring, or too many open files.
+
     Attributes:
         waits: for how many nanoseconds each of the frames that were received last had waited.
     """
@@ -54,10 +59,12 @@ class PacketPort:
         size = max(room, self._step)
         self._places = size // self._step
         block = max(self._step, mmap.PAGESIZE)
-        sock.setsockopt(_SOL_PACKET, _PACKET_VERSION, _STATUS.pack(_TPACKET_V2))
         ring = _RING.pack(block, size // block, self._step, self._places)
-        sock.setsockopt(_SOL_PACKET, _PACKET_RX_RING, ring)
-        self._ring = mmap.mmap(sock.fileno(), size)
+        with naming("setsockopt()"):
+            sock.setsockopt(_SOL_PACKET, _PACKET_VERSION, _STATUS.pack(_TPACKET_V2))
+            sock.setsockopt(_SOL_PACKET, _PACKET_RX_RING, ring)
+        with naming("mmap()"):
+            self._ring = mmap.mmap(sock.fileno(), size)
         self.waits: list[int] = []
         self._next = 0
         self._unsent = 0

@@ -28,6 +28,8 @@ from trio_echo.server import GC_THRESHOLD, serve
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from .load.round import OpenProcess
+
 
 class Service(msgspec.Struct, frozen=True):
     """What to serve: arguments of `trio_echo.serve`."""
@@ -58,7 +60,11 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 @asynccontextmanager
 async def served(
-    port: int = 0, *, hosts: Sequence[str] = LOOPBACK, faults: Faults = Faults()
+    port: int = 0,
+    *,
+    hosts: Sequence[str] = LOOPBACK,
+    faults: Faults = Faults(),
+    open_process: OpenProcess = trio.lowlevel.open_process,
 ) -> AsyncIterator[list[Endpoint]]:
     """Run this package's server in its own process; yields where it listens.
 
@@ -69,6 +75,7 @@ async def served(
         port: as for `serve`; by default a free one.
         hosts: as for `serve`; by default loopback on both families.
         faults: as for `serve`.
+        open_process: what starts the process, such as `Host.open_process` of `trio_echo.lan`.
 
     Raises:
         SocketCallError: it cannot listen, or its process ended at once.
@@ -76,7 +83,7 @@ async def served(
     apart: dict[str, Any] = {"start_new_session": True}  # a Ctrl-C is for this process
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    process = await trio.lowlevel.open_process(
+    process = await open_process(
         [sys.executable, "-m", __spec__.name],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

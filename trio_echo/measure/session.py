@@ -30,8 +30,13 @@ from .turns import visits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .load.round import OpenProcess
+    from .wired import Wired  # noqa: TC004  it takes long to import, and nothing evaluates the type
+
 __all__ = ["Session", "measure", "named", "served"]
 
+# Seconds that a connection waits for an echo, by default.
+_TIMEOUT = 10.0
 # Seconds for one of several addresses to take a connection.
 _PATIENCE = 2.0
 
@@ -44,7 +49,9 @@ class Session:
         targets: the servers; the others are compared with the first.
         workloads: the cells of the sweep.
         rounds: how many with each target and each workload.
-        timeout: as `patience` of `run_round`.
+        timeout: as `patience` of `run_round`; by default 10 seconds, and with a cable at least
+            four times its longest round trip.
+        wired: the cable that is between load and targets, if there is one.
         environment: where and when.
         done: the rounds that have ended.
         samples: their samples.
@@ -54,7 +61,8 @@ class Session:
     targets: Sequence[Target]
     workloads: Sequence[Workload]
     rounds: int
-    timeout: float = 10.0
+    timeout: float | None = None
+    wired: Wired | None = None
     environment: Environment = field(default_factory=environment.describe)
     done: list[Round] = field(default_factory=list)
     samples: list[Samples] = field(default_factory=list)
@@ -63,6 +71,14 @@ class Session:
     def __len__(self) -> int:
         """Return how many rounds are planned."""
         return len(self.targets) * len(self.workloads) * self.rounds
+
+    @property
+    def patience(self) -> float:
+        """Seconds without an echo after which a connection has failed."""
+        if self.timeout is not None:
+            return self.timeout
+        longest = 0.0 if self.wired is None else self.wired.wire.longest_round_trip
+        return max(_TIMEOUT, 4 * longest)
 
     async def run(
         self,
@@ -86,13 +102,19 @@ class Session:
 
         stop = trio.Event() if stop is None else stop
         endpoints = [parse_endpoint(one.address) for one in self.targets]
-        servers = await look_for_servers(endpoints)
+        if self.wired is None:
+            servers = await look_for_servers(endpoints)
+            open_process: OpenProcess = trio.lowlevel.open_process
+        else:
+            servers = [self.wired.server] * len(endpoints)
+            open_process = self.wired.load.open_process
         for number, workload, target in visits(len(endpoints), len(self.workloads), self.rounds):
             samples = await run_round(
                 endpoints[target],
                 self.workloads[workload],
-                patience=self.timeout,
+                patience=self.patience,
                 server=servers[target],
+                open_process=open_process,
                 progress=count,
                 stop=stop,
             )
@@ -117,7 +139,15 @@ class Session:
     def results(self) -> Run:
         """Return the results of the rounds that have ended."""
         partial = len(self.done) < len(self) or any(one.cut for one in self.done)
-        return collect(self.environment, self.targets, self.workloads, self.done, partial=partial)
+        wire = None if self.wired is None else str(self.wired.wire)
+        return collect(
+            self.environment,
+            self.targets,
+            self.workloads,
+            self.done,
+            partial=partial,
+            wire=wire,
+        )
 
 
 async def measure(
@@ -131,6 +161,7 @@ async def measure(
     pipelines: Sequence[int] = (1,),
     rate: float | None = None,
     samples: list[Samples] | None = None,
+    wired: Wired | None = None,
 ) -> Run:
     """Measure echo servers with every combination of connections, sizes and pipelining depths.
 
@@ -144,6 +175,7 @@ async def measure(
         pipelines: messages under way on each connection.
         rate: messages a second in all, for an open loop; `None` for a closed one.
         samples: the raw samples of each round are appended to it.
+        wired: the cable that is between load and targets (`trio_echo.measure.wired`).
 
     Raises:
         AddressError: a host or a port is not valid.
@@ -165,6 +197,7 @@ async def measure(
             for count, size, pipeline in product(connections, sizes, pipelines)
         ],
         rounds=rounds,
+        wired=wired,
     )
     await session.run()
     if samples is not None:

@@ -3,8 +3,8 @@
 Each cell is the main task of its own `trio.run`, even without `await`, so that
 `trio.socket.socket()` or `trio.current_time()` work in every cell. Sockets and streams live on from
 cell to cell; nurseries and tasks end with their cell. Whatever must run between cells, such as a
-server, needs its own loop: `trio_echo.BackgroundServer`. Interrupting a cell raises
-`KeyboardInterrupt` in it.
+server, needs its own loop: `trio_echo.BackgroundServer`, `trio_echo.lan.BackgroundHosts`.
+Interrupting a cell raises `KeyboardInterrupt` in it.
 
 The cell with `%load_ext` itself still runs as before, and so does code outside cells: a widget's
 callback may call `trio.run`, as any program does. A cell must not call such a callback, as

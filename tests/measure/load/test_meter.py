@@ -85,6 +85,17 @@ def test_the_use_is_that_of_the_time_in_between(monkeypatch: pytest.MonkeyPatch)
     assert usage.load_average == 1.5
 
 
+def test_what_carries_the_frames_is_not_among_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, every, carried = [0.0, 2.0], [10.0, 13.0], [1.0, 2.0]
+    server = Server(here=False, process=None, carrier=psutil.Process())
+    monkeypatch.setattr(time, "perf_counter", lambda: clock.pop(0))
+    monkeypatch.setattr(meter, "_all_seconds", lambda: every.pop(0))
+    monkeypatch.setattr(Server, "carried", lambda _: carried.pop(0))
+    usage = Meter(server).stop([(0.25, 0.0)])
+    assert usage.cable == 0.5
+    assert usage.others == 1.5 - 0.25 - 0.5
+
+
 @pytest.mark.parametrize(("here", "known"), [(True, False), (False, True)])
 def test_what_others_used_is_unknown_if_the_server_is_among_them(
     here: bool, known: bool, monkeypatch: pytest.MonkeyPatch

@@ -56,6 +56,13 @@ def test_a_load_that_was_busy_is_said_with_how_often() -> None:
     ]
 
 
+def test_a_cable_that_was_busy_is_said_with_how_often() -> None:
+    run = run_of(quiet(cable=0.96), quiet(cable=0.95), quiet(cable=0.2))
+    assert remarks(run) == [
+        "the cable was busy for more than 95 % of the time in 1 of 3 rounds: it may be the limit"
+    ]
+
+
 def test_other_programs_and_the_load_average_are_said() -> None:
     run = run_of(quiet(others=1.31, load_average=4.04), quiet(), quiet(others=0.5))
     assert remarks(run) == [

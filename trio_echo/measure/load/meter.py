@@ -28,11 +28,19 @@ class Server:
     Attributes:
         here: whether it is an address of this machine.
         process: the process that listens; `None` if nobody listens, or this user may not see it.
+        carrier: the process that carries its frames, if there is one.
     """
 
-    def __init__(self, *, here: bool, process: psutil.Process | None) -> None:
+    def __init__(
+        self,
+        *,
+        here: bool,
+        process: psutil.Process | None,
+        carrier: psutil.Process | None = None,
+    ) -> None:
         self.here = here
         self.process = process
+        self.carrier = carrier
 
     def seconds(self) -> float | None:
         """Return the CPU time that it has used so far, with its children."""
@@ -43,6 +51,10 @@ class Server:
             return sum(sum(one.cpu_times()[:2]) for one in family)
         except psutil.Error:  # one of them has ended
             return None
+
+    def carried(self) -> float:
+        """Return the CPU time that carrying its frames has taken so far."""
+        return 0.0 if self.carrier is None else sum(self.carrier.cpu_times()[:2])
 
 
 def find_servers(endpoints: Sequence[Endpoint]) -> list[Server]:
@@ -86,6 +98,7 @@ class Meter:
         self._load_average = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
         self._began = time.perf_counter()
         self._before = server.seconds()
+        self._carried_before = server.carried()
         self._all_before = _all_seconds()
 
     def stop(self, load: Sequence[tuple[float, float]]) -> Usage:
@@ -95,17 +108,21 @@ class Meter:
             load: the shares of its time in which each process of the load was busy, and spun.
         """
         elapsed = time.perf_counter() - self._began
-        server = others = None
+        server = cable = others = None
         if elapsed >= _SHORTEST:
             after = self._server.seconds()
             if self._before is not None and after is not None:
                 server = max(0.0, after - self._before) / elapsed
+            if self._server.carrier is not None:
+                cable = max(0.0, self._server.carried() - self._carried_before) / elapsed
             if server is not None or not self._server.here:
                 every = (_all_seconds() - self._all_before) / elapsed
-                others = max(0.0, every - sum(map(sum, load)) - (server or 0.0))
+                known = sum(map(sum, load)) + (server or 0.0) + (cable or 0.0)
+                others = max(0.0, every - known)
         return Usage(
             load=tuple(busy for busy, _ in load),
             server=server,
+            cable=cable,
             others=others,
             load_average=self._load_average,
         )

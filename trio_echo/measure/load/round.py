@@ -32,11 +32,14 @@ from .pace import shares
 from .workload import Samples
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from .meter import Server
     from .pace import Share
     from .workload import Workload
+
+    OpenProcess = Callable[..., Awaitable[trio.Process]]
+    """`trio.lowlevel.open_process`, or what starts processes somewhere else."""
 
 # Nanoseconds between the message that says when to start and that time.
 _LEAD = 20_000_000
@@ -50,6 +53,7 @@ async def run_round(
     *,
     patience: float = 10.0,
     server: Server | None = None,
+    open_process: OpenProcess = trio.lowlevel.open_process,
     progress: Callable[[int], object] = lambda _: None,
     stop: trio.Event | None = None,
 ) -> Samples:
@@ -68,6 +72,8 @@ async def run_round(
             that are not open then have failed. So has a connection that waits that long for a byte
             of an echo.
         server: whose CPU use is measured; by default it is looked for.
+        open_process: what starts the processes of the load, such as `Host.open_process` of
+            `trio_echo.lan`.
         progress: called about ten times a second for each process, with the number of messages
             that came back so far in the round. It runs in the event loop.
         stop: ends the round early. What was measured until then is returned, with `cut` set; it
@@ -91,7 +97,9 @@ async def run_round(
 
     async with AsyncExitStack() as stack:
         loaders = [
-            await stack.enter_async_context(_started(Job(*endpoint, workload, part, patience)))
+            await stack.enter_async_context(
+                _started(Job(*endpoint, workload, part, patience), open_process)
+            )
             for part in parts
         ]
         errors: list[SocketCallError | None] = []
@@ -228,16 +236,14 @@ class _Loader:
 
 
 @asynccontextmanager
-async def _started(job: Job) -> AsyncIterator[_Loader]:
+async def _started(job: Job, open_process: OpenProcess) -> AsyncIterator[_Loader]:
     """Start a loader, and end it with the block."""
     command = [sys.executable, "-m", f"{__package__}.loader"]
     # In its own session, or a Ctrl-C in the terminal would end it, and its samples would be lost.
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    process = await trio.lowlevel.open_process(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **apart
-    )
+    process = await open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **apart)
     loader = _Loader(process, job)
     try:
         yield loader

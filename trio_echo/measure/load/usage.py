@@ -15,11 +15,13 @@ class Usage(Record, frozen=True, kw_only=True):
             message to be due, does not count.
         server: the process that listens at the target's address, with its children; `None` if it
             does not run on this machine, or this user may not see it.
+        cable: the process that carries the frames of `--wire`; `None` without it.
         others: all other programs; `None` if the server is among them, or the round was too short.
         load_average: the system's, over a minute, when the round began; `None` on Windows.
     """
 
     load: tuple[Amount, ...]
     server: Amount | None
+    cable: Amount | None = None
     others: Amount | None
     load_average: Amount | None

@@ -57,6 +57,8 @@ def conditions(run: Run) -> list[str]:
         f"{where.platform}, {where.cpu_model}{cpus}; {where.python}, trio {where.trio}, "
         f"trio-echo {where.trio_echo}{commit}; {where.date[:16].replace('T', ' ')} UTC",
     ]
+    if run.wire is not None:
+        paragraphs.insert(1, f"Wire: {run.wire or 'a perfect cable'}")
     if used := _usage(run):
         paragraphs.append(used)
     return [drawable(one) for one in paragraphs]
@@ -85,6 +87,7 @@ def _usage(run: Run) -> str:
     for name, values in (
         ("busiest load process", [max(one.load) for one in used if one.load]),
         ("server", [one.server for one in used]),
+        ("cable", [one.cable for one in used]),
         ("other programs", [one.others for one in used]),
     ):
         known = [100 * one for one in values if one is not None]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .run import Cell, Round, Run
 
 LOAD_BUSY = 0.95
-"""A load that was busy for a larger share of the time may itself be the limit."""
+"""A load or a cable that was busy for a larger share of the time may itself be the limit."""
 
 OTHERS_BUSY = 0.5
 """Other programs that used more processors than this have slowed down what was measured.
@@ -32,10 +32,11 @@ _FEWEST = 4  # rounds that have quartiles
 
 
 def remarks(run: Run) -> list[str]:
-    """Say if the load was the limit, and if the machine was busy or the rounds differ widely.
+    """Say if load or cable was the limit, the machine was busy, or the rounds differ widely.
 
     Returns:
-        At most one line for each of the two. Names of targets are as the user gave them.
+        At most one line for each of the first two, and one for the rest. Names of targets are
+        as the user gave them.
     """
     lines = []
     used = [one.usage for one in run.rounds if one.usage is not None]
@@ -44,6 +45,12 @@ def remarks(run: Run) -> list[str]:
         lines.append(
             f"the load was busy for more than {LOAD_BUSY * 100:.0f} % of the time in "
             f"{limited} of {len(used)} rounds: it may be the limit, not the server"
+        )
+    cables = [one.cable for one in used if one.cable is not None]
+    if limited := sum(one > LOAD_BUSY for one in cables):
+        lines.append(
+            f"the cable was busy for more than {LOAD_BUSY * 100:.0f} % of the time in "
+            f"{limited} of {len(used)} rounds: it may be the limit"
         )
     conditions = [*_busy(run), *_wide(run)]
     if conditions:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..statistics import Quantity
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Counts up when a program that reads the file must know about a change."""
 
 
@@ -126,6 +126,8 @@ class Run(Record, frozen=True, kw_only=True):
         cells: medians for each target and workload that has a round.
         comparisons: each other target with the first, for each workload.
         failures: how many connections failed in all rounds, by kind.
+        wire: the cable between load and servers, as `--wire` takes it, with the seed of its lots;
+            empty for a perfect one. `None` if there was no cable.
         partial: whether the run ended early. What was measured until then is here.
 
     Raises:
@@ -133,7 +135,7 @@ class Run(Record, frozen=True, kw_only=True):
             there.
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     environment: Environment
     targets: Annotated[tuple[Target, ...], Meta(min_length=1)]
     workloads: Annotated[tuple[Workload, ...], Meta(min_length=1)]
@@ -141,6 +143,7 @@ class Run(Record, frozen=True, kw_only=True):
     cells: tuple[Cell, ...]
     comparisons: tuple[Compared, ...]
     failures: dict[str, Ordinal]
+    wire: str | None = None
     partial: bool
 
     def __post_init__(self) -> None:
@@ -162,6 +165,7 @@ def collect(
     rounds: Sequence[Round],
     *,
     partial: bool,
+    wire: str | None = None,
 ) -> Run:
     """Make a run from its rounds: medians, and comparisons of the other targets with the first.
 
@@ -171,6 +175,7 @@ def collect(
         workloads: the cells of the sweep.
         rounds: in the order in which they ran.
         partial: whether the run ended early.
+        wire: the cable between load and servers.
     """
     cells: list[Cell] = []
     comparisons: list[Compared] = []
@@ -201,6 +206,7 @@ def collect(
         cells=tuple(cells),
         comparisons=tuple(comparisons),
         failures=dict(failures),
+        wire=wire,
         partial=partial,
     )
 
@@ -264,18 +270,27 @@ def from_json(text: str | bytes) -> Run:
     if type(found) is not int or found < 1:
         raise ResultsError("not a results file: its schema_version is not a version")
     try:
-        return build(Run, value) if found == SCHEMA_VERSION else _build_first(value)
+        return build(Run, value) if found == SCHEMA_VERSION else _build_older(value)
     except ValueError as exc:
         raise ResultsError(f"wrong results: {exc}") from None
 
 
-def _build_first(value: dict[str, Any]) -> Run:
-    """Build a run of version 1, which has no usage and other medians. They are computed again."""
+def _build_older(value: dict[str, Any]) -> Run:
+    """Build a run of an older version.
+
+    Version 2 has no cables. Version 1 also has no usage, and other medians: all are computed again.
+    """
     rounds = value.get("rounds")
     for one in rounds if isinstance(rounds, list) else ():
-        if isinstance(one, dict):
-            one.setdefault("usage", None)
-    old = build(Run, value | {"schema_version": SCHEMA_VERSION, "cells": [], "comparisons": []})
+        if isinstance(one, dict) and isinstance(one.setdefault("usage", None), dict):
+            one["usage"]["cable"] = None
+    new: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "wire": None,
+        "cells": [],
+        "comparisons": [],
+    }
+    old = build(Run, value | new)
     return collect(old.environment, old.targets, old.workloads, old.rounds, partial=old.partial)
 
 

@@ -75,8 +75,16 @@ def _frames(data: bytes, order: str, unit: int) -> Iterator[Frame]:
 
 def pack(frames: Iterable[Frame]) -> bytes:
     """Return a file of these frames, with their times in nanoseconds."""
-    parts = [struct.pack(f"<{_FILE_HEADER}", _NANOSECONDS, *_VERSION, 0, 0, _SNAPLEN, _ETHERNET)]
-    for time, data in frames:
-        parts.append(struct.pack(f"<{_FRAME_HEADER}", *divmod(time, _SECOND), *[len(data)] * 2))
-        parts.append(data)
-    return b"".join(parts)
+    return b"".join([file_header(), *map(packed, frames)])
+
+
+def file_header() -> bytes:
+    """Return how a file begins, before the frames."""
+    return struct.pack(f"<{_FILE_HEADER}", _NANOSECONDS, *_VERSION, 0, 0, _SNAPLEN, _ETHERNET)
+
+
+def packed(frame: Frame) -> bytes:
+    """Return a frame as it stands in a file."""
+    time, data = frame
+    header = struct.pack(f"<{_FRAME_HEADER}", *divmod(time, _SECOND), *[len(data)] * 2)
+    return header + data

@@ -1,0 +1,258 @@
+"""What `wire` does: make the hosts, run the server and the command, report what the cable did."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+import trio
+
+from trio_echo import lan
+from trio_echo.addresses import DEFAULT_PORT
+from trio_echo.errors import SocketCallError, ungrouped
+from trio_echo.listening import ANY
+from trio_echo.measure.serving import served
+from trio_echo.observe.packets import pcap
+from trio_echo.screen.text import safe
+
+from .counting import counted
+from .signals import receive_stop_signals
+
+if sys.platform == "win32":
+    _HANGUP = signal.SIGTERM  # there are no hosts
+else:
+    _HANGUP = signal.SIGHUP
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from trio_echo.lan.options import Wire
+    from trio_echo.observe.packets.passage import Passage
+
+_CLIENT, _SERVER = "client", "server"
+# Seconds for a server of the user's to listen.
+_PATIENCE = 10.0
+# Seconds for a process to end after a signal.
+_GRACE = 1.0
+_STDERR = 2
+
+
+class Asked(NamedTuple):
+    """What to run.
+
+    Attributes:
+        wire: the cable.
+        command: for the client; empty: the user's shell.
+        server: a shell command for the server; by default an echo server.
+    """
+
+    wire: Wire
+    command: tuple[str, ...]
+    server: str | None
+
+
+class CaptureFile:
+    """A capture file that is whole after each frame, so that it may end at any time.
+
+    Args:
+        path: it is made, or replaced.
+
+    Attributes:
+        path: as given.
+        frames: how many are in it.
+        error: why no more are written to it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.frames = 0
+        self.error: OSError | None = None
+        self._file = path.open("wb", buffering=0)
+        self._size = 0
+        try:
+            self._write(pcap.file_header())
+        except OSError:
+            self.close()
+            raise
+
+    def add(self, passage: Passage) -> None:
+        """Write a frame as it entered the cable."""
+        if self.error is not None:
+            return
+        try:
+            self._write(pcap.packed(pcap.Frame(passage.time, passage.data)))
+        except OSError as exc:
+            self.error = exc
+            with suppress(OSError):  # a pipe
+                self._file.truncate(self._size)
+            _say(f"{self}: {exc.strerror}")
+        else:
+            self.frames += 1
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __str__(self) -> str:
+        return safe(str(self.path))
+
+    def _write(self, data: bytes) -> None:
+        if self._file.write(data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._size += len(data)
+
+
+class _Stop:
+    """What the stop signals do. While the command runs, Ctrl-C is for the command.
+
+    Attributes:
+        scope: is cancelled by a signal.
+        number: of this signal.
+        command_runs: whether the command runs.
+    """
+
+    def __init__(self) -> None:
+        self.scope = trio.CancelScope()
+        self.number = 0
+        self.command_runs = False
+
+    async def receive(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        with receive_stop_signals(hang_up=True) as signals:
+            task_status.started()
+            async for number in signals:
+                if number != signal.SIGINT or not self.command_runs:
+                    self.number = number
+                    self.scope.cancel()
+
+
+async def run(asked: Asked, capture: CaptureFile | None) -> int:
+    """Run the command behind the cable; return its exit status, or 128 and the stop signal.
+
+    The status is 1 if the command ended with 0, but not every frame could be kept.
+
+    Args:
+        asked: what to run.
+        capture: keeps the frames.
+
+    Raises:
+        LanError: the hosts cannot be made.
+        SocketCallError: of a call that makes them.
+    """
+    stop = _Stop()
+    status: int | None = None
+    cable = asked.wire.cable(_CLIENT, _SERVER, keep=0)
+    if capture is not None:
+        cable.on_passage(capture.add)
+    with ungrouped(lan.LanError, SocketCallError):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(stop.receive)
+            with stop.scope:
+                status = await _run(asked, cable, stop)
+            nursery.cancel_scope.cancel()
+    _say(counted(cable))
+    if capture is not None:
+        _say(f"{capture}: {capture.frames:,} frames")
+        if capture.error is not None and status == 0:
+            status = 1
+    return 128 + stop.number if status is None else status
+
+
+async def _run(asked: Asked, cable: lan.Cable, stop: _Stop) -> int:
+    async with lan.hosts(_CLIENT, _SERVER, cable=cable, mtu=asked.wire.mtu) as net:
+        client, server = net[_CLIENT], net[_SERVER]
+        does = f"port {DEFAULT_PORT}: an echo server" if asked.server is None else "your server"
+        _say(
+            f"{client.name} {client.ipv4} {client.ipv6}, "
+            f"{server.name} {server.ipv4} {server.ipv6} ({does})"
+        )
+        _say(
+            f"in each direction: {asked.wire.seeded(cable)}"
+            if str(asked.wire)
+            else "a perfect cable"
+        )
+        if (warning := asked.wire.warning) is not None:
+            _say(warning)
+        starting = (
+            served(DEFAULT_PORT, hosts=ANY, open_process=server.open_process)
+            if asked.server is None
+            else _running(server, asked.server)
+        )
+        async with starting:
+            stop.command_runs = True
+            return await _command(client, asked.command)
+
+
+async def _command(host: lan.Host, words: tuple[str, ...]) -> int:
+    """Run the command at the terminal; return its exit status, as a shell has it."""
+    number, environment = signal.SIGTERM, _environment(host)
+    if not words:
+        words = (os.environ.get("SHELL") or "/bin/sh",)
+        number = _HANGUP  # shells ignore SIGTERM
+        environment["PS1"] = f"{host.name}$ "
+    done = await host.run(
+        words,
+        stdin=None,
+        env=environment,
+        check=False,
+        deliver_cancel=partial(_end, number),
+    )
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+
+
+@asynccontextmanager
+async def _running(host: lan.Host, command: str) -> AsyncIterator[None]:
+    """Run a server of the user's; yields when it listens, or has ended, or after a while."""
+    shell = partial(
+        host.run,
+        ["/bin/sh", "-c", command],
+        stdin=subprocess.DEVNULL,
+        stdout=_STDERR,  # standard output is for the other command
+        env=_environment(host),
+        start_new_session=True,  # Ctrl-C too
+        check=False,
+        deliver_cancel=partial(_end, signal.SIGTERM),
+    )
+    waiting = trio.CancelScope(deadline=trio.current_time() + _PATIENCE)
+    async with trio.open_nursery() as nursery:
+        process: trio.Process = await nursery.start(shell)
+
+        async def watch() -> None:
+            status = await process.wait()
+            waiting.cancel()
+            _say(f"the server has ended with {status}")
+
+        nursery.start_soon(watch)
+        with waiting:
+            await host.until(lambda seen: any(row.state == "LISTEN" for row in seen.rows))
+        if waiting.cancelled_caught and process.returncode is None:
+            _say(f"the server does not listen after {_PATIENCE:g} s")
+        yield
+        nursery.cancel_scope.cancel()
+
+
+def _environment(host: lan.Host) -> dict[str, str]:
+    return {**os.environ, "TRIO_ECHO_HOST": host.name}
+
+
+async def _end(number: int, process: trio.Process) -> None:
+    process.send_signal(number)
+    await trio.sleep(_GRACE)
+    process.kill()
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):
+        click.echo(f"[wire] {line}", err=True)
