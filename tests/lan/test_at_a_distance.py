@@ -27,6 +27,9 @@ from trio_echo.events import (
 from trio_echo.keepalive import _TCP_RTO_MAX_MS as TCP_RTO_MAX_MS
 from trio_echo.observe.packets.passage import Fate, Passage
 
+if sys.platform != "linux":
+    pytest.skip("hosts need Linux", allow_module_level=True)
+
 pytestmark = pytest.mark.usefixtures("hosts_allowed")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trio_echo.observe.packets.passage import Passage
+
+if sys.platform != "linux":
+    pytest.skip("hosts need Linux", allow_module_level=True)
 
 pytestmark = [
     pytest.mark.usefixtures("hosts_allowed", "way"),
