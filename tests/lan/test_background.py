@@ -18,6 +18,9 @@ from support import PATIENCE, receive_count
 
 from trio_echo import BackgroundServer, lan
 
+if sys.platform != "linux":
+    pytest.skip("hosts need Linux", allow_module_level=True)
+
 pytestmark = pytest.mark.usefixtures("hosts_allowed")
 
 

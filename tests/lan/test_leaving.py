@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -21,6 +20,11 @@ from trio_echo import SocketCallError, lan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+if sys.platform != "linux":
+    pytest.skip("hosts need Linux", allow_module_level=True)
+
+import resource
 
 pytestmark = pytest.mark.usefixtures("hosts_allowed")
 
