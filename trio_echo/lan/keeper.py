@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _PROGRAM = Path(__file__).with_name("namespaces.py")
 _LARGEST_ANSWER, _MOST_DESCRIPTORS = 1 << 16, 253  # SCM_MAX_FD in include/net/scm.h
 
-# Seconds. A request takes a tenth of a millisecond; after this time, something is broken.
+# Seconds. A request takes a tenth of a millisecond, the end some more; after this time, something
+# is broken.
 _PATIENCE = 30.0
 
 Answer: TypeAlias = tuple[dict[str, Any], list[int]]
@@ -44,6 +45,7 @@ class Keeper:
         self._link = link
         self._owner = os.getpid()
         self._turn = threading.Lock()
+        self._awaits_answer = False
         self._end = ""
 
     @trio.lowlevel.enable_ki_protection  # each answer must be received
@@ -94,15 +96,19 @@ class Keeper:
 
     def lost(self) -> LanError:
         """Return an error that says why the hosts are lost or gone."""
-        return LanError(self._end or "the hosts are lost: the process that owns them has ended")
+        what = "has not answered" if self._awaits_answer else "has ended"
+        return LanError(self._end or f"the hosts are lost: the process that owns them {what}")
 
     def _send(self, method: str, *arguments: object) -> None:
         if os.getpid() != self._owner:  # both would wait for answers
             raise LanError("a forked process cannot use the hosts")
+        if self._awaits_answer:  # it took too long, or was interrupted, and may still come
+            raise self.lost()
         try:
             self._link.send(json.dumps([method, *arguments]).encode())
         except OSError as exc:
             raise self.lost() from exc
+        self._awaits_answer = True
 
     def _receive(self) -> Answer:
         if sys.platform != "linux":
@@ -113,6 +119,7 @@ class Keeper:
             )
         except OSError as exc:
             raise self.lost() from exc
+        self._awaits_answer = False
         if not data:
             raise self.lost()
         if flags & socket.MSG_CTRUNC:  # no room for all of the descriptors
@@ -150,6 +157,9 @@ async def run_keeper(*, task_status: trio.TaskStatus[Keeper]) -> None:
         finally:
             keeper.close()
             with trio.CancelScope(shield=True):
+                with trio.move_on_after(_PATIENCE):
+                    await process.wait()
+                process.kill()  # it hangs; all processes on the hosts end with it
                 await process.wait()
 
 
@@ -171,7 +181,7 @@ def why_not() -> str | None:
 
 
 def _check() -> None:
-    """Refuse what can be seen without starting a process; raises what `open_keeper` raises."""
+    """Refuse what can be seen without starting a process; raises what `run_keeper` raises."""
     if sys.platform != "linux":
         words = "hosts can be made on Linux only"
         raise SocketCallError("unshare()", OSError(errno.ENOSYS, words))
