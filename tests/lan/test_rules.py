@@ -191,6 +191,31 @@ def test_a_rule_does_not_see_what_never_reaches_the_wire() -> None:
     assert rule.matched == 1
 
 
+def test_the_function_of_a_rule_may_remove_its_rule() -> None:
+    cable = lan.Cable("client", "server")
+
+    def forget(_: object) -> bool:
+        del cable.rules[0]
+        return False
+
+    last = lan.drop(lan.data)
+    cable.rules += [lan.drop(forget), last]
+    cable.toward("server").take(DATA, 0)
+    assert (cable.rules, last.acted) == ([last], 1)
+
+
+def test_the_function_of_a_rule_may_cut_the_cable() -> None:
+    cable = lan.Cable("client", "server")
+
+    def cut(_: object) -> bool:
+        cable.cut()
+        return True
+
+    cable.rules.append(lan.delay(cut, by=1.0))
+    assert fates(cable, [(0, "client", DATA)]) == [Fate.CUT]
+    assert cable.toward("server").due(2 * SECOND) == []
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -264,6 +264,9 @@ class Direction(Adjustable):
     def _send(self, entry: Entry) -> None:
         """Decide what the wire does to a frame, and when it leaves."""
         treatment = self._treatment(entry)
+        if self.is_cut:  # by the function of a rule
+            entry.fate = Fate.CUT
+            return
         if treatment.lost:
             entry.fate = Fate.LOST
             return
@@ -295,7 +298,7 @@ class Direction(Adjustable):
         treatment = Treatment()
         if self._rules:
             crossing = Crossing(entry.data, self.source)
-            for rule in self._rules:
+            for rule in tuple(self._rules):  # a rule's function may change the list
                 suffered = rule.consult(crossing, entry.time)
                 if suffered is not None:
                     treatment.add(suffered)
