@@ -9,7 +9,7 @@ import pytest
 from wire import ACK, CLIENT, CLIENT6, FIN, PSH, RST, SERVER, SERVER6, SYN, frame
 
 from trio_echo import lan
-from trio_echo.lan.matching import Crossing
+from trio_echo.lan.matching import Candidate
 from trio_echo.observe.packets.passage import Fate
 
 MS = 1_000_000
@@ -67,7 +67,7 @@ IPV6 = {"data over IPv6", "neighbour", "listener report"}
     ids=lambda one: ", ".join(sorted(one)) if isinstance(one, set | KeysView) else str(one),
 )
 def test_what_matches(match: lan.Match, names: set[str]) -> None:
-    assert {name for name, data in FRAMES.items() if match(Crossing(data, "client"))} == names
+    assert {name for name, data in FRAMES.items() if match(Candidate(data, "client"))} == names
 
 
 def fates(cable: lan.Cable, frames: list[tuple[int, str, bytes]]) -> list[Fate]:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from trio_echo.observe.packets.passage import Fate
 
 from .corruption import corrupted
-from .matching import Crossing
+from .matching import Candidate
 from .record import Entry, Record
 from .rules import Rule, Treatment
 from .settings import Adjustable
@@ -288,9 +288,9 @@ class Direction(Adjustable):
     def _treatment(self, entry: Entry) -> Treatment:
         treatment = Treatment()
         if self._rules:
-            crossing = Crossing(entry.data, self.source)
+            candidate = Candidate(entry.data, self.source)
             for rule in tuple(self._rules):  # a rule's function may change the list
-                suffered = rule.consult(crossing, entry.time)
+                suffered = rule.consult(candidate, entry.time)
                 if suffered is not None:
                     treatment.add(suffered)
         settings, draw = self._settings, self._lots.random
