@@ -68,7 +68,10 @@ class Network:
 
     @property
     def overruns(self) -> int:
-        """How many frames were dropped outside the cables, because this process was too slow."""
+        """How many frames were dropped outside the cables.
+
+        This process was too slow, or a host has raised its MTU.
+        """
         return sum(one.overruns for one in self.ports)
 
     @property
@@ -101,6 +104,7 @@ async def hosts(
 
     Raises:
         LanError: this cannot be made, or pyroute2 is missing.
+        SettingError: the cable is in use.
         SocketCallError: this is not Linux, or a call is not allowed here, such as `unshare()`.
     """
     plans = plan_network(names, router, mtu)
