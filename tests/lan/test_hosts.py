@@ -374,7 +374,7 @@ async def test_without_pyroute2_the_message_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    assert lan.why_not() == 'hosts need pyroute2: pip install "trio-echo[lan]"'
+    assert lan.why_not() == 'hosts need pyroute2: python -m pip install "trio-echo[lan]"'
     with pytest.raises(lan.LanError, match="hosts need pyroute2"):
         async with lan.hosts("client", "server"):
             pass
