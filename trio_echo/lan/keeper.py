@@ -30,6 +30,8 @@ _LARGEST_ANSWER, _MOST_DESCRIPTORS = 1 << 16, 253  # SCM_MAX_FD in include/net/s
 # is broken.
 _PATIENCE = 30.0
 
+_SILENT = "the hosts are lost: the process that owns them has not answered"
+
 Answer: TypeAlias = tuple[dict[str, Any], list[int]]
 """An answer and the descriptors that came with it. Whoever gets it closes them."""
 
@@ -96,14 +98,13 @@ class Keeper:
 
     def lost(self) -> LanError:
         """Return an error that says why the hosts are lost or gone."""
-        what = "has not answered" if self._awaits_answer else "has ended"
-        return LanError(self._end or f"the hosts are lost: the process that owns them {what}")
+        return LanError(self._end or "the hosts are lost: the process that owns them has ended")
 
     def _send(self, method: str, *arguments: object) -> None:
         if os.getpid() != self._owner:  # both would wait for answers
             raise LanError("a forked process cannot use the hosts")
-        if self._awaits_answer:  # it took too long, or was interrupted, and may still come
-            raise self.lost()
+        if self._awaits_answer:  # it was late, or the wait was interrupted: it may still come
+            raise LanError(self._end or _SILENT)
         try:
             self._link.send(json.dumps([method, *arguments]).encode())
         except OSError as exc:
@@ -117,7 +118,10 @@ class Keeper:
             data, descriptors, flags, _ = socket.recv_fds(
                 self._link, _LARGEST_ANSWER, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
             )
+        except TimeoutError as exc:
+            raise LanError(_SILENT) from exc
         except OSError as exc:
+            self._awaits_answer = False
             raise self.lost() from exc
         self._awaits_answer = False
         if not data:
