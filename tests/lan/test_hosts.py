@@ -44,6 +44,17 @@ async def serve_on(host: lan.Host, nursery: trio.Nursery) -> None:
         await nursery.start(serve)
 
 
+async def test_what_a_switch_drops_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trio_echo.lan.switch._ROOM", 0)
+    async with lan.hosts("a", "b", "c") as net:
+        entered = trio.Event()
+        net.cables["a"].on_passage(lambda _: entered.set())
+        with net["a"].socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            await sock.sendto(b"who has b's address?", (net["b"].ipv4, 7))
+            await entered.wait()
+        assert net.overruns == 2
+
+
 async def test_a_host_serves_and_another_connects_by_name_and_by_every_address() -> None:
     async with lan.hosts("client", "server") as net, trio.open_nursery() as nursery:
         client, server = net.hosts.values()
