@@ -218,6 +218,11 @@ class _Keeper:
                 _set_sysctl(name, value)
             _send(owner, value=value)
 
+    def plug(self, owner: socket.socket, end: str, state: str) -> None:
+        """Bring the far end of a host's interface up or down, so the host has a carrier or not."""
+        self._ip.link("set", ifname=end, state=state)
+        _send(owner)
+
     @contextmanager
     def _inside(self, host: str) -> Iterator[None]:
         _call("setns", self._hosts[host], _NEWNET)
