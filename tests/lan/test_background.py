@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -69,7 +71,7 @@ def test_tasks_started_here_stay_on_the_host_after_the_block() -> None:
 def test_start_and_stop_do_what_a_block_does_and_leave_nothing() -> None:
     trio.run(trio.sleep, 0)
     gc.collect()
-    before = open_descriptors(), threading.active_count()
+    before = open_descriptors()
     net = lan.BackgroundHosts("client", "server")
     assert repr(net) == "<BackgroundHosts: not started>"
     with pytest.raises(RuntimeError, match="not started"):
@@ -83,7 +85,31 @@ def test_start_and_stop_do_what_a_block_does_and_leave_nothing() -> None:
     with pytest.raises(lan.LanError, match="the hosts are gone: their block was left"):
         client.blocking_socket()
     net.stop()
-    assert (open_descriptors(), threading.active_count()) == before
+    assert open_descriptors() == before
+    assert "trio_echo.BackgroundHosts" not in [one.name for one in threading.enumerate()]
+
+
+@pytest.mark.slow
+def test_after_an_interrupt_each_answer_is_still_the_right_one() -> None:
+    """Ctrl-C may come between a request and its answer."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGPROF, interrupt)
+    draw = random.Random(5)
+    try:
+        with lan.BackgroundHosts("client", "server") as net:
+            for _ in range(300):
+                with suppress(KeyboardInterrupt):
+                    signal.setitimer(signal.ITIMER_PROF, draw.uniform(0.0001, 0.002))
+                    while True:
+                        net["client"].sysctl("net.ipv4.tcp_timestamps")
+                with net["server"].blocking_socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+                    sock.bind((net["server"].ipv6, 0))
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def test_what_cannot_be_made_is_an_error_of_start() -> None:
