@@ -75,7 +75,7 @@ async def measure(line: str, family: int, load: Workload, rounds: int) -> Result
         lengths[len(passage.data)] += passage.source == "server"
 
     async with wired(line) as far:
-        far.cable.on_passage(count)
+        far.net.cable.on_passage(count)
         target = await named(far.targets[family])
         session = Session(targets=[target], workloads=[load], rounds=rounds, wired=far)
         await session.run()

@@ -32,18 +32,18 @@ async def test_no_round_trip_is_shorter_than_that_of_the_cable() -> None:
             assert one.usage is not None
             assert one.usage.server is not None
             assert one.usage.cable is not None
-        assert far.cable.counts.total() > 2 * sum(one.summary.messages for one in run.rounds)
+        assert far.net.cable.counts.total() > 2 * sum(one.summary.messages for one in run.rounds)
 
 
 async def test_a_lost_frame_costs_time_and_no_message() -> None:
     async with wired("loss=0.1%,seed=7") as far:
-        far.cable.rules.append(lan.drop(lan.data, source="server", first=1))
+        far.net.cable.rules.append(lan.drop(lan.data, source="server", first=1))
         targets = [await named(far.targets[0])]
         session = Session(targets=targets, workloads=[Workload(messages=20)], rounds=1, wired=far)
         await session.run()
         run = session.results()
     assert run.wire == "loss=0.1%,seed=7"
-    assert far.cable.counts[Fate.LOST] >= 1
+    assert far.net.cable.counts[Fate.LOST] >= 1
     summary = run.rounds[0].summary
     assert (summary.messages, summary.failures) == (20, {})
     assert summary.round_trip_ns is not None

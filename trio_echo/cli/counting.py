@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from trio_echo.observe.packets.passage import Fate
 
 if TYPE_CHECKING:
-    from trio_echo.lan import Cable
+    from trio_echo.lan import Network
 
 _WORDS = {Fate.QUEUE_FULL: "dropped by a full queue"}
 
 
-def counted(cable: Cable) -> str:
-    """Say how many frames crossed a cable, and what became of those that did not just pass."""
+def counted(net: Network) -> str:
+    """Say how many frames crossed the cable, and what became of those that did not just pass."""
     parts = []
-    for direction in reversed(cable.directions):
+    for direction in reversed(net.cable.directions):
         counts = +direction.counts
         words = [f"{counts.total():,} frames"]
         words += [
@@ -24,4 +24,6 @@ def counted(cable: Cable) -> str:
             if fate is not Fate.CARRIED
         ]
         parts.append(f"to {direction.target}: {', '.join(words)}")
+    if overruns := net.overruns:
+        parts.append(f"{overruns:,} more were dropped because the cable was too slow")
     return "; ".join(parts)

@@ -125,7 +125,7 @@ async def measure(asked: Asked, kept: Files) -> int:
                                 raise
                             refused = exc
                     if far is not None:
-                        crossed = counted(far.cable)
+                        crossed = counted(far.net)
             nursery.cancel_scope.cancel()
     if session is None or not session.done:
         click.echo("partial: the run ended before its first round did")

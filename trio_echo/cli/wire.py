@@ -69,7 +69,8 @@ def wire(
     from trio_echo.lan import LanError, SettingError
     from trio_echo.lan.options import read_wire
 
-    from .wiring import Asked, CaptureFile, run
+    from .capture_file import CaptureFile
+    from .wiring import Asked, run
 
     try:
         cable = read_wire({name: text for name, text in settings.items() if text is not None})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import subprocess
@@ -19,7 +18,6 @@ from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.errors import SocketCallError, ungrouped
 from trio_echo.listening import ANY
 from trio_echo.measure.serving import served
-from trio_echo.observe.packets import pcap
 from trio_echo.screen.text import safe
 
 from .counting import counted
@@ -32,10 +30,10 @@ else:
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from trio_echo.lan.options import Wire
-    from trio_echo.observe.packets.passage import Passage
+
+    from .capture_file import CaptureFile
 
 _CLIENT, _SERVER = "client", "server"
 # Seconds for a server of the user's to listen.
@@ -57,60 +55,6 @@ class Asked(NamedTuple):
     wire: Wire
     command: tuple[str, ...]
     server: str | None
-
-
-class CaptureFile:
-    """A capture file that is whole after each frame, so that it may end at any time.
-
-    Args:
-        path: it is made, or replaced.
-
-    Attributes:
-        path: as given.
-        frames: how many are in it.
-        error: why no more are written to it.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.frames = 0
-        self.error: OSError | None = None
-        self._file = path.open("wb", buffering=0)
-        self._size = 0
-        try:
-            self._write(pcap.file_header())
-        except OSError:
-            self.close()
-            raise
-
-    def add(self, passage: Passage) -> None:
-        """Write a frame as it entered the cable."""
-        if self.error is not None:
-            return
-        try:
-            self._write(pcap.packed(pcap.Frame(passage.time, passage.data)))
-        except OSError as exc:
-            self.error = exc
-            with suppress(OSError):  # a pipe
-                self._file.truncate(self._size)
-            _say(f"{self}: {exc.strerror}")
-        else:
-            self.frames += 1
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __str__(self) -> str:
-        return safe(str(self.path))
-
-    def _write(self, data: bytes) -> None:
-        if self._file.write(data) != len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._size += len(data)
 
 
 class _Stop:
@@ -153,6 +97,7 @@ async def run(asked: Asked, capture: CaptureFile | None) -> int:
     """
     stop = _Stop()
     status: int | None = None
+    made: lan.Network | None = None
     cable = asked.wire.cable(_CLIENT, _SERVER, keep=0)
     if capture is not None:
         cable.on_passage(capture.add)
@@ -160,39 +105,36 @@ async def run(asked: Asked, capture: CaptureFile | None) -> int:
         async with trio.open_nursery() as nursery:
             await nursery.start(stop.receive)
             with stop.scope:
-                status = await _run(asked, cable, stop)
+                async with lan.hosts(_CLIENT, _SERVER, cable=cable, mtu=asked.wire.mtu) as made:
+                    status = await _run(asked, made, stop)
             nursery.cancel_scope.cancel()
-    _say(counted(cable))
+    if made is not None:
+        _say(counted(made))
     if capture is not None:
-        _say(f"{capture}: {capture.frames:,} frames")
-        if capture.error is not None and status == 0:
-            status = 1
+        _say(f"{safe(str(capture.path))}: {capture.frames:,} frames")
+        if capture.error is not None:
+            _say(f"{safe(str(capture.path))} is not complete: {capture.error.strerror}")
+            status = status or 1
     return 128 + stop.number if status is None else status
 
 
-async def _run(asked: Asked, cable: lan.Cable, stop: _Stop) -> int:
-    async with lan.hosts(_CLIENT, _SERVER, cable=cable, mtu=asked.wire.mtu) as net:
-        client, server = net[_CLIENT], net[_SERVER]
-        does = f"port {DEFAULT_PORT}: an echo server" if asked.server is None else "your server"
-        _say(
-            f"{client.name} {client.ipv4} {client.ipv6}, "
-            f"{server.name} {server.ipv4} {server.ipv6} ({does})"
-        )
-        _say(
-            f"in each direction: {asked.wire.seeded(cable)}"
-            if str(asked.wire)
-            else "a perfect cable"
-        )
-        if (warning := asked.wire.warning) is not None:
-            _say(warning)
-        starting = (
-            served(DEFAULT_PORT, hosts=ANY, open_process=server.open_process)
-            if asked.server is None
-            else _running(server, asked.server)
-        )
-        async with starting:
-            stop.command_runs = True
-            return await _command(client, asked.command)
+async def _run(asked: Asked, net: lan.Network, stop: _Stop) -> int:
+    client, server = net[_CLIENT], net[_SERVER]
+    does = f"port {DEFAULT_PORT}: an echo server" if asked.server is None else "your server"
+    addresses = (f"{one.name} {one.ipv4} {one.ipv6}" for one in (client, server))
+    _say(f"{', '.join(addresses)} ({does})")
+    settings = str(asked.wire.seeded(net.cable))
+    _say(f"in each direction: {settings}" if settings else "a perfect cable")
+    if (warning := asked.wire.warning) is not None:
+        _say(warning)
+    starting = (
+        served(DEFAULT_PORT, hosts=ANY, open_process=server.open_process)
+        if asked.server is None
+        else _running(server, asked.server)
+    )
+    async with starting:
+        stop.command_runs = True
+        return await _command(client, asked.command)
 
 
 async def _command(host: lan.Host, words: tuple[str, ...]) -> int:

@@ -73,9 +73,7 @@ class PacketPort:
     @property
     def overruns(self) -> int:
         """How many frames were dropped so far because this process, or the host, was too slow."""
-        if self._socket.fileno() != -1:  # reading it sets it back
-            counts = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
-            self._overrun += struct.unpack("=II", counts)[1]
+        self._count_overruns()
         return self._unsent + self._overrun
 
     async def receive(self) -> list[bytes]:
@@ -105,6 +103,12 @@ class PacketPort:
             self._unsent += 1
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket. The number of overruns stays."""
+        self._count_overruns()
         self._ring.close()
         self._socket.close()
+
+    def _count_overruns(self) -> None:
+        if self._socket.fileno() != -1:  # reading it sets it back
+            counts = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+            self._overrun += struct.unpack("=II", counts)[1]

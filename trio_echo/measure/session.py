@@ -107,7 +107,7 @@ class Session:
             open_process: OpenProcess = trio.lowlevel.open_process
         else:
             servers = [self.wired.server] * len(endpoints)
-            open_process = self.wired.load.open_process
+            open_process = self.wired.net["load"].open_process
         for number, workload, target in visits(len(endpoints), len(self.workloads), self.rounds):
             samples = await run_round(
                 endpoints[target],

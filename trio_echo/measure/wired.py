@@ -35,15 +35,13 @@ class Wired:
     Attributes:
         targets: where it listens, with IPv4 and with IPv6.
         wire: the options that repeat the cable, with the seed of its lots.
-        cable: the cable, which may be changed meanwhile.
-        load: the host of the load.
+        net: the hosts `load` and `server`, and the cable, which may be changed meanwhile.
         server: whose CPU use is measured, with that of the cable.
     """
 
     targets: list[Endpoint]
     wire: Wire
-    cable: lan.Cable
-    load: lan.Host
+    net: lan.Network
     server: Server
 
 
@@ -63,10 +61,10 @@ async def wired(wire: Wire | str, *, faults: Faults = Faults()) -> AsyncIterator
     wire = parse_wire(wire) if isinstance(wire, str) else wire
     cable = wire.cable(_LOAD, _SERVER, keep=0)
     async with lan.hosts(_LOAD, _SERVER, cable=cable, mtu=wire.mtu) as net:
-        load, server = net[_LOAD], net[_SERVER]
+        server = net[_SERVER]
         own = (server.ipv4, server.ipv6)
         async with served(hosts=own, faults=faults, open_process=server.open_process) as targets:
             listening = (row.process_id for row in server.snapshot().rows if row.state == "LISTEN")
             process = psutil.Process(next(listening))
             watched = Server(here=True, process=process, carrier=psutil.Process())
-            yield Wired(targets, wire.seeded(cable), cable, load, watched)
+            yield Wired(targets, wire.seeded(cable), net, watched)
