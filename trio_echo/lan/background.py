@@ -27,8 +27,8 @@ class BackgroundHosts(TrioThread):
 
     A block cannot span the cells of a notebook: there, `start` and `stop` do the same. Both raise
     what `hosts` raises. The hosts can be used in any thread and any run of Trio, and their sockets
-    outlive a run. Python code that computes keeps the cables' thread from running: some frames are
-    up to 5 ms late then (see `sys.setswitchinterval`).
+    outlive a run. While Python code in another thread computes without a pause, the cables wait for
+    their turn: frames were then 16 ms late in the median (see `sys.setswitchinterval`).
 
     Args:
         names: as for `hosts`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+import itertools
 import json
 import os
 import socket
@@ -43,6 +44,7 @@ class Keeper:
     def __init__(self, link: socket.socket) -> None:
         self._link = link
         self._owner = os.getpid()
+        self._numbers = itertools.count()
         self._turn = threading.Lock()
         self._end = ""
 
@@ -55,17 +57,16 @@ class Keeper:
             SocketCallError: the call that was asked for failed.
         """
         with self._turn:
-            self._send(method, *arguments)
-            return self._receive()
+            return self._receive(self._send(method, *arguments))
 
     async def ask_patiently(self, method: str, *arguments: object) -> Answer:
         """Ask, and let other tasks run until the answer is there; raises what `ask` raises.
 
         Nobody else may ask meanwhile.
         """
-        self._send(method, *arguments)
+        number = self._send(method, *arguments)
         await trio.lowlevel.wait_readable(self._link)
-        return self._receive()
+        return self._receive(number)
 
     @trio.lowlevel.enable_ki_protection
     def open_socket(self, host: str, family: int, kind: int, protocol: int) -> socket.socket:
@@ -96,15 +97,19 @@ class Keeper:
         """Return an error that says why the hosts are lost or gone."""
         return LanError(self._end or "the hosts are lost: the process that owns them has ended")
 
-    def _send(self, method: str, *arguments: object) -> None:
+    def _send(self, method: str, *arguments: object) -> int:
+        """Send a request; return its number."""
         if os.getpid() != self._owner:  # both would wait for answers
             raise LanError("a forked process cannot use the hosts")
         try:
-            self._link.send(json.dumps([method, *arguments]).encode())
+            number = next(self._numbers)
+            self._link.send(json.dumps([number, method, *arguments]).encode())
         except OSError as exc:
             raise self.lost() from exc
+        return number
 
-    def _receive(self) -> Answer:
+    def _receive(self, number: int) -> Answer:
+        """Receive the answer with this number."""
         if sys.platform != "linux":
             raise NotImplementedError
         try:
@@ -115,11 +120,15 @@ class Keeper:
             raise self.lost() from exc
         if not data:
             raise self.lost()
+        answer = json.loads(data)
+        if answer.get("number", number) < number:  # an interrupt came before somebody received it
+            for one in descriptors:
+                os.close(one)
+            return self._receive(number)
         if flags & socket.MSG_CTRUNC:  # no room for all of the descriptors
             for one in descriptors:
                 os.close(one)
             raise SocketCallError("recvmsg()", OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
-        answer = json.loads(data)
         if "error" in answer:
             call, number, words, where = answer["error"]
             raise SocketCallError(call, OSError(number, words), where or None)
