@@ -108,6 +108,7 @@ def test_a_rate_that_no_cable_carries_is_said(command_line: CommandLine) -> None
     assert "[wire] a rate of 100gbit may be beyond this cable" in err
 
 
+@pytest.mark.slow
 @hosts
 def test_a_signal_during_the_start_ends_it(tmp_path: Path) -> None:
     started = tmp_path / "started"
