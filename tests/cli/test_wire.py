@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import re
@@ -23,6 +24,8 @@ if sys.platform != "linux":
 import pexpect
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from support import CommandLine
 
 hosts = pytest.mark.usefixtures("hosts_allowed")
@@ -109,6 +112,19 @@ def test_a_rate_that_no_cable_carries_is_said(command_line: CommandLine) -> None
 
 
 @pytest.mark.slow
+@hosts
+def test_too_many_open_files_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, command_line: CommandLine
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("trio_echo.cli.wiring.served", refuse)
+    monkeypatch.setattr("trio_echo.cli.discard_output", lambda: None)  # it is pytest's too
+    status, _, err = command_line("wire", "true")
+    assert (status, err.splitlines()[2:]) == (1, ["trio-echo: Too many open files"])
+
+
 @hosts
 def test_a_signal_during_the_start_ends_it(tmp_path: Path) -> None:
     started = tmp_path / "started"

@@ -67,6 +67,28 @@ async def test_a_process_starts_where_it_is_told_to(tmp_path: Path) -> None:
         assert done.stdout.decode().splitlines() == [str(tmp_path), "hello", "input"]
 
 
+async def test_a_process_starts_at_the_root_if_its_folder_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    async with lan.hosts("client", "server") as net:
+        monkeypatch.chdir(gone)
+        gone.rmdir()
+        done = await net["client"].run(["pwd"], capture_stdout=True)
+    assert done.stdout == b"/\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root enters other users' folders")
+async def test_a_process_starts_at_the_root_if_its_folder_is_closed_to_it(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    os.chown(closed, 65534, 65534)
+    async with lan.hosts("client", "server") as net:
+        done = await net["client"].run(["pwd"], cwd=closed, capture_stdout=True)
+    assert done.stdout == b"/\n"
+
+
 async def test_a_process_ends_with_its_own_status() -> None:
     async with lan.hosts("client", "server") as net:
         run = partial(net["client"].run, check=False, capture_stderr=True)
@@ -76,9 +98,13 @@ async def test_a_process_ends_with_its_own_status() -> None:
             ("kill -KILL $$", -signal.SIGKILL),
         ):
             assert (await run(["sh", "-c", script])).returncode == status
-        missing = await run(["no-such-program"])
-        assert missing.returncode == 127
-        assert missing.stderr == b"[exec()] No such file or directory: no-such-program\n"
+        for name, words in (
+            (b"no-such\xff", b"No such file or directory: no-such\xff"),
+            (b"", b"the command has no name"),
+        ):
+            missing = await run([os.fsdecode(name)])
+            assert missing.returncode == 127
+            assert missing.stderr == b"[exec()] " + words + b"\n"
         with pytest.raises(subprocess.CalledProcessError, match=r"Command '\['false'\]' returned"):
             await net["client"].run(["false"])
 

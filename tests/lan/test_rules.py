@@ -9,7 +9,7 @@ import pytest
 from wire import ACK, CLIENT, CLIENT6, FIN, PSH, RST, SERVER, SERVER6, SYN, frame
 
 from trio_echo import lan
-from trio_echo.lan.matching import Crossing
+from trio_echo.lan.matching import Candidate
 from trio_echo.observe.packets.passage import Fate
 
 MS = 1_000_000
@@ -67,7 +67,7 @@ IPV6 = {"data over IPv6", "neighbour", "listener report"}
     ids=lambda one: ", ".join(sorted(one)) if isinstance(one, set | KeysView) else str(one),
 )
 def test_what_matches(match: lan.Match, names: set[str]) -> None:
-    assert {name for name, data in FRAMES.items() if match(Crossing(data, "client"))} == names
+    assert {name for name, data in FRAMES.items() if match(Candidate(data, "client"))} == names
 
 
 def fates(cable: lan.Cable, frames: list[tuple[int, str, bytes]]) -> list[Fate]:
@@ -189,6 +189,31 @@ def test_a_rule_does_not_see_what_never_reaches_the_wire() -> None:
     cable.cut()
     cable.toward("server").take(DATA, 1)
     assert rule.matched == 1
+
+
+def test_the_function_of_a_rule_may_remove_its_rule() -> None:
+    cable = lan.Cable("client", "server")
+
+    def forget(_: object) -> bool:
+        del cable.rules[0]
+        return False
+
+    last = lan.drop(lan.data)
+    cable.rules += [lan.drop(forget), last]
+    cable.toward("server").take(DATA, 0)
+    assert (cable.rules, last.acted) == ([last], 1)
+
+
+def test_the_function_of_a_rule_may_cut_the_cable() -> None:
+    cable = lan.Cable("client", "server")
+
+    def cut(_: object) -> bool:
+        cable.cut()
+        return True
+
+    cable.rules.append(lan.delay(cut, by=1.0))
+    assert fates(cable, [(0, "client", DATA)]) == [Fate.CUT]
+    assert cable.toward("server").due(2 * SECOND) == []
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ SEGMENT = frame(CLIENT, SERVER, ACK, 1).data
         lambda cable: cable.change(rate=1000),
         lambda cable: cable.passages,
         lambda cable: cable.counts,
-        lambda cable: cable.queue_depths("b"),
         lambda cable: cable.toward("b").inside,
     ],
 )

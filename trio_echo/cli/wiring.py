@@ -15,7 +15,7 @@ import trio
 
 from trio_echo import lan
 from trio_echo.addresses import DEFAULT_PORT
-from trio_echo.errors import SocketCallError, ungrouped
+from trio_echo.errors import ungrouped
 from trio_echo.listening import ANY
 from trio_echo.measure.serving import served
 from trio_echo.screen.text import safe
@@ -94,6 +94,7 @@ async def run(asked: Asked, capture: CaptureFile | None) -> int:
     Raises:
         LanError: the hosts cannot be made.
         SocketCallError: of a call that makes them.
+        OSError: there is no room for the processes on them.
     """
     stop = _Stop()
     status: int | None = None
@@ -101,7 +102,7 @@ async def run(asked: Asked, capture: CaptureFile | None) -> int:
     cable = asked.wire.cable(_CLIENT, _SERVER, keep=0)
     if capture is not None:
         cable.on_passage(capture.add)
-    with ungrouped(lan.LanError, SocketCallError):
+    with ungrouped(Exception):
         async with trio.open_nursery() as nursery:
             await nursery.start(stop.receive)
             with stop.scope:

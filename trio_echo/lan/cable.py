@@ -235,19 +235,3 @@ class Cable(Adjustable):
     def on_passage(self, sink: Callable[[Passage], object] | None) -> None:
         """Call a function with every passage when the frame enters; `None` for no function."""
         self._record.sink = sink
-
-    def queue_depths(self, end: str) -> list[tuple[int, int]]:
-        """Return how many frames waited for the rate toward one end, at each change.
-
-        Returns:
-            Pairs: nanoseconds since the epoch, and the number of frames from then on. They are of
-            the frames whose passages are kept, and may reach into the future.
-        """
-        waits = self._record.waits(self.toward(end).source)
-        changes = Counter(entered for entered, _ in waits)
-        changes.subtract(left for _, left in waits)
-        depths, depth = [], 0
-        for time in sorted(changes):
-            depth += changes[time]
-            depths.append((time, depth))
-        return depths

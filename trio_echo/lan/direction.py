@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from trio_echo.observe.packets.passage import Fate
 
 from .corruption import corrupted
-from .matching import Crossing
+from .matching import Candidate
 from .record import Entry, Record
 from .rules import Rule, Treatment
 from .settings import Adjustable
@@ -91,7 +91,6 @@ class Direction(Adjustable):
         self._free = 0
         # The rate for which the queue was planned.
         self._planned = settings.rate
-        self._now = 0
 
     @property
     def settings(self) -> Settings:
@@ -125,11 +124,6 @@ class Direction(Adjustable):
         with self._lock:
             return len(self._heap) + sum(len(entry.arrivals) for entry in self._held)
 
-    @property
-    def queued(self) -> int:
-        """How many frames waited for the rate when a frame last entered or left."""
-        return sum(entry.begins > self._now for entry in self._queue)
-
     def cut(self) -> None:
         """Lose every frame that is inside, and all that enter until `heal`."""
         with self._lock:
@@ -145,8 +139,6 @@ class Direction(Adjustable):
                 self._counts[entry.fate] -= 1
                 self._counts[Fate.CUT] += 1
                 entry.fate = Fate.CUT
-        for entry in self._queue:
-            entry.begins = max(entry.time, min(entry.begins, self._now))
         self._heap.clear()
         self._held.clear()
         self._queue.clear()
@@ -168,7 +160,7 @@ class Direction(Adjustable):
             Exception: what the function of a rule raises.
         """
         with self._lock:
-            self._proceed(now)
+            self._keep_to_rate(now)
             entry = Entry(now, self.source, data)
             if self.is_cut:
                 entry.fate = Fate.CUT
@@ -195,7 +187,7 @@ class Direction(Adjustable):
         """
         frames: list[bytes] = []
         with self._lock:
-            self._proceed(now)
+            self._keep_to_rate(now)
             for entry in [one for one in self._held if one.arrivals[0] <= now]:
                 self._held.remove(entry)
                 self._leave(entry, entry.arrivals[0], len(entry.arrivals))
@@ -209,9 +201,8 @@ class Direction(Adjustable):
         with self._lock:
             self._counts.clear()
 
-    def _proceed(self, now: int) -> None:
-        """Note the time, and plan the queue again at a new rate."""
-        self._now = now
+    def _keep_to_rate(self, now: int) -> None:
+        """Plan the queue again if the rate has changed."""
         if self._planned != self._settings.rate:
             self._planned = self._settings.rate
             self._forget_sent(now)
@@ -264,6 +255,9 @@ class Direction(Adjustable):
     def _send(self, entry: Entry) -> None:
         """Decide what the wire does to a frame, and when it leaves."""
         treatment = self._treatment(entry)
+        if self.is_cut:  # by the function of a rule
+            entry.fate = Fate.CUT
+            return
         if treatment.lost:
             entry.fate = Fate.LOST
             return
@@ -294,9 +288,9 @@ class Direction(Adjustable):
     def _treatment(self, entry: Entry) -> Treatment:
         treatment = Treatment()
         if self._rules:
-            crossing = Crossing(entry.data, self.source)
-            for rule in self._rules:
-                suffered = rule.consult(crossing, entry.time)
+            candidate = Candidate(entry.data, self.source)
+            for rule in tuple(self._rules):  # a rule's function may change the list
+                suffered = rule.consult(candidate, entry.time)
                 if suffered is not None:
                     treatment.add(suffered)
         settings, draw = self._settings, self._lots.random

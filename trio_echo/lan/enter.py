@@ -38,13 +38,16 @@ def _call(name: str, *arguments: int) -> None:
 
 def _enter(name: str, namespaces: list[int]) -> None:
     """Enter the namespaces, except that of processes, which is for the next child."""
-    folder = Path.cwd()
+    folder = Path("/")
+    with suppress(FileNotFoundError):  # it was removed
+        folder = Path.cwd()
     for one in namespaces:
         os.set_inheritable(one, False)
         _call("setns", one, 0)
     _call("unshare", _NEWUTS)
     socket.sethostname(name)
-    os.chdir(folder)  # entering a mount namespace led to its root
+    with suppress(OSError):  # it is closed to this user
+        os.chdir(folder)  # entering a mount namespace led to its root
 
 
 def _run(command: list[str], mask: set[int | signal.Signals], *, foreground: bool) -> NoReturn:
@@ -58,9 +61,12 @@ def _run(command: list[str], mask: set[int | signal.Signals], *, foreground: boo
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     try:
         os.execvp(command[0], command)  # noqa: S606  what the user asked for
+    except ValueError:
+        words = "the command has no name"
     except OSError as exc:
-        os.write(2, f"[exec()] {exc.strerror}: {command[0]}\n".encode())
-        os._exit(_NOT_RUN)
+        words = f"{exc.strerror}: {command[0]}"
+    os.write(2, os.fsencode(f"[exec()] {words}\n"))
+    os._exit(_NOT_RUN)
 
 
 def _wait(child: int, *, foreground: bool) -> int:
@@ -104,7 +110,7 @@ def main(name: str, numbers: str, *command: str) -> int:
         child = os.fork()
     except OSError as exc:
         words = "the host is gone" if exc.errno == errno.ENOMEM else exc.strerror
-        os.write(2, f"[fork()] {words}: {command[0]}\n".encode())
+        os.write(2, os.fsencode(f"[fork()] {words}: {command[0]}\n"))
         return _NOT_RUN
     if child == 0:
         _run(list(command), mask, foreground=foreground)

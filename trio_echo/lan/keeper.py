@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _PROGRAM = Path(__file__).with_name("namespaces.py")
 _LARGEST_ANSWER, _MOST_DESCRIPTORS = 1 << 16, 253  # SCM_MAX_FD in include/net/scm.h
 
-# Seconds. A request takes a tenth of a millisecond; after this time, something is broken.
+# Seconds. A request takes a tenth of a millisecond, the end some more; after this time, something
+# is broken.
 _PATIENCE = 30.0
 
 Answer: TypeAlias = tuple[dict[str, Any], list[int]]
@@ -116,12 +117,15 @@ class Keeper:
             data, descriptors, flags, _ = socket.recv_fds(
                 self._link, _LARGEST_ANSWER, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
             )
+        except TimeoutError as exc:
+            words = "the hosts are lost: the process that owns them has not answered"
+            raise LanError(words) from exc
         except OSError as exc:
             raise self.lost() from exc
         if not data:
             raise self.lost()
         answer = json.loads(data)
-        if answer.get("number", number) < number:  # an interrupt came before somebody received it
+        if answer.get("number", number) < number:  # too late, or after an interrupt
             for one in descriptors:
                 os.close(one)
             return self._receive(number)
@@ -159,6 +163,9 @@ async def run_keeper(*, task_status: trio.TaskStatus[Keeper]) -> None:
         finally:
             keeper.close()
             with trio.CancelScope(shield=True):
+                with trio.move_on_after(_PATIENCE):
+                    await process.wait()
+                process.kill()  # it hangs; all processes on the hosts end with it
                 await process.wait()
 
 
@@ -180,7 +187,7 @@ def why_not() -> str | None:
 
 
 def _check() -> None:
-    """Refuse what can be seen without starting a process; raises what `open_keeper` raises."""
+    """Refuse what can be seen without starting a process; raises what `run_keeper` raises."""
     if sys.platform != "linux":
         words = "hosts can be made on Linux only"
         raise SocketCallError("unshare()", OSError(errno.ENOSYS, words))

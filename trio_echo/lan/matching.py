@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _ICMP = {(4, 1), (6, 58)}
 
 
-class Crossing:
-    """A frame on its way through a cable, as a rule sees it.
+class Candidate:
+    """A frame that a rule may act on.
 
     Args:
         data: the frame, from its Ethernet header on.
@@ -46,13 +46,13 @@ class Match:
         name: what `repr()` shows.
     """
 
-    def __init__(self, test: Callable[[Crossing], bool], name: str) -> None:
+    def __init__(self, test: Callable[[Candidate], bool], name: str) -> None:
         self._test = test
         self._name = name
 
-    def __call__(self, crossing: Crossing) -> bool:
+    def __call__(self, candidate: Candidate) -> bool:
         """Return whether this frame is meant."""
-        return self._test(crossing)
+        return self._test(candidate)
 
     def __and__(self, other: Match | Callable[[Header], bool]) -> Match:
         also = matcher(other)
@@ -74,8 +74,8 @@ def matcher(question: Match | Callable[[Header], bool]) -> Match:
     if isinstance(question, Match):
         return question
 
-    def test(crossing: Crossing) -> bool:
-        return crossing.segment is not None and bool(question(crossing.segment))
+    def test(candidate: Candidate) -> bool:
+        return candidate.segment is not None and bool(question(candidate.segment))
 
     return Match(test, getattr(question, "__name__", repr(question)))
 
@@ -84,8 +84,8 @@ def _flagged(flags: Flags, name: str) -> Match:
     return Match(lambda one: one.segment is not None and flags in one.segment.flags, name)
 
 
-def _carries_icmp(crossing: Crossing) -> bool:
-    datagram = unwrap(crossing.data)
+def _carries_icmp(candidate: Candidate) -> bool:
+    datagram = unwrap(candidate.data)
     return datagram is not None and (datagram.version, datagram.protocol) in _ICMP
 
 

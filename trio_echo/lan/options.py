@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .cable import Cable
 from .errors import SettingError
+from .plan import LARGEST_MTU, SMALLEST_MTU
 from .quantities import parse_count, parse_rate, parse_share, parse_time, rate_text
 from .settings import Settings
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _NO_SETTINGS = Settings()
-# Every host has IPv6, which needs the first (RFC 8200, section 5).
-_LEAST_MTU, _MOST_MTU = 1280, 65_535
 _HEADER = 14  # bytes of an Ethernet header
 
 # Frames a second that `carry` surely moves in one direction, between two hosts that share two cores
@@ -127,8 +126,8 @@ def parse_mtu(text: str) -> int:
         SettingError: it is not one.
     """
     value = parse_count(text)
-    if not _LEAST_MTU <= value <= _MOST_MTU:
-        raise SettingError(f"{text!r} is not {_LEAST_MTU} to {_MOST_MTU} bytes")
+    if not SMALLEST_MTU <= value <= LARGEST_MTU:
+        raise SettingError(f"{text!r} is not {SMALLEST_MTU} to {LARGEST_MTU} bytes")
     return value
 
 

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 SWITCH = "switch"
 """The name of the switch's end of a cable."""
 
+SMALLEST_MTU, LARGEST_MTU = 1280, 65535
+"""In bytes. Every host has IPv6, which needs 1280 (RFC 8200, section 5); a veth takes 65535."""
+
 _MOST = 253  # 254 is the router's number
-_SMALLEST_MTU, _LARGEST_MTU = 1280, 65535  # RFC 8200, section 5; what a veth takes
 _ROUTER = 254
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123, section 2.1
 _FORWARDING = {"net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1}
@@ -156,7 +158,7 @@ def _mtus(names: Sequence[str], mtu: int | Mapping[str, int]) -> dict[str, int]:
     else:
         mtus = dict.fromkeys(names, mtu)
     for one in mtus.values():
-        if not _SMALLEST_MTU <= one <= _LARGEST_MTU:
-            limits = f"{_SMALLEST_MTU} (IPv6 needs it) to {_LARGEST_MTU}"
+        if not SMALLEST_MTU <= one <= LARGEST_MTU:
+            limits = f"{SMALLEST_MTU} (IPv6 needs it) to {LARGEST_MTU}"
             raise LanError(f"{one!r} is not an MTU: bytes, {limits}")
     return mtus

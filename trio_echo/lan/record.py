@@ -84,15 +84,6 @@ class Record:
             entries = sorted(self._entries, key=lambda entry: entry.time)
             return tuple(entry.passage() for entry in entries)
 
-    def waits(self, source: str) -> list[tuple[int, int]]:
-        """Return when each kept frame from one end entered the queue, and when it left it."""
-        with self.lock:
-            return [
-                (entry.time, entry.begins)
-                for entry in self._entries
-                if entry.source == source and entry.begins > entry.time
-            ]
-
     def clear(self) -> None:
         """Forget all frames."""
         with self.lock:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from .errors import SettingError
-from .matching import Crossing, Match, matcher
+from .matching import Candidate, Match, matcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,16 +107,16 @@ class Rule:
         self._when = when
         self._began = 0
 
-    def consult(self, crossing: Crossing, now: int) -> Treatment | None:
+    def consult(self, candidate: Candidate, now: int) -> Treatment | None:
         """Count a frame if it matches; return what must happen to it.
 
         Args:
-            crossing: the frame.
+            candidate: the frame.
             now: the time, in nanoseconds.
         """
-        if crossing.source != self._when.get("source", crossing.source):
+        if candidate.source != self._when.get("source", candidate.source):
             return None
-        if not self._matches(crossing):
+        if not self._matches(candidate):
             return None
         self.matched += 1
         if self.matched == 1:
