@@ -76,11 +76,34 @@ async def test_a_process_ends_with_its_own_status() -> None:
             ("kill -KILL $$", -signal.SIGKILL),
         ):
             assert (await run(["sh", "-c", script])).returncode == status
-        missing = await run(["no-such-program"])
-        assert missing.returncode == 127
-        assert missing.stderr == b"[exec()] No such file or directory: no-such-program\n"
         with pytest.raises(subprocess.CalledProcessError, match=r"Command '\['false'\]' returned"):
             await net["client"].run(["false"])
+
+
+async def test_a_command_that_cannot_be_run_ends_with_one_line(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    async with lan.hosts("client", "server") as net:
+        run = partial(net["client"].run, check=False, capture_stderr=True)
+        for command, line in (
+            ("no-such-program", "[exec()] No such file or directory: no-such-program"),
+            ("/etc/passwd", "[exec()] Permission denied: /etc/passwd"),
+            ("", "[exec()] No such file or directory: ''"),
+            ("\x1b[2J\n\udcff", r"[exec()] No such file or directory: \x1b[2J\n\udcff"),
+        ):
+            done = await run([command])
+            assert (done.returncode, done.stderr.decode()) == (127, f"{line}\n")
+        # A shell may be in a folder that was removed.
+        remove = ["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *net["client"]._entering(["true"])]
+        done = await trio.run_process(
+            remove,
+            cwd=gone,
+            pass_fds=net["client"]._namespaces,
+            check=False,
+            capture_stderr=True,
+        )
+        assert done.returncode == 127
+        assert done.stderr == b"[getcwd()] No such file or directory\n"
 
 
 async def test_a_process_gets_the_signals_that_are_sent_to_it() -> None:
