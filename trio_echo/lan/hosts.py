@@ -116,7 +116,7 @@ async def hosts(
                     for one, ports in _plug(plans, cables, ends):
                         nursery.start_soon(_carry, one, ports, keeper)
                     yield Network(made, cables, tuple(ends.values()))
-                except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  it would be grouped
+                except (Exception, KeyboardInterrupt, SystemExit) as exc:  # noqa: BLE001  it would be grouped
                     error = exc
                 nursery.cancel_scope.cancel()
         if error is not None:
