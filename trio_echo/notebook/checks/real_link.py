@@ -76,7 +76,7 @@ def smallest_mtu(answer: object) -> Verdict:
     if answer > _SMALLEST:
         less = (answer - 73) / (answer - 53)
         return Verdict(False, f"With {answer - 1}, IPv6 still has {less:.3%}.")
-    return Verdict(True, "Larger than Ethernet's 1500, so 1 % is the least that it costs there.")
+    return Verdict(True, "It is larger than Ethernet's 1500, so there IPv6 costs more than 1 %.")
 
 
 def path_mtu(answer: Callable[[Sequence[Crossing], int], object]) -> Verdict:
