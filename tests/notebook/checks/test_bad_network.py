@@ -27,6 +27,10 @@ def makes_one() -> None:
 ONE = lan.drop(lan.data, source="server", nth=3)
 
 
+def is_misspelled(header: Any) -> bool:
+    return bool(header.paylod)
+
+
 def of_length(length: int) -> Callable[[Any], bool]:
     return lambda header: len(header.payload) == length
 
@@ -46,6 +50,7 @@ def of_length(length: int) -> Callable[[Any], bool]:
         (lambda: lan.delay(lan.data, source="server", nth=3, by=1), "lets the third data segment"),
         (lambda: lan.duplicate(lan.syn), "the client's SYN is duplicated"),
         (lambda: lan.drop, "which is not a rule"),
+        (lambda: lan.drop(is_misspelled), "raised AttributeError("),
         (lambda: ONE, "the same rule each time"),
         (makes_one, "Is a `return` missing?"),
         (fails, "When called, it raised ValueError('oops')"),

@@ -145,6 +145,6 @@ def failed(case: str, got: object) -> Verdict | None:
     """
     if got is None:
         return MISSING_RETURN
-    if got in (DID_NOT_RETURN, NOT_AWAITED) or isinstance(got, Exception):
+    if got is DID_NOT_RETURN or got is NOT_AWAITED or isinstance(got, Exception):
         return Verdict(False, f"{case}, {said(got)}.")
     return None

@@ -65,7 +65,9 @@ def third(answer: Callable[[], object]) -> Verdict:
     cable.rules.append(rule)
     for number, sent in enumerate(_CONVERSATION):
         end = "server" if sent.source == "client" else "client"
-        cable.toward(end).take(_frame(sent), number)
+        got = call(cable.toward(end).take, _frame(sent), number)
+        if isinstance(got, Exception):
+            return Verdict(False, f"Your rule raised {got!r} for {sent.words}.")
     for number, (sent, passage) in enumerate(zip(_CONVERSATION, cable.passages, strict=True)):
         if passage.lost and number != _THIRD:
             return Verdict(False, f"Your rule drops {sent.words}.")

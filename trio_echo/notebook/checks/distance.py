@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import trio
@@ -117,7 +118,7 @@ async def echo_all(answer: EchoAll) -> Verdict:
 
 
 def _is_number(answer: object) -> TypeGuard[float]:
-    return isinstance(answer, int | float) and not isinstance(answer, bool)
+    return isinstance(answer, Real) and not isinstance(answer, bool)
 
 
 def _close(answer: float, right: float) -> bool:
