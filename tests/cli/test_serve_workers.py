@@ -290,6 +290,7 @@ def test_auto_follows_the_affinity() -> None:
         assert server.stop() == 0
 
 
+@pytest.mark.slow
 def test_every_line_is_whole_when_two_workers_have_much_to_show(server: Process) -> None:
     address, _ = server.endpoints()
     idle = crowd(address, server)  # both workers have something to show
@@ -395,6 +396,7 @@ def test_workers_without_standard_streams_serve() -> None:
         assert server.stop() == 0
 
 
+@pytest.mark.slow
 def test_at_a_terminal_rows_have_their_prefix_and_ctrl_c_lets_clients_finish() -> None:
     command = ["-m", "trio_echo", "serve", "--port", "0", "--lang", "en", "--workers", "2"]
     terminal = pexpect.spawn(

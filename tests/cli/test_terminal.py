@@ -51,6 +51,18 @@ def end(client: pexpect.spawn[str]) -> tuple[int | None, str]:
     return client.exitstatus, str(client.before).replace("\r\n", "\n")
 
 
+def test_a_terminal_of_another_session_is_left_as_it_is(server: BackgroundServer) -> None:
+    program = [sys.executable, "-m", "trio_echo", "connect", str(server.addresses[0])]
+    script = "import os, sys; os.fork() and sys.exit(os.waitstatus_to_exitcode(os.wait()[1])); "
+    script += "os.setsid(); os.execv(sys.argv[1], sys.argv[1:])"
+    client = pexpect.spawn(
+        sys.executable, ["-Sc", script, *program], encoding="utf-8", timeout=PATIENCE
+    )
+    client.expect_exact("[data to send] ")
+    client.sendline()
+    assert end(client)[0] == 0
+
+
 @pytest.mark.parametrize("last", ["\n", "\x04"])
 def test_a_typed_session_looks_like_the_lectures(server: BackgroundServer, last: str) -> None:
     client = spawn(str(server.addresses[0]))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -84,8 +86,30 @@ def test_start_and_stop_do_what_a_block_does_and_leave_nothing() -> None:
         client.blocking_socket()
     net.stop()
     assert open_descriptors() == before
-    # Trio keeps other threads for a while.
-    assert not [one for one in threading.enumerate() if one.name.startswith("trio_echo")]
+    assert "trio_echo.BackgroundHosts" not in [one.name for one in threading.enumerate()]
+
+
+@pytest.mark.slow
+def test_after_an_interrupt_each_answer_is_still_the_right_one() -> None:
+    """Ctrl-C may come between a request and its answer."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGPROF, interrupt)
+    draw = random.Random(5)
+    try:
+        with lan.BackgroundHosts("client", "server") as net:
+            for _ in range(50):
+                with suppress(KeyboardInterrupt):
+                    signal.setitimer(signal.ITIMER_PROF, draw.uniform(0.0001, 0.002))
+                    while True:
+                        net["client"].sysctl("net.ipv4.tcp_timestamps")
+                with net["server"].blocking_socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+                    sock.bind((net["server"].ipv6, 0))
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def test_what_cannot_be_made_is_an_error_of_start() -> None:

@@ -308,6 +308,23 @@ def test_a_cut_loses_what_is_inside_and_what_enters() -> None:
     assert [one.lost for one in cable.passages] == [True, True, True, False]
 
 
+def test_what_is_inside_takes_a_limited_amount_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trio_echo.lan.direction._ROOM", 9 * 600)  # and 500 bytes beside each
+    cable = lan.Cable("a", "b", delay=3600, duplicate=1.0, reorder=1.0)
+    direction = cable.toward("b")
+    for now, empty in ((0, lambda: drain(direction)), (7200 * SECOND, cable.cut)):
+        for number in range(100):
+            direction.take(numbered(number), now)
+        assert direction.inside == 10
+        assert direction.counts[Fate.QUEUE_FULL] == 95
+        direction.forget()
+        empty()
+        assert direction.inside == 0
+    cable.heal()
+    direction.take(numbered(1), 7200 * SECOND)
+    assert direction.inside == 2
+
+
 def test_one_direction_can_be_cut() -> None:
     cable = lan.Cable("a", "b")
     cable.toward("b").cut()

@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from functools import partial
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 if sys.platform != "linux":
     pytest.skip("hosts need Linux", allow_module_level=True)
+
+import fcntl
 
 pytestmark = pytest.mark.usefixtures("hosts_allowed")
 
@@ -195,6 +198,37 @@ async def test_a_router_reports_packets_that_are_too_big_for_the_next_link() -> 
             assert await connection.echo(bytes(100_000)) == bytes(100_000)
         sizes = {len(one.data) for one in net.cables["server"].passages}
         assert max(sizes) == 1280 + 14
+        nursery.cancel_scope.cancel()
+
+
+async def wait_for_carrier(host: lan.Host, expected: bool) -> None:
+    """Wait for the flag IFF_RUNNING of `eth0` (netdevice(7)): the kernel sets it a little later."""
+    with host.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        found = not expected
+        while found != expected:
+            flags = fcntl.ioctl(sock.fileno(), 0x8913, struct.pack("16sH14x", b"eth0", 0))
+            found = bool(struct.unpack("16xH14x", flags)[0] & 0x40)
+            await trio.sleep(0.001)
+
+
+@pytest.mark.slow
+async def test_a_host_sees_that_it_is_unplugged_and_the_echo_comes_when_it_is_plugged_in() -> None:
+    async with lan.hosts("client", "server") as net, trio.open_nursery() as nursery:
+        client, server = net.hosts.values()
+        await serve_on(server, nursery)
+        for address in (server.ipv4, server.ipv6):
+            async with await client.connect(address, 9000) as connection:
+                assert await connection.echo(b"before") == b"before"
+                client.unplug()
+                await wait_for_carrier(client, False)
+                await wait_for_carrier(server, True)
+                async with trio.open_nursery() as echoing:
+                    echoing.start_soon(connection.echo, b"after")
+                    await client.until(
+                        lambda one: any(row.send_queue == 5 for row in one.rows), 9000
+                    )
+                    client.plug_in()
+                await wait_for_carrier(client, True)
         nursery.cancel_scope.cancel()
 
 

@@ -25,7 +25,7 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one() -> None:
         for _ in range(2):
             with pytest.raises(lan.LanError, match="the process that owns them has not answered"):
                 one.ask("sysctl", "client", "net.ipv4.tcp_sack", None)
-            far.send(b'{"value": "1"}')
+            far.send(b'{"number": 0, "value": "1"}')
 
 
 @pytest.mark.usefixtures("hosts_allowed")

@@ -81,6 +81,16 @@ def test_a_block_is_left_while_sockets_are_open() -> None:
     trio.run(main)
 
 
+@pytest.mark.parametrize("error", [LookupError, KeyboardInterrupt, SystemExit])
+def test_what_a_block_raises_comes_out_as_it_is(error: type[BaseException]) -> None:
+    async def main() -> None:
+        async with lan.hosts("client", "server"):
+            raise error("by the block")
+
+    with pytest.raises(error, match="by the block"):
+        trio.run(main)
+
+
 def test_a_block_is_left_while_a_command_runs() -> None:
     async def main() -> None:
         async with trio.open_nursery() as nursery:

@@ -41,6 +41,7 @@ def no_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observing, "_why_not", lambda: "[unshare()] Operation not permitted")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 async def test_a_live_experiment_is_recorded_by_the_same_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -29,6 +29,7 @@ async def session_of(
     return Session(targets=known, workloads=workloads, rounds=rounds, timeout=patience)
 
 
+@pytest.mark.slow
 async def test_a_sweep_has_every_combination_and_its_samples() -> None:
     samples: list[Samples] = []
     with BackgroundServer() as server:

@@ -89,7 +89,7 @@ def _no_process_is_left() -> Iterator[None]:
                 not ports.SPREADS, reason="one listener gets all clients here"
             ),
         ),
-        "the parent's",
+        pytest.param("the parent's", marks=pytest.mark.slow),
     ]
 )
 def _listeners(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:

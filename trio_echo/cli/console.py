@@ -8,7 +8,7 @@ import os
 import select
 import stat
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -154,5 +154,6 @@ def restored_terminal() -> Iterator[None]:
         yield
     finally:
         # In the background the terminal is not ours, and this call would stop the process.
-        if os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp():
-            termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
+        with suppress(OSError, termios.error):  # it was hung up, or is another session's
+            if os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp():
+                termios.tcsetattr(sys.stdin, termios.TCSANOW, before)

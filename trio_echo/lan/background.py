@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 class BackgroundHosts(TrioThread):
     """Runs `hosts` in a thread with a Trio loop of its own, during a `with` block.
 
+    A block cannot span the cells of a notebook: there, `start` and `stop` do the same::
+
         net = lan.BackgroundHosts("client", "server").start()
         stream = await net["client"].open_tcp_stream("server", 9000)
         net.cable.loss = 0.1
         net.stop()
 
-    A block cannot span the cells of a notebook: there, `start` and `stop` do the same. Both raise
-    what `hosts` raises. The hosts can be used in any thread and any run of Trio, and their sockets
-    outlive a run. Python code that computes keeps the cables' thread from running: some frames are
-    up to 5 ms late then (see `sys.setswitchinterval`).
+    Both raise what `hosts` raises. The hosts can be used in any thread and any run of Trio, and
+    their sockets outlive a run. While Python code in another thread computes without a pause, the
+    cables wait for their turn: frames were then 16 ms late in the median (see
+    `sys.setswitchinterval`).
 
     Args:
         names: as for `hosts`.

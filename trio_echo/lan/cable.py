@@ -114,13 +114,18 @@ class Cable(Adjustable):
             for index, (source, target) in enumerate(((right, left), (left, right)))
         }
 
-    def __repr__(self) -> str:
-        ways = {str(one.settings) or "perfect" for one in self.directions}
+    @property
+    def words(self) -> str:
+        """What it does to frames, in words; empty if it is perfect."""
+        ways = {str(one.settings) for one in self.directions}
         if len(ways) > 1:
-            ways = {f"toward {one.target} {one.settings}" for one in self.directions}
-        state = ["cut"] if self.is_cut else []
+            each = ((one.target, str(one.settings) or "perfect") for one in self.directions)
+            ways = {f"toward {target} {what}" for target, what in each}
+        return ", ".join([*sorted(filter(None, ways)), *(["cut"] if self.is_cut else [])])
+
+    def __repr__(self) -> str:
         counts = [f"{count} {fate}" for fate, count in self.counts.items()]
-        words = ", ".join([*sorted(ways), *state, *counts])
+        words = ", ".join([self.words or "perfect", *counts])
         return f"<Cable {' and '.join(self.ends)}: {words}>"
 
     @contextmanager

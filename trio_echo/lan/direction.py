@@ -3,7 +3,8 @@
 It is pure logic: no clock, no sockets, no tasks. A frame is treated in this order:
 
 1. If the cable is cut, the frame is lost.
-2. With a rate, it waits until those before it are sent. If the queue is full, it is dropped.
+2. With a rate, it waits until those before it are sent. If the queue is full, it is dropped. So
+   it is if too much is inside for this process's memory, for example with an hour's delay.
 3. Rules act on it, then the shares: it may be lost, corrupted, duplicated or reordered.
 4. It travels for the delay and the jitter, and leaves.
 
@@ -40,6 +41,12 @@ if TYPE_CHECKING:
 _SECOND = 1_000_000_000
 # Nanoseconds that a frame waits for one that overtakes it: if none comes, it leaves.
 LONGEST_HOLD = 10_000_000
+# Bytes of memory for what is inside, and for one frame beside its data.
+_ROOM, _OVERHEAD = 1 << 28, 500
+
+
+def _weight(entry: Entry) -> int:
+    return len(entry.data) + _OVERHEAD
 
 
 class Direction(Adjustable):
@@ -81,6 +88,8 @@ class Direction(Adjustable):
         self._numbers = count()
         # What is inside: when it leaves, its number among those that leave together, the frame.
         self._heap: list[tuple[int, int, Entry]] = []
+        # The bytes of memory that all copies inside take.
+        self._weight = 0
         # What waits to be overtaken.
         self._held: list[Entry] = []
         # What was not sent as a whole when a frame last entered. The first one was being sent, the
@@ -140,6 +149,7 @@ class Direction(Adjustable):
                 self._counts[Fate.CUT] += 1
                 entry.fate = Fate.CUT
         self._heap.clear()
+        self._weight = 0
         self._held.clear()
         self._queue.clear()
         self._free = self._latest_arrival = 0
@@ -164,6 +174,8 @@ class Direction(Adjustable):
             entry = Entry(now, self.source, data)
             if self.is_cut:
                 entry.fate = Fate.CUT
+            elif self._weight > _ROOM:
+                entry.fate = Fate.QUEUE_FULL
             elif self._enqueue(entry):
                 self._send(entry)
             self._counts[entry.fate] += 1
@@ -193,7 +205,9 @@ class Direction(Adjustable):
                 self._leave(entry, entry.arrivals[0], len(entry.arrivals))
             heap = self._heap
             while heap and heap[0][0] <= now and len(frames) != most:
-                frames.append(heapq.heappop(heap)[2].received)
+                entry = heapq.heappop(heap)[2]
+                self._weight -= _weight(entry)
+                frames.append(entry.received)
         return frames
 
     def forget(self) -> None:
@@ -275,6 +289,7 @@ class Direction(Adjustable):
             if entry.received is not entry.data:
                 entry.fate = Fate.CORRUPTED
         arrival = max(arrival, self._latest_arrival)
+        self._weight += treatment.copies * _weight(entry)
         if treatment.behind:
             entry.behind = treatment.behind
             entry.arrivals = (arrival + treatment.late + LONGEST_HOLD,) * treatment.copies

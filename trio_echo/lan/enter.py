@@ -14,9 +14,12 @@ import os
 import signal
 import socket
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 if sys.platform != "linux":
     raise ImportError("namespaces need Linux")
@@ -30,23 +33,35 @@ _PYTHONS_OWN = (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+class _NotRunError(Exception):
+    """The command cannot be run; says why in one line."""
+
+
+@contextmanager
+def _naming(call: str, where: object = "") -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise _NotRunError(f"[{call}] {exc.strerror}{where and f': {where}'}") from exc
+
+
 def _call(name: str, *arguments: int) -> None:
-    if getattr(_libc, name)(*arguments) == -1:
-        number = ctypes.get_errno()
-        raise OSError(number, f"[{name}()] {os.strerror(number)}")
+    with _naming(f"{name}()"):
+        if getattr(_libc, name)(*arguments) == -1:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
 
 
 def _enter(name: str, namespaces: list[int]) -> None:
     """Enter the namespaces, except that of processes, which is for the next child."""
-    folder = Path("/")
-    with suppress(FileNotFoundError):  # it was removed
+    with _naming("getcwd()"):
         folder = Path.cwd()
     for one in namespaces:
         os.set_inheritable(one, False)
         _call("setns", one, 0)
     _call("unshare", _NEWUTS)
     socket.sethostname(name)
-    with suppress(OSError):  # it is closed to this user
+    with _naming("chdir()", folder):
         os.chdir(folder)  # entering a mount namespace led to its root
 
 
@@ -59,14 +74,10 @@ def _run(command: list[str], mask: set[int | signal.Signals], *, foreground: boo
     for one in _PYTHONS_OWN:
         signal.signal(one, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    try:
+    with _naming("exec()", command[0] or "''"):
+        if not command[0]:  # Python refuses it
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         os.execvp(command[0], command)  # noqa: S606  what the user asked for
-    except ValueError:
-        words = "the command has no name"
-    except OSError as exc:
-        words = f"{exc.strerror}: {command[0]}"
-    os.write(2, os.fsencode(f"[exec()] {words}\n"))
-    os._exit(_NOT_RUN)
 
 
 def _wait(child: int, *, foreground: bool) -> int:
@@ -101,8 +112,20 @@ def _give_terminal(group: int) -> None:
         os.tcsetpgrp(_TERMINAL, group)
 
 
+def _explain(error: _NotRunError) -> int:
+    """Say why the command does not run, as text that is safe for a terminal; return the status."""
+    text = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(error))
+    with suppress(OSError):  # nobody reads it
+        os.write(2, f"{text}\n".encode())
+    return _NOT_RUN
+
+
 def main(name: str, numbers: str, *command: str) -> int:
-    """Run the command; return its exit status, or minus the signal that ended it."""
+    """Run the command; return its exit status, or minus the signal that ended it.
+
+    Raises:
+        _NotRunError: it cannot be run.
+    """
     _enter(name, [int(one) for one in numbers.split(",")])
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     foreground = _is_foreground()
@@ -110,10 +133,12 @@ def main(name: str, numbers: str, *command: str) -> int:
         child = os.fork()
     except OSError as exc:
         words = "the host is gone" if exc.errno == errno.ENOMEM else exc.strerror
-        os.write(2, os.fsencode(f"[fork()] {words}: {command[0]}\n"))
-        return _NOT_RUN
+        raise _NotRunError(f"[fork()] {words}: {command[0]}") from exc
     if child == 0:
-        _run(list(command), mask, foreground=foreground)
+        try:
+            _run(list(command), mask, foreground=foreground)
+        except _NotRunError as exc:
+            os._exit(_explain(exc))
     status = _wait(child, foreground=foreground)
     if foreground:
         _give_terminal(os.getpgrp())
@@ -121,7 +146,10 @@ def main(name: str, numbers: str, *command: str) -> int:
 
 
 if __name__ == "__main__":
-    status = main(*sys.argv[1:])
+    try:
+        status = main(*sys.argv[1:])
+    except _NotRunError as exc:
+        status = _explain(exc)
     if status < 0:
         with suppress(OSError):  # SIGKILL has no other meaning
             signal.signal(-status, signal.SIG_DFL)

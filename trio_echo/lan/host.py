@@ -236,6 +236,17 @@ class Host:
         answer, _ = self._keeper.ask("sysctl", self.name, name, value)
         return str(answer["value"])
 
+    def unplug(self) -> None:
+        """Pull the cable out of `eth0`: the host's kernel sees that it has no carrier.
+
+        Of a cable that is cut farther away (`Cable.cut`), it sees nothing.
+        """
+        self._keeper.ask("plug", self.interface.end, "down")
+
+    def plug_in(self) -> None:
+        """Put the cable back into `eth0`."""
+        self._keeper.ask("plug", self.interface.end, "up")
+
     def snapshot(self, /, *ports: int, **sockets: SocketLike) -> Snapshot:
         """Take a snapshot of this host's TCP sockets, as `observe.kernel.snapshot` does.
 

@@ -124,7 +124,7 @@ async def hosts(
                         nursery.start_soon(_carry, one, ports, keeper)
                         plugged += ports.values()
                     yield Network(made, cables, plugged)
-                except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  it would be grouped
+                except (Exception, KeyboardInterrupt, SystemExit) as exc:  # noqa: BLE001  it would be grouped
                     error = exc
                 nursery.cancel_scope.cancel()
         if error is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+import itertools
 import json
 import os
 import socket
@@ -30,8 +31,6 @@ _LARGEST_ANSWER, _MOST_DESCRIPTORS = 1 << 16, 253  # SCM_MAX_FD in include/net/s
 # is broken.
 _PATIENCE = 30.0
 
-_SILENT = "the hosts are lost: the process that owns them has not answered"
-
 Answer: TypeAlias = tuple[dict[str, Any], list[int]]
 """An answer and the descriptors that came with it. Whoever gets it closes them."""
 
@@ -46,8 +45,8 @@ class Keeper:
     def __init__(self, link: socket.socket) -> None:
         self._link = link
         self._owner = os.getpid()
+        self._numbers = itertools.count()
         self._turn = threading.Lock()
-        self._awaits_answer = False
         self._end = ""
 
     @trio.lowlevel.enable_ki_protection  # each answer must be received
@@ -59,17 +58,16 @@ class Keeper:
             SocketCallError: the call that was asked for failed.
         """
         with self._turn:
-            self._send(method, *arguments)
-            return self._receive()
+            return self._receive(self._send(method, *arguments))
 
     async def ask_patiently(self, method: str, *arguments: object) -> Answer:
         """Ask, and let other tasks run until the answer is there; raises what `ask` raises.
 
         Nobody else may ask meanwhile.
         """
-        self._send(method, *arguments)
+        number = self._send(method, *arguments)
         await trio.lowlevel.wait_readable(self._link)
-        return self._receive()
+        return self._receive(number)
 
     @trio.lowlevel.enable_ki_protection
     def open_socket(self, host: str, family: int, kind: int, protocol: int) -> socket.socket:
@@ -100,18 +98,19 @@ class Keeper:
         """Return an error that says why the hosts are lost or gone."""
         return LanError(self._end or "the hosts are lost: the process that owns them has ended")
 
-    def _send(self, method: str, *arguments: object) -> None:
+    def _send(self, method: str, *arguments: object) -> int:
+        """Send a request; return its number."""
         if os.getpid() != self._owner:  # both would wait for answers
             raise LanError("a forked process cannot use the hosts")
-        if self._awaits_answer:  # it was late, or the wait was interrupted: it may still come
-            raise LanError(self._end or _SILENT)
         try:
-            self._link.send(json.dumps([method, *arguments]).encode())
+            number = next(self._numbers)
+            self._link.send(json.dumps([number, method, *arguments]).encode())
         except OSError as exc:
             raise self.lost() from exc
-        self._awaits_answer = True
+        return number
 
-    def _receive(self) -> Answer:
+    def _receive(self, number: int) -> Answer:
+        """Receive the answer with this number."""
         if sys.platform != "linux":
             raise NotImplementedError
         try:
@@ -119,18 +118,21 @@ class Keeper:
                 self._link, _LARGEST_ANSWER, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
             )
         except TimeoutError as exc:
-            raise LanError(_SILENT) from exc
+            words = "the hosts are lost: the process that owns them has not answered"
+            raise LanError(words) from exc
         except OSError as exc:
-            self._awaits_answer = False
             raise self.lost() from exc
-        self._awaits_answer = False
         if not data:
             raise self.lost()
+        answer = json.loads(data)
+        if answer.get("number", number) < number:  # too late, or after an interrupt
+            for one in descriptors:
+                os.close(one)
+            return self._receive(number)
         if flags & socket.MSG_CTRUNC:  # no room for all of the descriptors
             for one in descriptors:
                 os.close(one)
             raise SocketCallError("recvmsg()", OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
-        answer = json.loads(data)
         if "error" in answer:
             call, number, words, where = answer["error"]
             raise SocketCallError(call, OSError(number, words), where or None)

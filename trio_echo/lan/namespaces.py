@@ -135,17 +135,18 @@ class _Keeper:
         self._outside = os.open("/proc/self/ns/net", os.O_RDONLY)
         self._hosts: dict[str, int] = {}
         self._ip = self._open_netlink()
+        self._number = 0  # of the request
 
     def answer(self, owner: socket.socket, request: bytes) -> None:
         """Do what a request asks for, and send the answer."""
-        method, *arguments = json.loads(request)
+        self._number, method, *arguments = json.loads(request)
         try:
             with _naming(f"{method}()"):  # a call that has no better name
                 getattr(self, method)(owner, *arguments)
         except _CallError as exc:
-            _send(owner, error=exc.args)
+            self._reply(owner, error=exc.args)
         except self._netlink_error as exc:
-            _send(owner, error=["sendmsg()", exc.code, os.strerror(exc.code), "netlink"])
+            self._reply(owner, error=["sendmsg()", exc.code, os.strerror(exc.code), "netlink"])
 
     def mount(self, owner: socket.socket, hosts_file: str) -> None:
         """Mount a /proc of these namespaces and a hosts file; hand over the namespaces."""
@@ -158,7 +159,7 @@ class _Keeper:
         _call("mount", b"proc", b"/proc", b"proc", _MS_NOSUID_NODEV_NOEXEC, None, where="/proc")
         _set_sysctl("net.ipv6.conf.default.disable_ipv6", 1)  # the cables' ends have none
         spaces = [os.open(f"/proc/self/ns/{one}", os.O_RDONLY) for one in ("user", "mnt", "pid")]
-        _send(owner, spaces)
+        self._reply(owner, spaces)
         for one in spaces:
             os.close(one)
 
@@ -177,7 +178,7 @@ class _Keeper:
         finally:
             _call("setns", self._outside, _NEWNET)
         ends = [_open_end(one["end"]) for one in plan["interfaces"]]
-        _send(owner, [space, *(end.fileno() for end in ends)], indexes=indexes)
+        self._reply(owner, [space, *(end.fileno() for end in ends)], indexes=indexes)
         for end in ends:
             end.close()
 
@@ -206,7 +207,7 @@ class _Keeper:
     ) -> None:
         """Make a socket in a host and hand it over."""
         with self._inside(host), _naming("socket()"), socket.socket(family, kind, protocol) as made:
-            _send(owner, [made.fileno()])
+            self._reply(owner, [made.fileno()])
 
     def sysctl(self, owner: socket.socket, host: str, name: str, value: object) -> None:
         """Read a setting of a host's kernel, or change it."""
@@ -216,7 +217,17 @@ class _Keeper:
                     value = _sysctl_path(name).read_text().strip()
             else:
                 _set_sysctl(name, value)
-            _send(owner, value=value)
+            self._reply(owner, value=value)
+
+    def _reply(
+        self, owner: socket.socket, descriptors: list[int] | None = None, **answer: object
+    ) -> None:
+        _send(owner, descriptors, number=self._number, **answer)
+
+    def plug(self, owner: socket.socket, end: str, state: str) -> None:
+        """Bring the far end of a host's interface up or down, so the host has a carrier or not."""
+        self._ip.link("set", ifname=end, state=state)
+        _send(owner)
 
     @contextmanager
     def _inside(self, host: str) -> Iterator[None]:

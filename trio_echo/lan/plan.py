@@ -68,6 +68,11 @@ class Interface:
         """Its link-local address, without a zone."""
         return f"fe80::{self.number}"
 
+    @property
+    def end(self) -> str:
+        """The name of its far end, outside of the host."""
+        return f"end{self.link}-{self.number}"
+
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
@@ -90,7 +95,7 @@ class HostPlan:
         interfaces = [
             {
                 "name": one.name,
-                "end": f"end{one.link}-{one.number}",
+                "end": one.end,
                 "mac": one.mac,
                 "mtu": one.mtu,
                 "addresses": [f"{one.ipv4}/24", f"{one.ipv6}/64", f"{one.link_local}/64"],

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import mmap
+import socket
 import struct
 import time
-from typing import TYPE_CHECKING
 
 import trio
 
 from trio_echo.errors import naming
-
-if TYPE_CHECKING:
-    import socket
 
 # linux/if_packet.h
 _SOL_PACKET, _PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION = 263, 5, 6, 10
@@ -82,6 +79,8 @@ class PacketPort:
         Those that are longer than the MTU allows are dropped and counted.
         """
         await trio.lowlevel.wait_readable(self._socket)
+        # An interface that was unplugged leaves ENETDOWN, and would be readable until it is read.
+        self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         ring = self._ring
         frames: list[bytes] = []
         arrivals: list[int] = []

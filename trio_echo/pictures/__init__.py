@@ -14,7 +14,7 @@ from .door import door
 from .eyeballs import eyeballs
 from .ladder import ladder
 from .layers import layers
-from .network import Link, network
+from .network import network
 from .parting import parting
 from .pieces import pieces
 from .sides import sides
@@ -22,7 +22,6 @@ from .task_tree import task_tree
 from .timeline import timeline
 
 __all__ = [
-    "Link",
     "Picture",
     "compared_bars",
     "congestion",

@@ -11,9 +11,12 @@ from .canvas import BLACK, BLUE, GREY, ORANGE, PAPER, SKY, Picture
 from .lettering import width, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
+
+    from trio_echo.lan import Cable, Host
+    from trio_echo.lan.plan import HostPlan
 
 # Inches.
 _MARGIN, _PAD, _LINE, _NAME, _BETWEEN = 0.15, 0.14, 0.19, 0.3, 0.25
@@ -22,48 +25,24 @@ _SWITCH = 1.1  # the least width of what is in the middle
 _LARGE, _SMALL = 10.5, 8.5  # points
 
 
-class Interface(Protocol):
-    """What a picture shows of an interface: `trio_echo.lan` has such."""
+class Network(Protocol):
+    """What `lan.hosts` yields."""
 
     @property
-    def name(self) -> str:
-        """Such as `eth0`."""
+    def hosts(self) -> Mapping[str, Host | HostPlan]:
+        """Hosts by name."""
 
     @property
-    def mtu(self) -> int:
-        """The largest packet, in bytes."""
-
-    @property
-    def mac(self) -> str:
-        """The Ethernet address."""
-
-    @property
-    def ipv4(self) -> str:
-        """The IPv4 address."""
-
-    @property
-    def ipv6(self) -> str:
-        """The IPv6 address."""
+    def cables(self) -> Mapping[str, Cable]:
+        """Cables by the names of the hosts that they lead to."""
 
 
-class Host(Protocol):
-    """What a picture shows of a host; a router has several interfaces."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def interfaces(self) -> Sequence[Interface]:
-        """In the order of its cables."""
-
-
-class Link(NamedTuple):
+class _Link(NamedTuple):
     """A cable: the names of its ends, and what it does to frames, in words."""
 
     left: str
     right: str
-    words: str = ""
+    words: str
 
 
 class _Box(NamedTuple):
@@ -82,20 +61,17 @@ class _Box(NamedTuple):
         return _NAME + _LINE * sum(map(len, self.ports)) + _PAD
 
 
-def network(hosts: Sequence[Host], links: Sequence[Link]) -> Picture:
+def network(net: Network) -> Picture:
     """Draw two hosts and their cable, or several around a switch or a router.
 
     Args:
-        hosts: their names and interfaces.
-        links: the cables. An end that is not the name of a host is a switch.
-
-    Raises:
-        ValueError: there is no cable, or several do not meet in one place, or the host in the
-            middle has not one interface for each.
+        net: what `lan.hosts` yields.
     """
-    known = {one.name: one for one in hosts}
+    hosts = net.hosts
+    different = {id(one): one for one in net.cables.values()}  # that of two hosts is there twice
+    links = [_Link(*one.ends, one.words) for one in different.values()]
     middle, outer = _places(links)
-    boxes = [_Box(name, _ports(known, name)) for name in outer]
+    boxes = [_Box(name, _ports(hosts, name)) for name in outer]
     words = "; ".join(f"{one.left} to {one.right} {one.words}".rstrip() for one in links)
     if middle is None:
         columns = [[0], [1]]
@@ -104,9 +80,7 @@ def network(hosts: Sequence[Host], links: Sequence[Link]) -> Picture:
         columns = [list(range(half)), list(range(half, len(outer)))]
     row = max(box.height for box in boxes) + _BETWEEN
     rows = max(map(len, columns))
-    ports = [] if middle is None else _ports(known, middle)
-    if ports and len(ports) != len(links):
-        raise ValueError(f"{middle} has {len(ports)} interfaces, but {len(links)} cables")
+    ports = [] if middle is None else _ports(hosts, middle)
     core = _middle_width(middle, ports, columns)
     sides = [max((boxes[one].width for one in column), default=0.0) for column in columns]
     cables = _CABLE if middle is None else _CABLE * len([one for one in columns if one])
@@ -136,24 +110,22 @@ def network(hosts: Sequence[Host], links: Sequence[Link]) -> Picture:
     return picture
 
 
-def _places(links: Sequence[Link]) -> tuple[str | None, list[str]]:
+def _places(links: Sequence[_Link]) -> tuple[str | None, list[str]]:
     """Return the name in the middle, if there are several cables, and the names around it."""
     if len(links) == 1:
         return None, [links[0].left, links[0].right]
     counts = Counter(end for one in links for end in (one.left, one.right))
-    middle = next((end for end, count in counts.items() if count == len(links)), None)
-    if middle is None:
-        raise ValueError("the cables do not meet in one place")
+    ((middle, _),) = counts.most_common(1)
     return middle, [one.right if one.left == middle else one.left for one in links]
 
 
-def _ports(known: dict[str, Host], name: str) -> list[list[str]]:
+def _ports(hosts: Mapping[str, Host | HostPlan], name: str) -> list[list[str]]:
     """Return the lines that describe each interface; a switch has none."""
-    if name not in known:
+    if name not in hosts:
         return []
     return [
         [f"{one.name}, MTU {one.mtu}", one.ipv4, one.ipv6, one.mac]
-        for one in known[name].interfaces
+        for one in hosts[name].interfaces
     ]
 
 

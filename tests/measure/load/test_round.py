@@ -21,6 +21,7 @@ from support import (
     PATIENCE,
     RawServer,
     hanging_server,
+    ipv6,
     linked,
     receive_all,
     receive_count,
@@ -43,6 +44,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from trio_echo.events import ServerEvent
+
+
+@pytest.fixture(params=["127.0.0.1", pytest.param("::1", marks=[pytest.mark.slow, ipv6])])
+def host(request: pytest.FixtureRequest) -> str:
+    """The loopback address of each family; starting processes takes long, so one is quick."""
+    return str(request.param)
+
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 MIB = 1 << 20
@@ -134,7 +142,7 @@ async def test_the_messages_of_the_warm_up_do_not_count(rate: float | None) -> N
     assert bytes_in(events) > 64 * 200
 
 
-@pytest.mark.parametrize("pipeline", [1, 3])
+@pytest.mark.parametrize("pipeline", [pytest.param(1, marks=pytest.mark.slow), 3])
 async def test_an_echo_that_comes_in_pieces_is_right(pipeline: int) -> None:
     load = Workload(connections=2, size=50, messages=20, verify=True, pipeline=pipeline)
     with serving(faults=Faults(fragment=7)) as (target, _):
@@ -238,7 +246,7 @@ async def test_a_connection_that_fails_is_counted_by_kind(
     assert not samples.cut
 
 
-@pytest.mark.parametrize("verify", [False, True])
+@pytest.mark.parametrize("verify", [False, pytest.param(True, marks=pytest.mark.slow)])
 async def test_a_server_that_sends_too_much_fails(verify: bool) -> None:
     with RawServer(send_too_much) as address:
         samples = await measured(parse_endpoint(address), Workload(messages=3, verify=verify))

@@ -277,6 +277,7 @@ def test_the_page_says_what_was_measured_where_and_when() -> None:
         assert words in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [0.0, 5e-324, 1e19])
 def test_the_least_and_the_most_that_results_may_hold_can_be_drawn(value: float) -> None:
     run, samples = runs.run()

@@ -257,7 +257,14 @@ def test_the_table_is_written_as_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["0/sent", "5/received", "rounds.json"])
-@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize(
+    "compression",
+    [
+        zipfile.ZIP_DEFLATED,
+        zipfile.ZIP_BZIP2,
+        pytest.param(zipfile.ZIP_LZMA, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("honest", [True, False])
 def test_a_file_that_would_unpack_to_far_more_than_the_results_say_is_refused(
     path: Path, name: str, compression: int, honest: bool

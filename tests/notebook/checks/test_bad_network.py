@@ -24,6 +24,13 @@ def makes_one() -> None:
     lan.drop(lan.data, source="server", nth=3)
 
 
+ONE = lan.drop(lan.data, source="server", nth=3)
+
+
+def is_misspelled(header: Any) -> bool:
+    return bool(header.paylod)
+
+
 def of_length(length: int) -> Callable[[Any], bool]:
     return lambda header: len(header.payload) == length
 
@@ -43,6 +50,8 @@ def of_length(length: int) -> Callable[[Any], bool]:
         (lambda: lan.delay(lan.data, source="server", nth=3, by=1), "lets the third data segment"),
         (lambda: lan.duplicate(lan.syn), "the client's SYN is duplicated"),
         (lambda: lan.drop, "which is not a rule"),
+        (lambda: lan.drop(is_misspelled), "raised AttributeError("),
+        (lambda: ONE, "the same rule each time"),
         (makes_one, "Is a `return` missing?"),
         (fails, "When called, it raised ValueError('oops')"),
         (lan.drop(lan.data, source="server", nth=3), "is not a function"),
@@ -66,8 +75,11 @@ def test_a_right_rule() -> None:
         ([4, 5, 6, 7, 8, 9, 10], 0.8, False, "segment 5 arrived"),
         ([4], 0.8, False, "who repeats segment 8"),
         (4, 0.8, False, "a must be a list"),
+        (["4", "8"], 0.8, False, "a: '4' is not a number from 1 to 10"),
+        ([4, 8, 11], 0.8, False, "a: 11 is not a number"),
         ([4, 8], 0.6, False, "three equal pauses"),
         ([4, 8], 1.4, False, "the pauses, or the times"),
+        ([4, 8], 1.7, False, "the fourth repetition"),
         ([4, 8], 5, False, "b is not 5 s"),
         ([4, 8], "0.8", False, "b must be a number"),
         ([4, 8], ..., None, "Replace"),
@@ -120,6 +132,11 @@ async def returns_nothing(stream: trio.SocketStream) -> None:
     await stream.receive_some()
 
 
+async def waits_for_nothing(stream: trio.SocketStream) -> object:
+    probe(stream, 2, 1, 3)
+    return stream.receive_some()
+
+
 async def returns_half(stream: trio.SocketStream) -> bytes:
     return (await right(stream))[:2]
 
@@ -133,6 +150,7 @@ async def returns_half(stream: trio.SocketStream) -> bytes:
         (is_slow, False, "It would take 6 s"),
         (asks_only_for_probes, False, "It would take 7875 s"),
         (returns_nothing, False, "Is a `return` missing?"),
+        (waits_for_nothing, False, "it returned a coroutine: an `await` is missing"),
         (returns_half, False, "it returned b'he'"),
         (fails, False, "must be an async def"),
     ],

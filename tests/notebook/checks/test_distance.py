@@ -35,6 +35,10 @@ def inverted(messages: int, depth: int, round_trip: float) -> float:
     return depth / messages * round_trip
 
 
+def milliseconds(messages: int, depth: int, round_trip: float) -> float:
+    return 1000 * exact(messages, depth, round_trip)
+
+
 def text(messages: int, depth: int, round_trip: float) -> str:
     return "0.1"
 
@@ -57,7 +61,8 @@ def test_the_time_for_messages() -> None:
         (no_result, "Is a `return` missing?"),
         (inverted, "Draw the ladder of this case"),
         (lambda *_: 1 / 0, "it raised ZeroDivisionError"),
-        (text, "it returned '0.1'"),
+        (milliseconds, "The answer is wanted in seconds."),
+        (text, "it returned '0.1'. It must be a number of seconds."),
         (print, "is not a function"),
     ],
 )
@@ -76,11 +81,13 @@ def test_other_times(answer: object, why: str) -> None:
         (500_000, 0.12112, False, "both ways count"),
         (1e9, 0.12112, False, "80 ms are 0.08 s"),
         (1234, 0.12112, False, "Not 1234. window ="),
-        ("1000000", 0.12112, False, "Not '1000000'."),
+        (1_000_000, 0.12, True, ""),
+        (1_000_000, 0.125, False, "Not 0.125. How long"),
+        ("1000000", 0.12112, False, "window must be a number, not '1000000'"),
         (1_000_000, 0.01514, False, "8 times as many bits"),
         (1_000_000, 121.12, False, "in seconds"),
         (1_000_000, 0.20112, False, "without the way"),
-        (1_000_000, None, False, "Not None. How long"),
+        (1_000_000, None, False, "wait must be a number, not None"),
         (1_000_000, ..., None, ""),
         (..., 0.12112, None, ""),
     ],
@@ -135,6 +142,14 @@ async def no_return(stream: trio.abc.Stream, messages: list[bytes]) -> None:
     await at_once(stream, messages)
 
 
+async def sends_nothing(stream: trio.abc.Stream, messages: list[bytes]) -> list[bytes]:
+    return messages
+
+
+async def forgets_to_wait(stream: trio.abc.Stream, messages: list[bytes]) -> object:
+    return at_once(stream, messages)
+
+
 async def no_echo(stream: trio.abc.Stream, messages: list[bytes]) -> list[bytes]:
     return messages[1:]
 
@@ -166,6 +181,8 @@ async def test_one_round_trip(
         (whole_pieces, "If the echoes come in pieces of 4 bytes, the echoes are not the messages"),
         (needs_one, "Without messages, it did not return"),
         (no_return, "Is a `return` missing?"),
+        (sends_nothing, "With 20 messages, you received only 0 bytes"),
+        (forgets_to_wait, "it returned a coroutine: an `await` is missing"),
         (no_echo, "the echoes are not the messages: [b'message 1'"),
         (raises, "it raised ZeroDivisionError()"),
         (print, "is not a function"),

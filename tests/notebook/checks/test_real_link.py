@@ -74,7 +74,7 @@ def test_wrong_bytes(answer: Callable[[int, int, int], object], why: str) -> Non
 @pytest.mark.parametrize(
     ("answer", "right", "why"),
     [
-        (2052, True, "Larger than Ethernet's"),
+        (2052, True, "larger than Ethernet's"),
         (2051, False, "1979 bytes of data against 1999: 98.999%"),
         (1500, False, "1428 bytes of data against 1448: 98.619%"),
         (2053, False, "With 2052, IPv6 still has 99.000%"),

@@ -96,11 +96,14 @@ def compare(answer: object, right: int, why: str, hints: Mapping[Any, str]) -> V
 DID_NOT_RETURN = object()
 """The result of a call that took too long."""
 
+NOT_AWAITED = object()
+"""The result of a call that returned a coroutine."""
+
 
 def call(function: Callable[..., object], *args: object) -> object:
     """Call a learner's function; return what it returned, or the exception that it raised."""
     try:
-        return function(*args)
+        return _awaited(function(*args))
     except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
         return exc
 
@@ -111,16 +114,25 @@ async def call_async(
     """Do the same with an async function; `DID_NOT_RETURN` if it takes longer than `seconds`."""
     try:
         with trio.move_on_after(seconds):
-            return await function(*args)
+            return _awaited(await function(*args))
     except Exception as exc:  # noqa: BLE001  a learner's function may raise anything
         return exc
     return DID_NOT_RETURN
+
+
+def _awaited(got: object) -> object:
+    if inspect.iscoroutine(got):
+        got.close()  # Python would warn in the middle of the verdict
+        return NOT_AWAITED
+    return got
 
 
 def said(got: object) -> str:
     """Describe the result of a call."""
     if got is DID_NOT_RETURN:
         return "it did not return"
+    if got is NOT_AWAITED:
+        return "it returned a coroutine: an `await` is missing"
     return f"it raised {got!r}" if isinstance(got, Exception) else f"it returned {got!r}"
 
 
@@ -133,6 +145,6 @@ def failed(case: str, got: object) -> Verdict | None:
     """
     if got is None:
         return MISSING_RETURN
-    if got is DID_NOT_RETURN or isinstance(got, Exception):
+    if got is DID_NOT_RETURN or got is NOT_AWAITED or isinstance(got, Exception):
         return Verdict(False, f"{case}, {said(got)}.")
     return None

@@ -59,11 +59,15 @@ def third(answer: Callable[[], object]) -> Verdict:
         return verdict
     if not isinstance(rule, lan.Rule):
         return Verdict(False, f"It returned {rule!r}, which is not a rule, such as lan.drop(…).")
+    if call(answer) is rule:
+        return Verdict(False, "It returns the same rule each time. A rule counts: make a new one.")
     cable = lan.Cable("client", "server")
     cable.rules.append(rule)
     for number, sent in enumerate(_CONVERSATION):
         end = "server" if sent.source == "client" else "client"
-        cable.toward(end).take(_frame(sent), number)
+        got = call(cable.toward(end).take, _frame(sent), number)
+        if isinstance(got, Exception):
+            return Verdict(False, f"Your rule raised {got!r} for {sent.words}.")
     for number, (sent, passage) in enumerate(zip(_CONVERSATION, cable.passages, strict=True)):
         if passage.lost and number != _THIRD:
             return Verdict(False, f"Your rule drops {sent.words}.")
@@ -91,6 +95,9 @@ def repeated(segments: object, seconds: object) -> Verdict:
         return NO_ANSWER
     if not isinstance(segments, list | tuple | set):
         return Verdict(False, f"a must be a list of numbers, not {segments!r}.")
+    for one in segments:
+        if one not in range(1, 11):
+            return Verdict(False, f"a: {one!r} is not a number from 1 to 10.")
     for number in range(1, 11):
         if (number in segments) != (number in (4, 8)):
             if number in (4, 8):
@@ -105,7 +112,7 @@ def repeated(segments: object, seconds: object) -> Verdict:
         0.4: "b: that is the second repetition, which is lost too.",
         0.6: "b: three equal pauses? The pauses double.",
         1.4: "b: are 0.2, 0.4 and 0.8 s the pauses, or the times since the first attempt?",
-        1.6: "b: that would be the fourth repetition.",
+        1.66: "b: that would be the fourth repetition.",
     }
     if math.isclose(seconds, 0.8, abs_tol=0.07):
         return Verdict(True, "Only what is missing is sent again, and each wait is twice as long.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from numbers import Real
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import trio
 import trio.testing
@@ -42,11 +43,15 @@ def seconds_for(answer: Callable[[int, int, float], object]) -> Verdict:
         got = call(answer, messages, depth, trip)
         if (verdict := failed(case, got)) is not None:
             return verdict
+        if not _is_number(got):
+            return Verdict(False, f"{case}, {said(got)}. It must be a number of seconds.")
         full = math.ceil(messages / depth)
         if not _close(got, (1 + full) * trip):
             hint = "Draw the ladder of this case: what does each message wait for?"
             if _close(got, full * trip):
                 hint = "It begins before it is connected."
+            elif _close(got, 1000 * (1 + full) * trip):
+                hint = "The answer is wanted in seconds."
             elif _close(got, (1 + messages / depth) * trip):
                 hint = "A single message takes a whole round trip too."
             return Verdict(False, f"{case}, {said(got)}. {hint}")
@@ -57,6 +62,10 @@ def full_line(window: object, wait: object) -> Verdict:
     """The window for 100 Mbit/s and 80 ms in bytes, and the wait in a queue of 1000 frames."""
     if window is ... or wait is ...:
         return NO_ANSWER
+    if not _is_number(window):
+        return Verdict(False, f"window must be a number, not {window!r}.")
+    if not _is_number(wait):
+        return Verdict(False, f"wait must be a number, not {wait!r}.")
     if not _close(window, 1_000_000):
         hints: dict[float, str] = {
             8_000_000: "That many bits. A byte has 8 of them.",
@@ -103,14 +112,20 @@ async def echo_all(answer: EchoAll) -> Verdict:
             return MISSING_RETURN
         if not isinstance(got, Sequence) or list(got) != messages:
             return Verdict(False, f"{case}, the echoes are not the messages: {_short(got)}.")
+        if stream.received < len(b"".join(messages)):
+            return Verdict(False, f"{case}, you received only {stream.received:,} bytes of echoes.")
     return Verdict(True, "All leave at once, and somebody receives while somebody still sends.")
 
 
-def _close(answer: object, right: float) -> bool:
-    return isinstance(answer, int | float) and math.isclose(answer, right, rel_tol=1e-3)
+def _is_number(answer: object) -> TypeGuard[float]:
+    return isinstance(answer, Real) and not isinstance(answer, bool)
 
 
-def _hint(answer: object, hints: dict[float, str], other: str) -> str:
+def _close(answer: float, right: float) -> bool:
+    return math.isclose(answer, right, rel_tol=0.01)
+
+
+def _hint(answer: float, hints: dict[float, str], other: str) -> str:
     return next(
         (text for wrong, text in hints.items() if _close(answer, wrong)), f"Not {answer!r}. {other}"
     )
@@ -125,12 +140,14 @@ class _Distant(trio.abc.Stream):
 
     Attributes:
         waits: how many round trips a receiver waited for.
+        received: how many bytes of echoes were received.
         first_sent: how many bytes had been sent when it waited for the first time.
         full: whether somebody waits for room.
     """
 
     def __init__(self, piece: int) -> None:
         self.waits = 0
+        self.received = 0
         self.first_sent = 0
         self.full = False
         self._piece = piece
@@ -170,6 +187,7 @@ class _Distant(trio.abc.Stream):
             size = self._piece if max_bytes is None else min(self._piece, max_bytes)
             echo = bytes(self._back[:size])
             del self._back[:size]
+            self.received += size
             self.full = False
             self._changed.notify_all()
         return echo

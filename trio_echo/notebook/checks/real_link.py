@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from trio_echo.observe.packets import Crossing, Decoded
@@ -55,7 +56,7 @@ def wire_bytes(answer: Callable[[int, int, int], object]) -> Verdict:
         got = call(answer, size, mtu, version)
         if (verdict := failed(f"With {case}", got)) is not None:
             return verdict
-        if got != right:
+        if not isinstance(got, Real) or got != right:
             why = f"segments with at most {most} bytes of data: {segments}"
             return Verdict(False, f"{case}: {right} bytes cross the cable, not {got!r}; {why}.")
     return Verdict(True, "The headers count once for each segment, also for a short one.")
@@ -76,7 +77,7 @@ def smallest_mtu(answer: object) -> Verdict:
     if answer > _SMALLEST:
         less = (answer - 73) / (answer - 53)
         return Verdict(False, f"With {answer - 1}, IPv6 still has {less:.3%}.")
-    return Verdict(True, "Larger than Ethernet's 1500, so 1 % is the least that it costs there.")
+    return Verdict(True, "It is larger than Ethernet's 1500, so there IPv6 costs more than 1 %.")
 
 
 def path_mtu(answer: Callable[[Sequence[Crossing], int], object]) -> Verdict:
@@ -89,7 +90,7 @@ def path_mtu(answer: Callable[[Sequence[Crossing], int], object]) -> Verdict:
         got = call(answer, crossings, 1500)
         if (verdict := failed(case, got)) is not None:
             return verdict
-        if got != right:
+        if not isinstance(got, Real) or got != right:
             return Verdict(False, f"{case}, the client knows {right}, not {got!r}.")
     return Verdict(True, "Only what arrives counts, and it can only make the MTU smaller.")
 
