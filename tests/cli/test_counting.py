@@ -33,7 +33,7 @@ def test_what_became_of_frames_is_said_for_each_direction() -> None:
     )
 
 
-def test_frames_that_the_cable_was_too_slow_for_are_said() -> None:
+def test_frames_that_the_cable_could_not_take_are_said() -> None:
     assert counted(network(lan.Cable("a", "b"), 1, 2)) == (
-        "to b: 0 frames; to a: 0 frames; 3 more were dropped because the cable was too slow"
+        "to b: 0 frames; to a: 0 frames; 3 more were dropped: too many for the cable, or too long"
     )

@@ -71,7 +71,7 @@ def test_without_pyroute2_it_is_one_line(
     assert command_line("wire", "true") == (
         1,
         "",
-        'trio-echo wire: hosts need pyroute2: pip install "trio-echo[lan]"\n',
+        'trio-echo wire: hosts need pyroute2: python -m pip install "trio-echo[lan]"\n',
     )
 
 

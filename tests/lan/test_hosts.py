@@ -47,6 +47,17 @@ async def serve_on(host: lan.Host, nursery: trio.Nursery) -> None:
         await nursery.start(serve)
 
 
+async def test_what_a_switch_drops_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trio_echo.lan.switch._ROOM", 0)
+    async with lan.hosts("a", "b", "c") as net:
+        entered = trio.Event()
+        net.cables["a"].on_passage(lambda _: entered.set())
+        with net["a"].socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            await sock.sendto(b"who has b's address?", (net["b"].ipv4, 7))
+            await entered.wait()
+        assert net.overruns == 2
+
+
 async def test_a_host_serves_and_another_connects_by_name_and_by_every_address() -> None:
     async with lan.hosts("client", "server") as net, trio.open_nursery() as nursery:
         client, server = net.hosts.values()
@@ -408,7 +419,7 @@ async def test_without_pyroute2_the_message_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    assert lan.why_not() == 'hosts need pyroute2: pip install "trio-echo[lan]"'
+    assert lan.why_not() == 'hosts need pyroute2: python -m pip install "trio-echo[lan]"'
     with pytest.raises(lan.LanError, match="hosts need pyroute2"):
         async with lan.hosts("client", "server"):
             pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import sys
 import time
 
@@ -15,7 +16,11 @@ from trio_echo.lan.ports import PacketPort
 if sys.platform != "linux":
     pytest.skip("hosts need Linux", allow_module_level=True)
 
+import fcntl
+
 pytestmark = pytest.mark.usefixtures("hosts_allowed")
+
+_SIOCSIFMTU = 0x8922  # linux/sockios.h
 
 
 async def test_frames_wait_in_their_order_and_those_without_room_are_counted() -> None:
@@ -52,6 +57,24 @@ async def test_the_largest_packets_pass(mtu: int) -> None:
             await near.sendto(data, (server.ipv6, 7))
             assert await far.recv(65535) == data
         assert max(len(one.data) for one in net.cable.passages) == mtu + 14
+
+
+async def test_a_frame_beyond_the_mtu_of_the_plan_is_dropped_and_counted() -> None:
+    """Somebody on the host has changed its MTU; the ring has no room for such a frame."""
+    async with lan.hosts("client", "server") as net:
+        client, server = net.hosts.values()
+        with (
+            client.socket(socket.AF_INET, socket.SOCK_DGRAM) as near,
+            server.socket(socket.AF_INET, socket.SOCK_DGRAM) as far,
+        ):
+            fcntl.ioctl(near.fileno(), _SIOCSIFMTU, struct.pack("16si", b"eth0", 9000))
+            await far.bind((server.ipv4, 7))
+            for data in (b"find the address", bytes(5000), b"again"):
+                await near.sendto(data, (server.ipv4, 7))
+            assert await far.recv(100) == b"find the address"
+            assert await far.recv(100) == b"again"
+        assert max(len(one.data) for one in net.cable.passages) < 100
+        assert net.overruns == 1
 
 
 async def test_a_port_knows_how_long_each_frame_has_waited(monkeypatch: pytest.MonkeyPatch) -> None:

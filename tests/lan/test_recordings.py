@@ -85,6 +85,7 @@ def test_a_file_does_not_choose_what_is_called(result: object) -> None:
         b'{"result": 1}',
         b'{"result": 1, "cables": {"a": {"ends": []}}}',
         b'{"result": 1, "cables": {"a": {"ends": [], "capture": "AAAA"}}}',
+        b'{"result": ' + b"[" * 100_000,
     ],
 )
 def test_another_file_is_refused(data: bytes) -> None:

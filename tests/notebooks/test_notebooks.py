@@ -132,7 +132,10 @@ def test_without_hosts_it_shows_recordings_and_says_so(
     assert execute.kinds(again) == execute.kinds(before)
     texts = [[texts_of(cell) for cell in code_cells(one)] for one in (before, again)]
     cells = list(zip(*texts, strict=True))
-    assert ("live\n", 'recorded, for: hosts need pyroute2: pip install "trio-echo[lan]"\n') in cells
+    assert (
+        "live\n",
+        'recorded, for: hosts need pyroute2: python -m pip install "trio-echo[lan]"\n',
+    ) in cells
     live = [(old, new) for old, new in cells if "live" in old]
     assert len(live) > 1
     assert [new for _, new in live if "recorded" not in new or "live" in new] == []

@@ -25,5 +25,5 @@ def counted(net: Network) -> str:
         ]
         parts.append(f"to {direction.target}: {', '.join(words)}")
     if overruns := net.overruns:
-        parts.append(f"{overruns:,} more were dropped because the cable was too slow")
+        parts.append(f"{overruns:,} more were dropped: too many for the cable, or too long")
     return "; ".join(parts)

@@ -250,6 +250,8 @@ class Host:
     def snapshot(self, /, *ports: int, **sockets: SocketLike) -> Snapshot:
         """Take a snapshot of this host's TCP sockets, as `observe.kernel.snapshot` does.
 
+        It takes some milliseconds. Cables that this thread carries stand still meanwhile.
+
         Args:
             ports: as there.
             sockets: as there, of this host.
@@ -259,7 +261,10 @@ class Host:
     async def until(
         self, condition: Callable[[Snapshot], object], /, *ports: int, **sockets: SocketLike
     ) -> Snapshot:
-        """Take snapshots until one meets a condition; return that one."""
+        """Take snapshots until one meets a condition; return that one.
+
+        This keeps the thread busy, and delays frames on its cables.
+        """
         return await first(condition, lambda: self.snapshot(*ports, **sockets))
 
     def watch(self, /, *ports: int, **sockets: SocketLike) -> Watch:

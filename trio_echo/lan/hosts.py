@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from socket import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
@@ -31,7 +31,7 @@ from .host import Host
 from .keeper import run_keeper
 from .plan import SWITCH, plan_network
 from .ports import ROOM, PacketPort
-from .switch import Switch
+from .switch import Switch, SwitchPort
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .carrying import Port
     from .keeper import Keeper
     from .plan import HostPlan, Interface
+
+AnyPort: TypeAlias = PacketPort | SwitchPort
 
 # For frames that wait at all ports, in bytes.
 _MEMORY = 1 << 27
@@ -51,12 +53,12 @@ class Network:
     Attributes:
         hosts: by their names; the router is the last one.
         cables: by the names of the hosts that they lead to. The cable of two hosts has both names.
-        ports: the far ends of the hosts' interfaces.
+        ports: at the ends of the cables.
     """
 
     hosts: Mapping[str, Host]
     cables: Mapping[str, Cable]
-    ports: Sequence[PacketPort] = field(repr=False)
+    ports: Sequence[AnyPort] = field(repr=False)
 
     def __getitem__(self, name: str) -> Host:
         """Return the host with this name.
@@ -68,7 +70,10 @@ class Network:
 
     @property
     def overruns(self) -> int:
-        """How many frames were dropped outside the cables, because this process was too slow."""
+        """How many frames were dropped outside the cables.
+
+        This process was too slow, or a host has raised its MTU.
+        """
         return sum(one.overruns for one in self.ports)
 
     @property
@@ -101,6 +106,7 @@ async def hosts(
 
     Raises:
         LanError: this cannot be made, or pyroute2 is missing.
+        SettingError: the cable is in use.
         SocketCallError: this is not Linux, or a call is not allowed here, such as `unshare()`.
     """
     plans = plan_network(names, router, mtu)
@@ -113,9 +119,11 @@ async def hosts(
                 try:
                     keeper = await nursery.start(run_keeper)
                     made, ends = await _make(plans, keeper, stack)
+                    plugged: list[AnyPort] = []
                     for one, ports in _plug(plans, cables, ends):
                         nursery.start_soon(_carry, one, ports, keeper)
-                    yield Network(made, cables, tuple(ends.values()))
+                        plugged += ports.values()
+                    yield Network(made, cables, plugged)
                 except (Exception, KeyboardInterrupt, SystemExit) as exc:  # noqa: BLE001  it would be grouped
                     error = exc
                 nursery.cancel_scope.cancel()
@@ -173,9 +181,9 @@ async def _make(
 
 def _plug(
     plans: Sequence[HostPlan], cables: Mapping[str, Cable], ends: Mapping[Interface, PacketPort]
-) -> Iterator[tuple[Cable, dict[str, Port]]]:
+) -> Iterator[tuple[Cable, dict[str, AnyPort]]]:
     """Yield each cable with the ports at its two ends."""
-    ports: dict[str, Port]
+    ports: dict[str, AnyPort]
     *others, last = plans
     if last.forwards:
         for plan, far in zip(others, last.interfaces, strict=True):

@@ -192,7 +192,7 @@ def _check() -> None:
         words = "hosts can be made on Linux only"
         raise SocketCallError("unshare()", OSError(errno.ENOSYS, words))
     if importlib.util.find_spec("pyroute2") is None:
-        raise LanError('hosts need pyroute2: pip install "trio-echo[lan]"')
+        raise LanError('hosts need pyroute2: python -m pip install "trio-echo[lan]"')
 
 
 @contextmanager

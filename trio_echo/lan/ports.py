@@ -64,17 +64,20 @@ class PacketPort:
             self._ring = mmap.mmap(sock.fileno(), size)
         self.waits: list[int] = []
         self._next = 0
-        self._unsent = 0
+        self._dropped = 0
         self._overrun = 0
 
     @property
     def overruns(self) -> int:
-        """How many frames were dropped so far because this process, or the host, was too slow."""
+        """How many frames were dropped because somebody was too slow, or they were too long."""
         self._count_overruns()
-        return self._unsent + self._overrun
+        return self._dropped + self._overrun
 
     async def receive(self) -> list[bytes]:
-        """Wait until frames are there; return some of them."""
+        """Wait until frames are there; return some of them.
+
+        Those that are longer than the MTU allows are dropped and counted.
+        """
         await trio.lowlevel.wait_readable(self._socket)
         # An interface that was unplugged leaves ENETDOWN, and would be readable until it is read.
         self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -83,11 +86,14 @@ class PacketPort:
         arrivals: list[int] = []
         while len(frames) < _BATCH:
             place = self._next * self._step
-            status, _, length, start, _, seconds, rest = _HEADER.unpack_from(ring, place)
+            status, length, kept, start, _, seconds, rest = _HEADER.unpack_from(ring, place)
             if status == _KERNEL:
                 break
-            frames.append(ring[place + start : place + start + length])
-            arrivals.append(seconds * _SECOND + rest)
+            if kept == length:
+                frames.append(ring[place + start : place + start + length])
+                arrivals.append(seconds * _SECOND + rest)
+            else:  # longer than the MTU, which the host has changed
+                self._dropped += 1
             _STATUS.pack_into(ring, place, _KERNEL)
             self._next = (self._next + 1) % self._places
         now = time.time_ns()
@@ -99,7 +105,7 @@ class PacketPort:
         try:
             self._socket.send(frame)
         except OSError:
-            self._unsent += 1
+            self._dropped += 1
 
     def close(self) -> None:
         """Close the socket. The number of overruns stays."""

@@ -21,6 +21,8 @@ from trio_echo.observe.packets import Passage, pcapng
 Crossed: TypeAlias = Mapping[str, tuple[tuple[str, ...], Sequence[Passage]]]
 """By its name, the ends of each cable and what crossed it."""
 
+# What reading a file that is not ours may raise.
+_BROKEN = (AttributeError, ImportError, LookupError, RecursionError, TypeError, ValueError)
 _PROJECT = "trio_echo."
 _CLASS = "class"
 
@@ -57,7 +59,7 @@ def unpack(data: bytes) -> tuple[Any, Crossed]:
             for name, one in document["cables"].items()
         }
         return _unpacked(document["result"]), cables
-    except (AttributeError, ImportError, LookupError, TypeError, ValueError) as exc:
+    except _BROKEN as exc:
         raise ValueError("not the recording of an experiment") from exc
 
 

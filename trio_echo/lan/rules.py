@@ -63,7 +63,7 @@ class When(TypedDict, total=False):
 
     Attributes:
         source: the name of the end where the frame enters; by default both.
-        first: so many from the first one on.
+        first: this many, from the first one on.
         nth: this one only, counted from 1.
         seconds: all that come within this time from the first one.
     """
@@ -150,21 +150,21 @@ def corrupt(match: Question, **when: Unpack[When]) -> Rule:
 
 
 def duplicate(match: Question, *, copies: int = 2, **when: Unpack[When]) -> Rule:
-    """Return a rule: these frames arrive so many times, one after the other."""
+    """Return a rule: these frames arrive `copies` times, one after the other."""
     if operator.index(copies) < 2:
         raise SettingError(f"copies must be at least 2, not {copies}")
     return Rule(Treatment(copies=copies), match, **when)
 
 
 def delay(match: Question, *, by: float, **when: Unpack[When]) -> Rule:
-    """Return a rule: these frames take so many seconds longer, and later ones overtake them."""
+    """Return a rule: these frames take `by` seconds longer, and others overtake them."""
     if not 0 < by < math.inf:
         raise SettingError(f"by must be more than 0 seconds, not {by}")
     return Rule(Treatment(late=round(by * _SECOND)), match, **when)
 
 
 def reorder(match: Question, *, behind: int = 1, **when: Unpack[When]) -> Rule:
-    """Return a rule: these frames wait until so many later ones have overtaken them.
+    """Return a rule: these frames wait until `behind` later ones have overtaken them.
 
     After 10 ms more than their turn, they leave in any case.
     """

@@ -32,7 +32,7 @@ class Settings:
 
     Attributes:
         delay: seconds that a frame travels.
-        jitter: up to so many seconds more, with equal probability. Jitter alone never changes the
+        jitter: up to this many seconds more, with equal probability. Jitter alone never changes the
             order of frames.
         rate: bits a second, or `None` for no limit. Each byte from the Ethernet header to the end
             of the data counts; the preamble, the checksum and the gap between frames do not.

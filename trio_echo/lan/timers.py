@@ -22,7 +22,7 @@ _SECOND = 1_000_000_000
 # sys/timerfd.h. Python 3.13 has them in `os`.
 _TFD_TIMER_ABSTIME = 1
 
-# An idle machine takes 50 to 300 µs to wake up. So the kernel's timer rings so many nanoseconds
+# An idle machine takes 50 to 300 µs to wake up. So the kernel's timer rings this many nanoseconds
 # early, and the task then looks at the clock between its checkpoints. It rings later if the whole
 # wait is short, so that this takes at most one part in `_REST` of a core.
 _LEAD, _REST = 200_000, 5

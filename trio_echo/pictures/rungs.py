@@ -28,7 +28,7 @@ _BREAK = 0.05  # half of what a life line lacks where time is left out
 
 _LARGE, _SMALL = 10, 8.5  # points
 
-# If nothing happens for so long, and nothing is on its way, the ladder says how long that is.
+# If nothing happens for this long, and nothing is on its way, the ladder says how long that is.
 _PAUSE = 100_000_000  # nanoseconds
 _LONG = 10_000  # milliseconds; from here on, times are in seconds
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 IPV4, IPV6, ARP = 0x0800, 0x86DD, 0x0806
@@ -123,6 +124,7 @@ def _ipv6(frame: bytes) -> Datagram | None:
     )
 
 
+@lru_cache(256)  # a rule of a cable reads each frame: with IPv6, this was most of the time
 def host(address: bytes) -> str:
     """Write an IPv4 or IPv6 address."""
     return str(ipaddress.ip_address(address))
