@@ -22,7 +22,7 @@ import trio
 
 from trio_echo import lan
 from trio_echo.lan.options import parse_wire
-from trio_echo.measure.quantities import duration
+from trio_echo.quantities import duration
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -29,11 +29,11 @@ from terminal import positive, seconds, table, with_interval
 
 from trio_echo.lan.quantities import time_text
 from trio_echo.measure.load.workload import Samples, Workload
-from trio_echo.measure.quantities import duration
 from trio_echo.measure.results.remarks import remarks
 from trio_echo.measure.session import Session, named
 from trio_echo.measure.statistics import estimate
 from trio_echo.measure.wired import wired
+from trio_echo.quantities import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,9 +22,9 @@ from terminal import names_and_baseline, positive, seconds, table
 
 from trio_echo.measure.load.round import run_round
 from trio_echo.measure.load.workload import Workload
-from trio_echo.measure.quantities import duration
 from trio_echo.measure.results.summary import Summary, summarize
 from trio_echo.measure.statistics import Estimate, estimate
+from trio_echo.quantities import duration
 
 QUIET, SIZE, RATE = 500, 64, 2500.0
 FLOOD, UNDER_WAY = 65536, 64

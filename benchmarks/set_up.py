@@ -29,8 +29,8 @@ from rivals import Field, Server
 from terminal import counts, names_and_baseline, positive, table, with_interval
 
 from trio_echo.measure.load.opening import allow_files
-from trio_echo.measure.quantities import duration
 from trio_echo.measure.statistics import paired_ratio
+from trio_echo.quantities import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

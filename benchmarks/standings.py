@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rivals import RIVALS, Rival
 from terminal import table, with_interval
 
-from trio_echo.measure.quantities import duration, size
 from trio_echo.measure.statistics import Estimate, paired_ratio
+from trio_echo.quantities import duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

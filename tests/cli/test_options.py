@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_echo.cli.options import positive_seconds, seconds
-from trio_echo.measure.quantities import A_YEAR
+from trio_echo.quantities import A_YEAR
 
 
 @given(st.floats().map(str) | st.text())

@@ -9,7 +9,7 @@ import click
 
 from trio_echo.addresses import AddressError, parse_port
 from trio_echo.keepalive import KEEPALIVE, check_keepalive
-from trio_echo.measure.quantities import A_YEAR
+from trio_echo.quantities import A_YEAR
 from trio_echo.screen.language import LANGUAGES
 from trio_echo.screen.text import checked_encoding
 

@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from trio_echo.measure.quantities import duration
+from trio_echo.quantities import duration
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from trio_echo.measure.quantities import duration, size
 from trio_echo.measure.results.remarks import remarks
 from trio_echo.measure.results.run import labels
+from trio_echo.quantities import duration, size
 from trio_echo.screen.text import safe
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ This file must start fast, so it imports nothing of this package.
 from __future__ import annotations
 
 import ctypes
+import errno
 import importlib.util
 import json
 import os
@@ -38,7 +39,7 @@ if sys.platform != "linux":
 import fcntl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pyroute2.iproute.linux import IPRoute
     from pyroute2.netlink.exceptions import NetlinkError
@@ -53,6 +54,8 @@ _SOL_PACKET, _ETH_P_ALL = 263, 3
 _PACKET_QDISC_BYPASS, _PACKET_IGNORE_OUTGOING = 20, 23
 _IFA_F_NODAD = 2
 _SOLICITED_NODE = bytes.fromhex("ff02 0000 0000 0000 0000 0001 ff")  # RFC 4291, section 2.7.1
+# Seconds. What takes longer is broken.
+_PATIENCE = 10.0
 _LARGEST_MTU = 65535  # a cable takes what its hosts send
 
 # linux/ethtool.h. What a network card does for the kernel, a veth leaves undone: a frame that
@@ -193,13 +196,11 @@ class _Keeper:
             flags = _IFA_F_NODAD if ":" in address else 0
             ip.addr("add", index=index, address=address, flags=flags)
         # The kernel joins these groups later, and would report that on the cable.
-        while not _has_joined(name, plan["addresses"]):
-            time.sleep(0.001)
+        _wait(lambda: _has_joined(name, plan["addresses"]), name)
         # In this order, the change of its carrier brings no new reports.
         ip.link("set", index=index, state="up")
         self._ip.link("set", ifname=plan["end"], state="up")
-        while ip.get_links(index)[0].get_attr("IFLA_OPERSTATE") != "UP":
-            time.sleep(0.001)
+        _wait(lambda: ip.get_links(index)[0].get_attr("IFLA_OPERSTATE") == "UP", name)
         return index
 
     def open_socket(
@@ -251,6 +252,15 @@ def _set_sysctl(name: str, value: object) -> None:
         file = _sysctl_path(name).open("w")
     with _naming("write()", name), file:
         file.write(str(value))
+
+
+def _wait(condition: Callable[[], bool], interface: str) -> None:
+    """Wait until an interface is ready: some milliseconds."""
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise _CallError("sendmsg()", errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT), interface)
+        time.sleep(0.001)
 
 
 def _switch_off_offloads(interface: str) -> None:

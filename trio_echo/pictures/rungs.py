@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trio_echo.observe.packets.segment import duration
+from trio_echo.quantities import duration
 
 from .canvas import BLACK, GREY, PAPER, VERMILION
 from .lettering import width

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from trio_echo.measure.load.pace import Pacer
 from trio_echo.measure.load.traffic import FOREVER
 from trio_echo.measure.load.workload import RANGES, Workload
-from trio_echo.measure.quantities import A_YEAR
+from trio_echo.quantities import A_YEAR
 
 _STARTED = 10 * A_YEAR * 1_000_000_000  # ns: the machine has been up for long
 quantities = st.floats() | st.integers(-(2**70), 2**70)

@@ -9,7 +9,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from ..quantities import A_YEAR
+from trio_echo.quantities import A_YEAR
+
 from ..records import Record
 from .usage import Usage
 

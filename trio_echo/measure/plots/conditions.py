@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trio_echo.measure.quantities import size
 from trio_echo.measure.results.remarks import remarks
+from trio_echo.quantities import size
 
 from .style import drawable, shown
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from matplotlib.transforms import ScaledTranslation
 
-from trio_echo.measure.quantities import size
 from trio_echo.measure.results.run import labels
+from trio_echo.quantities import size
 
 from . import scales
 from .conditions import varied, workload_words

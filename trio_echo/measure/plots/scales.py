@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
-from trio_echo.measure.quantities import duration
 from trio_echo.pictures.lettering import width
+from trio_echo.quantities import duration
 
 from .style import SIZE
 

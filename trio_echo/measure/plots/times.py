@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from trio_echo.measure.quantities import duration
 from trio_echo.measure.results.run import labels
 from trio_echo.measure.results.summary import MINIMUM_BEYOND, PERCENTILES
 from trio_echo.pictures.lettering import width
+from trio_echo.quantities import duration
 
 from . import scales
 from .conditions import workload_words

@@ -5,7 +5,8 @@ from __future__ import annotations
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-from ..quantities import size
+from trio_echo.quantities import size
+
 from .run import labels
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trio_echo.addresses import Endpoint
+from trio_echo.quantities import duration
 from trio_echo.screen.text import decoded
 
 from .checksums import damage
@@ -153,13 +154,6 @@ def fate_words(fate: Fate | None, copies: int, damage: str) -> tuple[str, ...]:
 def milliseconds(times: Iterable[int]) -> str:
     """Write times that are in nanoseconds."""
     return ", ".join(f"{time / 1e6:.3f}" for time in times)
-
-
-def duration(nanoseconds: int) -> str:
-    """Write a time in the unit that suits it."""
-    if nanoseconds < 1_000_000_000:
-        return f"{nanoseconds / 1e6:.{0 if nanoseconds >= 100_000_000 else 1}f} ms"
-    return f"{nanoseconds / 1e9:.2f} s"
 
 
 def connections(packets: Mapping[int, Packet]) -> list[list[int]]:

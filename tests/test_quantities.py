@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_echo.measure.quantities import duration, size
+from trio_echo.quantities import duration, size
 
 
 @pytest.mark.parametrize(
