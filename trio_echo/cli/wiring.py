@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -105,7 +105,10 @@ async def run(asked: Asked, capture: CaptureFile | None) -> int:
         async with trio.open_nursery() as nursery:
             await nursery.start(stop.receive)
             with stop.scope:
-                async with lan.hosts(_CLIENT, _SERVER, cable=cable, mtu=asked.wire.mtu) as made:
+                async with (
+                    nullcontext() if capture is None else capture.open(),
+                    lan.hosts(_CLIENT, _SERVER, cable=cable, mtu=asked.wire.mtu) as made,
+                ):
                     status = await _run(asked, made, stop)
             nursery.cancel_scope.cancel()
     if made is not None:
@@ -134,7 +137,10 @@ async def _run(asked: Asked, net: lan.Network, stop: _Stop) -> int:
     )
     async with starting:
         stop.command_runs = True
-        return await _command(client, asked.command)
+        try:
+            return await _command(client, asked.command)
+        finally:
+            stop.command_runs = False
 
 
 async def _command(host: lan.Host, words: tuple[str, ...]) -> int:
