@@ -143,6 +143,29 @@ def test_an_echo_crosses_the_cable_and_every_frame_is_kept(tmp_path: Path) -> No
 
 @hosts
 @pytest.mark.slow
+def test_a_reader_of_the_capture_that_does_not_read_cannot_hold_it_up(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    script = (
+        "import socket, time\n"
+        "sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)\n"
+        "for _ in range(100): sender.sendto(bytes(1400), ('10.0.0.255', 9))\n"
+        "socket.create_connection(('server', 9000))\n"  # all have crossed the cable
+        "print('crossed', flush=True)\n"
+        "time.sleep(1000)\n"
+    )
+    with Process("wire", "--pcap", str(pipe), "--", PYTHON, "-Sc", script) as process:
+        process.out.expect("crossed")
+        process.popen.terminate()
+        assert process.wait() == 128 + signal.SIGTERM
+    assert process.err.seen[-1] == f"[wire] {pipe} is not complete: its reader was too slow\n"
+    os.close(reader)
+
+
+@hosts
+@pytest.mark.slow
 def test_the_command_waits_until_a_server_of_the_users_listens(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     server = (

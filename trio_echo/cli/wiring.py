@@ -117,7 +117,7 @@ async def run(asked: Asked, capture: CaptureFile | None) -> int:
         _say(f"{safe(str(capture.path))}: {capture.frames:,} frames")
         if capture.error is not None:
             _say(f"{safe(str(capture.path))} is not complete: {capture.error.strerror}")
-            status = status or 1
+            status = 1 if status == 0 else status
     return 128 + stop.number if status is None else status
 
 
