@@ -225,6 +225,24 @@ def test_ctrl_c_is_for_the_command() -> None:
 
 @hosts
 @pytest.mark.slow
+@pytest.mark.parametrize("outer", ["/bin/sh", "/bin/bash"])
+def test_ctrl_c_also_ends_a_loop_around_it(outer: str) -> None:
+    if not Path(outer).exists():
+        pytest.skip("it is not installed")
+    script = "echo ready; exec sleep infinity"
+    loop = f"""for one in 1 2; do {PYTHON} -m trio_echo wire --server : sh -c '{script}'; done"""
+    with pexpect.spawn(outer, ["-c", loop], encoding="utf-8", timeout=PATIENCE) as terminal:
+        terminal.expect_exact("ready\r\n")
+        terminal.sendcontrol("c")
+        terminal.expect(pexpect.EOF)
+        assert "ready" not in str(terminal.before)
+        assert "to client: 0 frames" in str(terminal.before)
+        terminal.close()
+        assert (terminal.signalstatus or terminal.exitstatus) in (signal.SIGINT, 130)
+
+
+@hosts
+@pytest.mark.slow
 def test_an_interrupt_of_the_whole_job_does_not_end_it_before_the_command() -> None:
     command = ("--", "sh", "-c", "trap '' INT; echo ready; read line; exit 4")
     with Process("wire", *NO_SERVER, *command, stdin=PIPE) as process:

@@ -85,6 +85,8 @@ class _Stop:
 async def run(asked: Asked, capture: CaptureFile | None) -> int:
     """Run the command behind the cable; return its exit status, or 128 and the stop signal.
 
+    If Ctrl-C ended the command, the status is minus SIGINT.
+
     The status is 1 if the command ended with 0, but not every frame could be kept.
 
     Args:
@@ -157,7 +159,8 @@ async def _command(host: lan.Host, words: tuple[str, ...]) -> int:
         check=False,
         deliver_cancel=partial(_end, number),
     )
-    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+    status = done.returncode
+    return status if status >= 0 or status == -signal.SIGINT else 128 - status
 
 
 @asynccontextmanager
