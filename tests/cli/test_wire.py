@@ -101,6 +101,13 @@ def test_it_exits_as_the_command_does(
 
 
 @hosts
+def test_a_server_that_a_signal_ended_has_the_status_of_a_shell(command_line: CommandLine) -> None:
+    status, _, err = command_line("wire", "--server", "kill -KILL $$", "true")
+    assert status == 0
+    assert "[wire] the server has ended with 137\n" in err
+
+
+@hosts
 def test_a_rate_that_no_cable_carries_is_said(command_line: CommandLine) -> None:
     status, _, err = command_line("wire", *NO_SERVER, "--rate", "100gbit", "true")
     assert status == 0

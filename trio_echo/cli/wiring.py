@@ -160,7 +160,11 @@ async def _command(host: lan.Host, words: tuple[str, ...]) -> int:
         deliver_cancel=partial(_end, number),
     )
     status = done.returncode
-    return status if status >= 0 or status == -signal.SIGINT else 128 - status
+    return status if status == -signal.SIGINT else _as_in_a_shell(status)
+
+
+def _as_in_a_shell(status: int) -> int:
+    return status if status >= 0 else 128 - status
 
 
 @asynccontextmanager
@@ -183,7 +187,7 @@ async def _running(host: lan.Host, command: str) -> AsyncIterator[None]:
         async def watch() -> None:
             status = await process.wait()
             waiting.cancel()
-            _say(f"the server has ended with {status}")
+            _say(f"the server has ended with {_as_in_a_shell(status)}")
 
         nursery.start_soon(watch)
         with waiting:
