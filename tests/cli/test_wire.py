@@ -104,6 +104,13 @@ def test_it_exits_as_the_command_does(
 
 
 @hosts
+def test_a_server_that_a_signal_ended_has_the_status_of_a_shell(command_line: CommandLine) -> None:
+    status, _, err = command_line("wire", "--server", "kill -KILL $$", "true")
+    assert status == 0
+    assert "[wire] the server has ended with 137\n" in err
+
+
+@hosts
 def test_a_rate_that_no_cable_carries_is_said(command_line: CommandLine) -> None:
     status, _, err = command_line("wire", *NO_SERVER, "--rate", "100gbit", "true")
     assert status == 0
@@ -160,6 +167,29 @@ def test_an_echo_crosses_the_cable_and_every_frame_is_kept(tmp_path: Path) -> No
 
 @hosts
 @pytest.mark.slow
+def test_a_reader_of_the_capture_that_does_not_read_cannot_hold_it_up(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    script = (
+        "import socket, time\n"
+        "sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)\n"
+        "for _ in range(100): sender.sendto(bytes(1400), ('10.0.0.255', 9))\n"
+        "socket.create_connection(('server', 9000))\n"  # all have crossed the cable
+        "print('crossed', flush=True)\n"
+        "time.sleep(1000)\n"
+    )
+    with Process("wire", "--pcap", str(pipe), "--", PYTHON, "-Sc", script) as process:
+        process.out.expect("crossed")
+        process.popen.terminate()
+        assert process.wait() == 128 + signal.SIGTERM
+    assert process.err.seen[-1] == f"[wire] {pipe} is not complete: its reader was too slow\n"
+    os.close(reader)
+
+
+@hosts
+@pytest.mark.slow
 def test_the_command_waits_until_a_server_of_the_users_listens(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     server = (
@@ -206,6 +236,24 @@ def test_ctrl_c_is_for_the_command() -> None:
         terminal.expect_exact("caught")
         terminal.expect_exact("[wire] to server: 0 frames")
         assert end(terminal) == 5
+
+
+@hosts
+@pytest.mark.slow
+@pytest.mark.parametrize("outer", ["/bin/sh", "/bin/bash"])
+def test_ctrl_c_also_ends_a_loop_around_it(outer: str) -> None:
+    if not Path(outer).exists():
+        pytest.skip("it is not installed")
+    script = "echo ready; exec sleep infinity"
+    loop = f"""for one in 1 2; do {PYTHON} -m trio_echo wire --server : sh -c '{script}'; done"""
+    with pexpect.spawn(outer, ["-c", loop], encoding="utf-8", timeout=PATIENCE) as terminal:
+        terminal.expect_exact("ready\r\n")
+        terminal.sendcontrol("c")
+        terminal.expect(pexpect.EOF)
+        assert "ready" not in str(terminal.before)
+        assert "to client: 0 frames" in str(terminal.before)
+        terminal.close()
+        assert (terminal.signalstatus or terminal.exitstatus) in (signal.SIGINT, 130)
 
 
 @hosts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from trio_echo.errors import SocketCallError
 from trio_echo.screen.text import safe
 
 from .console import restored_terminal
+from .signals import end_quietly_until_received
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,11 +82,15 @@ def wire(
         capture = None if pcap is None else CaptureFile(pcap)
     except OSError as exc:
         raise click.UsageError(f"--pcap: {exc.strerror or exc}: {pcap}") from exc
+    status = 1
     try:
         with nullcontext() if capture is None else closing(capture), restored_terminal():
-            return trio.run(run, Asked(cable, command, server), capture)
+            status = trio.run(run, Asked(cable, command, server), capture)
     except SocketCallError as exc:
         click.echo(safe(str(exc)), err=True)
     except LanError as exc:
         click.echo(f"trio-echo wire: {safe(str(exc))}", err=True)
-    return 1
+    if status == -signal.SIGINT:  # a shell ends a loop only for a command that a signal ended
+        end_quietly_until_received()
+        signal.raise_signal(signal.SIGINT)
+    return status

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -85,6 +85,8 @@ class _Stop:
 async def run(asked: Asked, capture: CaptureFile | None) -> int:
     """Run the command behind the cable; return its exit status, or 128 and the stop signal.
 
+    If Ctrl-C ended the command, the status is minus SIGINT.
+
     The status is 1 if the command ended with 0, but not every frame could be kept.
 
     Args:
@@ -106,7 +108,10 @@ async def run(asked: Asked, capture: CaptureFile | None) -> int:
         async with trio.open_nursery() as nursery:
             await nursery.start(stop.receive)
             with stop.scope:
-                async with lan.hosts(_CLIENT, _SERVER, cable=cable, mtu=asked.wire.mtu) as made:
+                async with (
+                    nullcontext() if capture is None else capture.open(),
+                    lan.hosts(_CLIENT, _SERVER, cable=cable, mtu=asked.wire.mtu) as made,
+                ):
                     status = await _run(asked, made, stop)
             nursery.cancel_scope.cancel()
     if made is not None:
@@ -115,7 +120,7 @@ async def run(asked: Asked, capture: CaptureFile | None) -> int:
         _say(f"{safe(str(capture.path))}: {capture.frames:,} frames")
         if capture.error is not None:
             _say(f"{safe(str(capture.path))} is not complete: {capture.error.strerror}")
-            status = status or 1
+            status = 1 if status == 0 else status
     return 128 + stop.number if status is None else status
 
 
@@ -135,7 +140,10 @@ async def _run(asked: Asked, net: lan.Network, stop: _Stop) -> int:
     )
     async with starting:
         stop.command_runs = True
-        return await _command(client, asked.command)
+        try:
+            return await _command(client, asked.command)
+        finally:
+            stop.command_runs = False
 
 
 async def _command(host: lan.Host, words: tuple[str, ...]) -> int:
@@ -152,7 +160,12 @@ async def _command(host: lan.Host, words: tuple[str, ...]) -> int:
         check=False,
         deliver_cancel=partial(_end, number),
     )
-    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+    status = done.returncode
+    return status if status == -signal.SIGINT else _as_in_a_shell(status)
+
+
+def _as_in_a_shell(status: int) -> int:
+    return status if status >= 0 else 128 - status
 
 
 @asynccontextmanager
@@ -175,7 +188,7 @@ async def _running(host: lan.Host, command: str) -> AsyncIterator[None]:
         async def watch() -> None:
             status = await process.wait()
             waiting.cancel()
-            _say(f"the server has ended with {status}")
+            _say(f"the server has ended with {_as_in_a_shell(status)}")
 
         nursery.start_soon(watch)
         with waiting:

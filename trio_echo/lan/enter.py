@@ -142,6 +142,8 @@ def main(name: str, numbers: str, *command: str) -> int:
     status = _wait(child, foreground=foreground)
     if foreground:
         _give_terminal(os.getpgrp())
+        if status == -signal.SIGINT:  # Ctrl-C too is for all that the terminal has started
+            os.killpg(0, signal.SIGINT)
     return status
 
 
