@@ -49,6 +49,8 @@ ECHO = f"printf 'hello\\n' | {PYTHON} -m trio_echo connect server 9000"
         ("--queue", "-1", "--queue: '-1' is not a whole number"),
         ("--mtu", "576", "--mtu: '576' is not 1280 to 65535 bytes"),
         ("--pcap", "/nowhere/x.pcap", "--pcap: No such file or directory: /nowhere/x.pcap"),
+        ("--pcap", "-", "--pcap: - is not a file; standard output is /dev/stdout"),
+        ("--pcap", "", "--pcap: Is a directory"),
         ("--pcap", "/dev/full", "--pcap: No space left on device: /dev/full"),
     ],
 )

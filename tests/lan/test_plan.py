@@ -70,3 +70,8 @@ def test_what_cannot_be_made_is_refused_in_one_line(
     with pytest.raises(LanError, match=re.escape(words)) as caught:
         plan_network(names, router, mtu)
     assert "\n" not in str(caught.value)
+
+
+def test_an_mtu_that_is_not_an_integer_is_refused() -> None:
+    with pytest.raises(TypeError, match="'float' object cannot be interpreted as an integer"):
+        plan_network(["a", "b"], None, 1500.5)  # type: ignore[arg-type]

@@ -53,7 +53,7 @@ def _setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--pcap",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     help="Keep every frame as it entered the cable, also those that are lost, for Wireshark.",
 )
 @click.argument("command", metavar="[--] [COMMAND...]", nargs=-1, type=click.UNPROCESSED)
@@ -78,6 +78,8 @@ def wire(
         cable = read_wire({name: text for name, text in settings.items() if text is not None})
     except SettingError as exc:
         raise click.UsageError(f"--{exc}") from exc
+    if pcap == Path("-"):
+        raise click.UsageError("--pcap: - is not a file; standard output is /dev/stdout")
     try:
         capture = None if pcap is None else CaptureFile(pcap)
     except OSError as exc:

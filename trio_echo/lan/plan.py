@@ -8,6 +8,7 @@ in the MAC address): fe80::N and 02:00:00:00:L:N.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -118,6 +119,7 @@ def plan_network(
 
     Raises:
         LanError: this cannot be made; the message says why.
+        TypeError: an MTU is not an integer.
     """
     _check_names([*names, *([] if router is None else [router])])
     mtus = _mtus(names, mtu)
@@ -158,7 +160,7 @@ def _mtus(names: Sequence[str], mtu: int | Mapping[str, int]) -> dict[str, int]:
     else:
         mtus = dict.fromkeys(names, mtu)
     for one in mtus.values():
-        if not SMALLEST_MTU <= one <= LARGEST_MTU:
+        if not SMALLEST_MTU <= operator.index(one) <= LARGEST_MTU:
             limits = f"{SMALLEST_MTU} (IPv6 needs it) to {LARGEST_MTU}"
             raise LanError(f"{one!r} is not an MTU: bytes, {limits}")
     return mtus
