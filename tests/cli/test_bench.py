@@ -100,6 +100,7 @@ def test_it_serves_itself(command_line: CommandLine) -> None:
         assert f"IPv4, 3 x {size}: " in out
 
 
+@pytest.mark.slow
 def test_a_sweep_names_connections_and_sizes(command_line: CommandLine) -> None:
     with BackgroundServer() as server:
         targets = [str(server.addresses[0])] * 2
@@ -113,6 +114,7 @@ def test_a_sweep_names_connections_and_sizes(command_line: CommandLine) -> None:
         assert out.count(f"\n{which}: ") == 2
 
 
+@pytest.mark.slow
 def test_the_page_is_drawn(tmp_path: Path, command_line: CommandLine) -> None:
     picture = tmp_path / "page.svg"
     status, out, _ = command_line("bench", "--serve", *SHORT, "--plot", str(picture))
@@ -241,6 +243,7 @@ def test_its_processes_end_with_it_however_it_dies() -> None:
     assert not alive
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param("SIGTERM", marks=pytest.mark.slow), "SIGHUP"])
 def test_a_signal_keeps_what_was_measured_even_without_a_terminal(
     name: str, tmp_path: Path
@@ -327,6 +330,7 @@ def test_a_target_may_have_a_zone() -> None:
         assert re.match(r"IPv6, 3 x 64 B: [\d,]+ messages/s", line)
 
 
+@pytest.mark.slow
 @unshare
 def test_a_family_that_is_missing_is_not_waited_for() -> None:
     # In a new namespace the loopback interface is down: 127.0.0.1 can be bound, ::1 cannot.

@@ -113,6 +113,7 @@ def test_installed_from_a_wheel_they_are_copied_to_the_current_folder(
     assert (folder / "01_one.ipynb").read_text("utf-8") == "mine"
 
 
+@pytest.mark.slow
 def test_options_reach_jupyterlab(env: dict[str, str], tmp_path: Path) -> None:
     options = ("--no-browser", "--port", "1234", "--", "--ip=::1", "--debug")
     for folder in ([], [str(tmp_path / "mine")]):
@@ -134,6 +135,7 @@ def test_two_folders_are_refused(env: dict[str, str]) -> None:
     assert "only one folder can be opened, not also two" in process.err.text
 
 
+@pytest.mark.slow
 def test_an_impossible_folder_is_a_one_line_error(
     env: dict[str, str], installed: Path, tmp_path: Path
 ) -> None:

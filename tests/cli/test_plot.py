@@ -124,6 +124,7 @@ def zeros(value: object) -> object:
     return 0 if isinstance(value, float) else value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raw", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "rounds", [pytest.param(2, marks=pytest.mark.slow), 6]

@@ -350,6 +350,7 @@ def test_a_flooding_client_hides_no_other() -> None:
     assert any(re.fullmatch(missing, line) for line in lines)
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("read_first", [0, pytest.param(200_000, marks=pytest.mark.slow)])
 def test_every_line_is_shown_or_counted(read_first: int) -> None:
@@ -382,6 +383,7 @@ def test_a_screen_that_cannot_be_written_is_reported() -> None:
         server.err.expect(r"^\[TCP server\] 3 lines not shown$")
 
 
+@pytest.mark.slow
 @posix
 def test_signals_while_it_ends_change_nothing() -> None:
     for _ in range(3):

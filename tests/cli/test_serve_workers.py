@@ -86,6 +86,7 @@ def test_the_screen_looks_like_that_of_one_process(server: Process) -> None:
     assert server.err.text == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_lets_the_clients_of_all_workers_finish(number: int) -> None:
     with Process("serve", "--port", "0", "--workers", "2", "--grace", "60") as server:
@@ -177,6 +178,7 @@ def test_a_worker_that_dies_is_reported_and_replaced(lang: str, died: str, resta
         assert len(server.err.seen) == 1
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_ends_when_the_parent_is_killed(server: Process) -> None:
     server.endpoints()
     left = workers(server)
@@ -231,6 +233,7 @@ def test_quiet_shows_the_listening_lines_and_dead_workers() -> None:
         assert len(server.out.seen) == 2
 
 
+@pytest.mark.slow
 def test_clients_beyond_max_clients_wait_in_any_worker() -> None:
     with Process("serve", "--port", "0", "--workers", "2", "--max-clients", "1") as server:
         address, other = server.endpoints()
@@ -249,6 +252,7 @@ def test_clients_beyond_max_clients_wait_in_any_worker() -> None:
         assert server.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_a_one_line_error(server: Process) -> None:
     address, _ = server.endpoints()
     for options in (["--workers", "2"], []):
@@ -277,6 +281,7 @@ def test_auto_starts_a_worker_for_each_usable_core() -> None:
         assert server.stop() == 0
 
 
+@pytest.mark.slow
 def test_auto_follows_the_affinity() -> None:
     if sys.platform != "linux":
         pytest.skip("only Linux has taskset")
@@ -327,6 +332,7 @@ def test_every_line_is_whole_when_two_workers_have_much_to_show(server: Process)
     assert [one for one in shown.values() if one != "hello"] == [whole] * 8
 
 
+@pytest.mark.slow
 def test_a_stalled_screen_delays_no_echo_and_every_line_is_shown_or_counted() -> None:
     line = b"x" * 999 + b"\n"
     lines = 40_000  # more than all queues hold
@@ -356,6 +362,7 @@ def test_a_stalled_screen_delays_no_echo_and_every_line_is_shown_or_counted() ->
     assert shown.endswith(b"[TCP server] stopped: 1 client served, 40000000 bytes echoed\n")
 
 
+@pytest.mark.slow
 def test_without_file_descriptors_the_workers_keep_serving_and_accept_again() -> None:
     shell = shutil.which("bash")
     if shell is None:
@@ -375,6 +382,7 @@ def test_without_file_descriptors_the_workers_keep_serving_and_accept_again() ->
         assert server.stop() == 0
 
 
+@pytest.mark.slow
 def test_workers_without_standard_streams_serve() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -56,6 +56,7 @@ def test_pieces_without_room_show_their_size_and_binary_ones_hexadecimal(
     assert shown in texts(pieces({"sent": row}))
 
 
+@pytest.mark.slow
 def test_tiny_pieces_have_no_text_and_no_pieces_can_be_drawn() -> None:
     assert texts(pieces({"received": [b"x"] * 2000})) == ["received", "2000 bytes, 2000 pieces"]
     assert texts(pieces({"received": []})) == ["received", "0 bytes, 0 pieces"]

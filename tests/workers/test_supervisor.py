@@ -455,6 +455,7 @@ async def test_a_process_that_cannot_be_started_ends_the_server(
     assert (caught.value.call, caught.value.errno) == (STARTING_CALL, errno.ENOENT)
 
 
+@pytest.mark.slow
 @posix
 async def test_a_worker_that_keeps_dying_is_restarted_with_exponential_backoff(
     monkeypatch: pytest.MonkeyPatch,
@@ -485,6 +486,7 @@ async def test_a_worker_that_keeps_dying_is_restarted_with_exponential_backoff(
         assert len(await server.connected(2)) == 2
 
 
+@pytest.mark.slow
 async def test_a_worker_that_lived_for_a_while_resets_the_backoff(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -312,15 +312,16 @@ async def test_the_other_connections_go_on(rate: float | None) -> None:
     assert len(samples.received) + samples.unanswered == 100
 
 
-@pytest.mark.parametrize("warm_up", [0.0, pytest.param(0.1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("warm_up", [0.0, 0.1])
 @pytest.mark.parametrize(
     "asked",
     [
         {"duration": 0.1, "pipeline": 2},
-        pytest.param({"messages": 100, "pipeline": 2}, marks=pytest.mark.slow),
-        pytest.param({"duration": 0.1, "rate": 200.0}, marks=pytest.mark.slow),
+        {"messages": 100, "pipeline": 2},
+        {"duration": 0.1, "rate": 200.0},
         {"messages": 20, "rate": 200.0},
-        pytest.param({"duration": 0.1, "size": 4 * MIB}, marks=pytest.mark.slow),
+        {"duration": 0.1, "size": 4 * MIB},
     ],
 )
 async def test_connections_of_a_frozen_server_are_counted(
@@ -360,6 +361,7 @@ async def test_a_server_that_stops_in_the_middle_has_hung_on_every_connection() 
     assert 0 < len(samples.received) <= 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "asked",
     [
@@ -465,6 +467,7 @@ def test_connections_have_keepalive(host: str) -> None:
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
+@pytest.mark.slow
 async def test_an_open_loop_does_not_wait_for_echoes() -> None:
     sent: list[bytes] = []
     with RawServer(lambda sock: sent.append(receive_all(sock))) as address:
@@ -510,6 +513,7 @@ async def test_a_warm_up_beyond_what_a_server_can_do_does_not_take_up_the_round(
     assert not samples.failures
 
 
+@pytest.mark.slow
 async def test_progress_counts_up() -> None:
     counts: list[int] = []
     with serving() as (target, _):

@@ -127,6 +127,7 @@ async def again(port: int, reuse: bool = True) -> trio.socket.SocketType:
     return listener
 
 
+@pytest.mark.slow
 async def test_a_server_that_starts_again() -> None:
     assert (await closing.restarts(again)).right is True
 
