@@ -1,4 +1,4 @@
-"""The recorded experiments of notebook 11 show what it says."""
+"""The recorded experiments of notebook 16 show what it says."""
 
 from __future__ import annotations
 

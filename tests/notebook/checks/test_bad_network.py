@@ -1,4 +1,4 @@
-"""Checks of notebook 09: right and wrong answers."""
+"""Checks of notebook 14: right and wrong answers."""
 
 from __future__ import annotations
 

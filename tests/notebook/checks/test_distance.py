@@ -1,4 +1,4 @@
-"""Checks of notebook 10: right and wrong answers."""
+"""Checks of notebook 15: right and wrong answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of notebook 08: right and wrong answers."""
+"""Checks of notebook 12: right and wrong answers."""
 
 from __future__ import annotations
 

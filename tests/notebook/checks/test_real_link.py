@@ -1,4 +1,4 @@
-"""Checks of notebook 11: right and wrong answers."""
+"""Checks of notebook 16: right and wrong answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks for notebook 09, when the network is bad."""
+"""Checks for notebook 14, when the network is bad."""
 
 from __future__ import annotations
 

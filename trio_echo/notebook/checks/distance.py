@@ -1,4 +1,4 @@
-"""Checks for notebook 10, far away."""
+"""Checks for notebook 15, far away."""
 
 from __future__ import annotations
 

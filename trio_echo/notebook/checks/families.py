@@ -1,4 +1,4 @@
-"""Checks for notebook 08, IPv4 against IPv6."""
+"""Checks for notebook 12, IPv4 against IPv6."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks for notebook 06, a nursery for each client.
+"""Checks for notebook 08, a nursery for each client.
 
 Answers run in their own Trio run, whose clock jumps over every wait (`MockClock`): a time limit of
 minutes takes no time and is exact on the slowest machine.

@@ -1,4 +1,4 @@
-"""Checks for notebook 11, IPv4 and IPv6 on a real link."""
+"""Checks for notebook 16, IPv4 and IPv6 on a real link."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks for notebook 07, message throughput."""
+"""Checks for notebook 10, message throughput."""
 
 from __future__ import annotations
 
