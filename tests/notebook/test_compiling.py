@@ -1,4 +1,4 @@
-"""C programs of a notebook: compiled with changes, and errors in the compiler's words."""
+"""C programs of a notebook: shown, changed and compiled; errors are in the compiler's words."""
 
 from __future__ import annotations
 
@@ -54,3 +54,11 @@ def test_without_a_compiler_there_is_no_program(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     assert compiling.compiled(source) is None
+
+
+def test_a_part_is_shown_without_the_indentation_around_it(source: Path) -> None:
+    source.write_text("int a;\n    // one\n    f();\n\n    // two\n", "utf-8")
+    assert compiling.part(source, "// one", "// two").data == "```c\n// one\nf();\n```"
+    assert compiling.part(source, "// two").data == "```c\n// two\n```"
+    with pytest.raises(ValueError, match=r"program\.c has no 'three'"):
+        compiling.part(source, "three", "two")

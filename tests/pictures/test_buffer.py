@@ -21,6 +21,8 @@ def test_a_cell_is_a_byte_and_a_pointer_is_below_its_cell() -> None:
 def test_bytes_are_written_as_in_c() -> None:
     shown = texts(buffer([0, 10, 32, 0xED, ord("$")]))
     assert [one for one in shown if not one.isdigit()] == [r"\0", r"\n", "␣", "ed", "$"]
+    port = buffer([0x23, 0x28, None], characters=False)
+    assert port.description == "buffer of 3 bytes: 23 28 ."
 
 
 def test_a_cell_after_the_end_is_marked_and_may_be_pointed_at() -> None:

@@ -1,4 +1,4 @@
-"""C programs of a notebook: compiled here, if there is a compiler."""
+"""C programs of a notebook: shown in parts, changed, and compiled if there is a compiler."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import takewhile
 from pathlib import Path
+from textwrap import dedent
 from typing import TYPE_CHECKING
+
+from IPython.display import Markdown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +60,26 @@ def changed(source: str | Path, changes: Mapping[str, str]) -> str:
             raise ValueError(f"{Path(source).name} has no {old!r}")
         text = text.replace(old, new)
     return text
+
+
+def part(source: str | Path, first: str, after: str | None = None) -> Markdown:
+    """Show a part of a program in a notebook.
+
+    Args:
+        source: the file.
+        first: a text in the first line of the part.
+        after: a text in the line after it; without it, the part goes to the end of the file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: there is no such part.
+    """
+    found = iter(Path(source).read_text("utf-8").splitlines())
+    for line in found:
+        if first in line:
+            lines = [line, *takewhile(lambda one: after is None or after not in one, found)]
+            return Markdown(f"```c\n{dedent(chr(10).join(lines)).rstrip()}\n```")
+    raise ValueError(f"{Path(source).name} has no {first!r}")
 
 
 def compiled(

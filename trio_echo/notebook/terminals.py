@@ -29,6 +29,7 @@ import msgspec
 import trio
 from IPython.display import display
 
+from trio_echo.errors import ungrouped
 from trio_echo.lan import RECORD
 from trio_echo.observe.tables import text_table
 from trio_echo.screen.text import safe
@@ -159,7 +160,8 @@ class Terminal:
         while not self._is_over:
             await self._changed.wait()
         status = await self._process.wait()
-        self._show(f"(exit status {status})\n")
+        line = "" if self.text.endswith("\n") or not self.text else "\n"
+        self._show(f"{line}(exit status {status})\n")
         return status
 
     async def close(self) -> None:
@@ -255,14 +257,17 @@ class Desk:
 
 
 async def observe(
-    talk: Callable[[Desk], Awaitable[object]], *, recording: str | Path, show: bool = True
+    talk: Callable[[Desk], Awaitable[object]],
+    *,
+    recording: str | Path | None = None,
+    show: bool = True,
 ) -> Screens:
     """Let programs talk in terminals: live if there is a C compiler, else recorded.
 
     Args:
         talk: opens the terminals. They are closed when it returns.
         recording: a file, loaded if there is no compiler. With `TRIO_ECHO_RECORD` set, it is
-            written instead.
+            written instead. Not needed if no program of the talk is compiled.
         show: whether to show the screens while they talk.
 
     Returns:
@@ -272,14 +277,14 @@ async def observe(
         OSError: the recording is needed and cannot be read, or cannot be written.
         ValueError: the recording is needed and is not one.
     """
-    if compiler() is None:
+    if recording is not None and compiler() is None:
         screens = _load(Path(recording))
         if show:
             display(screens)
         return screens
     shown = display(Screens({}), display_id=True) if show else None
     screens = await run(talk, shown.update if shown is not None else lambda _: None)
-    if RECORD in os.environ:
+    if recording is not None and RECORD in os.environ:
         with whole(recording) as file:
             file.write(msgspec.json.format(msgspec.json.encode(screens.texts), indent=1) + b"\n")
     return screens
@@ -294,14 +299,15 @@ async def run(
         talk: as for `observe`.
         show: called with all screens whenever one changes.
     """
-    async with trio.open_nursery() as nursery:
-        desk = Desk(nursery, show)
-        try:
-            await talk(desk)
-            screens = desk.screens()
-        finally:
-            with trio.CancelScope(shield=True):
-                await desk.close()
+    with ungrouped(Exception):
+        async with trio.open_nursery() as nursery:
+            desk = Desk(nursery, show)
+            try:
+                await talk(desk)
+                screens = desk.screens()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await desk.close()
     return screens
 
 

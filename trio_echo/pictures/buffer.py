@@ -25,6 +25,7 @@ def buffer(
     *,
     size: int | None = None,
     note: str = "",
+    characters: bool = True,
 ) -> Picture:
     """Draw a buffer, one cell a byte.
 
@@ -33,15 +34,19 @@ def buffer(
         pointers: names, and the cell that each one points at; the one after the last is allowed.
         size: of the buffer, if it has fewer cells: those after it are drawn as not its own.
         note: a line below it.
+        characters: whether bytes are written as characters, or in hexadecimal.
     """
     pointers = pointers or {}
     size = len(cells) if size is None else size
     height = _TOP + _CELL + _ARROW + (_NOTE if note else 0) + _MARGIN / 2
-    picture = Picture(_WIDTH, height, _description(cells, pointers, size, note))
+    written = [_written(one) if characters or one is None else f"{one:02x}" for one in cells]
+    arrows = "".join(f"; {name} at {index}" for name, index in pointers.items())
+    words = f"buffer of {size} bytes: {' '.join(one or '.' for one in written)}{arrows}"
+    picture = Picture(_WIDTH, height, f"{words}; {note}" if note else words)
     axes = picture.sheet()
     width = min(_LARGEST, (_WIDTH - 2 * _MARGIN) / (len(cells) + 1))
-    for index, value in enumerate(cells):
-        _cell(axes, _MARGIN + index * width, width, value, index, is_own=index < size)
+    for index, text in enumerate(written):
+        _cell(axes, _MARGIN + index * width, width, text, index, is_own=index < size)
     by_cell: dict[int, list[str]] = {}
     for name, index in pointers.items():
         by_cell.setdefault(index, []).append(name)
@@ -53,15 +58,13 @@ def buffer(
     return picture
 
 
-def _cell(
-    axes: Axes, x: float, width: float, value: int | None, index: int, *, is_own: bool
-) -> None:
+def _cell(axes: Axes, x: float, width: float, text: str, index: int, *, is_own: bool) -> None:
     axes.add_patch(
         Rectangle(
             (x, _TOP),
             width,
             _CELL,
-            facecolor=PAPER if value is None else SKY,
+            facecolor=SKY if text else PAPER,
             edgecolor=BLUE if is_own else VERMILION,
             linestyle="-" if is_own else "--",
             linewidth=1.2,
@@ -75,7 +78,7 @@ def _cell(
     axes.text(
         middle,
         _TOP + _CELL / 2,
-        _written(value),
+        text,
         ha="center",
         va="center_baseline",
         size=9,
@@ -112,11 +115,3 @@ def _written(value: int | None) -> str:
     if value in known:
         return known[value]
     return chr(value) if 32 < value < 127 else f"{value:02x}"
-
-
-def _description(
-    cells: Sequence[int | None], pointers: Mapping[str, int], size: int, note: str
-) -> str:
-    content = " ".join(_written(one) or "." for one in cells)
-    arrows = "".join(f"; {name} at {index}" for name, index in pointers.items())
-    return f"buffer of {size} bytes: {content}{arrows}" + (f"; {note}" if note else "")
