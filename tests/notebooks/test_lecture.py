@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from trio_echo.notebook import compiling, terminals
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from trio_echo.notebook.terminals import Desk, Screens, Terminal
 
@@ -273,3 +275,19 @@ async def test_one_client_at_a_time_but_a_thread_for_each(
 
     await observe(one_at_a_time)
     await observe(a_thread_each)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_without_a_compiler_the_notebook_shows_recordings_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = FOLDER.parent.glob("06_*.ipynb")
+    shutil.copytree(path.parent, tmp_path / "notebooks")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    before, again = execute.read(path), execute.execute(tmp_path / "notebooks" / path.name)
+    assert execute.kinds(again) == execute.kinds(before)
+    shown = [one.data["text/plain"] for one in execute.outputs(again) if "data" in one]
+    ends = [text.rpartition("\n(")[2] for text in shown if text.endswith((" here)", "(live)"))]
+    # Lab 4-2 is our own programs.
+    assert sorted(ends) == ["live)"] + [f"recorded, for: {terminals.NO_COMPILER})"] * 6
