@@ -44,6 +44,7 @@ async def test_a_screen_shows_what_was_typed_and_printed() -> None:
         "a note": "one\ntwo\n",
     }
     assert [one["asks"] for one in shown[:3]] == ["name: ", "name: 한", "name: 한국"]
+    assert shown[-1].texts == screens.texts
     assert screens.source == "live"
 
 
@@ -88,6 +89,20 @@ async def test_no_program_outlives_the_desk(autojump_clock: trio.testing.MockClo
     with pytest.raises(ZeroDivisionError):
         await terminals.run(talk, ignore)
     assert not found[0].is_running()
+
+
+async def test_what_programs_print_while_they_are_closed_is_not_shown() -> None:
+    both = "import sys; print('one', flush=True); sys.stdin.read(); print('two')"
+    shown: list[Screens] = []
+
+    async def talk(desk: Desk) -> None:
+        terminal = await desk.open("one", *PYTHON, both)
+        await terminal.shows("one\n")
+        nursery.start_soon(terminal._keyboard.aclose)
+
+    async with trio.open_nursery() as nursery:
+        screens = await terminals.run(talk, shown.append)
+    assert [screens["one"], shown[-1]["one"]] == ["one\n", "one\n"]
 
 
 async def test_an_encoding_other_than_utf_8() -> None:

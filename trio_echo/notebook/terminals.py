@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _LONGEST, _KEPT = 68, 40
 _SCREEN = (
     "border:1px solid #6b6b6b;border-radius:4px;padding:6px 10px;margin:2px 0;"
-    "white-space:pre-wrap;overflow-wrap:anywhere;background:none;color:inherit"
+    "font-size:80%;white-space:pre-wrap;overflow-wrap:anywhere;background:none;color:inherit"
 )
 NO_COMPILER = "there is no C compiler (cc, gcc, clang) here"
 
@@ -248,7 +248,8 @@ class Desk:
         return Screens({**texts, **self._notes})
 
     async def close(self) -> None:
-        """Close all windows."""
+        """Close all windows. What the others print about that is not shown."""
+        self._show = lambda _: None
         for terminal in self._terminals.values():
             await terminal.close()
 
