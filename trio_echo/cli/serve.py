@@ -25,11 +25,19 @@ from trio_echo.server import GC_THRESHOLD
 from trio_echo.server import serve as serve_echo
 from trio_echo.workers.supervisor import supervise, usable_cores
 
-from .options import keepalive_option, language_options, port, positive_seconds, seconds
+from .options import (
+    keepalive_option,
+    language_options,
+    network,
+    port,
+    positive_seconds,
+    seconds,
+)
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from ipaddress import IPv4Network, IPv6Network
 
 
 def _host(text: str) -> str:
@@ -72,6 +80,19 @@ def _workers(text: str) -> int:
     metavar="N",
     type=click.IntRange(min=1),
     help="Serve at most N clients at once; further clients wait.",
+)
+@click.option(
+    "--max-clients-per-host",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Refuse clients of an address that has N already.",
+)
+@click.option(
+    "--allow",
+    metavar="NETWORK",
+    type=network,
+    multiple=True,
+    help="Refuse clients of other networks; repeat it for several.  [default: all are allowed]",
 )
 @click.option(
     "--idle-timeout",
@@ -123,6 +144,8 @@ def serve(
     port: int,
     quiet: bool,
     max_clients: int | None,
+    max_clients_per_host: int | None,
+    allow: tuple[IPv4Network | IPv6Network, ...],
     idle_timeout: float,
     keepalive: float,
     grace: float,
@@ -148,20 +171,31 @@ def serve(
         port,
         hosts=ANY if any_ else hosts or LOOPBACK,
         limits=Limits(
-            max_clients=max_clients, idle_timeout=idle_timeout, keepalive=keepalive, grace=grace
+            max_clients=max_clients,
+            max_clients_per_host=max_clients_per_host,
+            allow=allow or None,
+            idle_timeout=idle_timeout,
+            keepalive=keepalive,
+            grace=grace,
         ),
         faults=Faults(fragment=fragment, delay=delay, reset_after=reset_after),
         portable=portable,
     )
     transcript = Transcript(translations(lang), encoding, terminal())
-    return trio.run(_run, service, transcript, quiet)
+    warning = transcript.open_to_all() if any_ and not allow else None
+    return trio.run(_run, service, transcript, quiet, warning)
 
 
 async def _run(
-    service: partial[Coroutine[Any, Any, None]], transcript: Transcript, quiet: bool
+    service: partial[Coroutine[Any, Any, None]],
+    transcript: Transcript,
+    quiet: bool,
+    warning: str | None,
 ) -> int:
     gc.set_threshold(GC_THRESHOLD)
     screen = Screen(transcript)
+    if warning is not None:
+        screen.post(Complaint(warning))
     status = 0
 
     def observe(event: ServerEvent) -> None:
