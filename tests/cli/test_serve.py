@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -441,6 +442,23 @@ def test_clients_of_other_networks_are_refused() -> None:
         assert server.stop() == 0
         assert server.out.seen[-1].endswith("1 client served, 1 byte echoed, 1 client refused\n")
         assert server.err.text == ""
+
+
+def test_the_log_can_be_json_lines() -> None:
+    with Process("serve", "--port", "0", "--any", "--log-format", "json") as server:
+        server.out.expect('"listening"')
+        port = int(server.out.expect(r'"endpoint": "\[::\]:(\d+)"')[1])
+        exchange(("127.0.0.1", port), b"hello\n{}\xff")
+        assert server.stop() == 0
+        found = [json.loads(line) for line in server.out.seen]
+        assert [one["event"] for one in found[2:]] == [
+            "client_connected",
+            "data_received",
+            "client_closed",
+            "stopped",
+        ]
+        assert found[3]["text"] == "hello\n{}\\xff"
+        assert json.loads(server.err.text)["event"] == "open_to_all"
 
 
 def test_an_address_may_have_so_many_clients() -> None:

@@ -19,6 +19,7 @@ from trio_echo.faults import Faults
 from trio_echo.limits import Limits
 from trio_echo.listening import ANY, LOOPBACK
 from trio_echo.screen.display import FAREWELL, Complaint, Output, Screen, terminal
+from trio_echo.screen.json_lines import JsonLines
 from trio_echo.screen.language import translations
 from trio_echo.screen.transcript import Transcript
 from trio_echo.server import GC_THRESHOLD
@@ -135,6 +136,13 @@ def _workers(text: str) -> int:
     type=click.IntRange(min=0),
     help="To test a client: reset its connection after N echoed bytes.",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: each event is a JSON object on a line.",
+)
 @click.option("--portable", is_flag=True, help="Echo with Trio's streams only, also on Linux.")
 @language_options
 def serve(
@@ -153,6 +161,7 @@ def serve(
     fragment: int | None,
     delay: float | None,
     reset_after: int | None,
+    log_format: str,
     portable: bool,
     lang: str | None,
     encoding: str,
@@ -181,19 +190,23 @@ def serve(
         faults=Faults(fragment=fragment, delay=delay, reset_after=reset_after),
         portable=portable,
     )
-    transcript = Transcript(translations(lang), encoding, terminal())
-    warning = transcript.open_to_all() if any_ and not allow else None
-    return trio.run(_run, service, transcript, quiet, warning)
+    form = (
+        JsonLines(encoding)
+        if log_format == "json"
+        else Transcript(translations(lang), encoding, terminal())
+    )
+    warning = form.open_to_all() if any_ and not allow else None
+    return trio.run(_run, service, form, quiet, warning)
 
 
 async def _run(
     service: partial[Coroutine[Any, Any, None]],
-    transcript: Transcript,
+    form: Transcript | JsonLines,
     quiet: bool,
     warning: str | None,
 ) -> int:
     gc.set_threshold(GC_THRESHOLD)
-    screen = Screen(transcript)
+    screen = Screen(form)
     if warning is not None:
         screen.post(Complaint(warning))
     status = 0
@@ -211,14 +224,14 @@ async def _run(
             try:
                 await service(observer=observe, stop=stop)
             except (SocketCallError, WorkerError) as exc:
-                screen.post(Complaint(transcript.describe(exc)))
+                screen.post(Complaint(form.describe(exc)))
                 status = 1
         with trio.move_on_after(FAREWELL):
             await screen.flush()
         nursery.cancel_scope.cancel()
     if screen.unshown:
         with trio.move_on_after(FAREWELL), suppress(OSError):
-            await Output(sys.stderr).write(transcript.dropped(screen.unshown))
+            await Output(sys.stderr).write(form.dropped(screen.unshown))
     return status
 
 
