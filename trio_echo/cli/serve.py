@@ -5,12 +5,13 @@ from __future__ import annotations
 import gc
 import re
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 import trio
+from click.core import ParameterSource
 
 from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.errors import SocketCallError, WorkerError
@@ -26,6 +27,7 @@ from trio_echo.server import GC_THRESHOLD
 from trio_echo.server import serve as serve_echo
 from trio_echo.workers.supervisor import supervise, usable_cores
 
+from . import systemd
 from .options import (
     keepalive_option,
     language_options,
@@ -173,8 +175,20 @@ def serve(
     """
     if any_ and hosts:
         raise click.UsageError("--any already listens on every address: leave out --host")
+    form = (
+        JsonLines(encoding)
+        if log_format == "json"
+        else Transcript(translations(lang), encoding, terminal())
+    )
+    try:
+        opened, notifier = systemd.opened_listeners(), systemd.Notifier()
+    except SocketCallError as exc:
+        click.echo(form.describe(exc), err=True)
+        return 1
+    if opened:
+        _refuse_addresses(workers)
     service = partial(
-        partial(serve_echo, observe_data=not quiet)
+        partial(serve_echo, observe_data=not quiet, listeners=opened or None)
         if workers is None
         else partial(supervise, workers, quiet=quiet),
         port,
@@ -190,13 +204,21 @@ def serve(
         faults=Faults(fragment=fragment, delay=delay, reset_after=reset_after),
         portable=portable,
     )
-    form = (
-        JsonLines(encoding)
-        if log_format == "json"
-        else Transcript(translations(lang), encoding, terminal())
-    )
     warning = form.open_to_all() if any_ and not allow else None
-    return trio.run(_run, service, form, quiet, warning)
+    with closing(notifier):
+        return trio.run(_run, service, form, quiet, warning, notifier)
+
+
+def _refuse_addresses(workers: int | None) -> None:
+    """Refuse options that do not go with sockets that systemd has opened."""
+    if workers is not None:
+        raise click.UsageError("--workers opens its own sockets: it cannot use those of systemd")
+    context = click.get_current_context()
+    for name in ("hosts", "any_", "port"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                "systemd has opened the sockets: leave out --host, --any and --port"
+            )
 
 
 async def _run(
@@ -204,6 +226,7 @@ async def _run(
     form: Transcript | JsonLines,
     quiet: bool,
     warning: str | None,
+    notifier: systemd.Notifier,
 ) -> int:
     gc.set_threshold(GC_THRESHOLD)
     screen = Screen(form)
@@ -220,9 +243,10 @@ async def _run(
         stop = trio.Event()
         serving = trio.CancelScope()
         await nursery.start(_stop_on_signal, stop, serving)
+        nursery.start_soon(notifier.run, stop)
         with serving:
             try:
-                await service(observer=observe, stop=stop)
+                await service(observer=observe, stop=stop, task_status=notifier)
             except (SocketCallError, WorkerError) as exc:
                 screen.post(Complaint(form.describe(exc)))
                 status = 1
