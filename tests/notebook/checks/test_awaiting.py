@@ -12,12 +12,9 @@ from trio_echo.notebook.checks import awaiting
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from trio.testing import MockClock
+
     Function = Callable[[], Awaitable[Any]]
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(autojump_clock: trio.testing.MockClock) -> None:
-    """Let an answer that hangs take no time."""
 
 
 async def nothing(*_: object) -> None: ...
@@ -140,7 +137,7 @@ async def test_a_right_both(answer: awaiting.Answer) -> None:
         (raises, "KeyError('mine')"),
     ],
 )
-async def test_wrong_boths(answer: awaiting.Answer, why: str) -> None:
+async def test_wrong_boths(answer: awaiting.Answer, why: str, autojump_clock: MockClock) -> None:
     verdict = await awaiting.both(answer)
     assert verdict.right is False
     assert why in verdict.why
@@ -198,7 +195,7 @@ async def test_a_right_limit(answer: awaiting.Answer) -> None:
         (raises, "KeyError('mine')"),
     ],
 )
-async def test_wrong_limits(answer: awaiting.Answer, why: str) -> None:
+async def test_wrong_limits(answer: awaiting.Answer, why: str, autojump_clock: MockClock) -> None:
     verdict = await awaiting.in_time(answer)
     assert verdict.right is False
     assert why in verdict.why

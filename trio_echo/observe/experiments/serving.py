@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -56,6 +57,7 @@ async def serving(design: Plain | Handler, host: str = "127.0.0.1") -> AsyncIter
             handler = cast("Handler", design)
             nursery.start_soon(_run_handler, handler, opened, server, nursery, name="server")
             yield server
+            await wait_all_tasks_blocked()  # the handlers know that the clients have left
             nursery.cancel_scope.cancel()
         return
     with _Listener(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
