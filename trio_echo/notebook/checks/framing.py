@@ -27,8 +27,8 @@ def lists(answer: object) -> Verdict:
         "A parser that is tested with one of them is hardly tested."
     )
     hints = {
-        1: "Only if TCP kept the messages, or never did.",
-        2: "There are more: the network may cut within a message, too.",
+        1: "There is more than one way: the bytes may come together or apart.",
+        2: "There are more: the network may also cut within a message.",
         4: "Four is the number of places for a cut. Each of them may be cut or not.",
         5: "Five is the largest number of pieces. How many ways are there to get, say, two pieces?",
         8: "Do you leave the place between the two sends uncut? It is a place like the others.",
@@ -51,8 +51,7 @@ async def fools(lines_of: Messages, pieces: object) -> Verdict:
     if got == right:
         return Verdict(
             False,
-            f"With {list(pieces)!r}, the function is right. Which cut leaves no piece with a "
-            "delimiter in it?",
+            f"With {list(pieces)!r}, the function is right. What must it see in one piece?",
         )
     return Verdict(True, f"With {list(pieces)!r}, {said(got)}.")
 
