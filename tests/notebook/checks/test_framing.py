@@ -32,7 +32,7 @@ def test_lists(answer: object, right: bool | None, why: str) -> None:
 async def lines_of(stream: trio.abc.ReceiveStream) -> list[bytes]:
     lines = [b""]
     async for piece in stream:
-        first, *others = piece.split(b"\r\n")
+        first, *others = bytes(piece).split(b"\r\n")
         lines[-1] += first
         lines += others
     return lines[:-1]
@@ -59,7 +59,7 @@ async def test_fools(pieces: object, right: bool | None, why: str) -> None:
 
 
 async def right_messages(stream: trio.abc.ReceiveStream) -> list[bytes]:
-    messages = []
+    messages: list[bytes] = []
     while True:
         try:
             head = await receive_exactly(stream, 2)
@@ -71,7 +71,7 @@ async def right_messages(stream: trio.abc.ReceiveStream) -> list[bytes]:
 
 
 async def at_once(stream: trio.abc.ReceiveStream) -> list[bytes]:
-    messages = []
+    messages: list[bytes] = []
     while head := await stream.receive_some(2):
         (length,) = struct.unpack("!H", head)
         messages.append(bytes(await receive_exactly(stream, length)))
@@ -79,7 +79,7 @@ async def at_once(stream: trio.abc.ReceiveStream) -> list[bytes]:
 
 
 async def backwards(stream: trio.abc.ReceiveStream) -> list[bytes]:
-    messages = []
+    messages: list[bytes] = []
     while head := await stream.receive_some(2):
         (length,) = struct.unpack("<H", head)
         messages.append(bytes(await receive_exactly(stream, length)))
@@ -99,7 +99,7 @@ async def forgives_an_early_end(stream: trio.abc.ReceiveStream) -> list[bytes]:
 
 
 async def takes_an_empty_message_for_the_end(stream: trio.abc.ReceiveStream) -> list[bytes]:
-    messages = []
+    messages: list[bytes] = []
     while message := await receive_exactly(
         stream, *struct.unpack("!H", await receive_exactly(stream, 2))
     ):
