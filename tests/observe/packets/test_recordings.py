@@ -55,13 +55,30 @@ def test_a_syn_without_an_answer_is_repeated_each_second_and_then_less_often() -
     assert waits == pytest.approx([1, 1, 1, 1, 1, 2], abs=0.1)
 
 
+def test_tls_hides_the_message_but_not_the_servers_name_or_the_sizes() -> None:
+    message, hidden = b"\0\0\0\x10the code is 1234", 5 + 1 + 16
+    plain, tls = (Trace.load(RECORDINGS / name) for name in ("plain.pcap", "tls.pcap"))
+    sent = [one.payload for one in plain.segments if one.payload]
+    assert sent == [message, b"\0\0\0\x10THE CODE IS 1234"]
+    wire = b"".join(one.payload for one in tls.segments)
+    assert b"1234" not in wire
+    assert b"echo.example" in wire
+    sizes = [len(one.payload) for one in tls.segments if one.source == tls.client]
+    assert sizes.count(len(message) + hidden) == 1
+    for trace in (plain, tls):
+        assert trace.server == ("127.0.0.1", 9000)
+        assert not [one for one in trace.segments if Flags.RST in one.flags]
+
+
 def test_each_recording_is_tested() -> None:
     names = {path.name for path in RECORDINGS.glob("*.pcap")}
     assert names == {
         "echo-ipv4.pcap",
         "echo-ipv6.pcap",
         "nagle.pcap",
+        "plain.pcap",
         "refused.pcap",
         "reset.pcap",
+        "tls.pcap",
         "unanswered.pcap",
     }
