@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from .capturing import Capture, capture, observe, why_not
 from .decoding import Decoded, decode
+from .files import CaptureError
 from .layers import Layers, layers
 from .passage import Fate, Passage
-from .pcap import CaptureError
 from .queueing import Queue, queues
 from .segment import Segment
 from .trace import Trace
