@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cases
 import execute
 import trio
 
@@ -119,6 +120,8 @@ async def record(folder: Path) -> None:
             await save("echo-ipv6.pcap", echo, "::1")
             await save("reset.pcap", reset, "127.0.0.1")
             nursery.cancel_scope.cancel()
+        async for trace in cases.record(folder):
+            sys.stdout.write(f"{trace.title}\n")
 
 
 def record_experiments() -> None:
