@@ -35,6 +35,8 @@ from trio_echo.observe import packets
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from trio_echo.observe.packets.files import Frame
+
 RECORDINGS = Path(__file__).parent / "recordings"
 
 
@@ -101,25 +103,28 @@ async def wait_for_ack(host: str) -> None:
 
 
 async def record(folder: Path) -> None:
-    """Write all captures into a folder."""
+    """Write all captures into a folder; one of them has all the connections on loopback."""
+    frames: list[Frame] = []
 
     async def save(name: str, talk: Callable[[str], Awaitable[None]], host: str) -> None:
         async with packets.capture(DEFAULT_PORT) as capture:
             await talk(host)
             trace = await capture.connection()
         trace.save(folder / name)
+        frames.extend(trace.frames)
         sys.stdout.write(f"{name}: {trace.title}\n")
 
     with ungrouped(SocketCallError):
         await save("refused.pcap", refused, "127.0.0.1")
-        await save("unanswered.pcap", wait_for_room, "127.0.0.1")
-        await save("nagle.pcap", wait_for_ack, "127.0.0.1")
         async with trio.open_nursery() as nursery:
             await nursery.start(serve, DEFAULT_PORT)
             await save("echo-ipv4.pcap", echo, "127.0.0.1")
             await save("echo-ipv6.pcap", echo, "::1")
             await save("reset.pcap", reset, "127.0.0.1")
             nursery.cancel_scope.cancel()
+        await save("nagle.pcap", wait_for_ack, "127.0.0.1")
+        await save("unanswered.pcap", wait_for_room, "127.0.0.1")
+        packets.Traffic(frames).save(folder / "several.pcap")
         async for trace in cases.record(folder):
             sys.stdout.write(f"{trace.title}\n")
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 from frames import tcp
+from hypothesis import given
+from hypothesis import strategies as st
 from passages import Crossed, fast, lost_data, lost_syn
-from wire import ACK, FIN, PSH, RST, SYN, Script
+from wire import ACK, BIRTH, FIN, PSH, RST, SYN, Script
 
-from trio_echo.observe.packets import anomalies, seen_at
+from trio_echo.observe.packets import Traffic, anomalies, seen_at
+from trio_echo.observe.packets.files import Frame
+from trio_echo.observe.packets.states import moments
 from trio_echo.observe.packets.trace import Trace
 
 
@@ -104,3 +108,17 @@ def test_a_host_sees_what_it_sends_and_what_arrives() -> None:
     assert sum(one.data == sent[0].data for one in at_server) == 1
     assert at_server[0].time == crossed.passages[0].arrivals[0]
     assert [one.time for one in at_server] == sorted(one.time for one in at_server)
+
+
+@given(st.data())
+def test_no_capture_causes_a_failure(more: st.DataObject) -> None:
+    frames = [bytearray(one.data) for one in Script().handshake().echo(b"hello").close().frames]
+    for _ in range(more.draw(st.integers(1, 20))):
+        frame = more.draw(st.sampled_from(frames))
+        # Behind the addresses and ports: the numbers, flags, window, options and data.
+        frame[more.draw(st.integers(38, len(frame) - 1))] = more.draw(st.integers(0, 255))
+    order = more.draw(st.permutations(frames))
+    captured = (Frame(BIRTH + number, bytes(one)) for number, one in enumerate(order))
+    for trace in Traffic(captured).connections():
+        assert all("\n" not in line for line in anomalies(trace))
+        assert len(moments(trace)) == 2 * len(trace.segments)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trio_echo.observe.packets import anomalies
+from trio_echo.observe.packets import Traffic, anomalies
 from trio_echo.observe.packets.trace import Trace
 from trio_echo.observe.packets.wire import Flags
 
@@ -125,6 +125,13 @@ def test_a_download_begins_with_ten_segments() -> None:
     assert pauses.index(max(pauses)) == 9
 
 
+def test_the_connections_of_one_file_are_told_apart() -> None:
+    found = Traffic.load(RECORDINGS / "several.pcap").connections()
+    names = ["refused", "echo-ipv4", "echo-ipv6", "reset", "nagle", "unanswered"]
+    alone = [Trace.load(RECORDINGS / f"{name}.pcap") for name in names]
+    assert [one.segments for one in found] == [one.segments for one in alone]
+
+
 def test_each_recording_is_tested() -> None:
     names = {path.name for path in RECORDINGS.glob("*.pcap")}
     assert names == {
@@ -136,5 +143,6 @@ def test_each_recording_is_tested() -> None:
         "nagle.pcap",
         "refused.pcap",
         "reset.pcap",
+        "several.pcap",
         "unanswered.pcap",
     }
