@@ -1,22 +1,17 @@
-"""Checks for notebook 17, read a trace."""
+"""Fields of segments that are left out in a table."""
 
 from __future__ import annotations
 
 import re
-from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
-from . import NO_ANSWER, Verdict
+from trio_echo.notebook.checks import Verdict
+
 from .answers import answered
-from .causality import impossible
-from .diagnoses import ended, lost
-from .measurements import measured
-from .sheets import deal, field, numbered, shuffled, with_blanks
+from .sheets import Sheet, field, with_blanks
 
 if TYPE_CHECKING:
     from trio_echo.observe.packets import Segment, Trace
-
-__all__ = ["ended", "fields", "hidden", "lost", "measured", "numbered", "ordered", "shuffled"]
 
 # In nagle.pcap: the segment, counted from 1, and the column.
 _BLANKS = {
@@ -32,7 +27,7 @@ _BLANKS = {
 }
 
 
-def hidden(trace: Trace) -> object:
+def hidden(trace: Trace) -> Sheet:
     """Show the connection with the fields of the exercise left out."""
     return with_blanks(trace, _BLANKS)
 
@@ -82,37 +77,6 @@ def _hint(column: str, answer: object, right: int, segment: Segment) -> str:
         return "That is the other side's count."
     other = "the other side" if column == "ack" else "the same side"
     return f"Look at the last segment of {other}: its seq, and how many numbers it takes."
-
-
-def ordered(order: object, trace: Trace) -> Verdict:
-    """An order of the shuffled segments, as a text of letters or a list of them."""
-    if order is ...:
-        return NO_ANSWER
-    if not isinstance(order, str | list | tuple):
-        return Verdict(False, f'Not {order!r}: write a text of letters, such as "ABC".')
-    letters = re.findall(r"[^\s,]", "".join(map(str, order)).upper())
-    known = ascii_uppercase[: len(trace.segments)]
-    for letter in letters:
-        if letter not in known:
-            return Verdict(False, f"There is no segment {letter!r}.")
-        if letters.count(letter) > 1:
-            return Verdict(False, f"{letter} is there more than once.")
-    missing = [letter for letter in known if letter not in letters]
-    if missing:
-        return Verdict(False, f"Missing: {', '.join(missing)}.")
-    dealt = deal(len(trace.segments))
-    indexes = [dealt[known.index(letter)] for letter in letters]
-    found = impossible(trace.segments, indexes)
-    if found is not None:
-        index, need = found
-        early = known[dealt.index(index)]
-        step = letters.index(early) + 1
-        return Verdict(False, f"Step {step}: {early} {need.why}.")
-    recorded = list(range(len(dealt)))
-    if indexes == recorded:
-        return Verdict(True, "So it was recorded.")
-    was = "".join(known[dealt.index(index)] for index in recorded)
-    return Verdict(True, f"So it can have been. {was} was recorded: also possible.")
 
 
 def _is_integer(answer: object) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from trio_echo.notebook.checks import NO_ANSWER, traces
 from trio_echo.observe.packets import Trace
 
-RECORDINGS = Path(__file__).parents[3] / "notebooks" / "recordings"
+RECORDINGS = Path(__file__).parents[4] / "notebooks" / "recordings"
 NAGLE = Trace.load(RECORDINGS / "nagle.pcap")
 BOTH = Trace.load(RECORDINGS / "both-talk.pcap")
 DOWNLOAD = Trace.load(RECORDINGS / "download.pcap")
@@ -51,7 +51,7 @@ def test_blanks_are_shown_by_letter_and_their_values_are_not() -> None:
     assert "a?" in lines[3]
     assert "SYN+ACK" not in lines[3]
     assert "hello" not in lines[13]  # its number of bytes is asked for
-    assert "<td" in traces.hidden(NAGLE)._repr_html_()  # type: ignore[attr-defined]
+    assert "<td" in traces.hidden(NAGLE)._repr_html_()
 
 
 def test_right_fields() -> None:

@@ -1,8 +1,9 @@
-"""Checks for notebook 17: what happened to the connections in its captures, case 1 to 8."""
+"""What happened to the connections in the captures, case 1 to 8."""
 
 from __future__ import annotations
 
-from . import NO_ANSWER, Verdict
+from trio_echo.notebook.checks import NO_ANSWER, Verdict
+
 from .answers import answered
 
 _SIDES = ("client", "server")

@@ -3,7 +3,7 @@
 The place may be at either end or between them. Nothing is lost, nothing overtakes, so each side's
 own segments keep their order. Then only two things bind the sides together: a segment acknowledges
 only what its sender has received, and no side sends data before its own SYN is acknowledged (RFC
-9293, section 3.10.2). Everything else can be on its way at the same time.
+9293, section 3.10.2; TCP Fast Open does). Everything else can be on its way at the same time.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import NO_ANSWER, Verdict
+from trio_echo.notebook.checks import NO_ANSWER, Verdict
 
 
 def answered(answers: object, names: Iterable[object]) -> Mapping[Any, Any] | Verdict:

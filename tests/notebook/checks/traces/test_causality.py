@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire import ACK, CLIENT, FIN, SERVER, SYN
 
-from trio_echo.notebook.checks.causality import impossible, needs
+from trio_echo.notebook.checks.traces.causality import impossible, needs
 from trio_echo.observe.packets import Flags, Segment, Trace
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from trio_echo import Endpoint
 
-RECORDINGS = Path(__file__).parents[3] / "notebooks" / "recordings"
+RECORDINGS = Path(__file__).parents[4] / "notebooks" / "recordings"
 
 
 class End:

@@ -1,11 +1,12 @@
-"""Checks for notebook 17: what a capture says about the speed of a connection."""
+"""What a capture says about the speed of a connection."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from . import Verdict
+from trio_echo.notebook.checks import Verdict
+
 from .answers import answered
 
 if TYPE_CHECKING:
