@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from frames import tcp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from passages import Crossed, fast, lost_data, lost_syn
 from wire import ACK, BIRTH, FIN, PSH, RST, SYN, Script
 
-from trio_echo.observe.packets import Traffic, anomalies, seen_at
+from trio_echo.observe.packets import Fate, Traffic, anomalies, seen_at
 from trio_echo.observe.packets.files import Frame
 from trio_echo.observe.packets.states import moments
 from trio_echo.observe.packets.trace import Trace
@@ -100,16 +100,25 @@ def test_what_the_capture_missed_is_named() -> None:
 
 def test_a_host_sees_what_it_sends_and_what_arrives() -> None:
     crossed = lost_data()
-    crossed.frame(300, tcp(ACK, 6, 6), way=(10, 12))
-    sent = [one for one in crossed.passages if one.source == "client"]
-    assert len(seen_at("client", crossed.passages)) == len(crossed.passages)
-    at_server = seen_at("server", crossed.passages)
-    assert len(at_server) == len(crossed.passages) - 1 + 1  # one is lost, one comes twice
-    assert sum(one.data == sent[0].data for one in at_server) == 1
+    sent = [one.data for one in crossed.passages]
+    back = [one.data for one in crossed.passages if one.source == "server"]
+    at_client, at_server = (seen_at(end, crossed.passages) for end in ("client", "server"))
+    assert [one.data for one in at_client] == sent
+    assert len(at_server) == len(sent) - 1  # one is lost on its way there
     assert at_server[0].time == crossed.passages[0].arrivals[0]
-    assert [one.time for one in at_server] == sorted(one.time for one in at_server)
+    assert [one.data for one in at_server if one.data in back] == back
 
 
+def test_a_host_sees_frames_when_they_arrive_and_as_they_arrive() -> None:
+    crossed = Crossed().frame(0, tcp(ACK, 1, 1), Fate.REORDERED, way=(30,))
+    crossed.frame(1, tcp(ACK, 2, 1), Fate.DUPLICATED, way=(10, 12))
+    crossed.frame(2, tcp(ACK, 3, 1), Fate.CORRUPTED, received=b"broken")
+    late, twice = tcp(ACK, 1, 1), tcp(ACK, 2, 1)
+    found = [one.data for one in seen_at("server", crossed.passages)]
+    assert found == [twice, b"broken", twice, late]
+
+
+@settings(deadline=None)
 @given(st.data())
 def test_no_capture_causes_a_failure(more: st.DataObject) -> None:
     frames = [bytearray(one.data) for one in Script().handshake().echo(b"hello").close().frames]

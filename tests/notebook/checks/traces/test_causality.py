@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire import ACK, CLIENT, FIN, SERVER, SYN
 
@@ -102,11 +102,13 @@ connections = st.builds(played, st.randoms(use_true_random=False), st.integers(0
 randoms = st.randoms(use_true_random=False)
 
 
+@settings(deadline=None)
 @given(connections)
 def test_whatever_can_happen_is_accepted(segments: list[Segment]) -> None:
     assert impossible(segments, range(len(segments))) is None
 
 
+@settings(deadline=None)
 @given(connections, randoms)
 def test_the_verdict_depends_on_the_contents_alone(
     segments: list[Segment], draw: random.Random
@@ -117,6 +119,7 @@ def test_the_verdict_depends_on_the_contents_alone(
     assert impossible(mixed, sorted(range(len(order)), key=order.__getitem__)) is None
 
 
+@settings(deadline=None)
 @given(connections, randoms)
 def test_every_allowed_order_is_accepted_and_a_swapped_dependent_pair_is_refused(
     segments: list[Segment], draw: random.Random

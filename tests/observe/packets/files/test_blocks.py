@@ -6,7 +6,7 @@ import struct
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire import Script
 
@@ -93,6 +93,7 @@ def test_a_file_that_cannot_be_read_is_an_error_of_one_line(data: bytes, words: 
 WHOLE = Writer().interface(ETHERNET, (blocks.RESOLUTION, b"\x09")).packet(0, 1, b"abc").data
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_broken_file_is_an_error(more: st.DataObject) -> None:
     file = bytearray(WHOLE)

@@ -32,6 +32,11 @@ def test_the_other_byte_order_and_microseconds_are_read(order: str) -> None:
     assert pcap.unpack(data) == [Frame(7_000_005_000, b"abc")]
 
 
+def test_the_upper_bits_of_the_link_type_are_not_part_of_it() -> None:
+    data = WHOLE[:20] + b"\x01\x00\x00\x24" + WHOLE[24:]  # each frame ends in a checksum
+    assert pcap.unpack(data) == pcap.unpack(WHOLE)
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
