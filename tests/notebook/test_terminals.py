@@ -12,11 +12,11 @@ from support import PATIENCE
 
 from trio_echo import lan
 from trio_echo.notebook import terminals
-from trio_echo.notebook.terminals import Screens
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from trio_echo.notebook.screens import Screens
     from trio_echo.notebook.terminals import Desk
 
 ASKS = "print('hello ' + input('name: '), flush=True)"
@@ -137,14 +137,3 @@ async def test_a_file_that_is_not_a_recording(
     (tmp_path / "talk.json").write_text(text, "utf-8")
     with pytest.raises(ValueError, match=r"^talk\.json is not a recording of screens$"):
         await terminals.observe(greet, recording=tmp_path / "talk.json")
-
-
-def test_screens_stand_side_by_side_and_what_they_show_is_escaped() -> None:
-    screens = Screens({"서버": "<b>\n한국\x1b[2J", "client": "x" * 100 + "\n"})
-    assert repr(screens).splitlines() == [
-        "서버         client",
-        "<b>          xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… (60 more characters)",
-        r"한국\x1b[2J",
-        "(live)",
-    ]
-    assert "&lt;b&gt;\n한국\\x1b[2J" in screens._repr_html_()

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from trio_echo.notebook.terminals import Desk, Screens, Terminal
+    from trio_echo.notebook.screens import Screens
+    from trio_echo.notebook.terminals import Desk, Terminal
 
 pytestmark = pytest.mark.skipif(compiling.compiler() is None, reason="there is no C compiler here")
 
