@@ -38,7 +38,8 @@ def buffer(
     """
     pointers = pointers or {}
     size = len(cells) if size is None else size
-    height = _TOP + _CELL + _ARROW + (_NOTE if note else 0) + _MARGIN / 2
+    bottom = _TOP + _CELL + (_ARROW if pointers else _MARGIN / 2)
+    height = bottom + (_NOTE if note else 0) + _MARGIN / 2
     written = [_written(one) if characters or one is None else f"{one:02x}" for one in cells]
     arrows = "".join(f"; {name} at {index}" for name, index in pointers.items())
     words = f"buffer of {size} bytes: {' '.join(one or '.' for one in written)}{arrows}"
@@ -53,8 +54,9 @@ def buffer(
     for index, names in by_cell.items():
         _pointer(axes, _MARGIN + (index + 0.5) * width, ", ".join(names))
     if note:
-        y = _TOP + _CELL + _ARROW + _NOTE / 2
-        axes.text(_MARGIN, y, note, va="center", size=10, color=BLACK, parse_math=False)
+        axes.text(
+            _MARGIN, bottom + _NOTE / 2, note, va="center", size=10, color=BLACK, parse_math=False
+        )
     return picture
 
 
