@@ -1,4 +1,4 @@
-"""A TCP state as a badge: its name on its colour, the same in every picture."""
+"""A TCP state as a badge: its name in its colour, the same in every picture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.patches import FancyBboxPatch
 
-from .canvas import BLUE, GREEN, GREY, ORANGE, PAPER, PURPLE, VERMILION
+from .canvas import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION, tint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,8 +38,8 @@ def badge(axes: Axes, x: float, y: float, state: str) -> None:
             WIDTH,
             HEIGHT,
             boxstyle="round,pad=0,rounding_size=0.06",
-            facecolor=colour_of(state),
-            edgecolor=PAPER,
+            facecolor=tint(colour_of(state)),
+            edgecolor=colour_of(state),
             zorder=3,
         )
     )
@@ -51,6 +51,6 @@ def badge(axes: Axes, x: float, y: float, state: str) -> None:
         va="center",
         size=8.5,
         weight="bold",
-        color=PAPER,
+        color=INK,
         zorder=4,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import MaxNLocator
 
-from .canvas import BLACK, BLUE, GREEN, GREY, ORANGE, PAPER, PURPLE, SKY, Picture
+from .canvas import BLUE, GREEN, GREY, INK, ORANGE, PAPER, PURPLE, SKY, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,7 +106,7 @@ def _write(axes: Axes, values: Sequence[float]) -> None:
     most = max(values, default=0.0)
     axes.set_xlim(0, (most or 1) * 1.3)  # room for the number
     for index, value in enumerate(values):
-        axes.text(value, index, f" {_number(value)}", va="center", size=9, color=BLACK)
+        axes.text(value, index, f" {_number(value)}", va="center", size=9, color=INK)
 
 
 def _before(row: Mapping[str, float], names: Sequence[str]) -> float:

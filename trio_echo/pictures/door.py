@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.patches import FancyBboxPatch
 
-from .canvas import BLACK, BLUE, GREEN, GREY, ORANGE, PAPER, SKY, Picture
+from .canvas import BLUE, GREEN, GREY, INK, ORANGE, PAPER, Picture, tint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,25 +53,24 @@ def door(snapshot: Snapshot, clients: Sequence[str]) -> Picture:
     places = 0 if listener.places is None else listener.places
     asked = "" if listener.backlog is None else f"listen({listener.backlog}): "
     groups = [
-        (f"accepted: {len(inside)}", inside, 0, GREEN, GREEN),
+        (f"accepted: {len(inside)}", inside, 0, GREEN),
         (
             f"{asked}{len(queued)} in the accept queue",
             queued,
             max(min(places, _MOST_PLACES) - len(queued), 0),
-            SKY,
             BLUE,
         ),
-        (f"outside, in SYN_SENT: {len(outside)}", outside, 0, ORANGE, ORANGE),
+        (f"outside, in SYN_SENT: {len(outside)}", outside, 0, ORANGE),
     ]
     height = 2 * _MARGIN + sum(
-        _TITLE + _LINE * _lines(len(names) + free) for _, names, free, _, _ in groups
+        _TITLE + _LINE * _lines(len(names) + free) for _, names, free, _ in groups
     )
     words = "; ".join(f"{title} ({', '.join(names) or 'nobody'})" for title, names, *_ in groups)
     picture = Picture(_WIDTH, height, f"the door of {listener.local}: {words}")
     axes = picture.sheet()
     y = _MARGIN
-    for title, names, free, fill, edge in groups:
-        _group(axes, y, title, names, free, fill, edge)
+    for title, names, free, colour in groups:
+        _group(axes, y, title, names, free, colour)
         y += _TITLE + _LINE * _lines(len(names) + free)
     return picture
 
@@ -80,9 +79,7 @@ def _lines(boxes: int) -> int:
     return max(-(-boxes // _BOXES_A_LINE), 1)
 
 
-def _group(
-    axes: Axes, y: float, title: str, names: Sequence[str], free: int, fill: str, edge: str
-) -> None:
+def _group(axes: Axes, y: float, title: str, names: Sequence[str], free: int, colour: str) -> None:
     """Draw a title, a box for each client, and an empty box for each free place."""
     axes.text(_MARGIN, y + _TITLE / 2, title, va="center", size=11, weight="bold")
     texts = [*names, *[""] * free]
@@ -97,8 +94,8 @@ def _group(
                 _BOX_WIDTH,
                 _BOX_HEIGHT,
                 boxstyle="round,pad=0,rounding_size=0.06",
-                facecolor=fill if text else PAPER,
-                edgecolor=edge,
+                facecolor=tint(colour) if text else PAPER,
+                edgecolor=colour,
                 linewidth=1.4,
                 linestyle="-" if text else (0, (4, 2.5)),
             )
@@ -110,6 +107,6 @@ def _group(
             ha="center",
             va="center",
             size=9.5,
-            color=BLACK if text else GREY,
+            color=INK if text else GREY,
             parse_math=False,
         )

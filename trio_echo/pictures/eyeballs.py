@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trio_echo.observe.experiments.eyeballs import CONNECTED, GIVEN_UP
 
-from .canvas import BLACK, BLUE, GREY, SKY, VERMILION, Picture
+from .canvas import BLUE, FAINT, GREY, INK, SKY, VERMILION, Picture
 
 if TYPE_CHECKING:
     from trio_echo.observe.experiments.eyeballs import Race
@@ -34,7 +34,7 @@ def eyeballs(race: Race) -> Picture:
     picture = Picture(_WIDTH, _AROUND + _ROW * count, f"delay {delay:.0f} ms: {words}")
     axes = picture.figure.add_subplot(xlabel="time since the call (ms)")
     end = max(*(one.ended * 1e3 for one in race.attempts), delay)
-    axes.axvline(delay, color=BLACK, linestyle=(0, (1, 2)), linewidth=1.2)
+    axes.axvline(delay, color=INK, linestyle=(0, (1, 2)), linewidth=1.2)
     for row, one in enumerate(race.attempts):
         began, ended = one.began * 1e3, one.ended * 1e3
         colour = _COLOURS.get(one.outcome, VERMILION)
@@ -46,12 +46,12 @@ def eyeballs(race: Race) -> Picture:
             (6, 0),
             textcoords="offset points",
             va="center",
-            color=GREY if one.outcome == GIVEN_UP else BLACK,
+            color=GREY if one.outcome == GIVEN_UP else INK,
         )
     axes.set_title(f"the delay: {delay:.0f} ms (dotted)", fontsize=10)
     axes.set(xlim=(0, end * 1.5), ylim=(count - 0.5, -0.5))
     axes.set_yticks(range(count), [str(one.endpoint) for one in race.attempts])
-    axes.grid(axis="x", color=GREY, alpha=0.25)
+    axes.grid(axis="x", color=FAINT)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trio_echo.quantities import duration
 
-from .canvas import BLACK, GREY, PAPER, VERMILION
+from .canvas import GREY, INK, PAPER, VERMILION
 from .lettering import width
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def frame(
         recording: the name of the file that the frames were loaded from.
     """
     for x, (name, address) in zip((LEFT, RIGHT), heads, strict=True):
-        axes.plot([x, x], [TOP - 0.15, found.bottom], color=BLACK, linewidth=1.2)
+        axes.plot([x, x], [TOP - 0.15, found.bottom], color=INK, linewidth=1.2)
         write(axes, x, 0.5, name, fontsize=_LARGE, fontweight="bold")
         write(axes, x, 0.68, address, fontsize=_LARGE)
     write(axes, _TIME, 0.68, "time", horizontalalignment="right", color=GREY)
@@ -157,7 +157,7 @@ def _cut_lines(axes: Axes, height: float) -> None:
     for x in (LEFT, RIGHT):
         axes.plot([x, x], [height - _BREAK, height + _BREAK], color=PAPER, linewidth=3)
         for y in (height - _BREAK, height + _BREAK):
-            axes.plot([x - 0.08, x + 0.08], [y + 0.03, y - 0.03], color=BLACK, linewidth=1.2)
+            axes.plot([x - 0.08, x + 0.08], [y + 0.03, y - 0.03], color=INK, linewidth=1.2)
 
 
 def beside(axes: Axes, height: float, words: str, *, left: bool) -> None:
@@ -190,7 +190,7 @@ def draw(
 def _label(axes: Axes, rung: Rung, leaves: float, arrives: float | None) -> None:
     """Write what a rung says, above its arrow."""
     start, end = (LEFT, RIGHT) if rung.to_right else (RIGHT, LEFT)
-    words, colour = _fitting(rung.words), VERMILION if rung.dropped or arrives is None else BLACK
+    words, colour = _fitting(rung.words), VERMILION if rung.dropped or arrives is None else INK
     if arrives is None or arrives - leaves > 1.5 * _SLANT:
         # It crosses others, or ends halfway: write the words level at its beginning, in front of
         # the arrows.
@@ -253,7 +253,7 @@ def _fitting(words: str) -> str:
 def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
     """Write a line of text, centred unless `style` says otherwise."""
     defaults: dict[str, Any] = {
-        "color": BLACK,
+        "color": INK,
         "fontsize": _SMALL,
         "horizontalalignment": "center",
         "verticalalignment": "center",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from .badge import WIDTH, badge, colour_of
-from .canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
+from .canvas import BLUE, GREY, INK, PAPER, SKY, VERMILION, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -134,7 +134,7 @@ def _card(axes: Axes, x: float, y: float, row: SocketRow) -> None:
         weight="bold" if row.name else "normal",
         style="normal" if owned else "italic",
         family="monospace" if row.name else "sans-serif",
-        color=BLACK if owned else GREY,
+        color=INK if owned else GREY,
     )
     unknown = "none: it listens" if _listens(row) else "?"
     facts = [
@@ -155,7 +155,7 @@ def _card(axes: Axes, x: float, y: float, row: SocketRow) -> None:
             size=_fitting(value, 9, 30),
             family="monospace" if what != "waiting" else "sans-serif",
             weight="bold" if value == "?" else "normal",
-            color=VERMILION if value == "?" else GREY if value == unknown else BLACK,
+            color=VERMILION if value == "?" else GREY if value == unknown else INK,
         )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from matplotlib.patches import Rectangle
 
-from .canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
+from .canvas import BLUE, FAINT, GREY, INK, PAPER, SKY, VERMILION, Picture
 from .sheet import GAP, INDENT, MARGIN, ROW, SIZE, cut, left_out, text_width, write
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def timeline(recorder: Recorder) -> Picture:
     axes.set(xlim=(0, end), ylim=(len(lines), 0), yticks=[])
     axes.set_xlabel(f"time since the recording began ({unit})", fontsize=SIZE)
     axes.tick_params(labelsize=SIZE - 1)
-    axes.grid(axis="x", color=GREY, alpha=0.25)
+    axes.grid(axis="x", color=FAINT)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
 
@@ -92,7 +92,7 @@ def timeline(recorder: Recorder) -> Picture:
         write(sheet, MARGIN + INDENT * line.depth, y, line.label)
         steps = str(sum(life.steps for life in line.lives))
         write(sheet, steps_at - text_width(steps), y, steps, GREY)
-        write(sheet, ends_at, y, how, VERMILION if how.startswith("cancelled") else BLACK)
+        write(sheet, ends_at, y, how, VERMILION if how.startswith("cancelled") else INK)
         _bars(axes, line, number, seconds, scale)
     return picture
 
@@ -174,7 +174,7 @@ def _bars(axes: Axes, line: _Line, number: int, seconds: float, scale: float) ->
                 number + 0.5,
                 marker=marker,
                 markersize=9,
-                markerfacecolor=colour,
+                color=colour,
                 markeredgecolor=PAPER,
                 clip_on=False,
             )
