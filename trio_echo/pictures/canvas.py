@@ -37,7 +37,7 @@ ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
     "#2f94d0",
     "#008a65",
     "#0072b2",
-    "#c24e00",
+    "#b84a00",
     "#b8558c",
 )
 
@@ -139,10 +139,11 @@ class Picture:
 def _style(svg: str) -> str:
     """Return the rules for a dark page, and one that keeps several spaces in a text."""
     rules = [
-        f'[style*="{what}: {light}"] {{{what}: {dark} !important}}'
+        # Colours are in styles; that of what is below a hatching is an attribute.
+        f'[style*="{what}: {light}"], [{what}="{light}"] {{{what}: {dark} !important}}'
         for light, dark in ON_DARK.items()
         for what in ("fill", "stroke")
-        if f"{what}: {light}" in svg
+        if light in svg
     ]
     # Matplotlib leaves out the colour of what it fills with black.
     rules.insert(0, f":root {{fill: {ON_DARK[INK]}}}")
