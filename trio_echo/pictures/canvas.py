@@ -70,9 +70,9 @@ _METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _END = "</style>"
 
 
-def tint(colour: str) -> Tint:
+def tint(colour: str, share: float = 0.25) -> Tint:
     """Return a colour as the background of a text in ink."""
-    return colour, 0.25
+    return colour, share
 
 
 class Picture:

@@ -116,7 +116,7 @@ def _box(axes: Axes, row: _Row, right: float) -> None:
             right - row.x,
             row.bottom - row.top,
             boxstyle="round,pad=0,rounding_size=0.05",
-            facecolor=tint(SKY) if nursery else PAPER,
+            facecolor=tint(SKY, 0.12) if nursery else PAPER,
             edgecolor=VERMILION if cancelled else BLUE if nursery else INK,
             linestyle="--" if nursery else "-",
             linewidth=1.8 if cancelled else 0.9,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from matplotlib.patches import Rectangle
 
-from .canvas import BLUE, FAINT, GREY, INK, PAPER, SKY, VERMILION, Picture
+from .canvas import BLUE, FAINT, GREY, INK, PAPER, SKY, VERMILION, Picture, tint
 from .sheet import GAP, INDENT, MARGIN, ROW, SIZE, cut, left_out, text_width, write
 
 if TYPE_CHECKING:
@@ -160,7 +160,9 @@ def _bars(axes: Axes, line: _Line, number: int, seconds: float, scale: float) ->
         return
     (life,), ((start, length),) = line.lives, spans
     if line.inside:
-        field = Rectangle((start, number), length, line.inside + 1, color=SKY, alpha=0.15, zorder=0)
+        field = Rectangle(
+            (start, number), length, line.inside + 1, facecolor=tint(SKY, 0.12), zorder=0
+        )
         axes.add_patch(field)
     marks = [
         ("<", BLUE, start if life.began is None else None),
