@@ -9,7 +9,7 @@ from trio_echo.quantities import duration
 
 from .beside import Arrow
 from .canvas import GREY, INK, PAPER, VERMILION
-from .lettering import width
+from .lettering import fitting, width
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -225,7 +225,7 @@ def draw(axes: Axes, rung: Rung, copies: Sequence[Arrow], labels: Labels) -> Non
 def _label(axes: Axes, rung: Rung, arrow: Arrow, labels: Labels) -> None:
     """Write what a rung says above its arrow; if it is crossed everywhere, shorten it."""
     for room in _ROOMS:
-        words = _fitting(rung.words, room)
+        words = fitting(rung.words, room, _SMALL)
         place = labels.find(arrow, width(words, _SMALL), _SMALL / _POINTS, lost=not rung.copies)
         if not place.crossed:
             break
@@ -264,15 +264,6 @@ def _arrow(axes: Axes, kind: Kind, arrow: Arrow, *, head: bool) -> None:
 
 def _cross(axes: Axes, x: float, y: float) -> None:
     axes.plot([x], [y], "x", color=VERMILION, markersize=9, markeredgewidth=2.4, zorder=5)
-
-
-def _fitting(words: str, room: float) -> str:
-    """Shorten words that are longer than some inches."""
-    short = words
-    while width(short, _SMALL) > room:
-        words = words[:-2]
-        short = f"{words}…"
-    return short
 
 
 def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:

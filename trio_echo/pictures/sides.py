@@ -33,6 +33,8 @@ _SLOT = 0.16
 _SLOTS = 14
 _SLOTS_A_LINE = 7
 _MOST_ROWS = 8
+# Longer texts would be too small.
+_TITLE_LETTERS, _LETTERS = 28, 48
 
 
 def sides(snapshot: Snapshot, *, port: int | None = None, server: Collection[str] = ()) -> Picture:
@@ -128,7 +130,7 @@ def _card(axes: Axes, x: float, y: float, row: SocketRow) -> None:
     axes.text(
         x + 0.1,
         y + 0.18,
-        title,
+        _cut(title, _TITLE_LETTERS),
         va="center_baseline",
         size=_fitting(title, 9.5, 20),
         weight="bold" if row.name else "normal",
@@ -143,7 +145,7 @@ def _card(axes: Axes, x: float, y: float, row: SocketRow) -> None:
         ("remote", str(row.remote or unknown)),
     ]
     if row.waiting and not _listens(row):
-        facts.append(("waiting", row.waiting))
+        facts.append(("waiting", _cut(row.waiting, _LETTERS)))
     for index, (what, value) in enumerate(facts):
         line = y + 0.45 + index * 0.21
         axes.text(x + 0.1, line, what, va="center_baseline", size=8.5, color=GREY)
@@ -162,6 +164,11 @@ def _card(axes: Axes, x: float, y: float, row: SocketRow) -> None:
 def _fitting(text: str, size: float, letters: int) -> float:
     """Shrink a text that is too long for its room, such as a full IPv6 address."""
     return min(size, size * letters / max(len(text), 1))
+
+
+def _cut(text: str, letters: int) -> str:
+    """Cut a text that would be too small to read."""
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"
 
 
 def _link(axes: Axes, start: float, end: float, y: float, row: SocketRow) -> None:
