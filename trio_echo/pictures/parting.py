@@ -70,7 +70,7 @@ def _row(axes: Axes, y: float, step: Step, before: Step) -> None:
         )
     arrows = _arrows(before, step)
     for index, (what, side) in enumerate(arrows):
-        _arrow(axes, y + 0.1 + 0.14 * index, 0.12 if arrows[1:] else 0.24, what, side)
+        _arrow(axes, y + 0.1 + 0.17 * index, 0.1 if arrows[1:] else 0.24, what, side)
     for state, old, line in (
         (step.client, before.client, _LINES["client"]),
         (step.server, before.server, _LINES["server"]),
