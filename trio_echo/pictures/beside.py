@@ -19,6 +19,7 @@ _AT_START = (0.0,)
 # Inches.
 _ABOVE, _ABOVE_MARK = 0.04, 0.08  # between an arrow and its label
 _AFTER = 0.08  # between a label and the ends of its arrow
+_BETWEEN = 0.04  # between the ends of a label and what crosses its arrow
 _MARK = 0.075  # half of a mark
 
 _RING = [0, 1, 3, 2, 0]  # the corners of a box, in the order around it
@@ -77,7 +78,8 @@ class Labels:
         shares, above = _ALONG, _ABOVE
         if lost:
             arrow, shares, above = arrow.twice(), _AT_START, _ABOVE_MARK
-        box = Bbox.from_extents(-width / 2, -above - height, width / 2, -above)
+        half = width / 2 + _BETWEEN
+        box = Bbox.from_extents(-half, -above - height, half, -above)
         found = []
         for share in shares:
             point = _point(arrow, width, height, share)

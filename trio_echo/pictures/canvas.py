@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Tint: TypeAlias = tuple[str, float]
 
 INK, PAPER, GREY, FAINT = "#000000", "#ffffff", "#6b6b6b", "#e6e6e6"
+GRID, FRAME = "#b0b0b0", "#cccccc"  # matplotlib's own, for grids and around legends
 # Okabe and Ito's hues, which people with any colour vision can distinguish. Some are darker than
 # theirs, for a contrast of 3 to 1 on white; those of texts have 4.5 to 1.
 ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
@@ -46,6 +47,8 @@ ON_DARK = {
     PAPER: "#111111",
     GREY: "#a3a3a3",
     FAINT: "#34373d",
+    GRID: "#7a7a7a",
+    FRAME: "#4a4d52",
     ORANGE: "#e69f00",
     SKY: "#8ed1f5",
     GREEN: "#2fb58c",

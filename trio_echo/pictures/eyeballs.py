@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trio_echo.observe.experiments.eyeballs import CONNECTED, GIVEN_UP
 
-from .canvas import BLUE, FAINT, GREY, INK, SKY, VERMILION, Picture
+from .canvas import BLUE, FAINT, GREY, INK, PAPER, SKY, VERMILION, Picture
 from .lettering import fitting, width
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def eyeballs(race: Race) -> Picture:
             va="center",
             color=GREY if one.outcome == GIVEN_UP else INK,
             fontsize=_SIZE,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
         )
         end = max(end, ended * inches / (inches - width(outcome, _SIZE) - _MARGIN))
     axes.set_title(f"the delay: {delay:.0f} ms (dotted)", fontsize=10)
