@@ -197,8 +197,13 @@ def _queue(axes: Axes, x: float, y: float, row: SocketRow) -> None:
         size=8.5,
         linespacing=1.3,
     )
-    for index in range(min(max(row.places, row.accept_queue), _SLOTS)):
+    slots = max(row.places, row.accept_queue)
+    for index in range(min(slots, _SLOTS)):
         column, line = index % _SLOTS_A_LINE, index // _SLOTS_A_LINE
+        if slots > _SLOTS and index == _SLOTS - 1:
+            middle = x + column * (_SLOT + 0.05) + _SLOT / 2
+            axes.text(middle, y + 0.86, "…", ha="center", va="center", size=8.5)
+            break
         axes.add_patch(
             Rectangle(
                 (x + column * (_SLOT + 0.05), y + 0.57 + line * (_SLOT + 0.05)),
