@@ -86,6 +86,14 @@ def test_occupied_places_of_the_queue_are_filled() -> None:
     assert len(colours) == 4  # Linux's queue holds one more than the backlog
     assert colours[0] == colours[1] != colours[2] == colours[3]
     assert "accept queue:\n2 of 4 wait" in texts(picture)
+    assert "…" not in texts(picture)
+
+
+def test_a_long_queue_is_drawn_in_part() -> None:
+    picture = sides(Snapshot((listener(accept_queue=2, backlog=99),)))
+    places = [one for one in picture.figure.findobj(Rectangle) if one.get_width() < 1]
+    assert len(places) == 13
+    assert "…" in texts(picture)
 
 
 @pytest.mark.parametrize(
