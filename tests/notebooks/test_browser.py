@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
@@ -21,6 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 from support import Process, jupyter_settings, lab_address
 
+from trio_echo.notebook import browser as browsers
 from trio_echo.notebook import copies
 from trio_echo.pictures.canvas import ON_DARK, PAPER, Picture
 
@@ -97,9 +97,8 @@ COLOURS = """async image => {
 
 def chromium() -> str | None:
     """Find the browser: the system's, or the one that `playwright install` fetched."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
-            return path
+    if (found := browsers.find()) is not None:
+        return found
     with playwright.sync_playwright() as driver:
         path = driver.chromium.executable_path
     return path if Path(path).exists() else None
@@ -110,13 +109,9 @@ def browser() -> Iterator[Browser]:
     path = chromium()
     if path is None:
         pytest.skip("there is no Chromium here")
-    options = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    options += ["--disable-background-networking", "--disable-component-update"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        options.append("--no-sandbox")  # the sandbox does not work for root
     with (
         playwright.sync_playwright() as driver,
-        driver.chromium.launch(executable_path=path, args=options) as browser,
+        driver.chromium.launch(executable_path=path, args=browsers.options()) as browser,
     ):
         yield browser
 

@@ -1,4 +1,4 @@
-"""Checks for notebook 10, message throughput."""
+"""Checks for notebook 10, what a message costs."""
 
 from __future__ import annotations
 
@@ -76,25 +76,6 @@ async def pipelined(answer: Pipelined) -> Verdict:
             if not isinstance(got, Sequence) or list(got) != messages:
                 return Verdict(False, f"{case}, the echoes are not the 12 messages: {_short(got)}.")
     return Verdict(True, "The pipe was full all the time, and never too full.")
-
-
-def stalled(from_the_send: object, from_the_intended_start: object) -> Verdict:
-    """Round trips in milliseconds of five messages, one due every 10 ms, in a stall of 45 ms."""
-    if from_the_send is ... or from_the_intended_start is ...:
-        return NO_ANSWER
-    if not isinstance(from_the_send, list) or not isinstance(from_the_intended_start, list):
-        return Verdict(False, "Give two lists of five numbers, in milliseconds.")
-    if from_the_send == [45, 5, 5, 5, 5]:
-        return Verdict(False, "After the stall the server answers at once, in 0 ms.")
-    if from_the_send != [45, 0, 0, 0, 0]:
-        return Verdict(
-            False, "In a closed loop only the first message meets the stall. Give five numbers."
-        )
-    if from_the_intended_start != [45, 35, 25, 15, 5]:
-        return Verdict(
-            False, "All are answered at 45 ms. Each takes 45 ms minus the time when it was due."
-        )
-    return Verdict(True, "The same stall makes one message of five slow, or all five.")
 
 
 class _Collecting(trio.abc.SendStream):
