@@ -1,15 +1,16 @@
-"""Record what the notebooks show if packets cannot be captured, or hosts cannot be made.
+"""Record what the notebooks show without packets to capture, hosts, or a C compiler.
 
     python notebooks/record.py
 
 It needs Linux, CAP_NET_RAW and a Chromium, and listens on the lecture's port, 9000. The experiments
-on hosts are those of the notebooks themselves, which are run for this.
+on hosts and with C programs are those of the notebooks themselves, which are run for this.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import ssl
 import struct
@@ -19,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cases
 import execute
 import trio
 import trustme
@@ -39,6 +41,8 @@ from trio_echo.writing import whole
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from trio_echo.observe.packets.files import Frame
 
 RECORDINGS = Path(__file__).parent / "recordings"
 # What the server of notebook 09 answers.
@@ -156,27 +160,32 @@ async def answer_one(stream: trio.abc.Stream) -> None:
 
 
 async def record(folder: Path) -> None:
-    """Write all captures into a folder."""
+    """Write all captures into a folder; one of them has all the connections on loopback."""
+    frames: list[Frame] = []
 
     async def save(name: str, talk: Callable[[str], Awaitable[None]], host: str) -> None:
         async with packets.capture(DEFAULT_PORT) as capture:
             await talk(host)
             trace = await capture.connection()
         trace.save(folder / name)
+        frames.extend(trace.frames)
         sys.stdout.write(f"{name}: {trace.title}\n")
 
     with ungrouped(SocketCallError):
         await save("refused.pcap", refused, "127.0.0.1")
-        await save("unanswered.pcap", wait_for_room, "127.0.0.1")
-        await save("nagle.pcap", wait_for_ack, "127.0.0.1")
-        await save("plain.pcap", ask_plainly, "127.0.0.1")
-        await save("tls.pcap", ask_secretly, "127.0.0.1")
         async with trio.open_nursery() as nursery:
             await nursery.start(serve, DEFAULT_PORT)
             await save("echo-ipv4.pcap", echo, "127.0.0.1")
             await save("echo-ipv6.pcap", echo, "::1")
             await save("reset.pcap", reset, "127.0.0.1")
             nursery.cancel_scope.cancel()
+        await save("nagle.pcap", wait_for_ack, "127.0.0.1")
+        await save("unanswered.pcap", wait_for_room, "127.0.0.1")
+        packets.Traffic(frames).save(folder / "several.pcap")
+        await save("plain.pcap", ask_plainly, "127.0.0.1")
+        await save("tls.pcap", ask_secretly, "127.0.0.1")
+        async for trace in cases.record(folder):
+            sys.stdout.write(f"{trace.title}\n")
 
 
 async def record_visit(path: Path, answer: bytes | None) -> None:
@@ -205,10 +214,10 @@ async def record_visit(path: Path, answer: bytes | None) -> None:
 
 
 def record_experiments() -> None:
-    """Run the notebooks with experiments on hosts, which then write their recordings."""
+    """Run the notebooks with experiments, which then write their recordings."""
     os.environ[lan.RECORD] = "1"
     for path in execute.committed():
-        if "lan.observe(" in path.read_text("utf-8"):
+        if re.search(r"\b(lan|terminals)\.observe\(", path.read_text("utf-8")):
             execute.execute(path)
             sys.stdout.write(f"{path.name}: recorded\n")
 

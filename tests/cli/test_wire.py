@@ -16,7 +16,7 @@ import psutil
 import pytest
 from support import PATIENCE, Process
 
-from trio_echo.observe.packets import pcap
+from trio_echo.observe.packets.files import pcap
 
 if sys.platform != "linux":
     pytest.skip("hosts can be made on Linux only", allow_module_level=True)
