@@ -5,7 +5,6 @@ Set TRIO_ECHO_SCREENSHOTS to a folder to get a picture of each page.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from contextlib import contextmanager
@@ -15,11 +14,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import execute
+import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from support import Process, jupyter_settings, lab_address
 
-from trio_echo.notebook import copies
+from trio_echo.notebook.student import prepared
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -71,6 +71,19 @@ IDLE = """() => {
     const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
     return kernel?.connectionStatus == "connected" && kernel.status == "idle";
 }"""
+# Whether it counts as changed, after JupyterLab has noted which kernel it has.
+KNOWS_ITS_KERNEL = """async () => {
+    const {sessionContext, model} = jupyterapp.shell.currentWidget.context;
+    await sessionContext.session.kernel.info;
+    await sessionContext.session.kernel.spec;
+    await new Promise(done => setTimeout(done));
+    return {dirty: model.dirty};
+}"""
+COUNTS = """() => jupyterapp.shell.currentWidget.content.widgets
+    .filter(cell => cell.model.type == "code").map(cell => cell.model.executionCount)"""
+FOLDED = """() => jupyterapp.shell.currentWidget.content.widgets.filter(
+    cell => cell.model.getMetadata("tags")?.includes("hide-input")
+).length"""
 IMAGES = ".jp-OutputArea-output img"
 SOURCES = "images => images.map(image => image.src)"
 CHANGED = f"""([panel, before]) => {{
@@ -118,27 +131,18 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """JupyterLab on a copy of all notebooks, without their outputs."""
+    """JupyterLab on a student's copy of all notebooks."""
     folder = tmp_path_factory.mktemp("notebooks")
-    copies.update(copies.CLONED, folder)
-    for path in folder.glob("*.ipynb"):
-        notebook = execute.read(path)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.update(outputs=[], execution_count=None)
-        execute.write(notebook, path)
     cells = [new_code_cell(dedent(cell).strip()) for cell in SAMPLE_CELLS]
-    sample = new_notebook(cells=[new_markdown_cell("# A sample"), *cells])
-    execute.write(execute.tidied(sample), folder / SAMPLE)
+    sample = execute.tidied(new_notebook(cells=[new_markdown_cell("# A sample"), *cells]))
+    (folder / SAMPLE).write_bytes(prepared(nbformat.writes(sample).encode()))
 
     settings = tmp_path_factory.mktemp("settings")
-    for plugin, setting in (
-        ("notebook-extension/tracker", {"windowingMode": "none"}),  # off-screen cells are there too
-        ("apputils-extension/notification", {"fetchNews": "false"}),  # no pop-up
-    ):
-        file = settings / "lab" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
-        file.parent.mkdir(parents=True)
-        file.write_text(json.dumps(setting), "utf-8")
+    tracker = (
+        settings / "lab" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+    )
+    tracker.parent.mkdir(parents=True)
+    tracker.write_text('{"windowingMode": "none"}', "utf-8")  # off-screen cells are there too
     env = {
         **jupyter_settings(settings),
         "JUPYTERLAB_SETTINGS_DIR": str(settings / "lab"),
@@ -153,7 +157,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page that stays on this machine."""
-    with browser.new_page(viewport={"width": 1400, "height": 1000}) as page:
+    with browser.new_page(viewport={"width": 1280, "height": 900}) as page:
         page.set_default_timeout(execute.TIMEOUT * 1000)
         hosts: set[str | None] = set()
         page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
@@ -168,13 +172,23 @@ def test_a_notebook_runs_draws_and_answers_its_widgets(address: str, page: Page,
     page.goto(parts._replace(path=f"/lab/tree/{name}", query=f"{parts.query}&reset").geturl())
     try:
         page.wait_for_function(IDLE)
+        panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+        check_opened(panel)
         page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
         page.wait_for_function(IDLE)
-        panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
         check(panel)
         move_widgets(panel)
+        playwright.expect(page.locator(".Toastify__toast")).to_have_count(0)  # no news
     finally:
         screenshot(page, name)
+
+
+def check_opened(panel: Locator) -> None:
+    """Check that nothing gives an answer away, and that opening it has changed nothing."""
+    playwright.expect(panel.locator(".jp-OutputArea-output")).to_have_count(0)
+    assert panel.page.evaluate(KNOWS_ITS_KERNEL) == {"dirty": False}
+    folded = panel.page.evaluate(FOLDED)
+    playwright.expect(panel.locator(".jp-InputPlaceholder")).to_have_count(folded)
 
 
 def check(panel: Locator) -> None:
@@ -185,8 +199,8 @@ def check(panel: Locator) -> None:
     )
     playwright.expect(errors).to_have_count(0)
     playwright.expect(panel.get_by_text("Error displaying widget")).to_have_count(0)
-    counts = panel.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
-    assert counts == [f"[{number}]:" for number in range(1, len(counts) + 1)]
+    counts = panel.page.evaluate(COUNTS)  # a folded cell does not show its own
+    assert counts == list(range(1, len(counts) + 1))
     check_images(panel)
 
 
@@ -223,6 +237,6 @@ def screenshot(page: Page, name: str) -> None:
     if folder := os.environ.get("TRIO_ECHO_SCREENSHOTS"):
         panels = page.locator(".jp-WindowedPanel-outer")
         heights = panels.evaluate_all("all => all.map(one => one.scrollHeight)")
-        page.set_viewport_size({"width": 1400, "height": max([800, *heights]) + 200})
+        page.set_viewport_size({"width": 1280, "height": max([800, *heights]) + 200})
         panels.evaluate_all("all => all.forEach(one => one.scrollTo(0, 0))")
         page.screenshot(path=Path(folder) / f"{Path(name).stem}.png")
