@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 from typing import TYPE_CHECKING
 
-from . import NO_ANSWER, Verdict, call, failed, unusable
+from . import (
+    Verdict,
+    call,
+    failed,
+    is_number,
+    near,
+    same,
+    shown,
+    unfinished,
+    unusable,
+    wanted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,21 +49,20 @@ _RACES: Sequence[tuple[Sequence[str], int]] = (
 
 def shortest(answer: object) -> Verdict:
     """The form that RFC 5952 gives an address with two equally long runs of zeros."""
-    if answer is ...:
-        return NO_ANSWER
-    if answer == str(_LONG):
+    if (verdict := unfinished(answer)) is not None:
+        return verdict
+    if same(answer, str(_LONG)):
         return Verdict(True, "If two runs are equally long, the first one is left out.")
     try:
         got = ipaddress.IPv6Address(answer if isinstance(answer, str) else "")
     except ValueError:
-        why = f"{answer!r} is not an IPv6 address: it needs eight groups, and at most one ::."
+        why = f"{shown(answer)} is not an IPv6 address: it needs eight groups, and at most one ::."
         return Verdict(False, why)
     if got != _LONG:
-        full = ipaddress.IPv6Address(
-            int(got)
-        ).exploded  # without the zone: Python 3.11 fails with one
+        # Without the zone: Python 3.11 fails with one.
+        full = ipaddress.IPv6Address(int(got)).exploded
         return Verdict(False, f"{answer!r} is another address: {full}.")
-    if isinstance(answer, str) and answer == "2001:db8:0:0:1::1":
+    if same(answer, "2001:db8:0:0:1::1"):
         return Verdict(False, "It is the same address, but which of the two runs is left out?")
     return Verdict(False, f"{answer!r} is the same address, but not yet its shortest form.")
 
@@ -66,8 +75,9 @@ def peers(answer: Callable[[Sockaddr], object]) -> Verdict:
         got = call(answer, sockaddr)
         if (verdict := failed(f"Given {sockaddr!r}", got)) is not None:
             return verdict
-        if got != right:
-            return Verdict(False, f"Given {sockaddr!r}, it should return {right!r}, not {got!r}.")
+        if not same(got, right):
+            case = f"Given {sockaddr!r}, it should return {right!r}"
+            return Verdict(False, f"{case}, not {shown(got)}{wanted(got, right)}.")
     return Verdict(True, "A client has one name, whichever socket accepted it.")
 
 
@@ -82,20 +92,21 @@ def eyeballs(answer: Callable[[list[str], float], object]) -> Verdict:
             if (verdict := failed(case, got)) is not None:
                 return verdict
             right = delays * delay
-            if not isinstance(got, int | float) or not math.isclose(got, right, abs_tol=1e-9):
-                return Verdict(False, f"{case}, connecting takes {right:g} s, not {got!r}.")
+            if not is_number(got) or not near(got, right, abs_tol=1e-9):
+                found = f"{shown(got)}{wanted(got, right)}"
+                return Verdict(False, f"{case}, connecting takes {right:g} s, not {found}.")
     return Verdict(True, "Silence costs a delay; a refusal costs nothing.")
 
 
 def verdicts(rate: object, wide: object, round_trip: object) -> Verdict:
     """What follows from three ratios with their intervals."""
-    if ... in (rate, wide, round_trip):
-        return NO_ANSWER
-    if wide != "no difference seen":
+    if (verdict := unfinished(rate, wide, round_trip)) is not None:
+        return verdict
+    if not same(wide, "no difference seen"):
         return Verdict(False, "Is 1 inside the second interval? What does that say?")
-    if rate != "slower":
+    if not same(rate, "slower"):
         return Verdict(False, "The first ratio is of messages a second. Fewer of them means …?")
-    if round_trip != "slower":
+    if not same(round_trip, "slower"):
         return Verdict(False, "The third ratio is of times. More time means …?")
     return Verdict(
         True, "The interval decides whether they differ; the quantity, which one is better."
