@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -105,8 +106,9 @@ def tidied(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for output in outputs(notebook):
         data = output.get("data", {})
         if data.pop(_WIDGET, None):
-            name = data["text/plain"].partition("(")[0]
-            data["text/plain"] = f"[{name}: it appears when this cell is run]"
+            kind, *_ = data["text/plain"].partition("(")
+            names = re.findall(r"description='(\w+)'", data["text/plain"]) or [kind]
+            data["text/plain"] = f"[to choose, when this cell is run: {', '.join(names)}]"
     return notebook
 
 

@@ -35,36 +35,28 @@ SAMPLE = "sample.ipynb"
 SAMPLE_CELLS = (
     "%load_ext trio_echo",
     """
-    import ipywidgets
-    import trio
     import trio_echo
-    from IPython.display import display
-    from trio_echo.pictures.canvas import BLUE, Picture
+    from trio_echo.notebook.play import play
+    from trio_echo.pictures.canvas import BLUE, GREEN, Picture
 
-    def draw(count):
+    def draw(count, colour):
         picture = Picture(4, 2, f"{count} bars")
         axes = picture.figure.add_subplot()
-        axes.bar(range(count), range(1, count + 1), color=BLUE)
+        axes.bar(range(count), range(1, count + 1), color=colour)
         return picture
 
     server = trio_echo.BackgroundServer()
     server.start()
-    draw(3)
+    draw(3, BLUE)
     """,
     """
-    async def echoed(count):
+    async def echoed(how_many_bytes, colour):
         async with await trio_echo.connect(*server.addresses[0]) as client:
-            return len(await client.echo(bytes(count)))
+            return draw(len(await client.echo(bytes(how_many_bytes))), colour)
 
-    def changed(change):
-        shown.update(draw(trio.run(echoed, change.new)))
-
-    slider = ipywidgets.IntSlider(4, 1, 9)
-    slider.observe(changed, "value")
-    display(slider)
-    shown = display(draw(await echoed(4)), display_id=True)
+    play(echoed, how_many_bytes=(1, 9, 4), colour={"blue": BLUE, "green": GREEN})
     """,
-    "slider.max",
+    "trio_echo",
 )
 # JavaScript for the page: whether the kernel of the open notebook is idle.
 IDLE = """() => {
@@ -84,6 +76,12 @@ COUNTS = """() => jupyterapp.shell.currentWidget.content.widgets
 FOLDED = """() => jupyterapp.shell.currentWidget.content.widgets.filter(
     cell => cell.model.getMetadata("tags")?.includes("hide-input")
 ).length"""
+TOO_WIDE = """outputs => outputs.filter(one => one.scrollWidth > one.clientWidth)
+    .map(one => one.textContent)"""
+LINES = "row => new Set([...row.children].map(one => one.getBoundingClientRect().top)).size"
+CUT_OFF = """labels => labels.filter(one => one.scrollWidth > one.clientWidth)
+    .map(one => one.textContent)"""
+THEME = "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})"
 IMAGES = ".jp-OutputArea-output img"
 SOURCES = "images => images.map(image => image.src)"
 CHANGED = f"""([panel, before]) => {{
@@ -177,6 +175,7 @@ def test_a_notebook_runs_draws_and_answers_its_widgets(address: str, page: Page,
         page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
         page.wait_for_function(IDLE)
         check(panel)
+        check_controls(panel)
         move_widgets(panel)
         playwright.expect(page.locator(".Toastify__toast")).to_have_count(0)  # no news
     finally:
@@ -201,6 +200,7 @@ def check(panel: Locator) -> None:
     playwright.expect(panel.get_by_text("Error displaying widget")).to_have_count(0)
     counts = panel.page.evaluate(COUNTS)  # a folded cell does not show its own
     assert counts == list(range(1, len(counts) + 1))
+    assert panel.locator(".jp-OutputArea-output").evaluate_all(TOO_WIDE) == []
     check_images(panel)
 
 
@@ -209,6 +209,13 @@ def check_images(panel: Locator) -> None:
         image.scroll_into_view_if_needed()
         assert image.evaluate("image => image.clientWidth") > 0
         assert image.evaluate(COLOURS) > 4
+
+
+def check_controls(panel: Locator) -> None:
+    """Check that they are in one row, and that their labels are not cut off."""
+    for row in panel.locator(".widget-box").all():
+        assert row.evaluate(LINES) == 1
+        assert row.locator(".widget-label").evaluate_all(CUT_OFF) == []
 
 
 def move_widgets(panel: Locator) -> None:
@@ -234,9 +241,13 @@ def changes_a_picture(panel: Locator) -> Iterator[None]:
 
 
 def screenshot(page: Page, name: str) -> None:
+    """Take one in each theme."""
     if folder := os.environ.get("TRIO_ECHO_SCREENSHOTS"):
         panels = page.locator(".jp-WindowedPanel-outer")
         heights = panels.evaluate_all("all => all.map(one => one.scrollHeight)")
         page.set_viewport_size({"width": 1280, "height": max([800, *heights]) + 200})
         panels.evaluate_all("all => all.forEach(one => one.scrollTo(0, 0))")
-        page.screenshot(path=Path(folder) / f"{Path(name).stem}.png")
+        for theme in ("Dark", "Light"):
+            page.evaluate(THEME, f"JupyterLab {theme}")
+            page.locator("#jupyterlab-splash").wait_for(state="detached")
+            page.screenshot(path=Path(folder) / f"{Path(name).stem}-{theme.lower()}.png")
