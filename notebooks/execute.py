@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FOLDER = Path(__file__).parent
-TIMEOUT = 60
-"""Seconds that a cell may take."""
+TIMEOUT = 240
+"""Seconds that a cell may take. On a busy machine, one that measures took more than 60."""
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 # What a page needs to colour the code, without versions.

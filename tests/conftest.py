@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support import ipv6
 
 import trio_echo.server
@@ -16,6 +17,12 @@ from trio_echo import cli, lan
 
 if TYPE_CHECKING:
     from support import CommandLine
+
+# A busy machine can break any limit of time.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 LOOPBACKS = [
     "127.0.0.1",

@@ -29,10 +29,10 @@ def texts(picture: Picture) -> list[str]:
 
 def _text_artists(picture: Picture) -> list[Text]:
     artists: list[Text] = []
+    for legend in picture.figure.findobj(Legend):
+        artists += legend.get_texts()
     for axes in picture.figure.axes:
-        artists += axes.texts
-        for legend in axes.findobj(Legend):
-            artists += legend.get_texts()
+        artists += [*axes.texts, axes.title]
         if axes.axison:
             for axis, (start, end) in (
                 (axes.xaxis, axes.get_xlim()),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import assert_checkpoints, memory_stream_one_way_pair, wait_all_tasks_blocked
 
@@ -62,7 +62,6 @@ async def receive(receiver: ExactReceiver, count: int) -> tuple[bytes, bool]:
         return error.partial, True
 
 
-@settings(deadline=None)
 @given(
     data=st.integers(0, 80).map(lambda size: bytes(range(size))),
     counts=st.lists(st.integers(0, 20), max_size=15),

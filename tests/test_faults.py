@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import PATIENCE, receive_count, reset
 from trio.testing import (
@@ -143,7 +143,6 @@ async def test_on_sockets_it_keeps_the_contract_of_a_stream(
     )
 
 
-@settings(deadline=None)
 @given(
     messages=st.lists(st.binary(max_size=40), max_size=6),
     fragment=st.none() | st.integers(1, 12),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import lockstep_stream_pair, memory_stream_pair, wait_all_tasks_blocked
 
@@ -117,7 +117,6 @@ async def test_a_faulty_relay_reports_the_same_steps_and_counts_them_once() -> N
     assert moves == [0, 16_384, 32_768, 40_000]
 
 
-@settings(deadline=None)
 @given(pieces=st.lists(st.binary(min_size=1)))
 def test_each_piece_is_tapped_then_sent_back_before_the_next_one(
     pieces: list[bytes],

@@ -36,9 +36,11 @@ BUFFER = 64 * 1024
 BETWEEN = 4 * 2 * BUFFER * 2
 
 examples = settings(
-    deadline=None,
     max_examples=25,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # they are constants
+    suppress_health_check=[  # the fixtures are constants
+        *settings().suppress_health_check,
+        HealthCheck.function_scoped_fixture,
+    ],
 )
 
 

@@ -935,6 +935,7 @@ async def test_given_listeners_are_closed_even_if_they_are_never_served() -> Non
     "limits",
     [
         {"max_clients": 0},
+        {"max_clients_per_host": 0},
         {"idle_timeout": 0.0},
         {"idle_timeout": float("nan")},
         {"grace": -1.0},

@@ -6,7 +6,7 @@ import ipaddress
 import struct
 
 from trio_echo import Endpoint
-from trio_echo.observe.packets.pcap import Frame
+from trio_echo.observe.packets.files.pcap import Frame
 from trio_echo.observe.packets.trace import Trace
 from trio_echo.observe.packets.wire import Flags
 

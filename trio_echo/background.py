@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import trio
 
     from .events import ServerObserver
+    from .gate import HostSlots
 
 
 class BackgroundServer(TrioThread):
@@ -41,6 +42,7 @@ class BackgroundServer(TrioThread):
         portable: as for `serve`.
         client_slots: as for `serve`. It is entered in the server's thread, so servers in different
             threads cannot share it.
+        host_slots: as for `serve`; asked in the server's thread.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class BackgroundServer(TrioThread):
         observe_data: bool = True,
         portable: bool = False,
         client_slots: AbstractAsyncContextManager[object] | None = None,
+        host_slots: HostSlots | None = None,
     ) -> None:
         super().__init__(
             partial(
@@ -68,6 +71,7 @@ class BackgroundServer(TrioThread):
                 observe_data=observe_data,
                 portable=portable,
                 client_slots=client_slots,
+                host_slots=host_slots,
             )
         )
         self._addresses: tuple[Endpoint, ...] = ()

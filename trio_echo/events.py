@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TypeAlias
 
 from .addresses import Endpoint
@@ -95,6 +96,32 @@ class ClientsWaiting:
     max_clients: int
 
 
+class Refusal(Enum):
+    """Why clients are refused."""
+
+    NETWORK = auto()
+    """Their address is in no network of `Limits.allow`."""
+    TOO_MANY = auto()
+    """Their host already has `Limits.max_clients_per_host` clients."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientsRefused:
+    """Clients were closed as soon as they were accepted.
+
+    For each reason there is at most one such event a second.
+
+    Attributes:
+        reason: why.
+        clients: how many, since the last such event.
+        remote: the last one's end.
+    """
+
+    reason: Refusal
+    clients: int
+    remote: Endpoint
+
+
 @dataclass(frozen=True, slots=True)
 class ClientConnected:
     """A client's turn has come; what it sends is echoed from now on."""
@@ -169,11 +196,13 @@ class Stopped:
         echoed: how many bytes were sent back.
         cut_off: how many clients lost their connection: they were still connected, or waited for
             their turn.
+        refused: how many clients were refused.
     """
 
     clients: int
     echoed: int
     cut_off: int
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +227,7 @@ ServerEvent: TypeAlias = (
     | WorkerReplaced
     | LinesMissing
     | ClientsWaiting
+    | ClientsRefused
     | ClientConnected
     | DataReceived
     | ClientFailed

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 
 from .keepalive import KEEPALIVE, check_keepalive
 
@@ -15,6 +17,10 @@ class Limits:
     Attributes:
         max_clients: how many are served at once. Further ones wait, unread, for their turn.
             `None` for no limit.
+        max_clients_per_host: how many of the same address may be connected, including those that
+            wait. Further ones are refused. `None` for no limit.
+        allow: the networks whose clients are served; others are refused. An IPv4 address that comes
+            as an IPv6 one (`::ffff:192.0.2.1`) counts as IPv4. `None` for everybody.
         idle_timeout: a client is closed after this many seconds in which no byte moved to or from
             it. On Linux, a byte has moved to a client when the client's system acknowledges it;
             elsewhere when the server's system takes it.
@@ -23,10 +29,13 @@ class Limits:
         grace: seconds that connected clients have to finish when the server stops.
 
     Raises:
+        TypeError: `allow` has something that is not a network.
         ValueError: a limit is out of range.
     """
 
     max_clients: int | None = None
+    max_clients_per_host: int | None = None
+    allow: Sequence[IPv4Network | IPv6Network] | None = None
     idle_timeout: float = math.inf
     keepalive: float = KEEPALIVE
     grace: float = 5.0
@@ -34,6 +43,13 @@ class Limits:
     def __post_init__(self) -> None:
         if self.max_clients is not None and self.max_clients < 1:
             raise ValueError(f"max_clients must be at least 1, not {self.max_clients}")
+        if self.max_clients_per_host is not None and self.max_clients_per_host < 1:
+            raise ValueError(
+                f"max_clients_per_host must be at least 1, not {self.max_clients_per_host}"
+            )
+        for one in self.allow or ():
+            if not isinstance(one, IPv4Network | IPv6Network):
+                raise TypeError(f"allow must name networks (ipaddress.ip_network), not {one!r}")
         if not self.idle_timeout > 0:
             raise ValueError(f"idle_timeout must be more than 0 seconds, not {self.idle_timeout}")
         check_keepalive(self.keepalive)

@@ -31,6 +31,7 @@ from .admission import Admission
 from .errors import SocketCallError, naming, ungrouped
 from .events import Draining, FamilyMissing, Listening, Stopped, ignore
 from .faults import Faults, FaultyRelay
+from .gate import Gate
 from .handler import ClientHandler
 from .idleness import IdleWatch
 from .limits import Limits
@@ -49,10 +50,11 @@ from .reactor import SocketRelay, accept_waiting, open_queue, open_reactor
 from .relay import Relay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from .events import ServerObserver
+    from .gate import HostSlots
     from .handler import MakeRelay
     from .reactor import Reactor
     from .tcp_info import Socket
@@ -78,6 +80,7 @@ async def serve(
     portable: bool = False,
     stop: trio.Event | None = None,
     client_slots: AbstractAsyncContextManager[object] | None = None,
+    host_slots: HostSlots | None = None,
     task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Echo what TCP clients send, until cancelled or stopped.
@@ -101,6 +104,8 @@ async def serve(
             to finish, and `serve` returns. Cancelling `serve` ends everything at once instead.
         client_slots: entered for each client, beside `limits.max_clients`; it may wait there.
             Servers that share a `trio.CapacityLimiter` share one limit.
+        host_slots: asked for each client, instead of `limits.max_clients_per_host`, by servers
+            that share that limit.
         task_status: `await nursery.start(serve)` returns the listeners, one for each address.
 
     Raises:
@@ -127,7 +132,9 @@ async def serve(
             observe_data = observe_data and observer is not ignore
             handler = ClientHandler(observer, observe_data=observe_data, idle_watch=idle_watch)
             for attempts_left in reversed(range(FREE_PORT_ATTEMPTS)):
-                server = _Server(limits, faults, observer, handler, reactor, client_slots)
+                server = _Server(
+                    limits, faults, observer, handler, reactor, client_slots, host_slots
+                )
                 try:
                     await server.run(sources, stop, task_status)
                 except SocketCallError as exc:
@@ -149,6 +156,7 @@ class _Server:
         handler: ClientHandler,
         reactor: Reactor | None,
         client_slots: AbstractAsyncContextManager[object] | None,
+        host_slots: HostSlots | None,
     ) -> None:
         self._limits = limits
         self._faults = faults
@@ -156,6 +164,12 @@ class _Server:
         self._handler = handler
         self._reactor = reactor
         self._admission = Admission(limits.max_clients, client_slots, observer)
+        self._gate = Gate(limits, host_slots, observer)
+        self._serve: Callable[[Socket, MakeRelay], Awaitable[None]] = handler.serve
+        if self._admission.limited:
+            self._serve = self._serve_in_turn
+        if self._gate.closed:
+            self._serve = partial(self._gate.serve, self._serve)
         self._listening = trio.Event()
 
     async def run(
@@ -170,6 +184,8 @@ class _Server:
                 async with trio.open_nursery() as clients:
                     with ExitStack() as queues:
                         async with trio.open_nursery() as listeners:
+                            if self._gate.closed:
+                                listeners.start_soon(self._gate.report_refusals)
                             start = partial(self._start, listeners, clients, queues)
                             opened, missing = await listen_at(sources, start)
                             for error in missing:
@@ -185,8 +201,11 @@ class _Server:
                     clients.cancel_scope.deadline = trio.current_time() + self._limits.grace
         finally:
             if self._listening.is_set():
+                self._gate.flush()
                 cut_off = self._handler.cut_off + self._admission.cut_off
-                self._report(Stopped(self._handler.served, self._handler.echoed, cut_off))
+                self._report(
+                    Stopped(self._handler.served, self._handler.echoed, cut_off, self._gate.refused)
+                )
 
     async def _start(
         self,
@@ -240,12 +259,11 @@ class _Server:
         if not self._listening.is_set():
             await self._listening.wait()  # if another address fails, nobody is served
         fit_out(stream.socket, self._limits.keepalive)
-        serve = self._serve_in_turn if self._admission.limited else self._handler.serve
         if self._reactor is None:
             make_relay: MakeRelay = partial(Relay, stream)
             if self._faults:
                 make_relay = partial(FaultyRelay, stream, self._faults)
-            await serve(stream.socket, make_relay)
+            await self._serve(stream.socket, make_relay)
             return
         sock = socket.socket(fileno=stream.socket.detach())
         sock.setblocking(False)
@@ -254,8 +272,9 @@ class _Server:
         if not self._admission.limited:
             for behind in accept_waiting(queue[0]):
                 fit_out(behind, self._limits.keepalive)
-                clients.start_soon(serve, behind, partial(SocketRelay, behind, self._reactor))
-        await serve(sock, partial(SocketRelay, sock, self._reactor))
+                relay = partial(SocketRelay, behind, self._reactor)
+                clients.start_soon(self._serve, behind, relay)
+        await self._serve(sock, partial(SocketRelay, sock, self._reactor))
 
     async def _serve_in_turn(self, sock: Socket, make_relay: MakeRelay) -> None:
         await self._admission.serve(sock, partial(self._handler.serve, sock, make_relay))

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from trio_echo.cli.capture_file import CaptureFile
-from trio_echo.observe.packets import pcap
+from trio_echo.observe.packets.files import pcap
 from trio_echo.observe.packets.passage import Fate, Passage
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -422,6 +423,51 @@ def test_any_listens_on_every_interface_of_both_families() -> None:
         assert ipv4.port == ipv6.port
         exchange(("127.0.0.1", ipv4.port), b"4")
         exchange(("::1", ipv6.port), b"6")
+        assert server.stop() == 0
+        assert server.err.text == (
+            "[TCP server] anyone who reaches this machine can connect; "
+            "--allow NETWORK limits that\n"
+        )
+
+
+def test_clients_of_other_networks_are_refused() -> None:
+    only = ["--allow", "127.0.0.0/8", "--allow", "2001:db8::/32"]
+    with Process("serve", "--port", "0", "--any", *only) as server:
+        ipv4, ipv6 = server.endpoints()
+        exchange(("127.0.0.1", ipv4.port), b"4")
+        with socket.create_connection(("::1", ipv6.port)) as refused:
+            assert receive_all(refused) == b""
+            line = f"1 client refused: IP address=::1, port={refused.getsockname()[1]} "
+        server.out.expect(re.escape(f"{line}(its address is not allowed)"))
+        assert server.stop() == 0
+        assert server.out.seen[-1].endswith("1 client served, 1 byte echoed, 1 client refused\n")
+        assert server.err.text == ""
+
+
+def test_the_log_can_be_json_lines() -> None:
+    with Process("serve", "--port", "0", "--any", "--log-format", "json") as server:
+        server.out.expect('"listening"')
+        port = int(server.out.expect(r'"endpoint": "\[::\]:(\d+)"')[1])
+        exchange(("127.0.0.1", port), b"hello\n{}\xff")
+        assert server.stop() == 0
+        found = [json.loads(line) for line in server.out.seen]
+        assert [one["event"] for one in found[2:]] == [
+            "client_connected",
+            "data_received",
+            "client_closed",
+            "stopped",
+        ]
+        assert found[3]["text"] == "hello\n{}\\xff"
+        assert json.loads(server.err.text)["event"] == "open_to_all"
+
+
+def test_an_address_may_have_so_many_clients() -> None:
+    with Process("serve", "--port", "0", "--max-clients-per-host", "1") as server:
+        address, _ = server.endpoints()
+        with socket.create_connection(address):
+            with socket.create_connection(address) as refused:
+                assert receive_all(refused) == b""
+            server.out.expect("too many clients of its address")
 
 
 def test_each_host_is_served_once_by_name_or_address() -> None:
@@ -446,6 +492,9 @@ def test_each_host_is_served_once_by_name_or_address() -> None:
         (["--encoding", "rot13"], 2, "unknown text encoding: rot13"),
         (["--lang", "tlh"], 2, "'tlh'"),
         (["--max-clients", "0"], 2, "0"),
+        (["--max-clients-per-host", "0"], 2, "0"),
+        (["--allow", "here"], 2, "'here' is not a network, such as 192.0.2.0/24"),
+        (["--allow", "192.0.2.1/24"], 2, "has bits beyond its prefix: write 192.0.2.0/24"),
         (["--fragment", "0"], 2, "0"),
         (["--delay", "nan"], 2, "'nan' is not a time in seconds"),
         (["--reset-after", "-1"], 2, "-1"),

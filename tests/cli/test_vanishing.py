@@ -12,7 +12,7 @@ import pytest
 import trio
 from support import PATIENCE
 
-from trio_echo import lan, serve
+from trio_echo import Endpoint, lan, serve
 from trio_echo.events import ClientClosed
 
 if sys.platform != "linux":
@@ -59,7 +59,8 @@ async def start(host: lan.Host, nursery: trio.Nursery, *words: str) -> Command:
     return Command(await nursery.start(partial(run, env={"LC_ALL": "C.UTF-8"})))
 
 
-async def test_bench_ends_and_says_that_the_server_vanished() -> None:
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+async def test_bench_ends_and_says_that_the_server_vanished(family: str) -> None:
     async with lan.hosts("client", "server") as net, trio.open_nursery() as nursery:
         client, server = net.hosts.values()
         closed: list[ServerEvent] = []
@@ -73,10 +74,11 @@ async def test_bench_ends_and_says_that_the_server_vanished() -> None:
         listeners = await server.open_tcp_listeners(9000)
         await nursery.start(partial(serve, listeners=listeners, observer=observe))
         load = ("--rounds", "1000", "--connections", "1", "--messages", "20", "--timeout", "1")
-        bench = await start(client, nursery, "bench", f"{server.ipv4}:9000", *load)
+        target = str(Endpoint(getattr(server, family), 9000))
+        bench = await start(client, nursery, "bench", target, *load)
         assert await bench.ends() == 1
         assert "partial: the run ended early\n" in bench.text
-        assert re.search(rf"\[connect\(\)\] {GONE}: {server.ipv4}:9000\n", bench.text)
+        assert re.search(rf"\[connect\(\)\] {GONE}: {re.escape(target)}\n", bench.text)
         nursery.cancel_scope.cancel()
 
 

@@ -13,7 +13,8 @@ from wire import ACK, CLIENT, CLIENT6, PSH, SERVER, SERVER6, SYN, Script, frame
 
 from trio_echo import Endpoint, lan
 from trio_echo.lan.direction import LONGEST_HOLD, Direction
-from trio_echo.observe.packets import CaptureError, pcap
+from trio_echo.observe.packets import CaptureError
+from trio_echo.observe.packets.files import pcap
 from trio_echo.observe.packets.passage import Fate, Passage
 from trio_echo.observe.packets.wire import parse
 

@@ -85,14 +85,14 @@ async def test_a_command_that_cannot_be_run_ends_with_one_line(tmp_path: Path) -
     gone.mkdir()
     async with lan.hosts("client", "server") as net:
         run = partial(net["client"].run, check=False, capture_stderr=True)
-        for command, line in (
-            ("no-such-program", "[exec()] No such file or directory: no-such-program"),
-            ("/etc/passwd", "[exec()] Permission denied: /etc/passwd"),
-            ("", "[exec()] No such file or directory: ''"),
-            ("\x1b[2J\n\udcff", r"[exec()] No such file or directory: \x1b[2J\n\udcff"),
+        for command, status, line in (
+            ("no-such-program", 127, "[exec()] No such file or directory: no-such-program"),
+            ("/etc/passwd", 126, "[exec()] Permission denied: /etc/passwd"),
+            ("", 127, "[exec()] No such file or directory: ''"),
+            ("\x1b[2J\n\udcff", 127, r"[exec()] No such file or directory: \x1b[2J\n\udcff"),
         ):
             done = await run([command])
-            assert (done.returncode, done.stderr.decode()) == (127, f"{line}\n")
+            assert (done.returncode, done.stderr.decode()) == (status, f"{line}\n")
         # A shell may be in a folder that was removed.
         remove = ["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *net["client"]._entering(["true"])]
         done = await trio.run_process(

@@ -6,7 +6,6 @@ Set TRIO_ECHO_SCREENSHOTS to a folder to get a picture of each page.
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
@@ -19,6 +18,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from support import Process, jupyter_settings, lab_address
 
+from trio_echo.notebook import browser as browsers
 from trio_echo.notebook.student import prepared
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -103,9 +103,8 @@ COLOURS = """async image => {
 
 def chromium() -> str | None:
     """Find the browser: the system's, or the one that `playwright install` fetched."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
-            return path
+    if (found := browsers.find()) is not None:
+        return found
     with playwright.sync_playwright() as driver:
         path = driver.chromium.executable_path
     return path if Path(path).exists() else None
@@ -116,13 +115,9 @@ def browser() -> Iterator[Browser]:
     path = chromium()
     if path is None:
         pytest.skip("there is no Chromium here")
-    options = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    options += ["--disable-background-networking", "--disable-component-update"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        options.append("--no-sandbox")  # the sandbox does not work for root
     with (
         playwright.sync_playwright() as driver,
-        driver.chromium.launch(executable_path=path, args=options) as browser,
+        driver.chromium.launch(executable_path=path, args=browsers.options()) as browser,
     ):
         yield browser
 

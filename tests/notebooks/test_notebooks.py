@@ -141,6 +141,25 @@ def test_without_hosts_it_shows_recordings_and_says_so(
     assert [new for _, new in live if "recorded" not in new or "live" in new] == []
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_without_a_browser_it_shows_recordings_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = [one for one in execute.committed() if "browser.visit(" in one.read_text("utf-8")]
+    shutil.copytree(path.parent, tmp_path / "notebooks")
+    (tmp_path / "sitecustomize.py").write_text("import shutil; shutil.which = lambda *_: None")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    before, again = execute.read(path), execute.execute(tmp_path / "notebooks" / path.name)
+    assert execute.kinds(again) == execute.kinds(before)
+    texts = [texts_of(cell) for cell in code_cells(again)]
+    visits = [text for text in texts if "recorded, for: there is no Chromium here\n" in text]
+    echo, page = visits
+    assert echo.startswith(r"b'GET / HTTP/1.1\r\n'")  # the server received it from the recording
+    assert echo.endswith("error: net::ERR_INVALID_HTTP_RESPONSE\npage: none")
+    assert page.endswith("page: <html><head></head><body><p>A page from Trio</p></body></html>")
+
+
 def texts_of(cell: NotebookNode) -> str:
     """Return what a cell says, with the words for its pictures."""
     return "".join(one.get("text", "") or one.data["text/plain"] for one in cell.outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from layout import texts
 
 from trio_echo.pictures.curves import curves
@@ -18,8 +19,7 @@ def test_each_series_has_its_own_style() -> None:
     assert drawn == [up for _, up in SERIES.values()]
     assert len({(one.get_linestyle(), one.get_marker()) for one in lines}) == 2
     assert picture.description == "round trip (µs) against size (bytes): measured, a + b n"
-    legend = picture.figure.axes[0].get_legend()
-    assert legend is not None
+    (legend,) = picture.figure.legends
     assert [one.get_text() for one in legend.get_texts()] == list(SERIES)
 
 
@@ -40,10 +40,22 @@ def test_an_axis_may_run_to_smaller_numbers() -> None:
     assert picture.figure.axes[0].lines[0].get_marker() in ("", "None")  # they would be one line
 
 
-def test_tall_and_flat_curves_have_labels_at_the_side() -> None:
-    for up in ([0.04, 44.0, 1e6], [50.0, 50.1, 50.2]):
-        figure = curves({"one": ([1, 2, 3], up)}, "n", "ms").figure
-        figure.draw_without_rendering()
-        (axes,) = figure.axes
-        low, high = axes.get_ylim()
-        assert any(low <= tick <= high for tick in axes.get_yticks())
+@pytest.mark.parametrize("up", [[0.04, 44.0, 1e6], [50.0, 50.1, 50.2], [30.0, 31.0, 340.0]])
+def test_tall_and_flat_curves_have_numbers_at_the_side(up: list[float]) -> None:
+    picture = curves({"one": ([1, 2, 3], up)}, "n", "ms")
+    texts(picture)
+    (axes,) = picture.figure.axes
+    low, high = axes.get_ylim()
+    assert sum(low <= tick <= high for tick in axes.get_yticks()) >= 3
+
+
+def test_linear_axes_are_beside_the_logarithmic_ones() -> None:
+    ticks = {"64 B": 64, "1 KiB": 1024, "16 KiB": 16384}
+    picture = curves(SERIES, "size (bytes)", "µs", ticks=ticks, mark=("knee", 2000), linear=True)
+    assert {"linear axes", "logarithmic axes", "10,000", "1 KiB"} <= set(texts(picture))
+    linear, logarithmic = picture.figure.axes
+    assert (linear.get_xscale(), linear.get_yscale()) == ("linear", "linear")
+    assert (logarithmic.get_xscale(), logarithmic.get_yscale()) == ("log", "log")
+    assert linear.get_xlim()[0] == linear.get_ylim()[0] == 0
+    assert len(linear.lines) == len(logarithmic.lines) == 3
+    assert len(picture.figure.legends) == 1

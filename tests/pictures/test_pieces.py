@@ -46,9 +46,10 @@ def test_characters_are_not_counted_as_calls() -> None:
         ([bytes(1000)], "1000"),
         (["한".encode()], "ed 95 9c"),
         ([b"\x1b[2J"], "1b 5b 32 4a"),
+        ([b"one\r\n"], r"one\r\n"),
         ([b"x"], "x"),
     ],
-    ids=["too long", "no ASCII", "an escape sequence", "one byte"],
+    ids=["too long", "no ASCII", "an escape sequence", "a line", "one byte"],
 )
 def test_pieces_without_room_show_their_size_and_binary_ones_hexadecimal(
     row: list[bytes], shown: str

@@ -120,7 +120,6 @@ def test_escapes_are_not_cached() -> None:
     assert len(text._ESCAPES) == before
 
 
-@settings(deadline=None)
 @given(
     filler=st.integers(8180, 8195),
     middle=text_of("utf-8"),
@@ -144,7 +143,7 @@ def test_no_part_of_a_large_piece_is_large() -> None:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(data=st.data(), cuts=CUTS)
 def test_the_text_does_not_depend_on_where_its_bytes_were_split(
     encoding: str, data: st.DataObject, cuts: list[int]
@@ -156,7 +155,7 @@ def test_the_text_does_not_depend_on_where_its_bytes_were_split(
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(data=st.data(), cuts=CUTS)
 def test_the_only_control_character_that_reaches_the_screen_is_the_newline(
     encoding: str, data: st.DataObject, cuts: list[int]
@@ -246,7 +245,6 @@ HOSTILE = st.text(
 
 
 @pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS)
-@settings(deadline=None)
 @given(sent=st.lists(HOSTILE), columns=st.integers(6, 80), charset=CHARSETS)
 def test_no_row_of_a_terminal_begins_with_a_clients_text(
     reading: Callable[[str], int], sent: list[str], columns: int, charset: str

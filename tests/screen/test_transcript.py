@@ -20,6 +20,7 @@ from trio_echo.events import (
     ClientFailed,
     ClientIdle,
     ClientReset,
+    ClientsRefused,
     ClientsWaiting,
     Connection,
     DataReceived,
@@ -29,6 +30,7 @@ from trio_echo.events import (
     FamilyMissing,
     LinesMissing,
     Listening,
+    Refusal,
     Stopped,
     WorkerDied,
     WorkerReplaced,
@@ -157,6 +159,25 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             "[TCP server] limit of 2 clients reached: further clients wait\n",
             "[TCP 서버] 최대 클라이언트 수(2개)에 도달했습니다. "
             "다음 클라이언트는 차례를 기다립니다.\n",
+        ),
+        (
+            ClientsRefused(Refusal.NETWORK, 1, CLIENT.remote),
+            "[TCP server] 1 client refused: IP address=127.0.0.1, port=51188 "
+            "(its address is not allowed)\n",
+            "[TCP 서버] 클라이언트 1개 거부, 마지막: IP 주소=127.0.0.1, 포트 번호=51188 "
+            "(허용되지 않은 주소)\n",
+        ),
+        (
+            ClientsRefused(Refusal.TOO_MANY, 2, CLIENT.remote),
+            "[TCP server] 2 clients refused, the last one: IP address=127.0.0.1, port=51188 "
+            "(too many clients of its address)\n",
+            "[TCP 서버] 클라이언트 2개 거부, 마지막: IP 주소=127.0.0.1, 포트 번호=51188 "
+            "(같은 주소의 클라이언트가 너무 많음)\n",
+        ),
+        (
+            Stopped(1, 5, 0, refused=2),
+            "[TCP server] stopped: 1 client served, 5 bytes echoed, 2 clients refused\n",
+            "[TCP 서버] 종료: 클라이언트 1개 처리, 5바이트 되돌려 보냄, 클라이언트 2개 거부\n",
         ),
         (
             ClientConnected(CLIENT),
@@ -502,7 +523,7 @@ def test_an_echo_is_decoded_with_the_chosen_encoding() -> None:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_every_line_of_a_client_begins_with_its_own_prefix_whatever_others_send(
     encoding: str, data: st.DataObject

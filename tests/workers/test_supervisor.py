@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 from collections import defaultdict
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -34,6 +34,7 @@ from trio_echo.events import (
     ClientConnected,
     ClientIdle,
     ClientReset,
+    ClientsRefused,
     ClientsWaiting,
     Draining,
     FamilyMissing,
@@ -355,6 +356,30 @@ async def test_max_clients_holds_for_all_workers_together(host: str) -> None:
                 assert seen.count(ClientConnected) - seen.count(ClientClosed) <= 3
         assert ClientsWaiting(3) in server.events.seen
         assert seen.count(ClientConnected) == 40
+
+
+async def test_a_limit_for_a_host_holds_for_all_workers_together(host: str) -> None:
+    limits = Limits(max_clients_per_host=3, grace=0)
+    async with supervised(host, limits=limits) as server, AsyncExitStack() as closing:
+
+        async def served(count: int) -> list[EchoClient]:
+            clients = [await server.connect() for _ in range(count)]
+            for one in clients:
+                closing.push_async_callback(one.aclose)
+            return [one for one in clients if await echoes(one)]
+
+        first = await served(20)
+        assert len(first) == 3
+        refused = 0
+        while refused < 20 - 3:
+            refused += (await server.events.wait(ClientsRefused)).clients
+        killed = await server.owner(first[0])
+        lost = [one for one in first if await server.owner(one) == killed]
+        psutil.Process(killed).kill()
+        await server.events.wait(WorkerReplaced)
+        assert len(await served(20)) == len(lost)
+        server.stop.set()
+        assert (await server.events.wait(Stopped)).refused == 40 - 3 - len(lost)
 
 
 @each_way

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from trio_echo.observe.packets import pcap
+from trio_echo.observe.packets.files import pcap
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +17,7 @@ from trio_echo.screen.text import checked_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from ipaddress import IPv4Network, IPv6Network
     from typing import Any, TypeAlias
 
     Command: TypeAlias = Callable[..., Any]
@@ -26,6 +29,17 @@ def port(text: str) -> int:
         return parse_port(text)
     except AddressError as exc:
         raise click.BadParameter(str(exc)) from exc
+
+
+def network(text: str) -> IPv4Network | IPv6Network:
+    """Read a network, such as 192.0.2.0/24, or an address, which is a network of one."""
+    try:
+        return ip_network(text)
+    except ValueError as exc:
+        words = f"{text!r} is not a network, such as 192.0.2.0/24 or 2001:db8::/32"
+        with suppress(ValueError):
+            words = f"{text!r} has bits beyond its prefix: write {ip_network(text, strict=False)}"
+        raise click.BadParameter(words) from exc
 
 
 def seconds(text: str) -> float:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gc
 import re
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 import trio
+from click.core import ParameterSource
 
 from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.errors import SocketCallError, WorkerError
@@ -19,17 +20,27 @@ from trio_echo.faults import Faults
 from trio_echo.limits import Limits
 from trio_echo.listening import ANY, LOOPBACK
 from trio_echo.screen.display import FAREWELL, Complaint, Output, Screen, terminal
+from trio_echo.screen.json_lines import JsonLines
 from trio_echo.screen.language import translations
 from trio_echo.screen.transcript import Transcript
 from trio_echo.server import GC_THRESHOLD
 from trio_echo.server import serve as serve_echo
 from trio_echo.workers.supervisor import supervise, usable_cores
 
-from .options import keepalive_option, language_options, port, positive_seconds, seconds
+from . import systemd
+from .options import (
+    keepalive_option,
+    language_options,
+    network,
+    port,
+    positive_seconds,
+    seconds,
+)
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from ipaddress import IPv4Network, IPv6Network
 
 
 def _host(text: str) -> str:
@@ -74,6 +85,19 @@ def _workers(text: str) -> int:
     help="Serve at most N clients at once; further clients wait.",
 )
 @click.option(
+    "--max-clients-per-host",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Refuse clients of an address that has N already.",
+)
+@click.option(
+    "--allow",
+    metavar="NETWORK",
+    type=network,
+    multiple=True,
+    help="Refuse clients of other networks; repeat it for several.  [default: all are allowed]",
+)
+@click.option(
     "--idle-timeout",
     metavar="S",
     type=positive_seconds,
@@ -114,6 +138,13 @@ def _workers(text: str) -> int:
     type=click.IntRange(min=0),
     help="To test a client: reset its connection after N echoed bytes.",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: each event is a JSON object on a line.",
+)
 @click.option("--portable", is_flag=True, help="Echo with Trio's streams only, also on Linux.")
 @language_options
 def serve(
@@ -123,6 +154,8 @@ def serve(
     port: int,
     quiet: bool,
     max_clients: int | None,
+    max_clients_per_host: int | None,
+    allow: tuple[IPv4Network | IPv6Network, ...],
     idle_timeout: float,
     keepalive: float,
     grace: float,
@@ -130,6 +163,7 @@ def serve(
     fragment: int | None,
     delay: float | None,
     reset_after: int | None,
+    log_format: str,
     portable: bool,
     lang: str | None,
     encoding: str,
@@ -141,27 +175,63 @@ def serve(
     """
     if any_ and hosts:
         raise click.UsageError("--any already listens on every address: leave out --host")
+    form = (
+        JsonLines(encoding)
+        if log_format == "json"
+        else Transcript(translations(lang), encoding, terminal())
+    )
+    try:
+        opened, notifier = systemd.opened_listeners(), systemd.Notifier()
+    except SocketCallError as exc:
+        click.echo(form.describe(exc), err=True)
+        return 1
+    if opened:
+        _refuse_addresses(workers)
     service = partial(
-        partial(serve_echo, observe_data=not quiet)
+        partial(serve_echo, observe_data=not quiet, listeners=opened or None)
         if workers is None
         else partial(supervise, workers, quiet=quiet),
         port,
         hosts=ANY if any_ else hosts or LOOPBACK,
         limits=Limits(
-            max_clients=max_clients, idle_timeout=idle_timeout, keepalive=keepalive, grace=grace
+            max_clients=max_clients,
+            max_clients_per_host=max_clients_per_host,
+            allow=allow or None,
+            idle_timeout=idle_timeout,
+            keepalive=keepalive,
+            grace=grace,
         ),
         faults=Faults(fragment=fragment, delay=delay, reset_after=reset_after),
         portable=portable,
     )
-    transcript = Transcript(translations(lang), encoding, terminal())
-    return trio.run(_run, service, transcript, quiet)
+    warning = form.open_to_all() if any_ and not allow else None
+    with closing(notifier):
+        return trio.run(_run, service, form, quiet, warning, notifier)
+
+
+def _refuse_addresses(workers: int | None) -> None:
+    """Refuse options that do not go with sockets that systemd has opened."""
+    if workers is not None:
+        raise click.UsageError("--workers opens its own sockets: it cannot use those of systemd")
+    context = click.get_current_context()
+    for name in ("hosts", "any_", "port"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                "systemd has opened the sockets: leave out --host, --any and --port"
+            )
 
 
 async def _run(
-    service: partial[Coroutine[Any, Any, None]], transcript: Transcript, quiet: bool
+    service: partial[Coroutine[Any, Any, None]],
+    form: Transcript | JsonLines,
+    quiet: bool,
+    warning: str | None,
+    notifier: systemd.Notifier,
 ) -> int:
     gc.set_threshold(GC_THRESHOLD)
-    screen = Screen(transcript)
+    screen = Screen(form)
+    if warning is not None:
+        screen.post(Complaint(warning))
     status = 0
 
     def observe(event: ServerEvent) -> None:
@@ -173,18 +243,19 @@ async def _run(
         stop = trio.Event()
         serving = trio.CancelScope()
         await nursery.start(_stop_on_signal, stop, serving)
+        nursery.start_soon(notifier.run, stop)
         with serving:
             try:
-                await service(observer=observe, stop=stop)
+                await service(observer=observe, stop=stop, task_status=notifier)
             except (SocketCallError, WorkerError) as exc:
-                screen.post(Complaint(transcript.describe(exc)))
+                screen.post(Complaint(form.describe(exc)))
                 status = 1
         with trio.move_on_after(FAREWELL):
             await screen.flush()
         nursery.cancel_scope.cancel()
     if screen.unshown:
         with trio.move_on_after(FAREWELL), suppress(OSError):
-            await Output(sys.stderr).write(transcript.dropped(screen.unshown))
+            await Output(sys.stderr).write(form.dropped(screen.unshown))
     return status
 
 

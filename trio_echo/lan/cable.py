@@ -20,7 +20,8 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from trio_echo.observe.packets import Trace, pcap
+from trio_echo.observe.packets import Trace
+from trio_echo.observe.packets.files import pcap
 from trio_echo.writing import followed, whole
 
 from .direction import Direction

@@ -26,7 +26,8 @@ if sys.platform != "linux":
 
 _NEWUTS = 0x04000000  # linux/sched.h
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_NOT_RUN = 127
+# The statuses of a shell: the command was found but is not to be run; there is nothing to be run.
+_NOT_ALLOWED, _NOT_RUN = 126, 127
 _TERMINAL = 0
 _PYTHONS_OWN = (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -34,7 +35,15 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class _NotRunError(Exception):
-    """The command cannot be run; says why in one line."""
+    """The command cannot be run; says why in one line.
+
+    Attributes:
+        status: what to exit with.
+    """
+
+    def __init__(self, words: str, status: int = _NOT_RUN) -> None:
+        super().__init__(words)
+        self.status = status
 
 
 @contextmanager
@@ -42,7 +51,9 @@ def _naming(call: str, where: object = "") -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise _NotRunError(f"[{call}] {exc.strerror}{where and f': {where}'}") from exc
+        words = f"[{call}] {exc.strerror}{where and f': {where}'}"
+        status = _NOT_ALLOWED if call == "exec()" and exc.errno != errno.ENOENT else _NOT_RUN
+        raise _NotRunError(words, status) from exc
 
 
 def _call(name: str, *arguments: int) -> None:
@@ -117,7 +128,7 @@ def _explain(error: _NotRunError) -> int:
     text = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(error))
     with suppress(OSError):  # nobody reads it
         os.write(2, f"{text}\n".encode())
-    return _NOT_RUN
+    return error.status
 
 
 def main(name: str, numbers: str, *command: str) -> int:

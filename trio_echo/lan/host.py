@@ -177,8 +177,8 @@ class Host:
         signals that are sent to the process, and ends with the block of `hosts` at the latest.
 
         Args:
-            command: the program and its arguments. A program that cannot be run ends with status
-                127 and a line on standard error, as in a shell.
+            command: the program and its arguments. If it cannot be run, there is a line on standard
+                error, and the status is 126 or 127, as in a shell.
             pass_fds: as for `subprocess.Popen`.
             task_status: `await nursery.start(host.run, command)` returns the `trio.Process`.
             options: those of `trio.run_process`.

@@ -73,6 +73,7 @@ _QUIET = {
 }
 
 _LARGEST_REQUEST = 1 << 16
+_FULL = "the limits in /proc/sys/user are reached"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -94,7 +95,8 @@ def _call(name: str, *arguments: object, where: str = "") -> None:
     with _naming(f"{name}()", where):
         if getattr(_libc, name)(*arguments) == -1:
             number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+            full = name == "unshare" and number == errno.ENOSPC  # its words are about disks
+            raise OSError(number, _FULL if full else os.strerror(number))
 
 
 def _write(path: str, text: str) -> None:

@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from socket import AddressFamily
 from typing import Any, TypeAlias
 
-from trio_echo.observe.packets import Passage, pcapng
+from trio_echo.observe.packets import Passage
+from trio_echo.observe.packets.files import pcapng
 
 Crossed: TypeAlias = Mapping[str, tuple[tuple[str, ...], Sequence[Passage]]]
 """By its name, the ends of each cable and what crossed it."""

@@ -70,9 +70,9 @@ def _draw(axes: Axes, y: float, row: Sequence[bytes], byte_width: float) -> None
 
 
 def _fitting(piece: bytes, width: float) -> str:
-    is_plain = piece.isascii() and piece.decode("ascii").isprintable()
+    plain = piece.decode("ascii", "replace").replace("\r", "\\r").replace("\n", "\\n")
     # Fonts may lack other characters, and a cut may split their bytes.
-    written = piece.decode("ascii") if is_plain else piece.hex(" ")
+    written = plain if piece.isascii() and plain.isprintable() else piece.hex(" ")
     for text in (written, str(len(piece))):
         if len(text) * _LETTER <= width:
             return text

@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeAlias
 
 import trio
 
@@ -28,7 +28,6 @@ from .backlog import Backlog, lines_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .transcript import Transcript
 
 # Characters in one write: enough that handing it to the writing thread costs little.
 _BATCH = 64 * 1024
@@ -132,6 +131,17 @@ class Complaint:
 
 Item: TypeAlias = ServerEvent | ClientEvent | Text | Complaint
 
+
+class Format(Protocol):
+    """How events are written: a `Transcript` or `JsonLines`."""
+
+    def lines(self, event: ServerEvent | ClientEvent) -> Iterator[str]:
+        r"""Yield an event in parts of text; together they are whole lines, ending in `\n`."""
+
+    def describe(self, error: Exception) -> str:
+        """Describe in one line why something failed."""
+
+
 _FOR_ERR = (Complaint, FamilyMissing, AcceptFailed, WorkerDied)
 
 
@@ -139,11 +149,11 @@ class Screen:
     """Shows events and texts in order. `post` never blocks; `run` is the task that writes.
 
     Args:
-        transcript: turns events into lines.
+        form: turns events into lines.
     """
 
-    def __init__(self, transcript: Transcript) -> None:
-        self._transcript = transcript
+    def __init__(self, form: Format) -> None:
+        self._format = form
         self._out = Output(sys.stdout)
         self._err = Output(sys.stderr)
         self._waiting: Backlog[Item] = Backlog()
@@ -200,7 +210,7 @@ class Screen:
         for item in for_err:
             self._waiting.put(item)
         self.failure = error
-        self.post(Complaint(self._transcript.describe(SocketCallError("write()", error))))
+        self.post(Complaint(self._format.describe(SocketCallError("write()", error))))
 
     async def _next_batch(self) -> tuple[Output, str]:
         """Take the next items, as long as they go to the same output, as one text."""
@@ -228,7 +238,7 @@ class Screen:
             case Complaint(line):
                 yield line + "\n"
             case _:
-                yield from self._transcript.lines(item)
+                yield from self._format.lines(item)
 
     def _output(self, item: Item | None) -> Output:
         return self._err if isinstance(item, _FOR_ERR) else self._out

@@ -20,6 +20,7 @@ from trio_echo.events import (
     ClientFailed,
     ClientIdle,
     ClientReset,
+    ClientsRefused,
     ClientsWaiting,
     Connection,
     DataReceived,
@@ -29,6 +30,7 @@ from trio_echo.events import (
     FamilyMissing,
     LinesMissing,
     Listening,
+    Refusal,
     ServerEvent,
     Stopped,
     WorkerDied,
@@ -68,6 +70,10 @@ _REASONS = {
     errno.ENOBUFS: N_("No buffer space available"),
     errno.EPIPE: N_("Broken pipe"),
     errno.ETIMEDOUT: N_("Connection timed out"),
+}
+_REFUSALS = {
+    Refusal.NETWORK: N_("its address is not allowed"),
+    Refusal.TOO_MANY: N_("too many clients of its address"),
 }
 _NO_ADDRESS = N_("The host has no address of that family")
 _LOOKUP_REASONS = {
@@ -140,6 +146,8 @@ class Transcript:
                     max_clients,
                 )
                 yield text.format(count=max_clients) + "\n"
+            case ClientsRefused():
+                yield self._refused(event)
             case ClientConnected(connection):
                 yield "\n" + self._located(
                     _("[TCP server] client connected: IP address={host}, port={port}"),
@@ -176,8 +184,8 @@ class Transcript:
                     clients,
                 )
                 yield text.format(count=clients, seconds=grace) + "\n"
-            case Stopped(clients, echoed, cut_off):
-                yield self._stopped(clients, echoed, cut_off)
+            case Stopped():
+                yield self._stopped(event)
             case DataSent(count):
                 text = self._ngettext(
                     "[TCP client] {count} byte sent.", "[TCP client] {count} bytes sent.", count
@@ -205,6 +213,12 @@ class Transcript:
     def prompt(self) -> str:
         """The text before the cursor when the client waits for a line."""
         return self._("[data to send] ")
+
+    def open_to_all(self) -> str:
+        """Say what `--any` means without `--allow`."""
+        return self._(
+            "[TCP server] anyone who reaches this machine can connect; --allow NETWORK limits that"
+        )
 
     def closed_by_server(self) -> str:
         """Report that the server closed the connection while the client waited for a line."""
@@ -272,20 +286,39 @@ class Transcript:
     def _located(self, text: str, endpoint: Endpoint) -> str:
         return text.format(host=safe(endpoint.host), port=endpoint.port) + "\n"
 
-    def _stopped(self, clients: int, echoed: int, cut_off: int) -> str:
-        served = self._ngettext(
-            "[TCP server] stopped: {count} client served",
-            "[TCP server] stopped: {count} clients served",
-            clients,
-        ).format(count=clients)
-        size = self._ngettext("{count} byte echoed", "{count} bytes echoed", echoed).format(
-            count=echoed
+    def _refused(self, event: ClientsRefused) -> str:
+        text = self._ngettext(
+            "[TCP server] {count} client refused: IP address={host}, port={port} ({reason})",
+            "[TCP server] {count} clients refused, the last one: "
+            "IP address={host}, port={port} ({reason})",
+            event.clients,
         )
-        parts = [served, size]
-        if cut_off:
-            text = self._ngettext("{count} client cut off", "{count} clients cut off", cut_off)
-            parts.append(text.format(count=cut_off))
-        return ", ".join(parts) + "\n"
+        host, port = event.remote
+        reason = self._(_REFUSALS[event.reason])
+        return text.format(count=event.clients, host=safe(host), port=port, reason=reason) + "\n"
+
+    def _stopped(self, event: Stopped) -> str:
+        counted = [
+            self._ngettext(
+                "[TCP server] stopped: {count} client served",
+                "[TCP server] stopped: {count} clients served",
+                event.clients,
+            ).format(count=event.clients),
+            self._ngettext("{count} byte echoed", "{count} bytes echoed", event.echoed).format(
+                count=event.echoed
+            ),
+        ]
+        if event.cut_off:
+            text = self._ngettext(
+                "{count} client cut off", "{count} clients cut off", event.cut_off
+            )
+            counted.append(text.format(count=event.cut_off))
+        if event.refused:
+            text = self._ngettext(
+                "{count} client refused", "{count} clients refused", event.refused
+            )
+            counted.append(text.format(count=event.refused))
+        return ", ".join(counted) + "\n"
 
     def _worker_died(self, event: WorkerDied) -> str:
         text = self._ngettext(

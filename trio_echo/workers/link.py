@@ -33,7 +33,8 @@ class WorkerConfig:
     Attributes:
         endpoints: numeric addresses, with the reserved port, to listen on.
         listeners: listeners to use instead, for `process.given_listener`.
-        limits: for each worker, except `max_clients`, which is for all workers together.
+        limits: for each worker, except `max_clients` and `max_clients_per_host`, which are for all
+            workers together.
         faults: as for `serve`.
         quiet: report only the events that are `is_essential`.
         portable: as for `serve`.
@@ -47,8 +48,36 @@ class WorkerConfig:
     portable: bool
 
 
+@dataclass(frozen=True, slots=True)
+class HostWanted:
+    """A worker asks whether a client of this host may be served.
+
+    Attributes:
+        number: that of the request.
+        host: the client's address.
+    """
+
+    number: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostAnswer:
+    """The answer to a `HostWanted`."""
+
+    number: int
+    granted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostFreed:
+    """A client of this host, which was granted, has left."""
+
+    host: str
+
+
 class Command(Enum):
-    """The later messages to a worker."""
+    """The later messages to a worker, besides a `HostAnswer`."""
 
     STOP = auto()
     """Accept no more clients, and end when those connected have finished."""
@@ -59,7 +88,7 @@ class Command(Enum):
 
 
 class Notice(Enum):
-    """The messages from a worker, besides events, its `Totals` and a `SocketCallError`."""
+    """The messages from a worker, besides events, `Totals`, errors and what it asks for hosts."""
 
     LISTENING = auto()
     STOPPING = auto()
@@ -76,11 +105,13 @@ class Totals:
         clients: how many clients it has served.
         echoed: how many bytes went back; while it serves, only those of clients that have left.
         unfinished: how many clients are connected; of a process that ended, how many it cut off.
+        refused: how many clients it has refused, and reported.
     """
 
     clients: int = 0
     echoed: int = 0
     unfinished: int = 0
+    refused: int = 0
 
 
 class OpaqueError(Exception):

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -34,11 +35,21 @@ from trio_echo.events import (
     ignore,
 )
 from trio_echo.faults import Faults
+from trio_echo.gate import HostCounts
 from trio_echo.limits import Limits
 from trio_echo.listening import LOOPBACK, endpoints_of
 
 from .client_slots import ClientSlots
-from .link import Command, Link, Notice, Totals, WorkerConfig
+from .link import (
+    Command,
+    HostAnswer,
+    HostFreed,
+    HostWanted,
+    Link,
+    Notice,
+    Totals,
+    WorkerConfig,
+)
 from .ports import Ports, reserved
 from .process import STARTING_CALL, start
 
@@ -135,12 +146,14 @@ class _Worker:
         self.ends_by = math.inf
         """When its process should have ended."""
         self.slots = 0
+        self.hosts: Counter[str] = Counter()
+        """How many clients of each host were granted to its process."""
         self.present = Totals()
         """What its process has done."""
         self.past = Totals()
         """What its earlier processes had done."""
 
-    def send(self, command: Command) -> None:
+    def send(self, command: Command | HostAnswer) -> None:
         """Send it a command, if it has a process."""
         if self.link is not None:
             self.link.post(command)
@@ -174,6 +187,7 @@ class _Supervisor:
         self._stop = stop
         self._stopping: set[_Worker] = set()
         self._slots = ClientSlots(config.limits.max_clients or 0, observer)
+        self._hosts = HostCounts(config.limits.max_clients_per_host or 0)
 
     async def run(self, task_status: trio.TaskStatus[list[Endpoint]]) -> None:
         listening = False
@@ -198,7 +212,7 @@ class _Supervisor:
         finally:
             if listening:
                 total = _sum([worker.past for worker in self._workers])
-                self._report(Stopped(total.clients, total.echoed, cut_off=total.unfinished))
+                self._report(Stopped(total.clients, total.echoed, total.unfinished, total.refused))
 
     async def _keep(self, worker: _Worker) -> None:
         """Keep a process running for this worker until stopped: replace each one that dies."""
@@ -267,6 +281,9 @@ class _Supervisor:
                     process.kill()
                     status = await process.wait()
             self._slots.free_all(worker)
+            for host, clients in worker.hosts.items():
+                self._hosts.free(host, clients)
+            worker.hosts.clear()
         if worker.killed:
             return None
         return status if worker.error is None else worker.error
@@ -309,6 +326,13 @@ class _Supervisor:
                     self._slots.request(worker)
                 case Notice.SLOT_FREED:
                     self._slots.free(worker)
+                case HostWanted(number, host):
+                    granted = self._hosts.take(host)
+                    worker.hosts[host] += granted
+                    worker.send(HostAnswer(number, granted))
+                case HostFreed(host):
+                    worker.hosts[host] -= 1
+                    self._hosts.free(host)
                 case Notice.STOPPING:
                     self._stops(worker)
                 case Notice.PONG:
@@ -330,4 +354,5 @@ def _sum(parts: Sequence[Totals]) -> Totals:
         sum(one.clients for one in parts),
         sum(one.echoed for one in parts),
         sum(one.unfinished for one in parts),
+        sum(one.refused for one in parts),
     )

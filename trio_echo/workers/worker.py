@@ -8,6 +8,7 @@ When the parent closes the link or ends, the worker ends at once.
 from __future__ import annotations
 
 import gc
+import itertools
 import signal
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,6 +22,7 @@ from trio_echo.events import (
     ClientClosed,
     ClientConnected,
     ClientFailed,
+    ClientsRefused,
     Draining,
     FamilyMissing,
     Listening,
@@ -30,7 +32,17 @@ from trio_echo.events import (
 )
 from trio_echo.server import GC_THRESHOLD, serve
 
-from .link import Command, Link, Notice, OpaqueError, Totals, WorkerConfig
+from .link import (
+    Command,
+    HostAnswer,
+    HostFreed,
+    HostWanted,
+    Link,
+    Notice,
+    OpaqueError,
+    Totals,
+    WorkerConfig,
+)
 from .ports import open_listener
 from .process import end_with_parent, given_link, given_listener
 
@@ -69,20 +81,22 @@ class _LinkedServer:
         self._stop = trio.Event()
         self._serving = trio.CancelScope()
         self._slots = _ClientSlots(link)
+        self._hosts = _HostSlots(link)
         self._totals = Totals()
 
     async def run(self, commands: list[object]) -> None:
         """Serve until the link ends or STOP is done; `commands` came with the config."""
-        config = self._config
+        config, limits = self._config, self._config.limits
         service = partial(
             serve,
-            limits=replace(config.limits, max_clients=None),
+            limits=replace(limits, max_clients=None, max_clients_per_host=None),
             faults=config.faults,
             observer=self._report,
             observe_data=not config.quiet,
             portable=config.portable,
             stop=self._stop,
-            client_slots=None if config.limits.max_clients is None else self._slots,
+            client_slots=None if limits.max_clients is None else self._slots,
+            host_slots=None if limits.max_clients_per_host is None else self._hosts,
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._follow, commands)
@@ -117,6 +131,8 @@ class _LinkedServer:
                         self._link.post(Notice.STOPPING)
                     case Command.TAKE_SLOT:
                         self._slots.grant()
+                    case HostAnswer(number, granted):
+                        self._hosts.answer(number, granted=granted)
                     case Command.PING:
                         self._link.post(Notice.PONG)
             commands = await self._link.receive()
@@ -127,13 +143,19 @@ class _LinkedServer:
         match event:
             case Listening() | FamilyMissing() | Draining():
                 return  # the parent reports these once for all workers
-            case Stopped(clients, echoed, cut_off):
-                self._link.post_state(Totals(clients, echoed, cut_off))
+            case Stopped(clients, echoed, cut_off, refused):
+                self._link.post_state(Totals(clients, echoed, cut_off, refused))
                 return
             case ClientConnected():
-                totals = Totals(totals.clients + 1, totals.echoed, totals.unfinished + 1)
+                totals = replace(
+                    totals, clients=totals.clients + 1, unfinished=totals.unfinished + 1
+                )
             case ClientClosed(echoed=echoed):
-                totals = Totals(totals.clients, totals.echoed + echoed, totals.unfinished - 1)
+                totals = replace(
+                    totals, echoed=totals.echoed + echoed, unfinished=totals.unfinished - 1
+                )
+            case ClientsRefused(clients=clients):
+                totals = replace(totals, refused=totals.refused + clients)
             case ClientFailed(connection, error) if not isinstance(error, SocketCallError):
                 # A bug's exception may be impossible to pickle.
                 event = ClientFailed(connection, OpaqueError(repr(error)))
@@ -167,6 +189,33 @@ class _ClientSlots:
         traceback: TracebackType | None,
     ) -> None:
         self._link.post(Notice.SLOT_FREED)
+
+
+class _HostSlots:
+    """The clients of each host, which the parent counts for all workers."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._numbers = itertools.count()
+        self._answers: dict[int, bool] = {}
+        self._answered: dict[int, trio.Event] = {}
+
+    async def take(self, host: str) -> bool:
+        """Ask the parent; only the end of the whole worker cancels this."""
+        number = next(self._numbers)
+        answered = self._answered[number] = trio.Event()
+        self._link.post(HostWanted(number, host))
+        await answered.wait()
+        return self._answers.pop(number)
+
+    def answer(self, number: int, *, granted: bool) -> None:
+        """Take the parent's answer."""
+        self._answers[number] = granted
+        self._answered.pop(number).set()
+
+    def free(self, host: str) -> None:
+        """Report that a client has left."""
+        self._link.post(HostFreed(host))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from PIL import Image
 
 from trio_echo.measure import plots
 from trio_echo.measure.load.workload import Samples, Workload
-from trio_echo.measure.plots import scales
 from trio_echo.measure.plots.style import DARK, LIGHT, SIZE, shown
 from trio_echo.measure.results import environment
 from trio_echo.measure.results.run import Round, Run, Target, collect, from_json, to_json
@@ -335,23 +334,6 @@ def test_a_dark_page_is_dark() -> None:
         data, _ = plots.spectrum(run, samples, dark=dark)._repr_png_()
         grey = np.asarray(Image.open(io.BytesIO(data)).convert("L"))
         assert (np.median(grey) < 60) == dark
-
-
-@pytest.mark.parametrize(
-    ("write", "number", "text"),
-    [
-        (scales.time, 250_000, "250 µs"),
-        (scales.time, 1_500_000, "1.5 ms"),
-        (scales.count, 250, "250"),
-        (scales.count, 62_500, "62.5k"),
-        (scales.count, 1e6, "1M"),
-        (scales.volume, 1e7, "10 MB"),
-        (scales.volume, 12, "12 B"),
-        (scales.whole, 1024, "1,024"),
-    ],
-)
-def test_numbers_have_units(write: Callable[[float], str], number: float, text: str) -> None:
-    assert write(number) == text
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -218,18 +217,3 @@ async def test_wrong_handlers(answer: nurseries.Handler, why: str) -> None:
 async def test_no_answer_yet() -> None:
     assert (await nurseries.race(nothing)).right is None
     assert (await nurseries.handler(nothing)).right is None
-
-
-async def test_an_answer_that_cannot_be_cancelled_is_given_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    let_go = threading.Event()
-
-    async def stuck(*_: object) -> None:
-        let_go.wait()
-
-    monkeypatch.setattr(nurseries, "_PATIENCE", 0.01)
-    try:
-        assert "Restart the kernel" in (await nurseries.race(stuck)).why
-    finally:
-        let_go.set()

@@ -18,7 +18,7 @@ from trio_echo.notebook.checks import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BASE = {"calls", "values", "verdict"}
+BASE = {"calls", "clock", "traces", "values", "verdict"}
 """The modules of that package that are for no notebook."""
 
 

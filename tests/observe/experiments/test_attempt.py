@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 
 import pytest
 import trio
@@ -42,6 +43,16 @@ async def test_an_error_that_is_not_the_systems_is_shown_by_its_type() -> None:
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
 
     assert str(await attempt(look_up)) == "look_up() raised gaierror: no such name"
+
+
+async def test_an_error_of_tls_has_no_name_in_c_and_an_error_without_words_only_its_type() -> None:
+    async def receive_some() -> None:
+        raise trio.BrokenResourceError from ssl.SSLEOFError(errno.ENOEXEC, "EOF occurred")
+
+    assert str(await attempt(receive_some)).splitlines() == [
+        "receive_some() raised BrokenResourceError",
+        "    because of SSLEOFError: EOF occurred",
+    ]
 
 
 async def test_an_errors_cause_has_its_own_line() -> None:

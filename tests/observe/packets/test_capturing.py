@@ -17,7 +17,7 @@ from trio_echo import AddressError, BackgroundServer, Endpoint, SocketCallError,
 from trio_echo.observe import packets
 from trio_echo.observe.packets import capturing
 from trio_echo.observe.packets import trace as traces
-from trio_echo.observe.packets.pcap import CaptureError
+from trio_echo.observe.packets.files import CaptureError
 from trio_echo.observe.packets.wire import Flags, Header, parse
 
 if TYPE_CHECKING:

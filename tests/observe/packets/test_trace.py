@@ -25,8 +25,7 @@ from wire import (
     scale,
 )
 
-from trio_echo.observe.packets import pcap
-from trio_echo.observe.packets.pcap import CaptureError, Frame
+from trio_echo.observe.packets.files import CaptureError, Frame, pcap
 from trio_echo.observe.packets.trace import Trace
 from trio_echo.observe.packets.wire import Flags, parse
 from trio_echo.pictures.ladder import ladder

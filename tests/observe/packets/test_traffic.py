@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from passages import all_kinds, mixed
 from wire import BIRTH, SYN, Script
 
+from trio_echo.observe.packets.files import CaptureError, Frame
 from trio_echo.observe.packets.network import mac
-from trio_echo.observe.packets.pcap import CaptureError, Frame
 from trio_echo.observe.packets.traffic import Traffic
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from matplotlib.transforms import ScaledTranslation
 
 from trio_echo.measure.results.run import labels
+from trio_echo.pictures import scales
 from trio_echo.quantities import size
 
-from . import scales
 from .conditions import varied, workload_words
 from .frame import Panel, empty
 from .style import DASHES, Style, key, shown

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec.structs import replace
 
 from trio_echo.measure.results.run import pairs_of
+from trio_echo.pictures import scales
 from trio_echo.pictures.lettering import wrap
 
-from . import scales
 from .conditions import varied, workload_words
 from .frame import Panel, room
 from .style import SIZE, shown

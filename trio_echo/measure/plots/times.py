@@ -13,10 +13,10 @@ import numpy as np
 
 from trio_echo.measure.results.run import labels
 from trio_echo.measure.results.summary import MINIMUM_BEYOND, PERCENTILES
+from trio_echo.pictures import scales
 from trio_echo.pictures.lettering import width
 from trio_echo.quantities import duration
 
-from . import scales
 from .conditions import workload_words
 from .frame import Panel, empty
 from .style import SIZE, Style, key, shown

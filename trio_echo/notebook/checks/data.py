@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-import trio
+from trio_echo.notebook.arriving import Arriving, cut
 
 from . import MISSING_RETURN, Verdict, call_async, said, same, shown, unfinished, unusable, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    import trio
 
 Exactly: TypeAlias = "Callable[[trio.abc.ReceiveStream, int], Awaitable[object]]"
 Line: TypeAlias = "Callable[[trio.abc.ReceiveStream], Awaitable[object]]"
@@ -39,7 +41,7 @@ async def line(answer: Line) -> Verdict:
     sent = b"first\n\nthe third one\nno newline at the end"
     wanted = [b"first\n", b"\n", b"the third one\n", b"no newline at the end", b""]
     for size in (1, 3, 7, len(sent)):
-        stream = _Arriving(sent, size)
+        stream = Arriving(*cut(sent, size))
         for expected in wanted:
             got = await call_async(_PATIENCE, answer, stream)
             case = f"With {sent!r} arriving in pieces of {size}"
@@ -57,7 +59,7 @@ async def exactly(answer: Exactly) -> Verdict:
 
     sent = b"nice to meet you"
     for size in (3, 1, 4, len(sent)):
-        stream = _Arriving(sent, size)
+        stream = Arriving(*cut(sent, size))
         for expected in (sent[:7], b"", sent[7:8], sent[8:]):
             got = await call_async(_PATIENCE, answer, stream, len(expected))
             case = f"Asked for {len(expected)} bytes, which arrive in pieces of {size}"
@@ -68,23 +70,6 @@ async def exactly(answer: Exactly) -> Verdict:
             words = f"At the end of the stream it must raise EOFError; {said(got)}."
             return Verdict(False, words)
     return Verdict(True, "It is exact for pieces of every size, and reports the end of the stream.")
-
-
-class _Arriving(trio.abc.ReceiveStream):
-    """A stream whose bytes arrive in pieces of at most `size` bytes."""
-
-    def __init__(self, data: bytes, size: int) -> None:
-        self._data = data
-        self._size = size
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        await trio.lowlevel.checkpoint()
-        size = self._size if max_bytes is None else min(self._size, max_bytes)
-        piece, self._data = self._data[:size], self._data[size:]
-        return piece
-
-    async def aclose(self) -> None:
-        await trio.lowlevel.checkpoint()
 
 
 def _judge(got: object, expected: bytes, case: str) -> Verdict | None:

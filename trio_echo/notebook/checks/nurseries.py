@@ -1,8 +1,4 @@
-"""Checks for notebook 08, a nursery for each client.
-
-Answers run in their own Trio run, whose clock jumps over every wait (`MockClock`): a time limit of
-minutes takes no time and is exact on the slowest machine.
-"""
+"""Checks for notebook 08, a nursery for each client."""
 
 from __future__ import annotations
 
@@ -11,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import trio
-from trio.testing import MockClock
 
 from . import DID_NOT_RETURN, Verdict, call_async, compare, said, same, unusable
+from .clock import with_own_clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +20,6 @@ Handler: TypeAlias = Callable[[trio.abc.Stream, float], Awaitable[object]]
 # Seconds on the clock of the answers.
 _IDLE = 10.0
 _ENDLESS = 1000.0
-# Seconds of real time. Only an answer that never waits, and so cannot be cancelled, takes them.
-_PATIENCE = 10.0
 
 
 def count(answer: object) -> Verdict:
@@ -45,7 +39,7 @@ async def race(answer: Race) -> Verdict:
     if (verdict := unusable(answer)) is not None:
         return verdict
     for order in ((1, 2, 3), (3, 1, 2), (5,), (2, 4, 4, 1)):
-        verdict = await _with_own_clock(partial(_race, answer, order))
+        verdict = await with_own_clock(partial(_race, answer, order))
         if verdict is not None:
             return verdict
     return Verdict(True, "The first to finish wins, in any order, and the others are cancelled.")
@@ -56,19 +50,10 @@ async def handler(answer: Handler) -> Verdict:
     if (verdict := unusable(answer)) is not None:
         return verdict
     for case in (_echoes, _minds_silence, _keeps_failures, _can_be_cancelled):
-        verdict = await _with_own_clock(partial(case, answer))
+        verdict = await with_own_clock(partial(case, answer))
         if verdict is not None:
             return verdict
     return Verdict(True, "It echoes, ends silent clients, contains errors and can be cancelled.")
-
-
-async def _with_own_clock(case: Callable[[], Awaitable[Verdict | None]]) -> Verdict | None:
-    with trio.move_on_after(_PATIENCE):
-        return await trio.to_thread.run_sync(
-            partial(trio.run, case, clock=MockClock(autojump_threshold=0)), abandon_on_cancel=True
-        )
-    why = "It neither ends nor can be cancelled. Does it catch too much, or never wait?"
-    return Verdict(False, f"{why} Restart the kernel before you go on.")
 
 
 async def _race(answer: Race, order: Sequence[int]) -> Verdict | None:

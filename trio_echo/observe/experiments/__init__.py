@@ -5,5 +5,6 @@ from __future__ import annotations
 from .attempt import Outcome, attempt
 from .eyeballs import Race, race
 from .parting import Parting
+from .serving import Serving, serving
 
-__all__ = ["Outcome", "Parting", "Race", "attempt", "race"]
+__all__ = ["Outcome", "Parting", "Race", "Serving", "attempt", "race", "serving"]

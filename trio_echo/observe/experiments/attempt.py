@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ssl
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import TYPE_CHECKING
@@ -60,9 +61,10 @@ async def attempt(call: Callable[..., object], *args: object) -> Outcome:
 
 def _described(error: BaseException) -> str:
     """Return an error's type, its name in C if it has one, and its text."""
-    name, text = type(error).__name__, str(error)
+    name, text = type(error).__name__, getattr(error, "strerror", None) or str(error)
     number: int = getattr(error, "errno", None) or 0
-    if number in errno.errorcode:
+    # The numbers of an SSLError are OpenSSL's.
+    if number in errno.errorcode and not isinstance(error, ssl.SSLError):
         # Not `str(error)`: Trio's text also says what it was doing.
         return f"{name} ({errno.errorcode[number]}): {strerror(number)}"
-    return f"{name}: {getattr(error, 'strerror', None) or text}"
+    return f"{name}: {text}" if text else name

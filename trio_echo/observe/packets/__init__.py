@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from .anomalies import anomalies
 from .capturing import Capture, capture, observe, why_not
 from .decoding import Decoded, decode
+from .files import CaptureError
 from .layers import Layers, layers
+from .one_end import seen_at
 from .passage import Fate, Passage
-from .pcap import CaptureError
 from .queueing import Queue, queues
 from .segment import Segment
 from .trace import Trace
@@ -26,10 +28,12 @@ __all__ = [
     "Segment",
     "Trace",
     "Traffic",
+    "anomalies",
     "capture",
     "decode",
     "layers",
     "observe",
     "queues",
+    "seen_at",
     "why_not",
 ]

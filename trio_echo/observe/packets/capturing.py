@@ -29,7 +29,7 @@ from trio_echo.addresses import Endpoint, check_endpoint
 from trio_echo.errors import SocketCallError
 
 from .bpf import INSTRUCTION_SIZE, port_filter
-from .pcap import Frame
+from .files import Frame
 from .segment import Packet
 from .trace import Trace
 from .wire import Flags, parse

@@ -17,7 +17,7 @@ from .wire import Flags, Header
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .pcap import Frame
+    from .files import Frame
 
 _NUMBERS = 1 << 32
 # How many characters of the data the description shows.

@@ -7,20 +7,19 @@ of data has 1.
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trio_echo.observe.tables import html_table, text_table
-from trio_echo.screen.text import decoded, safe
-from trio_echo.writing import followed, whole
+from trio_echo.screen.text import decoded
 
-from . import pcap, pcapng
-from .pcap import CaptureError, Frame
+from . import files
+from .files import CaptureError, Frame
 from .segment import Packet, Segment, connections, milliseconds, relative
 from .wire import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from .passage import Passage
 
@@ -109,16 +108,14 @@ class Trace:
         """Read the first connection of a capture file.
 
         Raises:
-            CaptureError: it is not a pcap file of Ethernet frames or a file that `save` wrote, or
-                it has no TCP connection.
+            CaptureError: it is not a capture file, or it has no TCP connection.
             OSError: it cannot be read.
         """
-        name = safe(Path(path).name)
-        data = Path(path).read_bytes()
+        name, frames, passages = files.read(path)
         try:
-            if data.startswith(pcapng.MAGIC):
-                return cls.from_passages(pcapng.unpack(data), recording=name)
-            return cls.parse(pcap.unpack(data), recording=name)
+            if passages is not None:
+                return cls.from_passages(passages, recording=name)
+            return cls.parse(frames, recording=name)
         except CaptureError as exc:
             raise CaptureError(f"{name}: {exc}") from None
 
@@ -131,8 +128,7 @@ class Trace:
         Raises:
             OSError: it cannot be written.
         """
-        with whole(followed(path)) as file:
-            file.write(pcapng.written(path, self.frames, self._passages))
+        files.write(path, self.frames, self._passages)
 
     def __repr__(self) -> str:
         rows = map(self._row, self.segments)

@@ -5,23 +5,21 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trio_echo.observe.tables import html_table, text_table
-from trio_echo.screen.text import safe
-from trio_echo.writing import followed, whole
 
-from . import pcap, pcapng
+from . import files
 from .checksums import damage
 from .decoding import Decoded, decode
+from .files import Frame
 from .network import mac, sender
-from .pcap import CaptureError, Frame
 from .segment import Packet, Segment, connections, fate_words, milliseconds, relative
 from .trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from .passage import Passage
 
@@ -122,17 +120,13 @@ class Traffic:
         """Read a capture file.
 
         Raises:
-            CaptureError: it is not a pcap file of Ethernet frames or a file that `save` wrote.
+            CaptureError: it is not a capture file.
             OSError: it cannot be read.
         """
-        name = safe(Path(path).name)
-        data = Path(path).read_bytes()
-        try:
-            if data.startswith(pcapng.MAGIC):
-                return cls.from_passages(pcapng.unpack(data), recording=name)
-            return cls(pcap.unpack(data), recording=name)
-        except CaptureError as exc:
-            raise CaptureError(f"{name}: {exc}") from None
+        name, frames, passages = files.read(path)
+        if passages is not None:
+            return cls.from_passages(passages, recording=name)
+        return cls(frames, recording=name)
 
     def connections(self) -> list[Trace]:
         """Return a trace of each TCP connection that began here, the first one first."""
@@ -149,8 +143,7 @@ class Traffic:
         Raises:
             OSError: it cannot be written.
         """
-        with whole(followed(path)) as file:
-            file.write(pcapng.written(path, self.frames, self._passages))
+        files.write(path, self.frames, self._passages)
 
     def __repr__(self) -> str:
         rows = map(self._row, self.crossings)

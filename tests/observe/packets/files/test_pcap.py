@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire import Script
 
-from trio_echo.observe.packets import pcap
-from trio_echo.observe.packets.pcap import CaptureError, Frame
+from trio_echo.observe.packets.files import CaptureError, Frame, pcap
 
 WHOLE = pcap.pack(Script().handshake().echo(b"hello").close().frames)
 
@@ -33,6 +32,11 @@ def test_the_other_byte_order_and_microseconds_are_read(order: str) -> None:
     assert pcap.unpack(data) == [Frame(7_000_005_000, b"abc")]
 
 
+def test_the_upper_bits_of_the_link_type_are_not_part_of_it() -> None:
+    data = WHOLE[:20] + b"\x01\x00\x00\x24" + WHOLE[24:]  # each frame ends in a checksum
+    assert pcap.unpack(data) == pcap.unpack(WHOLE)
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -40,8 +44,8 @@ def test_the_other_byte_order_and_microseconds_are_read(order: str) -> None:
         (b"GIF89a" + bytes(30), "not a pcap file"),
         (WHOLE[:20], "cut short"),
         (WHOLE[:-1], "cut short"),
-        (WHOLE[:20] + b"\x71" + WHOLE[21:], "link type 113, not Ethernet"),
-        (WHOLE[:36] + b"\xff" + WHOLE[37:], "cut short"),
+        (WHOLE[:20] + b"\x69" + WHOLE[21:], "link type 105 is not known"),
+        (WHOLE[:36] + b"\xff" + WHOLE[37:], "cut short: capture with tcpdump -s 0"),
         (WHOLE[:28] + b"\xff\xff\xff\xff" + WHOLE[32:], "broken"),
     ],
 )

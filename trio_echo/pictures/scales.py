@@ -1,4 +1,4 @@
-"""The axes of the plots: where the ticks are, and numbers with their units."""
+"""Axes: where the ticks are, and numbers with their units."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING, Literal
 
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
-from trio_echo.pictures.lettering import width
 from trio_echo.quantities import duration
 
-from .style import SIZE
+from .lettering import width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
 
+SIZE = 9.0
+"""Of the numbers, in points."""
+
 # Nothing measured is beyond these, so there are no decades to mark.
 _LEAST, _MOST = 1e-30, 1e30
 # Inches between two numbers.
 _APART = 0.12
-_STEPS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
+_STEPS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 2.0, 3.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 
 
 def time(nanoseconds: float) -> str:
@@ -77,7 +79,7 @@ def logarithmic(
     Args:
         axes: the axes.
         name: which axis.
-        ends: its first and last value.
+        ends: its first and last value; the first may be the larger one.
         text: writes a value.
         inches: its length.
         at: the values that may have a tick; by default round ones.
@@ -94,7 +96,9 @@ def logarithmic(
     def room(value: float) -> float:
         return width(text(value), SIZE) if name == "x" else 0.15
 
-    ticks = _round_ticks(low, high, place, room) if at is None else spaced(at, place, room)
+    ticks = (
+        _round_ticks(min(ends), max(ends), place, room) if at is None else spaced(at, place, room)
+    )
     axis = axes.xaxis if name == "x" else axes.yaxis
     axis.set_major_locator(FixedLocator(list(ticks)))
     axis.set_major_formatter(FixedFormatter([text(one) for one in ticks]))
@@ -128,7 +132,7 @@ def spaced(
         room: returns the space that its text needs.
     """
     kept: list[float] = []
-    for value in sorted(values):
+    for value in sorted(values, key=place):
         half = room(value) / 2
         if not kept or place(value) - half >= place(kept[-1]) + room(kept[-1]) / 2 + _APART:
             kept.append(value)

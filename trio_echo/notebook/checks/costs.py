@@ -1,4 +1,4 @@
-"""Checks for notebook 10, message throughput."""
+"""Checks for notebook 10, what a message costs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import trio
 import trio.testing
 
-from . import Verdict, call_async, failed, same, shown, unfinished, unusable, wanted
+from . import Verdict, call_async, failed, same, shown, unfinished, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -78,26 +78,6 @@ async def pipelined(answer: Pipelined) -> Verdict:
                     False, f"{case}, the echoes are not the 12 messages: {shown(got, 60)}."
                 )
     return Verdict(True, "The pipe was full all the time, and never too full.")
-
-
-def stalled(from_the_send: object, from_the_intended_start: object) -> Verdict:
-    """Round trips in milliseconds of five messages, one due every 10 ms, in a stall of 45 ms."""
-    if (verdict := unfinished(from_the_send, from_the_intended_start)) is not None:
-        return verdict
-    for one in (from_the_send, from_the_intended_start):
-        if found := wanted(one, [0]):
-            return Verdict(False, f"Give two lists of five numbers, in milliseconds{found}.")
-    if same(from_the_send, [45, 5, 5, 5, 5]):
-        return Verdict(False, "After the stall the server answers at once, in 0 ms.")
-    if not same(from_the_send, [45, 0, 0, 0, 0]):
-        return Verdict(
-            False, "In a closed loop only the first message meets the stall. Give five numbers."
-        )
-    if not same(from_the_intended_start, [45, 35, 25, 15, 5]):
-        return Verdict(
-            False, "All are answered at 45 ms. Each takes 45 ms minus the time when it was due."
-        )
-    return Verdict(True, "The same stall makes one message of five slow, or all five.")
 
 
 class _Collecting(trio.abc.SendStream):

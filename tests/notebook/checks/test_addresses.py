@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from trio_echo import Endpoint
-from trio_echo.notebook.checks import families
+from trio_echo.notebook.checks import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_the_shortest_form(answer: object, right: bool | None, why: str) -> None:
-    verdict = families.shortest(answer)
+    verdict = addresses.shortest(answer)
     assert verdict.right is right
     assert why in verdict.why
 
@@ -44,7 +44,7 @@ def right_peer(sockaddr: Sockaddr) -> str:
 
 
 def test_a_right_peer() -> None:
-    assert families.peers(right_peer).right
+    assert addresses.peers(right_peer).right
 
 
 def keeps_mapped(sockaddr: Sockaddr) -> str:
@@ -84,7 +84,7 @@ def forgets_to_return(sockaddr: Sockaddr) -> None:
     ],
 )
 def test_wrong_peers(answer: Callable[[Sockaddr], object], why: str) -> None:
-    verdict = families.peers(answer)
+    verdict = addresses.peers(answer)
     assert verdict.right is False
     assert why in verdict.why
 
@@ -92,57 +92,5 @@ def test_wrong_peers(answer: Callable[[Sockaddr], object], why: str) -> None:
 def empty(*_: object) -> None: ...
 
 
-async def waits(*_: object) -> float:
-    return 0.0
-
-
-def test_no_functions_yet() -> None:
-    assert families.peers(empty).right is None
-    assert families.eyeballs(empty).right is None
-    assert families.eyeballs(waits).why == "Your function must be a def."
-
-
-def right_time(addresses: list[str], delay: float) -> float:
-    return addresses[: addresses.index("answers")].count("silent") * delay
-
-
-@pytest.mark.parametrize(
-    ("answer", "right", "why"),
-    [
-        (right_time, True, "Silence costs a delay"),
-        (lambda addresses, delay: addresses.index("answers") * delay, False, "['refuses'"),
-        (lambda addresses, delay: addresses.count("silent") * delay, False, "['answers', 'silent'"),
-        (lambda addresses, delay: 0.25 * (addresses[0] == "silent"), False, "a delay of 0.1 s"),
-        (lambda addresses, delay: addresses[1], False, "it raised IndexError"),
-        (lambda addresses, delay: "soon", False, "connecting takes 0 s, not 'soon'"),
-        (lambda addresses, delay: addresses.clear(), False, "Is a `return` missing?"),
-    ],
-)
-def test_how_long_it_takes(
-    answer: Callable[[list[str], float], object], right: bool, why: str
-) -> None:
-    verdict = families.eyeballs(answer)
-    assert verdict.right is right
-    assert why in verdict.why
-
-
-SLOWER, NONE, FASTER = "slower", "no difference seen", "faster"
-
-
-@pytest.mark.parametrize(
-    ("answers", "right", "why"),
-    [
-        ((SLOWER, NONE, SLOWER), True, "The interval decides"),
-        ((FASTER, NONE, SLOWER), False, "messages a second"),
-        ((SLOWER, SLOWER, SLOWER), False, "Is 1 inside"),
-        ((SLOWER, NONE, FASTER), False, "of times"),
-        ((None, 3, []), False, "Is 1 inside"),
-        ((SLOWER, ..., SLOWER), None, "Replace"),
-    ],
-)
-def test_the_verdicts_of_intervals(
-    answers: tuple[object, object, object], right: bool | None, why: str
-) -> None:
-    verdict = families.verdicts(*answers)
-    assert verdict.right is right
-    assert why in verdict.why
+def test_no_function_yet() -> None:
+    assert addresses.peers(empty).right is None

@@ -1,4 +1,4 @@
-"""Checks for notebook 12, IPv4 against IPv6."""
+"""Checks for notebook 12, addresses and names."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from . import (
     Verdict,
     call,
     failed,
-    is_number,
-    near,
     same,
     shown,
     unfinished,
@@ -33,17 +31,6 @@ _PEERS: Sequence[tuple[Sockaddr, str]] = (
     (("2001:db8::ffff:7f00:1", 80, 0, 0), "[2001:db8::ffff:7f00:1]:80"),
     (("::ffff:192.0.2.7", 9, 0, 0), "192.0.2.7:9"),
     (("fe80::1%eth0", 80, 0, 2), "[fe80::1%eth0]:80"),
-)
-
-# What the addresses of a name do, in the order of trying, and how many delays it takes.
-_RACES: Sequence[tuple[Sequence[str], int]] = (
-    (("answers",), 0),
-    (("silent", "answers"), 1),
-    (("refuses", "answers"), 0),
-    (("silent", "refuses", "answers"), 1),
-    (("refuses", "silent", "silent", "refuses", "answers"), 2),
-    (("answers", "silent", "silent"), 0),
-    (("silent", "answers", "silent", "answers"), 1),
 )
 
 
@@ -79,35 +66,3 @@ def peers(answer: Callable[[Sockaddr], object]) -> Verdict:
             case = f"Given {sockaddr!r}, it should return {right!r}"
             return Verdict(False, f"{case}, not {shown(got)}{wanted(got, right)}.")
     return Verdict(True, "A client has one name, whichever socket accepted it.")
-
-
-def eyeballs(answer: Callable[[list[str], float], object]) -> Verdict:
-    """A function that returns how long connecting takes if some addresses do not answer."""
-    if (verdict := unusable(answer, awaits=False)) is not None:
-        return verdict
-    for addresses, delays in _RACES:
-        for delay in (0.25, 0.1):
-            case = f"With {list(addresses)} and a delay of {delay} s"
-            got = call(answer, list(addresses), delay)
-            if (verdict := failed(case, got)) is not None:
-                return verdict
-            right = delays * delay
-            if not is_number(got) or not near(got, right, abs_tol=1e-9):
-                found = f"{shown(got)}{wanted(got, right)}"
-                return Verdict(False, f"{case}, connecting takes {right:g} s, not {found}.")
-    return Verdict(True, "Silence costs a delay; a refusal costs nothing.")
-
-
-def verdicts(rate: object, wide: object, round_trip: object) -> Verdict:
-    """What follows from three ratios with their intervals."""
-    if (verdict := unfinished(rate, wide, round_trip)) is not None:
-        return verdict
-    if not same(wide, "no difference seen"):
-        return Verdict(False, "Is 1 inside the second interval? What does that say?")
-    if not same(rate, "slower"):
-        return Verdict(False, "The first ratio is of messages a second. Fewer of them means …?")
-    if not same(round_trip, "slower"):
-        return Verdict(False, "The third ratio is of times. More time means …?")
-    return Verdict(
-        True, "The interval decides whether they differ; the quantity, which one is better."
-    )

@@ -1,0 +1,96 @@
+"""Events as JSON lines (RFC 8259), one object a line, for programs that collect logs.
+
+Each object has `time`, when the line was written (UTC, ISO 8601), and `event`, the class's name in
+lower case with underscores. The other keys are the event's attributes. Everything outside ASCII is
+escaped, so no peer can forge a line or drive a terminal.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import re
+import socket
+from dataclasses import fields
+from datetime import UTC, datetime
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from trio_echo.addresses import Endpoint
+from trio_echo.errors import SocketCallError
+from trio_echo.events import Connection, LinesMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trio_echo.events import ClientEvent, ServerEvent
+
+
+class JsonLines:
+    """Turns events into JSON lines.
+
+    Args:
+        encoding: of the peers' text; bytes that are not text in it become backslash escapes.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+
+    def lines(self, event: ServerEvent | ClientEvent) -> Iterator[str]:
+        """Yield an event as one line."""
+        attributes: dict[str, object] = {}
+        for field in fields(event):
+            attributes |= self._attribute(field.name, getattr(event, field.name))
+        yield _line(_name(type(event)), attributes) + "\n"
+
+    def dropped(self, count: int) -> str:
+        """Report that lines are missing here."""
+        return "".join(self.lines(LinesMissing(count)))
+
+    def describe(self, error: Exception) -> str:
+        """Report why the command fails, without a newline."""
+        return _line("failed", {"error": _error(error)})
+
+    def open_to_all(self) -> str:
+        """Report that every address may connect."""
+        return _line("open_to_all", {})
+
+    def _attribute(self, name: str, value: object) -> dict[str, object]:
+        match value:
+            case Connection(number, local, remote):
+                return {name: number, "local": str(local), "remote": str(remote)}
+            case bytes():
+                text = value.decode(self._encoding, "backslashreplace")
+                return {"bytes": len(value), "text": text}
+            case Endpoint():
+                return {name: str(value)}
+            case Exception():
+                return {name: _error(value)}
+            case Enum():
+                return {name: value.name.lower()}
+            case math.inf:
+                return {name: None}  # JSON has no infinity
+            case _:
+                return {name: value}
+
+
+def _name(kind: type) -> str:
+    return re.sub("(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+
+
+def _error(error: Exception) -> dict[str, object]:
+    if not isinstance(error, SocketCallError):
+        return {"exception": repr(error)}
+    found = not isinstance(error.reason, socket.gaierror)  # it has numbers of its own
+    return {
+        "call": error.call,
+        "errno": errno.errorcode.get(error.errno or 0) if found else None,
+        "reason": error.strerror,
+        "where": error.where,
+    }
+
+
+def _line(event: str, attributes: dict[str, object]) -> str:
+    time = datetime.now(UTC).isoformat(timespec="microseconds")
+    return json.dumps({"time": time, "event": event, **attributes}, allow_nan=False)
