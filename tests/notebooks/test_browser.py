@@ -214,14 +214,15 @@ def check_controls(panel: Locator) -> None:
 
 
 def move_widgets(panel: Locator) -> None:
-    """Check that moving a slider, or choosing from a list, changes a picture."""
-    for handle in panel.locator(".widget-slider .noUi-handle").all():
+    """Check that moving a slider, or choosing from a list, changes a picture beside it."""
+    beside = panel.locator(f".jp-CodeCell:has({IMAGES})")
+    for handle in beside.locator(".widget-slider .noUi-handle").all():
         with changes_a_picture(panel):
             value = handle.get_attribute("aria-valuenow")
             handle.press("ArrowRight")
             if handle.get_attribute("aria-valuenow") == value:  # it was at its maximum
                 handle.press("ArrowLeft")
-    for choices in panel.locator(".widget-dropdown select").all():
+    for choices in beside.locator(".widget-dropdown select").all():
         with changes_a_picture(panel):
             count, chosen = choices.evaluate("one => [one.options.length, one.selectedIndex]")
             choices.select_option(index=(chosen + 1) % count)
