@@ -31,6 +31,7 @@ TIMEOUT = 240
 """Seconds that a cell may take. On a busy machine, one that measures took more than 60."""
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+_PICTURE = re.compile(r'<img alt="[^"]*" src="data:image/svg\+xml;base64,([^"]+)">')
 # What a page needs to colour the code, without versions.
 _METADATA = {
     "kernelspec": {
@@ -130,6 +131,12 @@ def kinds(notebook: nbformat.NotebookNode) -> list[list[str]]:
     ]
 
 
+def picture(output: nbformat.NotebookNode) -> bytes | None:
+    """Return the SVG document of a picture, if the output is one."""
+    found = _PICTURE.match(output.get("data", {}).get("text/html", ""))
+    return None if found is None else base64.b64decode(found[1])
+
+
 def save_pictures(notebook: nbformat.NotebookNode, folder: Path) -> None:
     """Save the pictures of cells with a tag like `picture:packets`; the README shows them.
 
@@ -144,10 +151,10 @@ def save_pictures(notebook: nbformat.NotebookNode, folder: Path) -> None:
         for tag in cell.metadata.get("tags", []):
             kind, _, name = tag.partition(":")
             if kind == "picture":
-                (data,) = [one.data["image/png"] for one in cell.outputs if "data" in one]
+                (data,) = filter(None, map(picture, cell.outputs))
                 folder.mkdir(exist_ok=True)
-                with whole(folder / f"{name}.png") as file:
-                    file.write(base64.b64decode(data))
+                with whole(folder / f"{name}.svg") as file:
+                    file.write(data)
 
 
 def write(notebook: nbformat.NotebookNode, path: Path) -> None:

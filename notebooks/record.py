@@ -1,15 +1,16 @@
-"""Record what the notebooks show if packets cannot be captured, or hosts cannot be made.
+"""Record what the notebooks show without packets to capture, hosts, or a C compiler.
 
     python notebooks/record.py
 
 It needs Linux, CAP_NET_RAW and a Chromium, and listens on the lecture's port, 9000. The experiments
-on hosts are those of the notebooks themselves, which are run for this.
+on hosts and with C programs are those of the notebooks themselves, which are run for this.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import ssl
 import struct
@@ -213,10 +214,10 @@ async def record_visit(path: Path, answer: bytes | None) -> None:
 
 
 def record_experiments() -> None:
-    """Run the notebooks with experiments on hosts, which then write their recordings."""
+    """Run the notebooks with experiments, which then write their recordings."""
     os.environ[lan.RECORD] = "1"
     for path in execute.committed():
-        if "lan.observe(" in path.read_text("utf-8"):
+        if re.search(r"\b(lan|terminals)\.observe\(", path.read_text("utf-8")):
             execute.execute(path)
             sys.stdout.write(f"{path.name}: recorded\n")
 

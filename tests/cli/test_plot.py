@@ -193,7 +193,7 @@ def test_another_format_is_a_wrong_command_line(results: Path, plot: CommandLine
     assert len(err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("missing", ["matplotlib", "numpy", "PIL"])
+@pytest.mark.parametrize("missing", ["matplotlib", "numpy"])
 def test_without_matplotlib_it_says_what_to_install(
     results: Path, tmp_path: Path, missing: str
 ) -> None:

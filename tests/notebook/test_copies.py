@@ -59,8 +59,11 @@ def test_everything_except_scripts_and_hidden_files_is_copied(source: Path, tmp_
     ):
         (source / name).parent.mkdir(exist_ok=True)
         (source / name).write_text("", "utf-8")
+    (source / "lecture").mkdir()
+    (source / "lecture" / "server.c").write_text("int", "utf-8")
     copies.update(source, tmp_path / "target")
     expected = {"a.ipynb": "a 1", "b.ipynb": "b 1", "recordings/echo.ipynb": "echo 1"}
+    expected["lecture/server.c"] = "int"
     assert texts(tmp_path / "target") == expected
 
 

@@ -5,6 +5,7 @@ Set TRIO_ECHO_SCREENSHOTS to a folder to get a picture of each page.
 
 from __future__ import annotations
 
+import io
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +16,13 @@ from urllib.parse import urlsplit
 import execute
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 from support import Process, jupyter_settings, lab_address
 
 from trio_echo.notebook import browser as browsers
 from trio_echo.notebook.student import prepared
+from trio_echo.pictures.canvas import ON_DARK, PAPER, Picture
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -58,6 +61,8 @@ SAMPLE_CELLS = (
     """,
     "trio_echo",
 )
+READ = "read.ipynb"
+"""A notebook with a picture in its output, as another person executed it."""
 # JavaScript for the page: whether the kernel of the open notebook is idle.
 IDLE = """() => {
     const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
@@ -129,6 +134,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     cells = [new_code_cell(dedent(cell).strip()) for cell in SAMPLE_CELLS]
     sample = execute.tidied(new_notebook(cells=[new_markdown_cell("# A sample"), *cells]))
     (folder / SAMPLE).write_bytes(prepared(nbformat.writes(sample).encode()))
+    picture = new_output("display_data", {"text/html": Picture(3, 2, "paper")._repr_html_()})
+    read = new_notebook(cells=[new_code_cell("paper", outputs=[picture])])
+    execute.write(execute.tidied(read), folder / READ)
 
     settings = tmp_path_factory.mktemp("settings")
     tracker = (
@@ -160,9 +168,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.mark.parametrize("name", [SAMPLE, *(path.name for path in execute.committed())])
 def test_a_notebook_runs_draws_and_answers_its_widgets(address: str, page: Page, name: str) -> None:
-    # Without `reset`, the notebooks of earlier tests are open as well.
-    parts = urlsplit(address)
-    page.goto(parts._replace(path=f"/lab/tree/{name}", query=f"{parts.query}&reset").geturl())
+    visit(page, address, name)
     try:
         page.wait_for_function(IDLE)
         panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
@@ -175,6 +181,27 @@ def test_a_notebook_runs_draws_and_answers_its_widgets(address: str, page: Page,
         playwright.expect(page.locator(".Toastify__toast")).to_have_count(0)  # no news
     finally:
         screenshot(page, name)
+
+
+def test_a_picture_follows_the_theme_even_before_its_notebook_is_trusted(
+    address: str, page: Page
+) -> None:
+    visit(page, address, READ)
+    image = page.locator(IMAGES)
+    image.wait_for()
+    for theme, paper in (("JupyterLab Dark", ON_DARK[PAPER]), ("JupyterLab Light", PAPER)):
+        page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
+        page.wait_for_function(f"document.body.dataset.jpThemeName == '{theme}'")
+        with Image.open(io.BytesIO(image.screenshot())) as shown:
+            corner = shown.convert("RGB").crop((3, 3, 4, 4)).tobytes()
+        assert f"#{corner.hex()}" == paper
+
+
+def visit(page: Page, address: str, name: str) -> None:
+    """Open a notebook."""
+    # Without `reset`, the notebooks of earlier tests are open as well.
+    parts = urlsplit(address)
+    page.goto(parts._replace(path=f"/lab/tree/{name}", query=f"{parts.query}&reset").geturl())
 
 
 def check_opened(panel: Locator) -> None:

@@ -112,13 +112,13 @@ def test_pictures_for_the_readme_are_saved_beside_the_notebook(tmp_path: Path) -
     nbformat.write(document, path)
     before = {one: one.read_bytes() for one in (execute.FOLDER / "pictures").iterdir()}
     assert run(path).exit_code == 0
-    assert (tmp_path / "pictures" / "kernel.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "pictures" / "kernel.svg").read_bytes().startswith(b"<?xml")
     assert {one: one.read_bytes() for one in (execute.FOLDER / "pictures").iterdir()} == before
 
 
 def test_a_widget_becomes_a_line_and_its_picture_stays(tmp_path: Path) -> None:
     done = execute.execute(notebook(tmp_path / "one.ipynb", SLIDER))
-    assert execute.kinds(done) == [["text/plain", "text/plain", "image/png, text/plain"]]
+    assert execute.kinds(done) == [["text/plain", "text/plain", "text/html, text/plain"]]
     first, second, _ = execute.outputs(done)
     assert first.data == {"text/plain": "[to choose, when this cell is run: IntSlider]"}
     assert second.data == {"text/plain": "[to choose, when this cell is run: size, answer]"}

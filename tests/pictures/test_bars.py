@@ -51,5 +51,10 @@ def test_the_text_is_legible_for_any_number_of_rows(count: int) -> None:
     )
 
 
+def test_a_long_name_is_cut() -> None:
+    shown = texts(compared_bars([("a name with so many words that it has no room", [1.0])], ["s"]))
+    assert any(text.startswith("a name") and text.endswith("…") for text in shown)
+
+
 def test_a_bar_of_length_zero_is_drawn() -> None:
     texts(compared_bars([("nothing came back", [0.0])], ["MB/s"]))

@@ -22,6 +22,14 @@ def test_each_attempt_has_its_outcome_beside_its_bar() -> None:
     )
 
 
+def test_long_addresses_and_errors_have_room() -> None:
+    endpoint = Endpoint("2001:db8:1111:2222:3333:4444:5555:6666", 65535)
+    error = "[connect()] Network is unreachable"
+    shown = texts(eyeballs(Race((Attempt(endpoint, 0.1, 0.9, error),), 0.25)))
+    assert {str(endpoint), error} <= set(shown)
+    assert texts(eyeballs(Race((Attempt(endpoint, 0.1, 0.9, error * 5),), 0.25)))
+
+
 def test_a_race_without_an_attempt_cannot_be_drawn() -> None:
     with pytest.raises(ValueError, match="nothing was tried"):
         eyeballs(Race((), 0.25))

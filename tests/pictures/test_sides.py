@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import socket
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 from layout import texts
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.text import Text
-from PIL import Image
 
 from trio_echo import Endpoint
 from trio_echo.observe.kernel.snapshot import snapshot
 from trio_echo.observe.kernel.sockets import Snapshot, SocketRow
 from trio_echo.pictures.sides import sides
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 V4 = Endpoint("127.0.0.1", 65535)
 V6 = Endpoint("2001:db8:1111:2222:3333:4444:5555:6666", 65535)
@@ -93,6 +86,14 @@ def test_occupied_places_of_the_queue_are_filled() -> None:
     assert len(colours) == 4  # Linux's queue holds one more than the backlog
     assert colours[0] == colours[1] != colours[2] == colours[3]
     assert "accept queue:\n2 of 4 wait" in texts(picture)
+    assert "…" not in texts(picture)
+
+
+def test_a_long_queue_is_drawn_in_part() -> None:
+    picture = sides(Snapshot((listener(accept_queue=2, backlog=99),)))
+    places = [one for one in picture.figure.findobj(Rectangle) if one.get_width() < 1]
+    assert len(places) == 13
+    assert "…" in texts(picture)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_a_socket_without_a_port_is_on_the_side_that_was_named() -> None:
     assert "client: sock CLOSE" in sides(Snapshot((fresh,))).description
 
 
-def test_a_real_connection_is_drawn(host: str, tmp_path: Path) -> None:
+def test_a_real_connection_is_drawn(host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with (
         socket.create_server((host, 0), family=family) as listen_sock,
@@ -130,10 +131,4 @@ def test_a_real_connection_is_drawn(host: str, tmp_path: Path) -> None:
     assert {"listen_sock", "sock", "LISTEN", "ESTABLISHED"} <= set(shown)
     if sys.platform == "linux":
         assert "not accepted yet" in shown
-    data, size = picture._repr_png_()
-    with Image.open(io.BytesIO(data)) as image:
-        assert image.size == pytest.approx((2 * size["width"], 2 * size["height"]), abs=2)
-        assert len(image.convert("RGB").getcolors(1 << 24) or ()) > 10  # not blank
-    picture.save(tmp_path / "picture.svg")
-    assert (tmp_path / "picture.svg").stat().st_size > 1000
     assert repr(picture) == f"<picture: {picture.description}>"

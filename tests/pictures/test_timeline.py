@@ -59,8 +59,8 @@ def test_a_client_that_fails_ends_alone() -> None:
     assert bars(picture) == [[(0, 6)], [(0, 5)], [(0, 5)], [(0, 5)], [(0, 2)]]
     shown = texts(picture)
     assert "[recv()] Connection reset by peer" in shown
-    assert shown.count("cancelled") == 2
-    assert shown.count("still alive") == 1
+    assert shown.count("cancelled") == 2 + 1  # and in the key
+    assert shown.count("still alive") == 1 + 1
 
 
 @pytest.mark.parametrize("clients", [0, 1, 12])
@@ -69,7 +69,7 @@ def test_it_shows_every_life(clients: int) -> None:
     assert {"main", "server", *(f"client [::1]:{50000 + one}" for one in range(clients))} <= {
         *shown
     }
-    assert shown.count("cancelled") == clients
+    assert shown.count("cancelled") == (clients and clients + 1)  # and in the key
 
 
 def test_it_shows_a_few_of_many_clients_and_all_with_a_note() -> None:
@@ -116,6 +116,38 @@ def test_long_notes_and_formulas_are_only_text() -> None:
         return recorder
 
     assert any("$$$…" in text for text in texts(timeline(trio.run(main))))
+
+
+def marks(picture: Picture) -> list[tuple[str, float, float]]:
+    """Return the marks on bars: their shapes, times and rows."""
+    found = []
+    for one in picture.figure.axes[1].lines:
+        ((x, y),) = np.asarray(one.get_xydata()).tolist()
+        found.append((str(one.get_marker()), x, y - 0.5))
+    return found
+
+
+def test_an_end_by_an_exception_has_another_mark_than_a_cancellation() -> None:
+    async def fail(seconds: float) -> None:
+        await trio.sleep(seconds)
+        raise ConnectionResetError
+
+    async def parent() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail, 2)
+            nursery.start_soon(trio.sleep_forever)
+
+    async def main() -> Recorder:
+        with Recorder() as recorder, pytest.raises(ExceptionGroup):
+            await parent()
+        return recorder
+
+    picture = timeline(trio.run(main, clock=MockClock(autojump_threshold=0)))
+    shown = texts(picture)
+    assert {"failed: ConnectionResetError", "cancelled"} <= set(shown)
+    (row,) = [row for marker, at, row in marks(picture) if (marker, at) == ("X", 2)]
+    (other,) = [row for marker, at, row in marks(picture) if (marker, at) == ("s", 2) and row]
+    assert {row, other} == {1, 2}
 
 
 def test_nothing_recorded_is_nothing_to_draw() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.load.workload import Samples
     from trio_echo.measure.results.run import Run
 
-_NEEDED = ("PIL", "matplotlib", "numpy")
+_NEEDED = ("matplotlib", "numpy")
 _ENDINGS = (".png", ".svg", ".pdf")
 
 

@@ -22,7 +22,7 @@ CLONED = _PACKAGE.with_name("notebooks")
 """Where they are in a clone of the repository, which `pip install -e` uses."""
 
 # What a student needs. The scripts and the README's pictures are for the notebooks' authors.
-_SUFFIXES = {".ipynb", ".json", ".pcap"}
+_SUFFIXES = {".c", ".h", ".ipynb", ".json", ".pcap"}
 
 # Records what was copied, so that a later version can see what the user changed.
 _RECORD = ".trio_echo.json"
@@ -43,8 +43,8 @@ def update(source: Path, target: Path) -> list[Path]:
     """Bring a folder of notebooks up to date without overwriting what the user changed.
 
     A file that is missing, or unchanged since it was copied, is copied from `source`. So a file
-    that was deleted or renamed is copied again. Only notebooks and recordings are copied, the
-    notebooks without outputs.
+    that was deleted or renamed is copied again. Only notebooks, recordings and C programs are
+    copied, the notebooks without outputs.
 
     Nothing is written through a symbolic link below the folder: a dangling link is replaced by the
     file, and a link in place of a folder is refused.

@@ -7,6 +7,8 @@ notebook shows it, `save` writes it. `trio_echo.measure.plots` draws the results
 from __future__ import annotations
 
 from .bars import compared_bars, stacked_bars
+from .buffer import buffer
+from .calls import calls
 from .canvas import Picture
 from .congestion import congestion, queue
 from .curves import curves
@@ -23,6 +25,8 @@ from .timeline import timeline
 
 __all__ = [
     "Picture",
+    "buffer",
+    "calls",
     "compared_bars",
     "congestion",
     "curves",

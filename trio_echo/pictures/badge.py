@@ -1,4 +1,4 @@
-"""A TCP state as a badge: its name on its colour, the same in every picture."""
+"""A TCP state as a badge: its name in its colour, the same in every picture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.patches import FancyBboxPatch
 
-from .canvas import BLUE, GREEN, GREY, ORANGE, PAPER, PURPLE, VERMILION
+from .canvas import BLUE, GREEN, GREY, INK, ORANGE, PAPER, PURPLE, VERMILION, tint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,17 +32,18 @@ def colour_of(state: str) -> str:
 
 def badge(axes: Axes, x: float, y: float, state: str) -> None:
     """Draw a state centred at this point, on axes in inches."""
-    axes.add_patch(
-        FancyBboxPatch(
-            (x - WIDTH / 2, y - HEIGHT / 2),
-            WIDTH,
-            HEIGHT,
-            boxstyle="round,pad=0,rounding_size=0.06",
-            facecolor=colour_of(state),
-            edgecolor=PAPER,
-            zorder=3,
+    for face in (PAPER, tint(colour_of(state))):  # a tint is not opaque
+        axes.add_patch(
+            FancyBboxPatch(
+                (x - WIDTH / 2, y - HEIGHT / 2),
+                WIDTH,
+                HEIGHT,
+                boxstyle="round,pad=0,rounding_size=0.06",
+                facecolor=face,
+                edgecolor=colour_of(state),
+                zorder=3,
+            )
         )
-    )
     axes.text(
         x,
         y + 0.01,
@@ -51,6 +52,6 @@ def badge(axes: Axes, x: float, y: float, state: str) -> None:
         va="center",
         size=8.5,
         weight="bold",
-        color=PAPER,
+        color=INK,
         zorder=4,
     )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import MaxNLocator
 
-from .canvas import BLACK, BLUE, GREEN, GREY, ORANGE, PAPER, PURPLE, SKY, Picture
+from .canvas import BLUE, GREEN, GREY, INK, ORANGE, PAPER, PURPLE, SKY, Picture
+from .lettering import fitting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 # Inches.
 _WIDTH, _ROW, _TOP, _BOTTOM, _LABELS, _MARGIN = 8.2, 0.36, 0.12, 0.55, 2.2, 0.25
 _LEGEND = 0.3
+_BESIDE = 0.15  # between a label and its bar, and before it
+_SIZE = 10  # points
 
 # Colour and hatching: either one alone distinguishes the parts.
 _PARTS = ((BLUE, ""), (ORANGE, "///"), (GREEN, "..."), (SKY, "\\\\\\"), (PURPLE, "xxx"))
@@ -80,6 +83,7 @@ def _frame(
     height = _ROW * max(len(labels), 1) + _TOP + _BOTTOM + room_above
     picture = Picture(_WIDTH, height, description)
     panels: list[Axes] = []
+    names = [fitting(one, _LABELS - _BESIDE, _SIZE) for one in labels]
     width = (_WIDTH - _LABELS) / len(units)
     for index, unit in enumerate(units):
         axes = picture.figure.add_axes(
@@ -91,7 +95,9 @@ def _frame(
             )
         )
         axes.set_ylim(len(labels) - 0.5, -0.5)
-        axes.set_yticks(range(len(labels)), labels if index == 0 else [""] * len(labels))
+        axes.set_yticks(
+            range(len(labels)), names if index == 0 else [""] * len(names), fontsize=_SIZE
+        )
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(unit)
         axes.spines[["top", "right"]].set_visible(False)
@@ -106,7 +112,7 @@ def _write(axes: Axes, values: Sequence[float]) -> None:
     most = max(values, default=0.0)
     axes.set_xlim(0, (most or 1) * 1.3)  # room for the number
     for index, value in enumerate(values):
-        axes.text(value, index, f" {_number(value)}", va="center", size=9, color=BLACK)
+        axes.text(value, index, f" {_number(value)}", va="center", size=9, color=INK)
 
 
 def _before(row: Mapping[str, float], names: Sequence[str]) -> float:

@@ -1,51 +1,88 @@
-"""What all pictures share: colours, and a figure that is shown and saved."""
+"""What all pictures share: colours for light and dark pages, and a figure that is shown and saved.
+
+A notebook gets one SVG image, in an `<img>` element. Browsers let it follow the page's theme by
+`prefers-color-scheme`. It brings its own background, so it is legible on any page. Unlike a bare
+SVG output, an `<img>` is shown before a notebook is trusted, its description is read aloud, and
+its styles cannot change the page. Texts stay texts: as outlines they would be five times as large.
+"""
 
 from __future__ import annotations
 
+import base64
+import html
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
 from trio_echo.writing import followed, whole
 
+from .lettering import FONT
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from typing import TypeAlias
 
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which people with any colour vision can distinguish.
-BLACK, GREY, PAPER = "#000000", "#6b6b6b", "#ffffff"
-ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#e69f00",
-    "#56b4e9",
-    "#009e73",
-    "#f0e442",
+    Tint: TypeAlias = tuple[str, float]
+
+INK, PAPER, GREY, FAINT = "#000000", "#ffffff", "#6b6b6b", "#e6e6e6"
+GRID, FRAME = "#b0b0b0", "#cccccc"  # matplotlib's own, for grids and around legends
+# Okabe and Ito's hues, which people with any colour vision can distinguish. Some are darker than
+# theirs, for a contrast of 3 to 1 on white; those of texts have 4.5 to 1.
+ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
+    "#c58000",
+    "#2f94d0",
+    "#008a65",
     "#0072b2",
-    "#d55e00",
-    "#cc79a7",
+    "#b84a00",
+    "#b8558c",
 )
 
+ON_DARK = {
+    INK: "#eaeaea",
+    PAPER: "#111111",
+    GREY: "#a3a3a3",
+    FAINT: "#34373d",
+    GRID: "#7a7a7a",
+    FRAME: "#4a4d52",
+    ORANGE: "#e69f00",
+    SKY: "#8ed1f5",
+    GREEN: "#2fb58c",
+    BLUE: "#4a9fe0",
+    VERMILION: "#f0762e",
+    PURPLE: "#dd8fbd",
+}
+"""Each colour on a dark page."""
+
 _DPI = 96
-# Two dots a point: sharp on high-resolution screens. Pages show the picture at its own size.
+# Two dots a point: a PNG is sharp on high-resolution screens.
 _SHARPNESS = 2
-# Notebooks are committed with their pictures: with 64 colours they are a third of the size.
-_COLOURS = 64
-_ROUNDING = 2
-_OWN = [
-    list(bytes.fromhex(one[1:]))
-    for one in (BLACK, GREY, PAPER, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE)
-]
+
+_SETTINGS: Any = {  # only later versions of matplotlib have a type for their names
+    "svg.fonttype": "none",
+    "svg.hashsalt": "trio_echo",  # the same picture is the same bytes
+    # Verdana has nearly the same widths as the font that the layout is made with.
+    "font.sans-serif": [FONT, "Verdana"],
+    "font.monospace": [f"{FONT} Mono", "Courier New"],
+}
+_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+_END = "</style>"
+
+
+def tint(colour: str, share: float = 0.25) -> Tint:
+    """Return a colour as the background of a text in ink."""
+    return colour, share
 
 
 class Picture:
     """A matplotlib figure with a description in words.
 
-    A notebook shows it as the last value of a cell, without pyplot's global state. Its background
-    is white on any page, unless the figure's colour is changed.
+    A notebook shows it as the last value of a cell, without pyplot's global state. It follows the
+    theme of the page if it uses only the colours of this module.
 
     Args:
         width: inches.
@@ -53,8 +90,7 @@ class Picture:
 
     Attributes:
         figure: the `matplotlib.figure.Figure` to draw on.
-        description: what the picture shows, for readers who cannot see it; a notebook stores it as
-            the output's plain text.
+        description: what the picture shows, for readers who cannot see it.
     """
 
     def __init__(self, width: float, height: float, description: str) -> None:
@@ -69,6 +105,14 @@ class Picture:
         axes.set_axis_off()
         return axes
 
+    def svg(self) -> str:
+        """Return it as an SVG document that follows the theme of the page around it."""
+        drawn = io.StringIO()
+        with mpl.rc_context(_SETTINGS):
+            self.figure.savefig(drawn, format="svg", metadata=_METADATA)
+        text = drawn.getvalue()
+        return text.replace(_END, _style(text) + _END, 1)
+
     def save(self, path: str | Path) -> None:
         """Write it to a file, in the format of the name's ending (`.png`, `.svg`, `.pdf`).
 
@@ -78,33 +122,33 @@ class Picture:
             OSError: the file cannot be written.
             ValueError: the format is unknown.
         """
+        form = Path(path).suffix.removeprefix(".").lower()
         with whole(followed(path)) as file:
-            form = Path(path).suffix.removeprefix(".")
-            self.figure.savefig(file, format=form, dpi=_DPI * _SHARPNESS)
+            if form == "svg":
+                file.write(self.svg().encode())
+            else:
+                self.figure.savefig(file, format=form, dpi=_DPI * _SHARPNESS)
 
     def __repr__(self) -> str:
         return f"<picture: {self.description}>"
 
-    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+    def _repr_html_(self) -> str:
         """Return the picture for a notebook, at its own size."""
-        drawn, small = io.BytesIO(), io.BytesIO()
-        self.figure.savefig(drawn, format="png", dpi=_DPI * _SHARPNESS)
-        with Image.open(drawn) as image:
-            # Octree: the default, median cut, spends the colours on the greys around letters.
-            few_colours = image.convert("RGB").quantize(
-                _COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
-            )
-            few_colours.putpalette(_exact(few_colours.getpalette() or []))
-            few_colours.save(small, "png", optimize=True)
-        width, height = self.figure.get_size_inches() * _DPI
-        return small.getvalue(), {"width": round(width), "height": round(height)}
+        data = base64.b64encode(self.svg().encode()).decode()
+        words = html.escape(self.description)
+        return f'<img alt="{words}" src="data:image/svg+xml;base64,{data}">'
 
 
-def _exact(palette: Sequence[int]) -> list[int]:
-    """Undo the octree's rounding, so that white is white and colours match other pictures."""
-    colours = [palette[at : at + 3] for at in range(0, len(palette), 3)]
-    for number, colour in enumerate(colours):
-        for one in _OWN:
-            if all(abs(a - b) <= _ROUNDING for a, b in zip(colour, one, strict=True)):
-                colours[number] = one
-    return [value for colour in colours for value in colour]
+def _style(svg: str) -> str:
+    """Return the rules for a dark page, and one that keeps several spaces in a text."""
+    rules = [
+        # Colours are in styles; that of what is below a hatching is an attribute.
+        f'[style*="{what}: {light}"], [{what}="{light}"] {{{what}: {dark} !important}}'
+        for light, dark in ON_DARK.items()
+        for what in ("fill", "stroke")
+        if light in svg
+    ]
+    # Matplotlib leaves out the colour of what it fills with black.
+    rules.insert(0, f":root {{fill: {ON_DARK[INK]}}}")
+    dark = "\n".join(rules)
+    return f"\ntext {{white-space: pre}}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import MaxNLocator
 
-from .canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, Picture
+from .canvas import BLUE, FAINT, GREEN, GREY, ORANGE, PURPLE, VERMILION, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,5 +136,5 @@ def _finish(axes: Axes, unit: str, *, whole: bool = False) -> None:
     axes.set_ylim(bottom=0, top=max(axes.get_ylim()[1], 1))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=whole))
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=9)
-    axes.grid(alpha=0.3)
+    axes.grid(color=FAINT)
     axes.spines[["top", "right"]].set_visible(False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.ticker import MaxNLocator
 
 from . import scales
-from .canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, Picture
+from .canvas import BLUE, FAINT, GREEN, GREY, ORANGE, PURPLE, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ def curves(
         _draw(axes, series, mark)
         axes.set_xlabel(x)
         axes.tick_params(labelsize=scales.SIZE)
-        axes.grid(alpha=0.3)
+        axes.grid(color=FAINT)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel(y)
     inches = _WIDTH / len(panels) - _AROUND, _HEIGHT - _AROUND

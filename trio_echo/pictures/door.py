@@ -7,11 +7,12 @@ waits.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from matplotlib.patches import FancyBboxPatch
 
-from .canvas import BLACK, BLUE, GREEN, GREY, ORANGE, PAPER, SKY, Picture
+from .canvas import BLUE, GREEN, GREY, INK, ORANGE, PAPER, Picture, tint
+from .lettering import fitting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +25,18 @@ if TYPE_CHECKING:
 _WIDTH, _MARGIN, _TITLE, _LINE = 8.2, 0.15, 0.42, 0.5
 _BOX_WIDTH, _BOX_HEIGHT, _STEP = 0.92, 0.36, 1.0
 _BOXES_A_LINE = 8
+_PAD = 0.1  # the least distance between a box and its text, on both sides together
+_SIZE = 9.5  # points
 
-# How many places of a long queue are drawn.
-_MOST_PLACES = 2 * _BOXES_A_LINE
+# How many boxes of a group are drawn; the others are counted in the last one.
+_MOST = 2 * _BOXES_A_LINE
+
+
+class _Box(NamedTuple):
+    """A box: its text, and whether a client is in it."""
+
+    text: str
+    taken: bool
 
 
 def door(snapshot: Snapshot, clients: Sequence[str]) -> Picture:
@@ -53,42 +63,45 @@ def door(snapshot: Snapshot, clients: Sequence[str]) -> Picture:
     places = 0 if listener.places is None else listener.places
     asked = "" if listener.backlog is None else f"listen({listener.backlog}): "
     groups = [
-        (f"accepted: {len(inside)}", inside, 0, GREEN, GREEN),
+        (f"accepted: {len(inside)}", inside, 0, GREEN),
         (
             f"{asked}{len(queued)} in the accept queue",
             queued,
-            max(min(places, _MOST_PLACES) - len(queued), 0),
-            SKY,
+            max(places - len(queued), 0),
             BLUE,
         ),
-        (f"outside, in SYN_SENT: {len(outside)}", outside, 0, ORANGE, ORANGE),
+        (f"outside, in SYN_SENT: {len(outside)}", outside, 0, ORANGE),
     ]
-    height = 2 * _MARGIN + sum(
-        _TITLE + _LINE * _lines(len(names) + free) for _, names, free, _, _ in groups
-    )
     words = "; ".join(f"{title} ({', '.join(names) or 'nobody'})" for title, names, *_ in groups)
-    picture = Picture(_WIDTH, height, f"the door of {listener.local}: {words}")
+    boxes = [_boxes(names, free) for _, names, free, _ in groups]
+    heights = [_TITLE + _LINE * max(-(-len(one) // _BOXES_A_LINE), 1) for one in boxes]
+    picture = Picture(_WIDTH, 2 * _MARGIN + sum(heights), f"the door of {listener.local}: {words}")
     axes = picture.sheet()
     y = _MARGIN
-    for title, names, free, fill, edge in groups:
-        _group(axes, y, title, names, free, fill, edge)
-        y += _TITLE + _LINE * _lines(len(names) + free)
+    for (title, _, _, colour), inside_it, height in zip(groups, boxes, heights, strict=True):
+        _group(axes, y, title, inside_it, colour)
+        y += height
     return picture
 
 
-def _lines(boxes: int) -> int:
-    return max(-(-boxes // _BOXES_A_LINE), 1)
+def _boxes(names: Sequence[str], free: int) -> list[_Box]:
+    """Return a box for each client, and for each free place; many are counted in one box."""
+    taken = [_Box(fitting(name, _BOX_WIDTH - _PAD, _SIZE), True) for name in names]
+    if len(taken) > _MOST:
+        taken[_MOST - 1 :] = [_Box(f"… {len(taken) - _MOST + 1} more", True)]
+    room = max(_MOST - len(taken), 1)
+    places = [_Box("free", False)] * free
+    if free > room:
+        places[room - 1 :] = [_Box(f"… {free - room + 1} free", False)]
+    return taken + places
 
 
-def _group(
-    axes: Axes, y: float, title: str, names: Sequence[str], free: int, fill: str, edge: str
-) -> None:
-    """Draw a title, a box for each client, and an empty box for each free place."""
+def _group(axes: Axes, y: float, title: str, boxes: Sequence[_Box], colour: str) -> None:
+    """Draw a title and its boxes."""
     axes.text(_MARGIN, y + _TITLE / 2, title, va="center", size=11, weight="bold")
-    texts = [*names, *[""] * free]
-    if not texts:
+    if not boxes:
         axes.text(_MARGIN, y + _TITLE + 0.15, "nobody", va="center", size=10, color=GREY)
-    for index, text in enumerate(texts):
+    for index, (text, taken) in enumerate(boxes):
         left = _MARGIN + index % _BOXES_A_LINE * _STEP
         top = y + _TITLE + index // _BOXES_A_LINE * _LINE
         axes.add_patch(
@@ -97,19 +110,19 @@ def _group(
                 _BOX_WIDTH,
                 _BOX_HEIGHT,
                 boxstyle="round,pad=0,rounding_size=0.06",
-                facecolor=fill if text else PAPER,
-                edgecolor=edge,
+                facecolor=tint(colour) if taken else PAPER,
+                edgecolor=colour,
                 linewidth=1.4,
-                linestyle="-" if text else (0, (4, 2.5)),
+                linestyle="-" if taken else (0, (4, 2.5)),
             )
         )
         axes.text(
             left + _BOX_WIDTH / 2,
             top + _BOX_HEIGHT / 2,
-            text or "free",
+            text,
             ha="center",
             va="center",
-            size=9.5,
-            color=BLACK if text else GREY,
+            size=_SIZE,
+            color=INK if taken else GREY,
             parse_math=False,
         )

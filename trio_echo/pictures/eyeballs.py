@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING
 
 from trio_echo.observe.experiments.eyeballs import CONNECTED, GIVEN_UP
 
-from .canvas import BLACK, BLUE, GREY, SKY, VERMILION, Picture
+from .canvas import BLUE, FAINT, GREY, INK, PAPER, SKY, VERMILION, Picture
+from .lettering import fitting, width
 
 if TYPE_CHECKING:
-    from trio_echo.observe.experiments.eyeballs import Race
+    from trio_echo.observe.experiments.eyeballs import Attempt, Race
 
 _COLOURS = {CONNECTED: BLUE, GIVEN_UP: SKY}
 
 # Inches.
-_WIDTH, _ROW, _AROUND = 7.5, 0.42, 1.05
+_WIDTH, _ROW, _AROUND, _BELOW, _MARGIN = 8.2, 0.42, 0.95, 0.6, 0.15
+_LEAST = 1.0  # for the bars, beside their outcomes
+
+_SIZE = 9.5  # points
 
 
 def eyeballs(race: Race) -> Picture:
@@ -31,29 +35,44 @@ def eyeballs(race: Race) -> Picture:
         for one in race.attempts
     )
     delay = race.delay * 1e3
-    picture = Picture(_WIDTH, _AROUND + _ROW * count, f"delay {delay:.0f} ms: {words}")
-    axes = picture.figure.add_subplot(xlabel="time since the call (ms)")
-    end = max(*(one.ended * 1e3 for one in race.attempts), delay)
-    axes.axvline(delay, color=BLACK, linestyle=(0, (1, 2)), linewidth=1.2)
-    for row, one in enumerate(race.attempts):
+    names = [str(one.endpoint) for one in race.attempts]
+    left = max(width(name, _SIZE) for name in names) + 2 * _MARGIN
+    inches = _WIDTH - left - _MARGIN
+    outcomes = [fitting(_outcome(one), inches - _LEAST, _SIZE) for one in race.attempts]
+    height = _AROUND + _ROW * count
+    picture = Picture(_WIDTH, height, f"delay {delay:.0f} ms: {words}")
+    axes = picture.figure.add_axes(
+        (left / _WIDTH, _BELOW / height, inches / _WIDTH, _ROW * count / height)
+    )
+    end = delay
+    axes.axvline(delay, color=INK, linestyle=(0, (1, 2)), linewidth=1.2)
+    for row, (one, outcome) in enumerate(zip(race.attempts, outcomes, strict=True)):
         began, ended = one.began * 1e3, one.ended * 1e3
         colour = _COLOURS.get(one.outcome, VERMILION)
         # The bar's edge shows an attempt that is too short for a bar.
         axes.barh(row, ended - began, left=began, height=0.5, color=colour, edgecolor=colour)
         axes.annotate(
-            f"{one.outcome} at {ended:.1f} ms" if one.outcome == CONNECTED else one.outcome,
+            outcome,
             (ended, row),
             (6, 0),
             textcoords="offset points",
             va="center",
-            color=GREY if one.outcome == GIVEN_UP else BLACK,
+            color=GREY if one.outcome == GIVEN_UP else INK,
+            fontsize=_SIZE,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
         )
+        end = max(end, ended * inches / (inches - width(outcome, _SIZE) - _MARGIN))
     axes.set_title(f"the delay: {delay:.0f} ms (dotted)", fontsize=10)
-    axes.set(xlim=(0, end * 1.5), ylim=(count - 0.5, -0.5))
-    axes.set_yticks(range(count), [str(one.endpoint) for one in race.attempts])
-    axes.grid(axis="x", color=GREY, alpha=0.25)
+    axes.set_xlabel("time since the call (ms)")
+    axes.set(xlim=(0, end), ylim=(count - 0.5, -0.5))
+    axes.set_yticks(range(count), names, fontsize=_SIZE)
+    axes.grid(axis="x", color=FAINT)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    picture.figure.tight_layout()
     return picture
+
+
+def _outcome(one: Attempt) -> str:
+    at = f" at {one.ended * 1e3:.1f} ms" if one.outcome == CONNECTED else ""
+    return f"{one.outcome}{at}"

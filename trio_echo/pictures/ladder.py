@@ -8,8 +8,22 @@ from trio_echo.observe.packets.states import initial, moments
 from trio_echo.observe.packets.traffic import Traffic
 from trio_echo.observe.packets.wire import Flags
 
+from .beside import Labels
 from .canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, Picture
-from .rungs import BOTTOM, TOP, WIDTH, Kind, Rung, Step, beside, draw, frame, places
+from .rungs import (
+    BOTTOM,
+    TOP,
+    WIDTH,
+    Kind,
+    Rung,
+    Step,
+    arrows,
+    beside,
+    crosses,
+    draw,
+    frame,
+    places,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,9 +136,11 @@ def _draw(
     picture = Picture(WIDTH, found.bottom + BOTTOM, description)
     axes = picture.sheet()
     frame(axes, heads, found, recording)
-    for number, rung in enumerate(rungs):
-        if number not in gap:
-            draw(axes, number, rung, found.heights)
+    drawn = {number: rung for number, rung in enumerate(rungs) if number not in gap}
+    lines = arrows(drawn, found.heights)
+    labels = Labels([one for copies in lines.values() for one in copies], crosses(drawn, lines))
+    for number, rung in drawn.items():
+        draw(axes, rung, lines[number], labels)
     return picture, found.heights
 
 

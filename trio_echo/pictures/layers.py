@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .canvas import BLACK, GREEN, GREY, ORANGE, PAPER, SKY, Picture
+from .canvas import GREEN, GREY, ORANGE, SKY, Picture, tint
 
 if TYPE_CHECKING:
     from trio_echo.observe.packets.layers import Layers
@@ -30,7 +30,7 @@ def layers(*frames: Layers) -> Picture:
         ]
         start = 0
         for name, size, colour in headers:
-            axes.barh(row, size, left=start, height=0.62, color=colour, edgecolor=PAPER)
+            axes.barh(row, size, left=start, height=0.62, color=tint(colour), edgecolor=colour)
             axes.text(
                 start + size / 2,
                 row,
@@ -38,11 +38,10 @@ def layers(*frames: Layers) -> Picture:
                 ha="center",
                 va="center",
                 fontsize=9,
-                color=PAPER if colour == GREY else BLACK,
             )
             start += size
         width = min(one.data, _MOST)
-        axes.barh(row, width, left=start, height=0.62, color=GREEN, edgecolor=PAPER)
+        axes.barh(row, width, left=start, height=0.62, color=tint(GREEN), edgecolor=GREEN)
         axes.annotate(  # beside its box, which is usually too narrow for words
             f"data {one.data}" + (", not drawn in full" if one.data > width else ""),
             (start + width, row),

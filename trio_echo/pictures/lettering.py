@@ -26,6 +26,15 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
     return float(points) / _POINTS_PER_INCH
 
 
+def fitting(text: str, room: float, size: float, *, bold: bool = False) -> str:
+    """Shorten a line of text that is longer than `room` inches; it then ends in `…`."""
+    short = text
+    while width(short, size, bold=bold) > room and len(text) > 1:
+        text = text[:-1]
+        short = f"{text.rstrip()}…"
+    return short
+
+
 def wrap(text: str, room: float, size: float, *, bold: bool = False) -> list[str]:
     """Break a text into lines of at most `room` inches."""
     letters = max(len(text), 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from matplotlib.patches import FancyBboxPatch
 
-from .canvas import BLACK, BLUE, GREY, ORANGE, PAPER, SKY, Picture
+from .canvas import BLUE, GREY, INK, ORANGE, PAPER, SKY, Picture
 from .lettering import width, wrap
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _write(
         fontweight="bold" if bold else "normal",
         horizontalalignment=side,
         verticalalignment="center",
-        color=BLACK,
+        color=INK,
         parse_math=False,
         zorder=4,
     )

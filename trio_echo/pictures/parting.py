@@ -9,7 +9,7 @@ from matplotlib.patches import FancyArrowPatch
 from trio_echo.observe.experiments.parting import GONE, Step
 
 from .badge import WIDTH, badge
-from .canvas import BLACK, BLUE, GREEN, GREY, PAPER, VERMILION, Picture
+from .canvas import BLUE, GREEN, GREY, INK, PAPER, VERMILION, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,8 +55,8 @@ def _row(axes: Axes, y: float, step: Step, before: Step) -> None:
     is_client = step.side == "client"
     x = _LINES[step.side]
     away = -1 if is_client else 1
-    axes.plot([x], [y + 0.1], "o", color=BLACK, markersize=4)
-    for text, down, colour in ((step.call, 0.1, BLACK), (step.outcome, 0.29, GREY)):
+    axes.plot([x], [y + 0.1], "o", color=INK, markersize=4)
+    for text, down, colour in ((step.call, 0.1, INK), (step.outcome, 0.29, GREY)):
         axes.text(
             x + away * (WIDTH / 2 + 0.12),
             y + down,
@@ -70,7 +70,7 @@ def _row(axes: Axes, y: float, step: Step, before: Step) -> None:
         )
     arrows = _arrows(before, step)
     for index, (what, side) in enumerate(arrows):
-        _arrow(axes, y + 0.1 + 0.14 * index, 0.12 if arrows[1:] else 0.24, what, side)
+        _arrow(axes, y + 0.1 + 0.17 * index, 0.1 if arrows[1:] else 0.24, what, side)
     for state, old, line in (
         (step.client, before.client, _LINES["client"]),
         (step.server, before.server, _LINES["server"]),

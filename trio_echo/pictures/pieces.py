@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.patches import Rectangle
 
-from .canvas import BLACK, BLUE, GREY, PAPER, SKY, Picture
+from .canvas import BLUE, GREY, INK, PAPER, Picture, tint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ def _draw(axes: Axes, y: float, row: Sequence[bytes], byte_width: float) -> None
                 width,
                 0.5,
                 # Neighbours differ even if they are too small for a visible border.
-                facecolor=SKY if index % 2 else PAPER,
+                facecolor=tint(BLUE) if index % 2 else PAPER,
                 edgecolor=BLUE,
                 linewidth=1 if width > 0.03 else 0,
             )
@@ -65,7 +65,7 @@ def _draw(axes: Axes, y: float, row: Sequence[bytes], byte_width: float) -> None
                 va="center_baseline",
                 size=9,
                 family="monospace",
-                color=BLACK,
+                color=INK,
             )
 
 

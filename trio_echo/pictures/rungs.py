@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trio_echo.quantities import duration
 
-from .canvas import BLACK, GREY, PAPER, VERMILION
-from .lettering import width
+from .beside import Arrow
+from .canvas import GREY, INK, PAPER, VERMILION
+from .lettering import fitting, width
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
+
+    from .beside import Labels, Point
 
 # Inches.
 WIDTH = 9.0
@@ -27,6 +29,12 @@ _SLANT, _STEP = 0.22, 0.26  # down to where a segment arrives, and from there to
 _BREAK = 0.05  # half of what a life line lacks where time is left out
 
 _LARGE, _SMALL = 10, 8.5  # points
+_POINTS = 72  # in an inch
+
+# Inches for the words above an arrow: its length, and less if something crosses them.
+_ROOMS = tuple(
+    (RIGHT - LEFT - 3 * _BETWEEN) * share for share in (1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
+)
 
 # If nothing happens for this long, and nothing is on its way, the ladder says how long that is.
 _PAUSE = 100_000_000  # nanoseconds
@@ -139,7 +147,7 @@ def frame(
         recording: the name of the file that the frames were loaded from.
     """
     for x, (name, address) in zip((LEFT, RIGHT), heads, strict=True):
-        axes.plot([x, x], [TOP - 0.15, found.bottom], color=BLACK, linewidth=1.2)
+        axes.plot([x, x], [TOP - 0.15, found.bottom], color=INK, linewidth=1.2)
         write(axes, x, 0.5, name, fontsize=_LARGE, fontweight="bold")
         write(axes, x, 0.68, address, fontsize=_LARGE)
     write(axes, _TIME, 0.68, "time", horizontalalignment="right", color=GREY)
@@ -157,7 +165,7 @@ def _cut_lines(axes: Axes, height: float) -> None:
     for x in (LEFT, RIGHT):
         axes.plot([x, x], [height - _BREAK, height + _BREAK], color=PAPER, linewidth=3)
         for y in (height - _BREAK, height + _BREAK):
-            axes.plot([x - 0.08, x + 0.08], [y + 0.03, y - 0.03], color=BLACK, linewidth=1.2)
+            axes.plot([x - 0.08, x + 0.08], [y + 0.03, y - 0.03], color=INK, linewidth=1.2)
 
 
 def beside(axes: Axes, height: float, words: str, *, left: bool) -> None:
@@ -166,65 +174,83 @@ def beside(axes: Axes, height: float, words: str, *, left: bool) -> None:
     write(axes, x, height, words, horizontalalignment=side, fontweight="bold")
 
 
-def draw(
-    axes: Axes, number: int, rung: Rung, heights: Mapping[tuple[int, int | None], float]
-) -> None:
+def arrows(
+    rungs: Mapping[int, Rung], heights: Mapping[tuple[int, int | None], float]
+) -> dict[int, list[Arrow]]:
+    """Return the arrows of each rung, one for each copy; that of a lost frame ends halfway.
+
+    Where it was lost is not known. It is parallel to the frame before it that is still on the way.
+
+    Args:
+        rungs: those that are drawn, by number.
+        heights: where their steps are.
+    """
+    found: dict[int, list[Arrow]] = {}
+    before: dict[bool, Arrow] = {}
+    for number, rung in rungs.items():
+        leaves = heights[number, None]
+        start, end = (LEFT, RIGHT) if rung.to_right else (RIGHT, LEFT)
+        found[number] = [
+            Arrow((start, leaves), (end, heights[number, copy])) for copy in range(rung.copies)
+        ]
+        if not rung.copies:
+            last = before.get(rung.to_right)
+            parallel = last is not None and last.end[1] > leaves
+            down = last.end[1] - last.start[1] if last is not None and parallel else _SLANT
+            found[number] = [Arrow((start, leaves), (MIDDLE, leaves + down / 2))]
+        else:
+            before[rung.to_right] = found[number][0]
+    return found
+
+
+def crosses(rungs: Mapping[int, Rung], found: Mapping[int, Sequence[Arrow]]) -> list[Point]:
+    """Return where the arrows of what no receiver gets end, with a cross."""
+    return [
+        arrow.end for number, rung in rungs.items() if not _arrives(rung) for arrow in found[number]
+    ]
+
+
+def draw(axes: Axes, rung: Rung, copies: Sequence[Arrow], labels: Labels) -> None:
     """Draw a rung: an arrow for each copy, the time when it left, and what it says."""
-    leaves = heights[number, None]
-    start, end = (LEFT, RIGHT) if rung.to_right else (RIGHT, LEFT)
     milliseconds = rung.time / 1e6
     time = f"{milliseconds:.3f} ms" if milliseconds < _LONG else f"{milliseconds / 1e3:.3f} s"
-    write(axes, _TIME, leaves, time, horizontalalignment="right", color=GREY)
-    arrivals = [heights[number, copy] for copy in range(rung.copies)]
-    for arrives in arrivals:
-        _arrow(axes, rung.kind, (start, leaves), (end, arrives), head=not rung.dropped)
-        if rung.dropped:
-            _cross(axes, end, arrives)
-    if not arrivals:
-        half = leaves + _SLANT / 2
-        _arrow(axes, rung.kind, (start, leaves), (MIDDLE, half), head=False)
-        _cross(axes, MIDDLE, half)
-    _label(axes, rung, leaves, arrivals[0] if arrivals else None)
+    write(axes, _TIME, copies[0].start[1], time, horizontalalignment="right", color=GREY)
+    for arrow in copies:
+        _arrow(axes, rung.kind, arrow, head=_arrives(rung))
+        if not _arrives(rung):
+            _cross(axes, *arrow.end)
+    _label(axes, rung, copies[0], labels)
 
 
-def _label(axes: Axes, rung: Rung, leaves: float, arrives: float | None) -> None:
-    """Write what a rung says, above its arrow."""
-    start, end = (LEFT, RIGHT) if rung.to_right else (RIGHT, LEFT)
-    words, colour = _fitting(rung.words), VERMILION if rung.dropped or arrives is None else BLACK
-    if arrives is None or arrives - leaves > 1.5 * _SLANT:
-        # It crosses others, or ends halfway: write the words level at its beginning, in front of
-        # the arrows.
-        write(
-            axes,
-            start + (_BETWEEN if rung.to_right else -_BETWEEN),
-            leaves - 0.05,
-            words,
-            color=colour,
-            horizontalalignment="left" if rung.to_right else "right",
-            verticalalignment="bottom",
-            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},
-        )
-        return
-    angle = math.degrees(math.atan2(arrives - leaves, RIGHT - LEFT))
+def _label(axes: Axes, rung: Rung, arrow: Arrow, labels: Labels) -> None:
+    """Write what a rung says above its arrow; if it is crossed everywhere, shorten it."""
+    for room in _ROOMS:
+        words = fitting(rung.words, room, _SMALL)
+        place = labels.find(arrow, width(words, _SMALL), _SMALL / _POINTS, lost=not rung.copies)
+        if not place.crossed:
+            break
+    labels.take(place)
     write(
         axes,
-        (start + end) / 2,
-        (leaves + arrives) / 2 - 0.04,
+        *place.middle,
         words,
-        color=colour,
+        color=INK if _arrives(rung) else VERMILION,
         verticalalignment="bottom",
-        rotation=-angle if rung.to_right else angle,
+        rotation=-arrow.angle,
         rotation_mode="anchor",
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5} if place.crossed else None,
     )
 
 
-def _arrow(
-    axes: Axes, kind: Kind, start: tuple[float, float], end: tuple[float, float], *, head: bool
-) -> None:
+def _arrives(rung: Rung) -> bool:
+    return rung.copies > 0 and not rung.dropped
+
+
+def _arrow(axes: Axes, kind: Kind, arrow: Arrow, *, head: bool) -> None:
     axes.annotate(
         "",
-        xy=end,
-        xytext=start,
+        xy=arrow.end,
+        xytext=arrow.start,
         arrowprops={
             "arrowstyle": "-|>,head_width=0.22,head_length=0.5" if head else "-",
             "color": kind.colour,
@@ -240,20 +266,10 @@ def _cross(axes: Axes, x: float, y: float) -> None:
     axes.plot([x], [y], "x", color=VERMILION, markersize=9, markeredgewidth=2.4, zorder=5)
 
 
-def _fitting(words: str) -> str:
-    """Shorten words that are longer than an arrow."""
-    room = RIGHT - LEFT - 3 * _BETWEEN
-    short = words
-    while width(short, _SMALL) > room:
-        words = words[:-2]
-        short = f"{words}..."
-    return short
-
-
 def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
     """Write a line of text, centred unless `style` says otherwise."""
     defaults: dict[str, Any] = {
-        "color": BLACK,
+        "color": INK,
         "fontsize": _SMALL,
         "horizontalalignment": "center",
         "verticalalignment": "center",

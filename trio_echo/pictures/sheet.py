@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .canvas import BLACK
+from .canvas import INK
 from .lettering import width
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _MOST, _FEW = 12, 10
 
 
 def write(
-    axes: Axes, x: float, middle: float, text: str, colour: str = BLACK, *, bold: bool = False
+    axes: Axes, x: float, middle: float, text: str, colour: str = INK, *, bold: bool = False
 ) -> None:
     """Write a line of text; `x` is its left edge, `middle` the middle of its height."""
     axes.text(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from .badge import WIDTH, badge, colour_of
-from .canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
+from .canvas import BLUE, GREY, INK, PAPER, SKY, VERMILION, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -33,6 +33,8 @@ _SLOT = 0.16
 _SLOTS = 14
 _SLOTS_A_LINE = 7
 _MOST_ROWS = 8
+# Longer texts would be too small.
+_TITLE_LETTERS, _LETTERS = 28, 48
 
 
 def sides(snapshot: Snapshot, *, port: int | None = None, server: Collection[str] = ()) -> Picture:
@@ -128,13 +130,13 @@ def _card(axes: Axes, x: float, y: float, row: SocketRow) -> None:
     axes.text(
         x + 0.1,
         y + 0.18,
-        title,
+        _cut(title, _TITLE_LETTERS),
         va="center_baseline",
         size=_fitting(title, 9.5, 20),
         weight="bold" if row.name else "normal",
         style="normal" if owned else "italic",
         family="monospace" if row.name else "sans-serif",
-        color=BLACK if owned else GREY,
+        color=INK if owned else GREY,
     )
     unknown = "none: it listens" if _listens(row) else "?"
     facts = [
@@ -143,7 +145,7 @@ def _card(axes: Axes, x: float, y: float, row: SocketRow) -> None:
         ("remote", str(row.remote or unknown)),
     ]
     if row.waiting and not _listens(row):
-        facts.append(("waiting", row.waiting))
+        facts.append(("waiting", _cut(row.waiting, _LETTERS)))
     for index, (what, value) in enumerate(facts):
         line = y + 0.45 + index * 0.21
         axes.text(x + 0.1, line, what, va="center_baseline", size=8.5, color=GREY)
@@ -155,13 +157,18 @@ def _card(axes: Axes, x: float, y: float, row: SocketRow) -> None:
             size=_fitting(value, 9, 30),
             family="monospace" if what != "waiting" else "sans-serif",
             weight="bold" if value == "?" else "normal",
-            color=VERMILION if value == "?" else GREY if value == unknown else BLACK,
+            color=VERMILION if value == "?" else GREY if value == unknown else INK,
         )
 
 
 def _fitting(text: str, size: float, letters: int) -> float:
     """Shrink a text that is too long for its room, such as a full IPv6 address."""
     return min(size, size * letters / max(len(text), 1))
+
+
+def _cut(text: str, letters: int) -> str:
+    """Cut a text that would be too small to read."""
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"
 
 
 def _link(axes: Axes, start: float, end: float, y: float, row: SocketRow) -> None:
@@ -190,8 +197,13 @@ def _queue(axes: Axes, x: float, y: float, row: SocketRow) -> None:
         size=8.5,
         linespacing=1.3,
     )
-    for index in range(min(max(row.places, row.accept_queue), _SLOTS)):
+    slots = max(row.places, row.accept_queue)
+    for index in range(min(slots, _SLOTS)):
         column, line = index % _SLOTS_A_LINE, index // _SLOTS_A_LINE
+        if slots > _SLOTS and index == _SLOTS - 1:
+            middle = x + column * (_SLOT + 0.05) + _SLOT / 2
+            axes.text(middle, y + 0.86, "…", ha="center", va="center", size=8.5)
+            break
         axes.add_patch(
             Rectangle(
                 (x + column * (_SLOT + 0.05), y + 0.57 + line * (_SLOT + 0.05)),

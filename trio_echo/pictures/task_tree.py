@@ -8,7 +8,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from trio_echo.observe.tasks.tree import NurseryNode, TaskNode, TaskTree, children
 
-from .canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
+from .canvas import BLUE, GREY, INK, PAPER, SKY, VERMILION, Picture, tint
 from .sheet import GAP, INDENT, MARGIN, ROW, cut, left_out, text_width, write
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def _box(axes: Axes, row: _Row, right: float) -> None:
             right - row.x,
             row.bottom - row.top,
             boxstyle="round,pad=0,rounding_size=0.05",
-            facecolor=(SKY, 0.15) if nursery else PAPER,
-            edgecolor=VERMILION if cancelled else BLUE if nursery else BLACK,
+            facecolor=tint(SKY, 0.12) if nursery else PAPER,
+            edgecolor=VERMILION if cancelled else BLUE if nursery else INK,
             linestyle="--" if nursery else "-",
             linewidth=1.8 if cancelled else 0.9,
         )

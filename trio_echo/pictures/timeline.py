@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from matplotlib.patches import Rectangle
 
-from .canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
+from .canvas import BLUE, FAINT, GREY, INK, ORANGE, PAPER, SKY, VERMILION, Picture, tint
 from .sheet import GAP, INDENT, MARGIN, ROW, SIZE, cut, left_out, text_width, write
 
 if TYPE_CHECKING:
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 # Inches.
 _BARS = 4.2
 _AXIS = 0.6
+_KEY = 0.2  # for a mark in the key
+
+# What marks on bars mean.
+_MARKS = {
+    "older": ("<", BLUE),
+    "still alive": (">", BLUE),
+    "cancelled": ("s", ORANGE),
+    "failed": ("X", VERMILION),
+}
 
 _Children: TypeAlias = "dict[Life | None, list[Life]]"
 
@@ -39,9 +48,9 @@ def timeline(recorder: Recorder) -> Picture:
     """Draw each task's life as a bar over time, with its children's below it, indented.
 
     The pale field around a bar and those below it is the task's lifetime: no child leaves it. An
-    arrow marks a task that is older than the recording or outlives it. A cross marks the moment
-    when a cancellation reached it. If there are many siblings, those with a note and the longest
-    lives are drawn, and the others counted.
+    arrow marks a task that is older than the recording or outlives it, a square the moment when a
+    cancellation reached it, a cross an end by an exception. If there are many siblings, those that
+    failed or have a note and the longest lives are drawn, and the others counted.
 
     Drawing takes a moment in which no task runs: draw after the recording.
 
@@ -81,10 +90,16 @@ def timeline(recorder: Recorder) -> Picture:
     axes.set(xlim=(0, end), ylim=(len(lines), 0), yticks=[])
     axes.set_xlabel(f"time since the recording began ({unit})", fontsize=SIZE)
     axes.tick_params(labelsize=SIZE - 1)
-    axes.grid(axis="x", color=GREY, alpha=0.25)
+    axes.grid(axis="x", color=FAINT)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
 
+    x = MARGIN
+    used = {what for line in lines for what in _marks(line, seconds)}
+    for what in [what for what in _MARKS if what in used]:
+        _mark(sheet, x + _KEY / 2, MARGIN + ROW / 2, what)
+        write(sheet, x + _KEY, MARGIN + ROW / 2, what, GREY)
+        x += _KEY + text_width(what) + GAP
     write(sheet, steps_at - text_width("steps"), top - ROW / 2, "steps", GREY)
     write(sheet, ends_at, top - ROW / 2, "end, note", GREY)
     for number, (line, how) in enumerate(zip(lines, ends, strict=True)):
@@ -92,7 +107,8 @@ def timeline(recorder: Recorder) -> Picture:
         write(sheet, MARGIN + INDENT * line.depth, y, line.label)
         steps = str(sum(life.steps for life in line.lives))
         write(sheet, steps_at - text_width(steps), y, steps, GREY)
-        write(sheet, ends_at, y, how, VERMILION if how.startswith("cancelled") else BLACK)
+        failed = any(life.failed for life in line.lives)
+        write(sheet, ends_at, y, how, VERMILION if failed else INK)
         _bars(axes, line, number, seconds, scale)
     return picture
 
@@ -102,7 +118,7 @@ def _lines(siblings: Sequence[Life], below: _Children, seconds: float, depth: in
 
     def rank(number: int) -> tuple[float, ...]:
         life = siblings[number]
-        return life.note != "", _until(life, seconds) - (life.began or 0)
+        return bool(life.note or life.failed), _until(life, seconds) - (life.began or 0)
 
     hidden = left_out([life.name for life in siblings], rank)
     lines: list[_Line] = []
@@ -123,10 +139,15 @@ def _until(life: Life, seconds: float) -> float:
 def _end(line: _Line) -> str:
     """Describe what is known of the end."""
     if len(line.lives) > 1:
-        cancelled = sum(life.cancelled is not None for life in line.lives)
-        return f"{cancelled} cancelled" if cancelled else ""
+        counts = {
+            "failed": sum(life.failed != "" for life in line.lives),
+            "cancelled": sum(life.cancelled is not None for life in line.lives),
+        }
+        return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     (life,) = line.lives
     words = ["cancelled"] if life.cancelled is not None else []
+    if life.failed:
+        words.append(f"failed: {life.failed}")
     if life.ended is None:
         words.append("still alive")
     if life.note:
@@ -158,23 +179,30 @@ def _bars(axes: Axes, line: _Line, number: int, seconds: float, scale: float) ->
     )
     if not alone:
         return
-    (life,), ((start, length),) = line.lives, spans
+    ((start, length),) = spans
     if line.inside:
-        field = Rectangle((start, number), length, line.inside + 1, color=SKY, alpha=0.15, zorder=0)
+        field = Rectangle(
+            (start, number), length, line.inside + 1, facecolor=tint(SKY, 0.12), zorder=0
+        )
         axes.add_patch(field)
-    marks = [
-        ("<", BLUE, start if life.began is None else None),
-        (">", BLUE, start + length if life.ended is None else None),
-        ("X", VERMILION, None if life.cancelled is None else life.cancelled * scale),
-    ]
-    for marker, colour, at in marks:
-        if at is not None:
-            axes.plot(
-                at,
-                number + 0.5,
-                marker=marker,
-                markersize=9,
-                markerfacecolor=colour,
-                markeredgecolor=PAPER,
-                clip_on=False,
-            )
+    for what, at in _marks(line, seconds).items():
+        _mark(axes, at * scale, number + 0.5, what)
+
+
+def _marks(line: _Line, seconds: float) -> dict[str, float]:
+    """Return the marks on a bar, and their times; there are none on the bars of many lives."""
+    if len(line.lives) > 1:
+        return {}
+    (life,) = line.lives
+    marks = {
+        "older": 0.0 if life.began is None else None,
+        "still alive": seconds if life.ended is None else None,
+        "cancelled": life.cancelled,
+        "failed": life.ended if life.failed else None,
+    }
+    return {what: at for what, at in marks.items() if at is not None}
+
+
+def _mark(axes: Axes, x: float, y: float, what: str) -> None:
+    marker, colour = _MARKS[what]
+    axes.plot(x, y, marker=marker, markersize=9, color=colour, markeredgecolor=PAPER, clip_on=False)

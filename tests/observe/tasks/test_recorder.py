@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -189,3 +191,32 @@ async def test_a_second_recording_starts_empty() -> None:
                 nursery.start_soon(trio.lowlevel.checkpoint, name=name)
     assert "second" in by_name(recorder)
     assert "first" not in by_name(recorder)
+
+
+def test_a_failure_is_named_and_a_cancellation_is_none() -> None:
+    async def fail() -> None:
+        raise ConnectionResetError
+
+    async def both() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail)
+            nursery.start_soon(trio.sleep_forever)
+
+    async def caught() -> None:
+        with contextlib.suppress(ExceptionGroup):
+            await both()
+
+    async def main() -> Recorder:
+        with Recorder() as recorder:
+            with contextlib.suppress(ExceptionGroup):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(both)
+                    nursery.start_soon(trio.sleep_forever)
+            await caught()
+        return recorder
+
+    lives = trio.run(main).lives
+    failed = [(life.name, life.failed) for life in lives]
+    assert failed.count(("fail", "ConnectionResetError")) == 2
+    assert ("both", "ConnectionResetError") in failed
+    assert failed.count(("sleep_forever", "")) == 3

@@ -10,22 +10,23 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 
 from trio_echo.pictures.canvas import (
-    BLACK,
     BLUE,
+    FAINT,
     GREEN,
     GREY,
+    INK,
+    ON_DARK,
     ORANGE,
     PAPER,
     PURPLE,
     SKY,
     VERMILION,
-    YELLOW,
 )
 from trio_echo.pictures.lettering import FONT
 from trio_echo.screen.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Dash: TypeAlias = Literal["-", "--", ":", "none"] | tuple[float, tuple[float, ...]]
 
@@ -34,6 +35,7 @@ TITLE, HEAD, SIZE, SMALL = 12.0, 10.0, 9.0, 7.5
 
 DASHES: Sequence[Dash] = ("-", (0, (5, 2)), (0, (1, 1.3)), (0, (6, 1.5, 1, 1.5)))
 _MARKERS = "os^DvPX*"
+_TARGETS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, INK, GREY)
 _LONGEST = 48
 
 
@@ -83,7 +85,8 @@ class Theme:
             "axes.labelsize": SIZE,
             "axes.spines.right": False,
             "axes.spines.top": False,
-            "font.family": FONT,
+            "font.family": "sans-serif",
+            "font.sans-serif": [FONT],
             "legend.borderaxespad": 0,
             "legend.borderpad": 0,
             "legend.fontsize": SIZE,
@@ -96,23 +99,19 @@ class Theme:
         }
 
 
-LIGHT = Theme(
-    ink=BLACK,
-    muted=GREY,
-    faint="#e6e6e6",
-    paper=PAPER,
-    warning=VERMILION,
-    colours=(BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK, GREY),
-)
-# Also Okabe and Ito's colours, with yellow in place of their blue, which is too dark here.
-DARK = Theme(
-    ink="#f0f0f0",
-    muted="#a8a8a8",
-    faint="#34373d",
-    paper="#17191d",
-    warning=ORANGE,
-    colours=(SKY, ORANGE, GREEN, VERMILION, PURPLE, YELLOW, PAPER, "#a8a8a8"),
-)
+def _theme(page: Mapping[str, str]) -> Theme:
+    """Make a theme of the pictures' colours, given what each one is on the page."""
+    return Theme(
+        ink=page[INK],
+        muted=page[GREY],
+        faint=page[FAINT],
+        paper=page[PAPER],
+        warning=page[VERMILION],
+        colours=tuple(page[one] for one in _TARGETS),
+    )
+
+
+LIGHT, DARK = _theme({one: one for one in ON_DARK}), _theme(ON_DARK)
 
 
 def key(label: str, style: Style, *, line: bool = True) -> Line2D:

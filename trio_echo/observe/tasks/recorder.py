@@ -1,8 +1,8 @@
 """The lives of the tasks of this Trio run, from beginning to end.
 
 `Recorder` is an instrument (Trio's reference, "Instrument API"): Trio calls it when a task begins,
-runs, waits and ends. An instrument does not learn whether a task returned or raised; a task can say
-so with `Recorder.note`. Whether it was cancelled can be seen.
+runs, waits and ends. Trio does not tell an instrument what a task raised, so the recorder looks
+among the errors of the nursery that the task lived in.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from trio_echo.screen.text import safe
 from .tree import main_task, short_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
@@ -36,6 +37,7 @@ class Life:
         cancelled: when it first woke to a cancellation from outside: of a nursery around it, at any
             depth, or by a time limit that was around it when it began. A scope between the two that
             is cancelled by a call is missed: Trio does not show it.
+        failed: the name of the exception that ended it, unless that was only a cancellation.
         steps: how many times it ran, from one wait to the next.
         note: what the task noted with `Recorder.note`.
     """
@@ -45,6 +47,7 @@ class Life:
     began: float | None
     ended: float | None = None
     cancelled: float | None = None
+    failed: str = ""
     steps: int = 0
     note: str = ""
 
@@ -65,6 +68,8 @@ class Recorder(trio.abc.Instrument):
         self._living: dict[trio.lowlevel.Task, Life] = {}
         # The time limits around each task when it began, on Trio's clock.
         self._limits: dict[trio.lowlevel.Task, float] = {}
+        # How many errors the nursery around the running task had before this step.
+        self._errors = 0
         self._start = 0.0
         self._seconds: float | None = 0.0
 
@@ -124,6 +129,7 @@ class Recorder(trio.abc.Instrument):
         if life is None:
             return
         life.steps += 1
+        self._errors = len(_errors(task))
         if life.cancelled is None:
             deadline = trio.current_effective_deadline()
             if life.steps == 1 and life.began is not None:
@@ -139,6 +145,7 @@ class Recorder(trio.abc.Instrument):
         if life is None:
             return
         life.ended = self._now()
+        life.failed = next(map(_failure, _errors(task)[self._errors :]), "")
         life.name, life.parent = short_name(task.name), self._parent(task)
         del self._living[task]
         self._limits.pop(task, None)
@@ -172,3 +179,16 @@ class Recorder(trio.abc.Instrument):
         while nursery is not None and not nursery.cancel_scope.cancel_called:
             nursery = nursery.parent_task.parent_nursery
         return nursery is not None
+
+
+def _errors(task: trio.lowlevel.Task) -> Sequence[BaseException]:
+    """Return what the nursery around a task will raise. Trio has no public name for it."""
+    return getattr(task.parent_nursery, "_pending_excs", ())
+
+
+def _failure(error: BaseException) -> str:
+    """Name an exception, or return "" if it is only a cancellation."""
+    if isinstance(error, BaseExceptionGroup):
+        names = {_failure(one) for one in error.exceptions} - {""}
+        return names.pop() if len(names) == 1 else type(error).__name__ if names else ""
+    return "" if isinstance(error, trio.Cancelled) else type(error).__name__
