@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from .canvas import BLACK, BLUE, GREY, PAPER, SKY, VERMILION, Picture
+from .canvas import BLUE, GREY, INK, PAPER, SKY, VERMILION, Picture, tint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ def buffer(
         _pointer(axes, _MARGIN + (index + 0.5) * width, ", ".join(names))
     if note:
         axes.text(
-            _MARGIN, bottom + _NOTE / 2, note, va="center", size=10, color=BLACK, parse_math=False
+            _MARGIN, bottom + _NOTE / 2, note, va="center", size=10, color=INK, parse_math=False
         )
     return picture
 
@@ -66,7 +66,7 @@ def _cell(axes: Axes, x: float, width: float, text: str, index: int, *, is_own: 
             (x, _TOP),
             width,
             _CELL,
-            facecolor=SKY if text else PAPER,
+            facecolor=tint(SKY) if text else PAPER,
             edgecolor=BLUE if is_own else VERMILION,
             linestyle="-" if is_own else "--",
             linewidth=1.2,
@@ -85,7 +85,7 @@ def _cell(axes: Axes, x: float, width: float, text: str, index: int, *, is_own: 
         va="center_baseline",
         size=9,
         family="monospace",
-        color=BLACK,
+        color=INK,
         parse_math=False,
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from .canvas import BLACK, BLUE, GREEN, GREY, ORANGE, PAPER, PURPLE, SKY, Picture
+from .canvas import BLUE, GREEN, GREY, INK, ORANGE, PAPER, PURPLE, SKY, Picture, tint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ def _column(axes: Axes, x: float, steps: Sequence[tuple[str, int, str]]) -> None
         axes.plot(
             [x, x],
             [_y(row) + _HEIGHT / 2, _y(after) - _HEIGHT / 2],
-            color=BLACK,
+            color=INK,
             linewidth=1,
             zorder=1,
         )
@@ -96,12 +96,12 @@ def _column(axes: Axes, x: float, steps: Sequence[tuple[str, int, str]]) -> None
                 _HEIGHT,
                 boxstyle="round,pad=0,rounding_size=0.06",
                 facecolor=PAPER,
-                edgecolor=BLACK,
+                edgecolor=INK,
                 linewidth=1.1,
                 zorder=3,
             )
         )
-        for text, down, size, colour in ((name, -0.08, 10, BLACK), (in_trio, 0.11, 7, GREY)):
+        for text, down, size, colour in ((name, -0.08, 10, INK), (in_trio, 0.11, 7, GREY)):
             axes.text(
                 x,
                 _y(row) + down,
@@ -109,7 +109,7 @@ def _column(axes: Axes, x: float, steps: Sequence[tuple[str, int, str]]) -> None
                 ha="center",
                 va="center",
                 size=size,
-                weight="bold" if colour == BLACK else "normal",
+                weight="bold" if colour == INK else "normal",
                 family="monospace",
                 color=colour,
                 zorder=4,
@@ -126,9 +126,8 @@ def _loops(axes: Axes) -> None:
                 right - left,
                 (last - first) * _ROW + _HEIGHT + 0.18,
                 boxstyle="round,pad=0,rounding_size=0.1",
-                facecolor=colour,
-                edgecolor=colour,
-                alpha=0.3,
+                facecolor=tint(colour),
+                edgecolor=tint(colour),
                 zorder=0,
             )
         )
@@ -140,7 +139,7 @@ def _loops(axes: Axes) -> None:
             ha="left" if is_client else "right",
             va="center",
             size=9,
-            color=BLACK,
+            color=INK,
         )
 
 
@@ -162,4 +161,4 @@ def _arrow(axes: Axes, side: str, row: int, lines: Sequence[str], colour: str) -
     )
     middle = (edges["server"] + edges["client"] + _MARGIN) / 2
     for text, down in zip(lines, (-0.13, 0.13), strict=False):
-        axes.text(middle, _y(row) + down, text, ha="center", va="center", size=9, color=BLACK)
+        axes.text(middle, _y(row) + down, text, ha="center", va="center", size=9, color=INK)
