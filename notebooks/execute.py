@@ -107,8 +107,9 @@ def tidied(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for output in outputs(notebook):
         data = output.get("data", {})
         if data.pop(_WIDGET, None):
-            name = data["text/plain"].partition("(")[0]
-            data["text/plain"] = f"[{name}: it appears when this cell is run]"
+            kind, *_ = data["text/plain"].partition("(")
+            names = re.findall(r"description='(\w+)'", data["text/plain"]) or [kind]
+            data["text/plain"] = f"[to choose, when this cell is run: {', '.join(names)}]"
     return notebook
 
 

@@ -69,22 +69,20 @@ def within(folder: Path) -> tuple[str, ...]:
     return ("sh", "-c", 'cd "$0" && exec "$@"', str(folder))
 
 
-def test_in_a_clone_the_notebooks_are_opened_in_place(env: dict[str, str]) -> None:
-    with Process("lab", env=env) as process:
-        words = started_with(process)
-        assert process.wait() == 3  # the exit status is passed on
-    assert f"--ServerApp.root_dir={CLONED}" in words
-    assert process.err.text == f"notebooks: {CLONED}\n"
-    assert not (CLONED / ".trio_echo.json").exists()
-
-
-def test_in_a_clone_they_are_copied_if_a_folder_is_named(
+@posix
+def test_in_a_clone_they_are_copied_to_the_current_folder(
     env: dict[str, str], tmp_path: Path
 ) -> None:
-    with Process("lab", str(tmp_path / "mine"), env=env) as process:
-        assert f"--ServerApp.root_dir={tmp_path / 'mine'}" in started_with(process)
-    assert (tmp_path / "mine").is_dir()
-    assert not list((tmp_path / "mine").glob("*.py"))
+    folder = tmp_path / "trio_echo_notebooks"
+    with Process("lab", env=env, prefix=within(tmp_path)) as process:
+        words = started_with(process)
+        assert process.wait() == 3  # the exit status is passed on
+    assert f"--ServerApp.root_dir={folder}" in words
+    assert process.err.text == f"notebooks: {folder}\n"
+    assert not list(folder.glob("*.py"))
+
+
+def test_the_folder_of_the_notebooks_themselves_is_opened_in_place(env: dict[str, str]) -> None:
     with Process("lab", f"{CLONED}{os.sep}", env=env) as process:
         assert f"--ServerApp.root_dir={CLONED}" in started_with(process)
     assert not (CLONED / ".trio_echo.json").exists()
@@ -113,16 +111,17 @@ def test_installed_from_a_wheel_they_are_copied_to_the_current_folder(
     assert (folder / "01_one.ipynb").read_text("utf-8") == "mine"
 
 
+@posix
 @pytest.mark.slow
 def test_options_reach_jupyterlab(env: dict[str, str], tmp_path: Path) -> None:
     options = ("--no-browser", "--port", "1234", "--", "--ip=::1", "--debug")
-    for folder in ([], [str(tmp_path / "mine")]):
-        with Process("lab", *folder, *options, env=env) as process:
+    for folder in ([], ["mine"]):
+        with Process("lab", *folder, *options, env=env, prefix=within(tmp_path)) as process:
             words = started_with(process)
         assert words[-2:] == ["--ip=::1", "--debug"]
         assert "--no-browser" in words
         assert "--ServerApp.port=1234" in words
-    with Process("lab", env=env) as process:
+    with Process("lab", "mine", env=env, prefix=within(tmp_path)) as process:
         words = started_with(process)
     assert "--no-browser" not in words
     assert not any("port" in word for word in words)

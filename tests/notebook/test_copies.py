@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,6 +67,12 @@ def test_everything_except_scripts_and_hidden_files_is_copied(source: Path, tmp_
     assert texts(tmp_path / "target") == expected
 
 
+def test_a_copy_below_the_notebooks_is_not_copied_itself(source: Path, tmp_path: Path) -> None:
+    copies.update(source, source / "mine")
+    copies.update(source, tmp_path / "target")
+    assert not (tmp_path / "target" / "mine").exists()
+
+
 def test_an_unchanged_copy_follows_a_new_version(source: Path, target: Path) -> None:
     fill(source, a="a 2", c="c 2", recordings__echo="echo 2")
     for _ in range(2):
@@ -81,6 +89,29 @@ def test_a_changed_file_is_kept_and_reported_if_a_newer_version_exists(
     for _ in range(2):
         assert copies.update(source, target) == [target / "a.ipynb"]
         assert texts(target) == {**texts(source), "a.ipynb": "mine"}
+
+
+def test_a_copy_with_outputs_from_an_earlier_version_is_brought_up_to_date(
+    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = {name: sha256(text.encode()).hexdigest() for name, text in texts(source).items()}
+    (target / ".trio_echo.json").write_text(json.dumps(record), "utf-8")
+    fill(target, b="mine")
+    monkeypatch.setattr(copies, "prepared", lambda data: data + b", prepared")
+    assert copies.update(source, target) == []
+    assert texts(target)["a.ipynb"] == "a 1, prepared"
+    assert texts(target)["b.ipynb"] == "mine"
+
+
+def test_notebooks_prepared_for_another_python_are_not_newer(
+    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(target, a="mine")
+    monkeypatch.setattr(copies, "prepared", lambda data: data + b", 3.14")
+    for _ in range(2):
+        assert copies.update(source, target) == []
+        assert texts(target)["a.ipynb"] == "mine"
+        assert texts(target)["b.ipynb"] == "b 1, 3.14"
 
 
 def test_a_changed_file_that_was_renamed_is_copied_again(source: Path, target: Path) -> None:

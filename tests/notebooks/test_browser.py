@@ -6,7 +6,6 @@ Set TRIO_ECHO_SCREENSHOTS to a folder to get a picture of each page.
 from __future__ import annotations
 
 import io
-import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +14,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import execute
+import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 from support import Process, jupyter_settings, lab_address
 
 from trio_echo.notebook import browser as browsers
-from trio_echo.notebook import copies
+from trio_echo.notebook.student import prepared
 from trio_echo.pictures.canvas import ON_DARK, PAPER, Picture
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -38,36 +38,28 @@ SAMPLE = "sample.ipynb"
 SAMPLE_CELLS = (
     "%load_ext trio_echo",
     """
-    import ipywidgets
-    import trio
     import trio_echo
-    from IPython.display import display
-    from trio_echo.pictures.canvas import BLUE, Picture
+    from trio_echo.notebook.play import play
+    from trio_echo.pictures.canvas import BLUE, GREEN, Picture
 
-    def draw(count):
+    def draw(count, colour):
         picture = Picture(4, 2, f"{count} bars")
         axes = picture.figure.add_subplot()
-        axes.bar(range(count), range(1, count + 1), color=BLUE)
+        axes.bar(range(count), range(1, count + 1), color=colour)
         return picture
 
     server = trio_echo.BackgroundServer()
     server.start()
-    draw(3)
+    draw(3, BLUE)
     """,
     """
-    async def echoed(count):
+    async def echoed(how_many_bytes, colour):
         async with await trio_echo.connect(*server.addresses[0]) as client:
-            return len(await client.echo(bytes(count)))
+            return draw(len(await client.echo(bytes(how_many_bytes))), colour)
 
-    def changed(change):
-        shown.update(draw(trio.run(echoed, change.new)))
-
-    slider = ipywidgets.IntSlider(4, 1, 9)
-    slider.observe(changed, "value")
-    display(slider)
-    shown = display(draw(await echoed(4)), display_id=True)
+    play(echoed, how_many_bytes=(1, 9, 4), colour={"blue": BLUE, "green": GREEN})
     """,
-    "slider.max",
+    "trio_echo",
 )
 READ = "read.ipynb"
 """A notebook with a picture in its output, as another person executed it."""
@@ -76,6 +68,25 @@ IDLE = """() => {
     const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
     return kernel?.connectionStatus == "connected" && kernel.status == "idle";
 }"""
+# Whether it counts as changed, after JupyterLab has noted which kernel it has.
+KNOWS_ITS_KERNEL = """async () => {
+    const {sessionContext, model} = jupyterapp.shell.currentWidget.context;
+    await sessionContext.session.kernel.info;
+    await sessionContext.session.kernel.spec;
+    await new Promise(done => setTimeout(done));
+    return {dirty: model.dirty};
+}"""
+COUNTS = """() => jupyterapp.shell.currentWidget.content.widgets
+    .filter(cell => cell.model.type == "code").map(cell => cell.model.executionCount)"""
+FOLDED = """() => jupyterapp.shell.currentWidget.content.widgets.filter(
+    cell => cell.model.getMetadata("tags")?.includes("hide-input")
+).length"""
+TOO_WIDE = """outputs => outputs.filter(one => one.scrollWidth > one.clientWidth)
+    .map(one => one.textContent)"""
+LINES = "row => new Set([...row.children].map(one => one.getBoundingClientRect().top)).size"
+CUT_OFF = """labels => labels.filter(one => one.scrollWidth > one.clientWidth)
+    .map(one => one.textContent)"""
+THEME = "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})"
 IMAGES = ".jp-OutputArea-output img"
 SOURCES = "images => images.map(image => image.src)"
 CHANGED = f"""([panel, before]) => {{
@@ -118,30 +129,21 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """JupyterLab on a copy of all notebooks, without their outputs."""
+    """JupyterLab on a student's copy of all notebooks."""
     folder = tmp_path_factory.mktemp("notebooks")
-    copies.update(copies.CLONED, folder)
-    for path in folder.glob("*.ipynb"):
-        notebook = execute.read(path)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.update(outputs=[], execution_count=None)
-        execute.write(notebook, path)
     cells = [new_code_cell(dedent(cell).strip()) for cell in SAMPLE_CELLS]
-    sample = new_notebook(cells=[new_markdown_cell("# A sample"), *cells])
-    execute.write(execute.tidied(sample), folder / SAMPLE)
+    sample = execute.tidied(new_notebook(cells=[new_markdown_cell("# A sample"), *cells]))
+    (folder / SAMPLE).write_bytes(prepared(nbformat.writes(sample).encode()))
     picture = new_output("display_data", {"text/html": Picture(3, 2, "paper")._repr_html_()})
     read = new_notebook(cells=[new_code_cell("paper", outputs=[picture])])
     execute.write(execute.tidied(read), folder / READ)
 
     settings = tmp_path_factory.mktemp("settings")
-    for plugin, setting in (
-        ("notebook-extension/tracker", {"windowingMode": "none"}),  # off-screen cells are there too
-        ("apputils-extension/notification", {"fetchNews": "false"}),  # no pop-up
-    ):
-        file = settings / "lab" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
-        file.parent.mkdir(parents=True)
-        file.write_text(json.dumps(setting), "utf-8")
+    tracker = (
+        settings / "lab" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+    )
+    tracker.parent.mkdir(parents=True)
+    tracker.write_text('{"windowingMode": "none"}', "utf-8")  # off-screen cells are there too
     env = {
         **jupyter_settings(settings),
         "JUPYTERLAB_SETTINGS_DIR": str(settings / "lab"),
@@ -156,7 +158,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page that stays on this machine."""
-    with browser.new_page(viewport={"width": 1400, "height": 1000}) as page:
+    with browser.new_page(viewport={"width": 1280, "height": 900}) as page:
         page.set_default_timeout(execute.TIMEOUT * 1000)
         hosts: set[str | None] = set()
         page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
@@ -169,11 +171,14 @@ def test_a_notebook_runs_draws_and_answers_its_widgets(address: str, page: Page,
     visit(page, address, name)
     try:
         page.wait_for_function(IDLE)
+        panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+        check_opened(panel)
         page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
         page.wait_for_function(IDLE)
-        panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
         check(panel)
+        check_controls(panel)
         move_widgets(panel)
+        playwright.expect(page.locator(".Toastify__toast")).to_have_count(0)  # no news
     finally:
         screenshot(page, name)
 
@@ -199,6 +204,14 @@ def visit(page: Page, address: str, name: str) -> None:
     page.goto(parts._replace(path=f"/lab/tree/{name}", query=f"{parts.query}&reset").geturl())
 
 
+def check_opened(panel: Locator) -> None:
+    """Check that nothing gives an answer away, and that opening it has changed nothing."""
+    playwright.expect(panel.locator(".jp-OutputArea-output")).to_have_count(0)
+    assert panel.page.evaluate(KNOWS_ITS_KERNEL) == {"dirty": False}
+    folded = panel.page.evaluate(FOLDED)
+    playwright.expect(panel.locator(".jp-InputPlaceholder")).to_have_count(folded)
+
+
 def check(panel: Locator) -> None:
     """Check that everything was executed without an error, and that every picture is painted."""
     errors = panel.locator(
@@ -207,8 +220,9 @@ def check(panel: Locator) -> None:
     )
     playwright.expect(errors).to_have_count(0)
     playwright.expect(panel.get_by_text("Error displaying widget")).to_have_count(0)
-    counts = panel.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
-    assert counts == [f"[{number}]:" for number in range(1, len(counts) + 1)]
+    counts = panel.page.evaluate(COUNTS)  # a folded cell does not show its own
+    assert counts == list(range(1, len(counts) + 1))
+    assert panel.locator(".jp-OutputArea-output").evaluate_all(TOO_WIDE) == []
     check_images(panel)
 
 
@@ -219,15 +233,23 @@ def check_images(panel: Locator) -> None:
         assert image.evaluate(COLOURS) > 4
 
 
+def check_controls(panel: Locator) -> None:
+    """Check that they are in one row, and that their labels are not cut off."""
+    for row in panel.locator(".widget-box").all():
+        assert row.evaluate(LINES) == 1
+        assert row.locator(".widget-label").evaluate_all(CUT_OFF) == []
+
+
 def move_widgets(panel: Locator) -> None:
-    """Check that moving a slider, or choosing from a list, changes a picture."""
-    for handle in panel.locator(".widget-slider .noUi-handle").all():
+    """Check that moving a slider, or choosing from a list, changes a picture beside it."""
+    beside = panel.locator(f".jp-CodeCell:has({IMAGES})")
+    for handle in beside.locator(".widget-slider .noUi-handle").all():
         with changes_a_picture(panel):
             value = handle.get_attribute("aria-valuenow")
             handle.press("ArrowRight")
             if handle.get_attribute("aria-valuenow") == value:  # it was at its maximum
                 handle.press("ArrowLeft")
-    for choices in panel.locator(".widget-dropdown select").all():
+    for choices in beside.locator(".widget-dropdown select").all():
         with changes_a_picture(panel):
             count, chosen = choices.evaluate("one => [one.options.length, one.selectedIndex]")
             choices.select_option(index=(chosen + 1) % count)
@@ -242,9 +264,13 @@ def changes_a_picture(panel: Locator) -> Iterator[None]:
 
 
 def screenshot(page: Page, name: str) -> None:
+    """Take one in each theme."""
     if folder := os.environ.get("TRIO_ECHO_SCREENSHOTS"):
         panels = page.locator(".jp-WindowedPanel-outer")
         heights = panels.evaluate_all("all => all.map(one => one.scrollHeight)")
-        page.set_viewport_size({"width": 1400, "height": max([800, *heights]) + 200})
+        page.set_viewport_size({"width": 1280, "height": max([800, *heights]) + 200})
         panels.evaluate_all("all => all.forEach(one => one.scrollTo(0, 0))")
-        page.screenshot(path=Path(folder) / f"{Path(name).stem}.png")
+        for theme in ("Dark", "Light"):
+            page.evaluate(THEME, f"JupyterLab {theme}")
+            page.locator("#jupyterlab-splash").wait_for(state="detached")
+            page.screenshot(path=Path(folder) / f"{Path(name).stem}-{theme.lower()}.png")

@@ -31,6 +31,8 @@ import ipywidgets
 from IPython.display import display
 from trio_echo.pictures.canvas import Picture
 display(ipywidgets.IntSlider(3))
+size, answer = (ipywidgets.IntSlider(description=name) for name in ("size", "answer"))
+display(ipywidgets.Box([size, answer]))
 shown = display(Picture(1, 1, 'nothing'), display_id=True)
 """
 
@@ -116,9 +118,10 @@ def test_pictures_for_the_readme_are_saved_beside_the_notebook(tmp_path: Path) -
 
 def test_a_widget_becomes_a_line_and_its_picture_stays(tmp_path: Path) -> None:
     done = execute.execute(notebook(tmp_path / "one.ipynb", SLIDER))
-    assert execute.kinds(done) == [["text/plain", "text/html, text/plain"]]
-    first, _ = execute.outputs(done)
-    assert first.data == {"text/plain": "[IntSlider: it appears when this cell is run]"}
+    assert execute.kinds(done) == [["text/plain", "text/plain", "text/html, text/plain"]]
+    first, second, _ = execute.outputs(done)
+    assert first.data == {"text/plain": "[to choose, when this cell is run: IntSlider]"}
+    assert second.data == {"text/plain": "[to choose, when this cell is run: size, answer]"}
     assert "widgets" not in done.metadata
 
 

@@ -99,6 +99,13 @@ def test_it_asks_for_a_prediction_and_hides_the_answer(notebook: NotebookNode) -
     assert text.count("<details>") == text.count("</details>")
 
 
+def test_the_long_code_of_a_widget_is_folded(notebook: NotebookNode) -> None:
+    for cell in code_cells(notebook):
+        if re.search(r"^play\(", cell.source, re.MULTILINE):
+            long = len(cell.source.splitlines()) > 12
+            assert ("hide-input" in cell.metadata.get("tags", [])) is long
+
+
 def test_its_estimated_time_fits_its_length(notebook: NotebookNode) -> None:
     text = prose(notebook)
     lines = sum(len(cell.source.splitlines()) for cell in code_cells(notebook))

@@ -16,6 +16,7 @@ from trio_echo.screen.text import safe
 
 from .options import port
 
+_JUPYTER_CONFIG = Path(__file__).with_name("jupyter_config")
 _DEFAULT_FOLDER = "trio_echo_notebooks"
 _NEEDED = ("ipykernel", "ipywidgets", "jupyterlab", "matplotlib")  # the `notebooks` extra
 
@@ -32,9 +33,8 @@ _NEEDED = ("ipykernel", "ipywidgets", "jupyterlab", "matplotlib")  # the `notebo
 def lab(*, words: tuple[str, ...], port: int | None, no_browser: bool) -> int:
     """Open the notebooks in JupyterLab.
 
-    A clone of the repository opens its own. Otherwise, or with a FOLDER, this copies them first, to
-    FOLDER or ./trio_echo_notebooks. A later copy keeps the notebooks that you changed. OPTIONs go
-    to JupyterLab: lab -- --ip=0.0.0.0
+    This copies them without their outputs to FOLDER or ./trio_echo_notebooks, and opens the copy. A
+    later copy keeps the notebooks that you changed. OPTIONs go to JupyterLab: lab -- --ip=0.0.0.0
     """
     folder = None if not words or words[0].startswith("-") else Path(words[0])
     options = words if folder is None else words[1:]
@@ -47,28 +47,26 @@ def lab(*, words: tuple[str, ...], port: int | None, no_browser: bool) -> int:
             'libraries are missing; install them with: python -m pip install "trio-echo[notebooks]"'
         )
     try:
-        folder = _prepare(folder)
+        folder = _prepare(folder or Path(_DEFAULT_FOLDER))
     except OSError as exc:
         where = "" if exc.filename is None else f": {exc.filename}"
         return _fail(f"{exc.strerror}{where}")
     if folder is None:
         return _fail("this installation has no notebooks")
     click.echo(f"notebooks: {safe(str(folder))}", err=True)
+    _change_defaults()
     return _run(
         [sys.executable, "-m", "jupyterlab", *_settings(folder, port, no_browser), *options]
     )
 
 
-def _prepare(folder: Path | None) -> Path | None:
-    """Return the folder to open, after copying the notebooks into it if needed.
+def _prepare(target: Path) -> Path | None:
+    """Copy the notebooks to a folder, and return it; `None` if there are no notebooks.
 
-    Returns `None` if there are no notebooks.
+    The folder that they are copied from is left alone.
     """
-    if copies.INSTALLED.is_dir():
-        source, target = copies.INSTALLED, folder or Path(_DEFAULT_FOLDER)
-    elif copies.CLONED.is_dir():
-        source, target = copies.CLONED, folder or copies.CLONED
-    else:
+    source = next((one for one in (copies.INSTALLED, copies.CLONED) if one.is_dir()), None)
+    if source is None:
         return None
     resolved = Path(os.path.realpath(target))  # resolve() raises for a loop, on some Pythons
     if resolved != source.resolve():
@@ -96,6 +94,15 @@ def _settings(folder: Path, port: int | None, no_browser: bool) -> list[str]:
         # Most likely a container. Jupyter would refuse root; its page asks for a token anyway.
         settings.append("--allow-root")
     return settings
+
+
+def _change_defaults() -> None:
+    """Give JupyterLab other defaults for its settings: it does not ask whether to fetch news.
+
+    It has no option for that. What users have set themselves comes first.
+    """
+    paths = (os.environ.get("JUPYTER_CONFIG_PATH"), str(_JUPYTER_CONFIG))
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
 
 
 def _run(command: list[str]) -> int:

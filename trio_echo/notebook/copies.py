@@ -6,9 +6,11 @@ import errno
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trio_echo.writing import whole
+
+from .student import prepared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +28,23 @@ _SUFFIXES = {".c", ".h", ".ipynb", ".json", ".pcap"}
 _RECORD = ".trio_echo.json"
 
 
+class _Copied(NamedTuple):
+    """The digests of a file: as it was in the source, and as it was written into the copy.
+
+    They differ for a notebook. How it is prepared depends on the version of Python, so the copy's
+    digest does not say whether the source is newer.
+    """
+
+    source: str
+    copy: str
+
+
 def update(source: Path, target: Path) -> list[Path]:
     """Bring a folder of notebooks up to date without overwriting what the user changed.
 
     A file that is missing, or unchanged since it was copied, is copied from `source`. So a file
     that was deleted or renamed is copied again. Only notebooks, recordings and C programs are
-    copied.
+    copied, the notebooks without outputs.
 
     Nothing is written through a symbolic link below the folder: a dangling link is replaced by the
     file, and a link in place of a folder is refused.
@@ -52,17 +65,19 @@ def update(source: Path, target: Path) -> list[Path]:
     try:
         for name in _files(source):
             data = (source / name).read_bytes()
+            copy = prepared(data) if name.suffix == ".ipynb" else data
+            now = _Copied(_digest(data), _digest(copy))
+            before = record.get(name.as_posix())
             there = target / name
-            copied = record.get(name.as_posix())
             present = _digest(there.read_bytes()) if there.exists() else None
-            if present not in (None, copied, _digest(data)):
-                if copied != _digest(data):
+            if present not in (None, before and before.copy, now.copy):
+                if before is None or before.source != now.source:
                     kept.append(there)
                 continue
-            if present != _digest(data):
+            if present != now.copy:
                 _make_folder(target, there.parent)
-                _write(there, data)
-            record[name.as_posix()] = _digest(data)
+                _write(there, copy)
+            record[name.as_posix()] = now
     finally:
         _write(target / _RECORD, json.dumps(record, indent=1).encode())
     return kept
@@ -77,7 +92,9 @@ def _files(source: Path) -> Iterator[Path]:
     for file in sorted(source.rglob("*")):
         name = file.relative_to(source)
         hidden = any(part.startswith((".", "__")) for part in name.parts)
-        if file.is_file() and file.suffix in _SUFFIXES and not hidden:
+        # A copy may be below its source: after `cd notebooks`, the default folder is.
+        copied = any((source / folder / _RECORD).exists() for folder in name.parents[:-1])
+        if file.is_file() and file.suffix in _SUFFIXES and not hidden and not copied:
             yield name
 
 
@@ -85,13 +102,20 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _read(record: Path) -> dict[str, str]:
+def _read(record: Path) -> dict[str, _Copied]:
     """Read the record; without a valid one, files that differ count as changed by the user."""
     try:
-        copied = json.loads(record.read_bytes())
+        entries = json.loads(record.read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
-    return copied if isinstance(copied, dict) else {}
+    copied = {}
+    for name, digests in entries.items() if isinstance(entries, dict) else ():
+        match digests:
+            case str(both):  # a version that copied notebooks as they are
+                copied[name] = _Copied(both, both)
+            case [str(source), str(copy)]:
+                copied[name] = _Copied(source, copy)
+    return copied
 
 
 def _make_folder(target: Path, folder: Path) -> None:

@@ -24,7 +24,7 @@ Choice: TypeAlias = "tuple[int, int, int] | list[str] | Mapping[str, object]"
 
 
 def play(draw: Callable[..., object], **choices: Choice) -> None:
-    """Show a slider or a list for each argument of a function, and its result below them.
+    """Show a slider or a list for each argument of a function, in a row, and its result below.
 
     The picture is an output of the cell, not of a widget, so a notebook file keeps it for people
     who only read.
@@ -45,18 +45,25 @@ def play(draw: Callable[..., object], **choices: Choice) -> None:
     if RECORD in os.environ and does_experiments:  # a recording of each choice
         for values in itertools.product(*map(_all, choices.values())):
             _in_thread(partial(draw, **dict(zip(choices, values, strict=True))))
-    display(*widgets.values())
+    row = {"flex_flow": "row wrap", "grid_gap": "0 20px"}
+    display(ipywidgets.Box(list(widgets.values()), layout=row))
     shown = display(drawn(), display_id=True)
     for widget in widgets.values():
         widget.observe(lambda _: shown.update(drawn()), "value")
 
 
 def _widget(name: str, choice: Choice) -> Any:
+    labelled: dict[str, Any] = {"description": name, "style": {"description_width": "initial"}}
     if not isinstance(choice, tuple):
-        return ipywidgets.Dropdown(options=choice, description=name)
+        return ipywidgets.Dropdown(options=choice, layout={"width": "auto"}, **labelled)
     smallest, largest, value = choice
     return ipywidgets.IntSlider(
-        value=value, min=smallest, max=largest, description=name, continuous_update=False
+        value=value,
+        min=smallest,
+        max=largest,
+        continuous_update=False,
+        layout={"width": "250px"},  # three of them fit beside each other
+        **labelled,
     )
 
 

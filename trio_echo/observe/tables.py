@@ -12,7 +12,8 @@ from trio_echo.screen.text import safe
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-_CELL = "padding:2px 12px 2px 0;white-space:nowrap;text-align:"
+# With JupyterLab's padding, all tables begin at one left edge. Colours are the theme's.
+_CELL = "padding:2px 6px;vertical-align:top;text-align:"
 
 
 def text_table(

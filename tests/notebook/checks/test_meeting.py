@@ -26,7 +26,7 @@ def test_count(answer: object, right: bool) -> None:
 
 def test_a_wrong_count_is_named() -> None:
     assert meeting.count(16).why == "Not 16."
-    assert meeting.count("15").why == "Not '15': an integer is expected."
+    assert meeting.count("15").why == "Not '15': an integer is expected, not a str."
 
 
 def test_no_count_yet() -> None:

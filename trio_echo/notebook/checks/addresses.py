@@ -5,7 +5,16 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from . import NO_ANSWER, Verdict, call, failed, unusable
+from . import (
+    Verdict,
+    call,
+    failed,
+    same,
+    shown,
+    unfinished,
+    unusable,
+    wanted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,21 +36,20 @@ _PEERS: Sequence[tuple[Sockaddr, str]] = (
 
 def shortest(answer: object) -> Verdict:
     """The form that RFC 5952 gives an address with two equally long runs of zeros."""
-    if answer is ...:
-        return NO_ANSWER
-    if answer == str(_LONG):
+    if (verdict := unfinished(answer)) is not None:
+        return verdict
+    if same(answer, str(_LONG)):
         return Verdict(True, "If two runs are equally long, the first one is left out.")
     try:
         got = ipaddress.IPv6Address(answer if isinstance(answer, str) else "")
     except ValueError:
-        why = f"{answer!r} is not an IPv6 address: it needs eight groups, and at most one ::."
+        why = f"{shown(answer)} is not an IPv6 address: it needs eight groups, and at most one ::."
         return Verdict(False, why)
     if got != _LONG:
-        full = ipaddress.IPv6Address(
-            int(got)
-        ).exploded  # without the zone: Python 3.11 fails with one
+        # Without the zone: Python 3.11 fails with one.
+        full = ipaddress.IPv6Address(int(got)).exploded
         return Verdict(False, f"{answer!r} is another address: {full}.")
-    if isinstance(answer, str) and answer == "2001:db8:0:0:1::1":
+    if same(answer, "2001:db8:0:0:1::1"):
         return Verdict(False, "It is the same address, but which of the two runs is left out?")
     return Verdict(False, f"{answer!r} is the same address, but not yet its shortest form.")
 
@@ -54,6 +62,7 @@ def peers(answer: Callable[[Sockaddr], object]) -> Verdict:
         got = call(answer, sockaddr)
         if (verdict := failed(f"Given {sockaddr!r}", got)) is not None:
             return verdict
-        if got != right:
-            return Verdict(False, f"Given {sockaddr!r}, it should return {right!r}, not {got!r}.")
+        if not same(got, right):
+            case = f"Given {sockaddr!r}, it should return {right!r}"
+            return Verdict(False, f"{case}, not {shown(got)}{wanted(got, right)}.")
     return Verdict(True, "A client has one name, whichever socket accepted it.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import trio
 
-from . import DID_NOT_RETURN, Verdict, call_async, failed, said, unusable
+from . import DID_NOT_RETURN, Verdict, call_async, failed, said, same, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -49,8 +49,8 @@ async def total(answer: Answer) -> Verdict:
     case = "With functions that return 3 and 4"
     if (verdict := failed(case, got)) is not None:
         return verdict
-    if got != 7:
-        return Verdict(False, f"{case}, it should have returned 7; {said(got)}.")
+    if not same(got, 7):
+        return Verdict(False, f"{case}, it should have returned 7; {said(got, 7)}.")
     if order != ["first", "second"]:
         return Verdict(False, f"They ran in this order: {', '.join(order)}.")
     return Verdict(True, "Each call has its await, and the sum is right.")
@@ -73,8 +73,8 @@ async def both(answer: Answer) -> Verdict:
     got = await call_async(_PATIENCE, answer, *functions)
     if (verdict := _forgotten(*functions)) is not None:
         return verdict
-    if isinstance(got, Exception):
-        return Verdict(False, f"Your function raised an error: {got!r}.")
+    if isinstance(got, BaseException):
+        return Verdict(False, f"With two functions, {said(got)}.")
     missing = [name for name, event in begun.items() if not event.is_set()]
     if missing:
         when = "while the other one waited for it" if len(missing) == 1 else "yet"

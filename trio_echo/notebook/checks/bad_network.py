@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import socket
 import struct
 import sys
@@ -14,7 +13,21 @@ from trio.testing import MockClock
 
 from trio_echo import lan
 
-from . import MISSING_RETURN, NO_ANSWER, Verdict, call, call_async, failed, said, unusable
+from . import (
+    MISSING_RETURN,
+    Verdict,
+    call,
+    call_async,
+    failed,
+    is_integer,
+    is_number,
+    near,
+    said,
+    same,
+    shown,
+    unfinished,
+    unusable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -58,7 +71,8 @@ def third(answer: Callable[[], object]) -> Verdict:
     if (verdict := failed("When called", rule)) is not None:
         return verdict
     if not isinstance(rule, lan.Rule):
-        return Verdict(False, f"It returned {rule!r}, which is not a rule, such as lan.drop(…).")
+        what = f"{shown(rule)}, which is not a rule, such as lan.drop(…)"
+        return Verdict(False, f"It returned {what}.")
     if call(answer) is rule:
         return Verdict(False, "It returns the same rule each time. A rule counts: make a new one.")
     cable = lan.Cable("client", "server")
@@ -66,8 +80,8 @@ def third(answer: Callable[[], object]) -> Verdict:
     for number, sent in enumerate(_CONVERSATION):
         end = "server" if sent.source == "client" else "client"
         got = call(cable.toward(end).take, _frame(sent), number)
-        if isinstance(got, Exception):
-            return Verdict(False, f"Your rule raised {got!r} for {sent.words}.")
+        if isinstance(got, BaseException):
+            return Verdict(False, f"Your rule raised {shown(got)} for {sent.words}.")
     for number, (sent, passage) in enumerate(zip(_CONVERSATION, cable.passages, strict=True)):
         if passage.lost and number != _THIRD:
             return Verdict(False, f"Your rule drops {sent.words}.")
@@ -91,13 +105,13 @@ def _frame(sent: _Sent) -> bytes:
 
 def repeated(segments: object, seconds: object) -> Verdict:
     """Which of ten segments are repeated, and when the third repetition is sent."""
-    if segments is ... or seconds is ...:
-        return NO_ANSWER
+    if (verdict := unfinished(segments, seconds)) is not None:
+        return verdict
     if not isinstance(segments, list | tuple | set):
-        return Verdict(False, f"a must be a list of numbers, not {segments!r}.")
+        return Verdict(False, f"a must be a list of numbers, not {shown(segments)}.")
     for one in segments:
-        if one not in range(1, 11):
-            return Verdict(False, f"a: {one!r} is not a number from 1 to 10.")
+        if not is_integer(one) or one not in range(1, 11):
+            return Verdict(False, f"a: {shown(one)} is not a number from 1 to 10.")
     for number in range(1, 11):
         if (number in segments) != (number in (4, 8)):
             if number in (4, 8):
@@ -105,8 +119,8 @@ def repeated(segments: object, seconds: object) -> Verdict:
             return Verdict(
                 False, f"a: segment {number} arrived, and the SACK says so. Is it sent again?"
             )
-    if not isinstance(seconds, int | float):
-        return Verdict(False, f"b must be a number of seconds, not {seconds!r}.")
+    if not is_number(seconds):
+        return Verdict(False, f"b must be a number of seconds, not {shown(seconds)}.")
     hints = {
         0.2: "b: that is the first repetition, which is lost.",
         0.4: "b: that is the second repetition, which is lost too.",
@@ -114,10 +128,10 @@ def repeated(segments: object, seconds: object) -> Verdict:
         1.4: "b: are 0.2, 0.4 and 0.8 s the pauses, or the times since the first attempt?",
         1.66: "b: that would be the fourth repetition.",
     }
-    if math.isclose(seconds, 0.8, abs_tol=0.07):
+    if near(seconds, 0.8, abs_tol=0.07):
         return Verdict(True, "Only what is missing is sent again, and each wait is twice as long.")
-    near = (hint for wrong, hint in hints.items() if math.isclose(seconds, wrong, abs_tol=0.07))
-    return Verdict(False, next(near, f"b is not {seconds} s."))
+    hint = (text for wrong, text in hints.items() if near(seconds, wrong, abs_tol=0.07))
+    return Verdict(False, next(hint, f"b is not {shown(seconds)} s."))
 
 
 # Seconds on the answer's clock, which runs faster than a real one, and how much faster.
@@ -141,19 +155,20 @@ async def _patient(answer: Waits) -> Verdict:
     with trio.socket.socket() as listener:
         await listener.bind(("127.0.0.1", 0))
         listener.listen()
-        near = await trio.open_tcp_stream(*listener.getsockname())
+        stream = await trio.open_tcp_stream(*listener.getsockname())
         peer, _ = await listener.accept()
     options: dict[str, Any] = {}
 
     async def think() -> None:
         await trio.sleep(_THOUGHT)
-        options.update(_options(near))
+        if stream.socket.fileno() != -1:
+            options.update(_options(stream))
         await peer.send(b"hello")
 
     with peer:
-        async with near, trio.open_nursery() as nursery:
+        async with stream, trio.open_nursery() as nursery:
             nursery.start_soon(think)
-            got = await call_async(_PATIENCE * _SPEED, answer, near)
+            got = await call_async(_PATIENCE * _SPEED, answer, stream)
             nursery.cancel_scope.cancel()
     if not options:
         how = "a time limit ended the wait" if isinstance(got, trio.TooSlowError) else said(got)
@@ -161,7 +176,7 @@ async def _patient(answer: Waits) -> Verdict:
         return Verdict(False, words)
     if got is None:
         return MISSING_RETURN
-    if got != b"hello":
+    if not same(got, b"hello"):
         return Verdict(False, f"The peer sent b'hello' after a while; {said(got)}.")
     return _judge(options)
 

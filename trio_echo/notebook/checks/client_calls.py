@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 import trio
 
-from . import MISSING_RETURN, Verdict, call_async, compare, said, unusable
+from . import MISSING_RETURN, Verdict, call_async, compare, said, same, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -55,8 +55,8 @@ async def doctor(answer: Callable[[str, int], Awaitable[object]]) -> Verdict:
                 got = await call_async(_PATIENCE, answer, host, port)
             if got is None:
                 return MISSING_RETURN
-            if got != right:
-                return Verdict(False, f"It should return {right!r}, but {said(got)}.")
+            if not same(got, right):
+                return Verdict(False, f"It should return {right!r}, but {said(got, right)}.")
             if forgotten or _open_sockets() > before:
                 return Verdict(False, f"It leaves its socket open when it returns {right!r}.")
     return Verdict(True, "It recognizes every case and closes its sockets.")

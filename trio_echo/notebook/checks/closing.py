@@ -10,7 +10,7 @@ import trio
 
 from trio_echo.observe import kernel
 
-from . import NO_ANSWER, Verdict, call_async, failed, said, unusable
+from . import Verdict, call_async, failed, said, same, shown, unfinished, unusable, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ _PATIENCE = 5.0
 _QUESTION = bytes(range(256)) * 1024
 
 
-def states(*answers: object) -> Verdict:
+def states(a: object, b: object, c: object) -> Verdict:
     """Three pairs of states: after a half-close, after the server closed first, after a reset."""
     right = {
         "a": ("FIN_WAIT2", "CLOSE_WAIT"),
@@ -33,16 +33,17 @@ def states(*answers: object) -> Verdict:
         "b": "The end that closed first waits. The other end has nothing to wait for.",
         "c": "Closing with unread data is not a normal close. What is sent then?",
     }
-    if ... in answers:
-        return NO_ANSWER
-    for (name, pair), given in zip(right.items(), answers, strict=True):
+    if (verdict := unfinished(a, b, c)) is not None:
+        return verdict
+    for (name, pair), given in zip(right.items(), (a, b, c), strict=True):
         answer = _in_linux_names(given)
-        if answer == pair[::-1] != pair:
+        if pair[::-1] != pair and same(answer, pair[::-1]):
             return Verdict(
                 False, f"{name}: the states are right, but the client's must come first."
             )
-        if answer != pair:
-            return Verdict(False, f"{name} is not {given!r}. {hints[name]}")
+        if not same(answer, pair):
+            wrong = f"{name} is not {shown(given)}{wanted(answer, pair)}."
+            return Verdict(False, f"{wrong} {hints[name]}")
     return Verdict(True, "You know who waits for whom.")
 
 
@@ -76,16 +77,13 @@ async def asks(answer: Callable[[trio.SocketStream, bytes], Awaitable[object]]) 
             return Verdict(False, f"{verdict.why} {why}")
         return verdict
     right = _QUESTION[::-1]
-    if got == right:
+    if same(got, right):
         return Verdict(True, f"All {len(right)} bytes of the answer came back.")
     if isinstance(got, bytes | bytearray) and right.startswith(got):
         return Verdict(
             False, f"You returned the first {len(got)} of the answer's {len(right)} bytes."
         )
-    text = repr(got)
-    return Verdict(
-        False, f"You returned {text[:60]}{'…' * (len(text) > 60)}, which is not the answer."
-    )
+    return Verdict(False, f"You returned {shown(got, 60)}, which is not the answer.")
 
 
 class _Answerer:

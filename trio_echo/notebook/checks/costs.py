@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import trio
 import trio.testing
 
-from . import NO_ANSWER, Verdict, call_async, failed, unusable
+from . import Verdict, call_async, failed, same, shown, unfinished, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,13 +24,13 @@ _PATIENCE = 2.0
 def far_away(one: object, eight: object, for_a_thousand: object) -> Verdict:
     """Messages a second with a round trip of 50 ms, and how many under way make 1000."""
     answers = (one, eight, for_a_thousand)
-    if any(answer is ... for answer in answers):
-        return NO_ANSWER
-    if answers == (20, 160, 50):
+    if (verdict := unfinished(*answers)) is not None:
+        return verdict
+    if same(answers, (20, 160, 50)):
         return Verdict(True, "Rate = messages under way / round trip, however fast the server is.")
-    if one != 20:
+    if not same(one, 20):
         return Verdict(False, "One after another: how often does 50 ms fit into a second?")
-    if eight != 160:
+    if not same(eight, 160):
         return Verdict(False, "Eight are under way in each of those round trips.")
     return Verdict(False, "Little's law again: under way = rate * round trip, in seconds.")
 
@@ -49,7 +49,7 @@ async def one_segment(answer: Request) -> Verdict:
         sent = b"".join(stream.sent)
         if sent != header + body:
             return Verdict(
-                False, f"The server should get {_short(header + body)}, not {_short(sent)}."
+                False, f"The server should get {shown(header + body, 60)}, not {shown(sent, 60)}."
             )
         if len(stream.sent) != 1:
             times = len(stream.sent)
@@ -73,8 +73,10 @@ async def pipelined(answer: Pipelined) -> Verdict:
                 return Verdict(False, f"{case}, {stream.wrong}.")
             if (verdict := failed(case, got)) is not None:
                 return verdict
-            if not isinstance(got, Sequence) or list(got) != messages:
-                return Verdict(False, f"{case}, the echoes are not the 12 messages: {_short(got)}.")
+            if not isinstance(got, Sequence) or not same(list(got), messages):
+                return Verdict(
+                    False, f"{case}, the echoes are not the 12 messages: {shown(got, 60)}."
+                )
     return Verdict(True, "The pipe was full all the time, and never too full.")
 
 
@@ -149,8 +151,3 @@ class _Echoing(trio.abc.Stream):
 
     def _note(self, wrong: str) -> None:
         self.wrong = self.wrong or wrong
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from trio_echo.notebook.arriving import Arriving, cut
 
-from . import MISSING_RETURN, NO_ANSWER, Verdict, call_async, said, unusable
+from . import MISSING_RETURN, Verdict, call_async, said, same, shown, unfinished, unusable, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,11 +22,14 @@ _PATIENCE = 2.0
 
 def lengths(in_cp949: object, in_utf_8: object) -> Verdict:
     """How many bytes `게임공학과` has in two encodings."""
-    if in_cp949 is ... or in_utf_8 is ...:
-        return NO_ANSWER
-    if (in_cp949, in_utf_8) == (10, 15):
+    answers = (in_cp949, in_utf_8)
+    if (verdict := unfinished(*answers)) is not None:
+        return verdict
+    if found := wanted(answers, (10, 15)):
+        return Verdict(False, f"Not {shown(answers)}{found}.")
+    if same(answers, (10, 15)):
         return Verdict(True, "Five characters: two bytes each in CP949, three in UTF-8.")
-    if (in_cp949, in_utf_8) == (15, 10):
+    if same(answers, (15, 10)):
         return Verdict(False, "Which of the two encodings is the longer one?")
     return Verdict(False, "Count the characters, then look above at how long one of them is.")
 
@@ -72,6 +75,6 @@ async def exactly(answer: Exactly) -> Verdict:
 def _judge(got: object, expected: bytes, case: str) -> Verdict | None:
     if got is None:
         return MISSING_RETURN
-    if isinstance(got, bytes | bytearray) and got == expected:
+    if same(got, expected):
         return None
-    return Verdict(False, f"{case}, it should have returned {expected!r}; {said(got)}.")
+    return Verdict(False, f"{case}, it should have returned {expected!r}; {said(got, expected)}.")

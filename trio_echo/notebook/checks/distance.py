@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 import trio.testing
@@ -13,12 +12,16 @@ import trio.testing
 from . import (
     DID_NOT_RETURN,
     MISSING_RETURN,
-    NO_ANSWER,
     Verdict,
     call,
     call_async,
     failed,
+    is_number,
+    near,
     said,
+    same,
+    shown,
+    unfinished,
     unusable,
 )
 
@@ -43,7 +46,7 @@ def seconds_for(answer: Callable[[int, int, float], object]) -> Verdict:
         got = call(answer, messages, depth, trip)
         if (verdict := failed(case, got)) is not None:
             return verdict
-        if not _is_number(got):
+        if not is_number(got):
             return Verdict(False, f"{case}, {said(got)}. It must be a number of seconds.")
         full = math.ceil(messages / depth)
         if not _close(got, (1 + full) * trip):
@@ -60,12 +63,12 @@ def seconds_for(answer: Callable[[int, int, float], object]) -> Verdict:
 
 def full_line(window: object, wait: object) -> Verdict:
     """The window for 100 Mbit/s and 80 ms in bytes, and the wait in a queue of 1000 frames."""
-    if window is ... or wait is ...:
-        return NO_ANSWER
-    if not _is_number(window):
-        return Verdict(False, f"window must be a number, not {window!r}.")
-    if not _is_number(wait):
-        return Verdict(False, f"wait must be a number, not {wait!r}.")
+    if (verdict := unfinished(window, wait)) is not None:
+        return verdict
+    if not is_number(window):
+        return Verdict(False, f"window must be a number, not {shown(window)}.")
+    if not is_number(wait):
+        return Verdict(False, f"wait must be a number, not {shown(wait)}.")
     if not _close(window, 1_000_000):
         hints: dict[float, str] = {
             8_000_000: "That many bits. A byte has 8 of them.",
@@ -110,24 +113,21 @@ async def echo_all(answer: EchoAll) -> Verdict:
             )
         if got is None:
             return MISSING_RETURN
-        if not isinstance(got, Sequence) or list(got) != messages:
-            return Verdict(False, f"{case}, the echoes are not the messages: {_short(got)}.")
+        if not isinstance(got, Sequence) or not same(list(got), messages):
+            return Verdict(False, f"{case}, the echoes are not the messages: {shown(got, 60)}.")
         if stream.received < len(b"".join(messages)):
             return Verdict(False, f"{case}, you received only {stream.received:,} bytes of echoes.")
     return Verdict(True, "All leave at once, and somebody receives while somebody still sends.")
 
 
-def _is_number(answer: object) -> TypeGuard[float]:
-    return isinstance(answer, Real) and not isinstance(answer, bool)
-
-
 def _close(answer: float, right: float) -> bool:
-    return math.isclose(answer, right, rel_tol=0.01)
+    return near(answer, right, rel_tol=0.01)
 
 
 def _hint(answer: float, hints: dict[float, str], other: str) -> str:
     return next(
-        (text for wrong, text in hints.items() if _close(answer, wrong)), f"Not {answer!r}. {other}"
+        (text for wrong, text in hints.items() if _close(answer, wrong)),
+        f"Not {shown(answer)}. {other}",
     )
 
 
@@ -194,8 +194,3 @@ class _Distant(trio.abc.Stream):
 
     async def aclose(self) -> None:
         await trio.lowlevel.checkpoint()
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
-from . import Verdict, call, call_async, failed, said, unusable
+from . import (
+    Verdict,
+    call,
+    call_async,
+    failed,
+    is_number,
+    near,
+    said,
+    same,
+    shown,
+    unusable,
+    wanted,
+)
 from .clock import with_own_clock
 
 if TYPE_CHECKING:
@@ -53,8 +65,9 @@ def connected(answer: Callable[[list[str], float], object]) -> Verdict:
             if (verdict := failed(case, got)) is not None:
                 return verdict
             right = delays * delay
-            if not isinstance(got, int | float) or not math.isclose(got, right, abs_tol=1e-9):
-                return Verdict(False, f"{case}, connecting takes {right:g} s, not {got!r}.")
+            if not is_number(got) or not near(got, right, abs_tol=1e-9):
+                found = f"{shown(got)}{wanted(got, right)}"
+                return Verdict(False, f"{case}, connecting takes {right:g} s, not {found}.")
     return Verdict(True, "Silence costs a delay; a refusal costs nothing.")
 
 
@@ -90,8 +103,8 @@ async def _staggered(
         if not math.isclose(began, number * delay, abs_tol=1e-9):
             due = f"begins after {number * delay:g} s, not after {began:g}"
             return Verdict(False, f"{case}, function {number + 1} {due}.")
-    if got != (wanted := f"the result of function {first + 1}"):
-        return Verdict(False, f"{case}, it should have returned {wanted!r}; {said(got)}.")
+    if not same(got, right := f"the result of function {first + 1}"):
+        return Verdict(False, f"{case}, it should have returned {right!r}; {said(got, right)}.")
     if ended != [first]:
         return Verdict(False, f"{case}, {len(ended)} ran to their end. Cancel all but the first.")
     if not math.isclose(took, after, abs_tol=1e-9):

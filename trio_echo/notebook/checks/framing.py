@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from trio_echo.notebook.arriving import Arriving, every_cut
 
-from . import NO_ANSWER, Verdict, call_async, compare, failed, said, unusable
+from . import Verdict, call_async, compare, failed, said, same, shown, unfinished, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,14 +41,15 @@ def lists(answer: object) -> Verdict:
 async def fools(lines_of: Messages, pieces: object) -> Verdict:
     """Pieces for which the notebook's `lines_of` returns wrong lines."""
     sent, right = b"one\r\ntwo\r\n", [b"one", b"two"]
-    if pieces is ...:
-        return NO_ANSWER
+    unfit = unusable(lines_of)
+    if (verdict := unfinished(pieces) or unfit) is not None:
+        return verdict
     if not isinstance(pieces, list | tuple) or not all(isinstance(one, bytes) for one in pieces):
         return Verdict(False, f"A list of bytes is expected, such as {[sent[:4], sent[4:]]!r}.")
     if b"".join(pieces) != sent:
-        return Verdict(False, f"Together your pieces are {b''.join(pieces)!r}, not {sent!r}.")
+        return Verdict(False, f"Together your pieces are {shown(b''.join(pieces))}, not {sent!r}.")
     got = await call_async(_PATIENCE, lines_of, Arriving(*pieces))
-    if got == right:
+    if same(got, right):
         return Verdict(
             False,
             f"With {list(pieces)!r}, the function is right. What must it see in one piece?",
@@ -66,8 +67,8 @@ async def messages(answer: Messages) -> Verdict:
         got = await call_async(_PATIENCE, answer, Arriving(*pieces))
         if (verdict := failed(case, got)) is not None:
             return verdict
-        if got != right:
-            return Verdict(False, f"{case}, it should have returned {right!r}; {said(got)}.")
+        if not same(got, right):
+            return Verdict(False, f"{case}, it should have returned {right!r}; {said(got, right)}.")
     for end in range(len(sent)):
         got = await call_async(_PATIENCE, answer, Arriving(sent[:end]))
         if (verdict := _ends(sent[:end], got)) is not None:
@@ -83,7 +84,7 @@ def _ends(arrived: bytes, got: object) -> Verdict | None:
         if isinstance(got, EOFError):
             return None
         return Verdict(False, f"{case}, it must raise EOFError; {said(got)}.")
-    if got == complete[arrived]:
+    if same(got, complete[arrived]):
         return None
     words = f"no message had begun: it should have returned {complete[arrived]!r}"
     return Verdict(False, f"{case}, {words}; {said(got)}.")
@@ -125,7 +126,7 @@ async def _whole(answer: Head, head: bytes, pieces: list[bytes], limit: int) -> 
     if (verdict := failed(case, got)) is not None:
         return verdict
     right = (head, b"".join(stream.received)[len(head) :])
-    if got == right or (isinstance(got, list) and tuple(got) == right):
+    if same(tuple(got) if isinstance(got, list) else got, right):
         return None
     return Verdict(False, f"{case}, it should have returned {right!r}; {said(got)}.")
 

@@ -9,7 +9,7 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import MISSING_RETURN, NO_ANSWER, Verdict, call, said, unusable
+from . import MISSING_RETURN, Verdict, call, said, shown, unfinished, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,12 +30,11 @@ _PATIENCE = 5.0
 
 def readable(answer: object) -> Verdict:
     """Which of five sockets are readable."""
-    if answer is ...:
-        return NO_ANSWER
-    try:
-        letters = {one for one in answer if one in _READABLE}  # type: ignore[attr-defined]
-    except TypeError:
-        return Verdict(False, f"{answer!r} is not a set of letters.")
+    if (verdict := unfinished(answer)) is not None:
+        return verdict
+    if not isinstance(answer, str | list | tuple | set | frozenset | dict):
+        return Verdict(False, f"{shown(answer)} is not a set of letters.")
+    letters = {one for one in answer if isinstance(one, str)}
     for letter, (right, hint) in _READABLE.items():
         if (letter in letters) != right:
             return Verdict(False, f"Look at {letter} again. {hint}")
@@ -97,7 +96,7 @@ def _nothing_there(
     answer: Client, selector: selectors.BaseSelector, near: socket.socket, _far: socket.socket
 ) -> Verdict | None:
     got = call(answer, selector, near)
-    if isinstance(got, Exception):
+    if isinstance(got, BaseException):
         return Verdict(False, f"Nothing was there to receive: {said(got)}.")
     return _stays(selector, near, "Nothing was there to receive yet")
 
@@ -108,7 +107,7 @@ def _echoes(
     far.sendall(b"hello")
     _wait(near)
     got = call(answer, selector, near)
-    if isinstance(got, Exception):
+    if isinstance(got, BaseException):
         return Verdict(False, f"A client sent b'hello': {said(got)}.")
     if (verdict := _stays(selector, near, "A client sent b'hello'")) is not None:
         return verdict
@@ -153,7 +152,7 @@ def _leaves(
     answer: Client, selector: selectors.BaseSelector, near: socket.socket, case: str
 ) -> Verdict | None:
     got = call(answer, selector, near)
-    if isinstance(got, Exception):
+    if isinstance(got, BaseException):
         return Verdict(False, f"{case}: {said(got)}, which ends the loop.")
     if _registered(selector, near):
         return Verdict(False, f"{case}, but the selector still has its socket.")

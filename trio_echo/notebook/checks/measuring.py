@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from . import NO_ANSWER, Verdict, call, failed, said, unusable
+from . import Verdict, call, failed, is_number, near, said, same, unfinished, unusable, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,17 +25,18 @@ _PERCENTILES: Sequence[tuple[int, float, int | None]] = (
 
 def stalled(from_the_send: object, from_the_intended_start: object) -> Verdict:
     """Round trips in milliseconds of five messages, one due every 10 ms, in a stall of 45 ms."""
-    if from_the_send is ... or from_the_intended_start is ...:
-        return NO_ANSWER
-    if not isinstance(from_the_send, list) or not isinstance(from_the_intended_start, list):
-        return Verdict(False, "Give two lists of five numbers, in milliseconds.")
-    if from_the_send == [45, 5, 5, 5, 5]:
+    if (verdict := unfinished(from_the_send, from_the_intended_start)) is not None:
+        return verdict
+    for one in (from_the_send, from_the_intended_start):
+        if found := wanted(one, [0]):
+            return Verdict(False, f"Give two lists of five numbers, in milliseconds{found}.")
+    if same(from_the_send, [45, 5, 5, 5, 5]):
         return Verdict(False, "After the stall the server answers at once, in 0 ms.")
-    if from_the_send != [45, 0, 0, 0, 0]:
+    if not same(from_the_send, [45, 0, 0, 0, 0]):
         return Verdict(
             False, "In a closed loop only the first message meets the stall. Give five numbers."
         )
-    if from_the_intended_start != [45, 35, 25, 15, 5]:
+    if not same(from_the_intended_start, [45, 35, 25, 15, 5]):
         return Verdict(
             False, "All are answered at 45 ms. Each takes 45 ms minus the time when it was due."
         )
@@ -45,13 +45,13 @@ def stalled(from_the_send: object, from_the_intended_start: object) -> Verdict:
 
 def verdicts(rate: object, wide: object, round_trip: object) -> Verdict:
     """What follows from three ratios with their intervals."""
-    if ... in (rate, wide, round_trip):
-        return NO_ANSWER
-    if wide != "no difference seen":
+    if (verdict := unfinished(rate, wide, round_trip)) is not None:
+        return verdict
+    if not same(wide, "no difference seen"):
         return Verdict(False, "Is 1 inside the second interval? What does that say?")
-    if rate != "slower":
+    if not same(rate, "slower"):
         return Verdict(False, "The first ratio is of messages a second. Fewer of them means …?")
-    if round_trip != "slower":
+    if not same(round_trip, "slower"):
         return Verdict(False, "The third ratio is of times. More time means …?")
     return Verdict(
         True, "The interval decides whether they differ; the quantity, which one is better."
@@ -76,6 +76,6 @@ def percentile(answer: Callable[[list[float], float], object]) -> Verdict:
             return Verdict(False, f"{case}, ten or more lie beyond, but it returned None.")
         if (verdict := failed(case, got)) is not None:
             return verdict
-        if not isinstance(got, int | float) or not math.isclose(got, rank - 1):
-            return Verdict(False, f"{case}, the answer is {rank - 1}, but {said(got)}.")
+        if not is_number(got) or not near(got, rank - 1):
+            return Verdict(False, f"{case}, the answer is {rank - 1}, but {said(got, rank - 1.0)}.")
     return Verdict(True, "A percentile without messages beyond it would be chance.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from . import Verdict, call, compare, failed, said, unusable
+from . import Verdict, call, compare, failed, said, same, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +53,6 @@ async def facts(answer: Callable[[SocketType], object]) -> Verdict:
             got = call(answer, sock)
             if (verdict := failed(f"For {name}", got)) is not None:
                 return verdict
-            if got != right:
-                return Verdict(False, f"For {name}, {said(got)}.")
+            if not same(got, right):
+                return Verdict(False, f"For {name}, {said(got, right)}.")
     return Verdict(True, f"It is right for sockets in {len(expected)} states.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
-from . import DID_NOT_RETURN, Verdict, call_async, compare, said, unusable
+from . import DID_NOT_RETURN, Verdict, call_async, compare, said, same, unusable
 from .clock import with_own_clock
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ async def _race(answer: Race, order: Sequence[int]) -> Verdict | None:
     started = trio.current_time()
     got = await call_async(_ENDLESS, answer, *(partial(run, seconds) for seconds in order))
     took = trio.current_time() - started
-    if got != (wanted := f"the one of {min(order)} seconds"):
-        return Verdict(False, f"{case}, it should have returned {wanted!r}; {said(got)}.")
+    if not same(got, right := f"the one of {min(order)} seconds"):
+        return Verdict(False, f"{case}, it should have returned {right!r}; {said(got, right)}.")
     if len(done) > 1:
         return Verdict(False, f"{case}, {len(done)} ran to their end. Cancel all but the first.")
     if took > min(order):
@@ -138,7 +138,7 @@ async def _echoes(answer: Handler) -> Verdict | None:
     got = await call_async(_ENDLESS, answer, client, 2 * _ENDLESS)
     if got is DID_NOT_RETURN or trio.current_time() >= _ENDLESS:
         return Verdict(False, "A client closed its connection, but your handler did not end.")
-    if isinstance(got, Exception):
+    if isinstance(got, BaseException):
         return Verdict(False, f"A client sent two words and closed; {said(got)}.")
     if client.echoed != b"onetwo":
         return Verdict(False, f"A client sent b'one' and b'two' and received {client.echoed!r}.")
@@ -157,7 +157,7 @@ async def _minds_silence(answer: Handler) -> Verdict | None:
     started = trio.current_time()
     got = await call_async(_ENDLESS, answer, _Client(end=None), _IDLE)
     took = trio.current_time() - started
-    if isinstance(got, Exception):
+    if isinstance(got, BaseException):
         return Verdict(False, f"{limit}, a client was silent: {said(got)}, which ends the server.")
     if took > 2 * _IDLE:
         return Verdict(False, f"{limit}, a client stayed silent, but your handler did not end.")
@@ -172,7 +172,7 @@ async def _keeps_failures(answer: Handler) -> Verdict | None:
         (_Client(b"one", end=ZeroDivisionError("a bug")), "A client hit a bug"),
     ):
         got = await call_async(_ENDLESS, answer, client, _IDLE)
-        if isinstance(got, Exception):
+        if isinstance(got, BaseException):
             return Verdict(False, f"{what}: {said(got)}, which ends the server.")
     return None
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import TYPE_CHECKING
 
 from trio_echo.observe.packets import Crossing, Decoded
 
-from . import NO_ANSWER, Verdict, call, failed, unusable
+from . import (
+    Verdict,
+    call,
+    failed,
+    is_integer,
+    is_number,
+    shown,
+    unfinished,
+    unusable,
+    wanted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,27 +65,28 @@ def wire_bytes(answer: Callable[[int, int, int], object]) -> Verdict:
         got = call(answer, size, mtu, version)
         if (verdict := failed(f"With {case}", got)) is not None:
             return verdict
-        if not isinstance(got, Real) or got != right:
+        if not is_number(got) or got != right:
             why = f"segments with at most {most} bytes of data: {segments}"
-            return Verdict(False, f"{case}: {right} bytes cross the cable, not {got!r}; {why}.")
+            found = f"{shown(got)}{wanted(got, right)}"
+            return Verdict(False, f"{case}: {right} bytes cross the cable, not {found}; {why}.")
     return Verdict(True, "The headers count once for each segment, also for a short one.")
 
 
 def smallest_mtu(answer: object) -> Verdict:
     """The smallest MTU with which IPv6 has 99 % of IPv4's goodput."""
-    if answer is ...:
-        return NO_ANSWER
-    if isinstance(answer, bool) or not isinstance(answer, int):
-        return Verdict(False, f"An MTU is a whole number of bytes, not {answer!r}.")
+    if (verdict := unfinished(answer)) is not None:
+        return verdict
+    if not is_integer(answer):
+        return Verdict(False, f"An MTU is a whole number of bytes, not {shown(answer)}.")
     if answer < 1280:
-        return Verdict(False, f"IPv6 does not work with an MTU of {answer}: it needs 1280.")
+        return Verdict(False, f"IPv6 does not work with an MTU of {shown(answer)}: it needs 1280.")
     ratio = (answer - 72) / (answer - 52)
     if ratio < _WANTED:
         data = f"{answer - 72} bytes of data against {answer - 52}"
-        return Verdict(False, f"With an MTU of {answer}, that is {data}: {ratio:.3%}.")
+        return Verdict(False, f"With an MTU of {shown(answer)}, that is {data}: {ratio:.3%}.")
     if answer > _SMALLEST:
         less = (answer - 73) / (answer - 53)
-        return Verdict(False, f"With {answer - 1}, IPv6 still has {less:.3%}.")
+        return Verdict(False, f"With {shown(answer - 1)}, IPv6 still has {less:.3%}.")
     return Verdict(True, "It is larger than Ethernet's 1500, so there IPv6 costs more than 1 %.")
 
 
@@ -90,8 +100,10 @@ def path_mtu(answer: Callable[[Sequence[Crossing], int], object]) -> Verdict:
         got = call(answer, crossings, 1500)
         if (verdict := failed(case, got)) is not None:
             return verdict
-        if not isinstance(got, Real) or got != right:
-            return Verdict(False, f"{case}, the client knows {right}, not {got!r}.")
+        if not is_number(got) or got != right:
+            return Verdict(
+                False, f"{case}, the client knows {right}, not {shown(got)}{wanted(got, right)}."
+            )
     return Verdict(True, "Only what arrives counts, and it can only make the MTU smaller.")
 
 
