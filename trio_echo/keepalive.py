@@ -42,7 +42,10 @@ def check_keepalive(seconds: float) -> None:
 
 
 def keep_alive(sock: socket.socket | trio.socket.SocketType, seconds: float) -> None:
-    """Break a connection (ETIMEDOUT) once its peer's kernel has not answered for some time.
+    """Break a connection once its peer's kernel has not answered for some time.
+
+    The next call fails with ETIMEDOUT; or with EHOSTUNREACH if the peer, or the router to it, does
+    not answer for its hardware address either.
 
     A silent connection is probed three times before it breaks. A system that cannot set these
     times for one socket uses its own (usually two hours). Linux 6.15 and newer also limit how long

@@ -24,8 +24,8 @@ class Limits:
         idle_timeout: a client is closed after this many seconds in which no byte moved to or from
             it. On Linux, a byte has moved to a client when the client's system acknowledges it;
             elsewhere when the server's system takes it.
-        keepalive: a client fails with ETIMEDOUT about this many seconds after its machine has
-            vanished. `math.inf` for never.
+        keepalive: a client fails about this many seconds after its machine has vanished: with
+            ETIMEDOUT, or EHOSTUNREACH if it was on the same link. `math.inf` for never.
         grace: seconds that connected clients have to finish when the server stops.
 
     Raises:

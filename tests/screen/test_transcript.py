@@ -56,6 +56,7 @@ NO_MEMORY = OSError(errno.ENOMEM, "no memory")
 NO_ADDRESS = OSError(errno.EADDRNOTAVAIL, "no such address")
 RESET = SocketCallError("recv()", ConnectionResetError(errno.ECONNRESET, "reset"))
 TIMED_OUT = SocketCallError("recv()", TimeoutError(errno.ETIMEDOUT, "timed out"))
+NO_ROUTE = SocketCallError("recv()", OSError(errno.EHOSTUNREACH, "no route"))
 CLOSED = "[TCP server] client closed: IP address=127.0.0.1, port=51188\n"
 
 ENCODINGS = ["utf-8", "cp949", "utf-16-le", "iso2022_kr", "ascii", "latin-1"]
@@ -198,6 +199,11 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             ClientFailed(CLIENT, TIMED_OUT),
             "[recv()] Connection timed out (the client no longer answers)\n",
             "[recv()] 연결 시간이 초과되었습니다 (클라이언트가 더 이상 응답하지 않습니다)\n",
+        ),
+        (
+            ClientFailed(CLIENT, NO_ROUTE),
+            "[recv()] No route to host (the client no longer answers)\n",
+            "[recv()] 호스트로 가는 경로가 없습니다 (클라이언트가 더 이상 응답하지 않습니다)\n",
         ),
         (
             ClientFailed(CLIENT, RESET),

@@ -1,7 +1,8 @@
 """What several rounds say: a median with its interval, and one target against another. No I/O.
 
 A round is the unit. The messages of one round share its luck, so their number does not say how well
-a median is known. Rounds are assumed to be independent of each other.
+a median is known. Rounds are assumed to be independent of each other. For ratios, a random order
+within each turn is enough: a drift is then as likely to help one target as the other.
 """
 
 from __future__ import annotations

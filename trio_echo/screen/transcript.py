@@ -71,6 +71,8 @@ _REASONS = {
     errno.EPIPE: N_("Broken pipe"),
     errno.ETIMEDOUT: N_("Connection timed out"),
 }
+# Of a vanished client. EHOSTUNREACH: it was on the same link, and did not answer ARP either.
+_NO_ANSWER = {errno.ETIMEDOUT, errno.EHOSTUNREACH}
 _REFUSALS = {
     Refusal.NETWORK: N_("its address is not allowed"),
     Refusal.TOO_MANY: N_("too many clients of its address"),
@@ -156,7 +158,7 @@ class Transcript:
             case ClientFailed(connection, error):
                 yield from self._end(connection)
                 text = "{error}"
-                if isinstance(error, SocketCallError) and error.errno == errno.ETIMEDOUT:
+                if isinstance(error, SocketCallError) and error.errno in _NO_ANSWER:
                     text = _("{error} (the client no longer answers)")
                 yield text.format(error=self.describe(error)) + "\n"
             case ClientIdle(connection, idle_timeout):

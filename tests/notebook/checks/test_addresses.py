@@ -40,11 +40,16 @@ def test_the_shortest_form(answer: object, right: bool | None, why: str) -> None
 def right_peer(sockaddr: Sockaddr) -> str:
     host, port = sockaddr[:2]
     mapped = ipaddress.IPv6Address(host).ipv4_mapped if ":" in host else None
-    return str(Endpoint(str(mapped or host), port))
+    zone = f"%{sockaddr[3]}" if len(sockaddr) == 4 and sockaddr[3] else ""
+    return str(Endpoint(str(mapped or f"{host}{zone}"), port))
 
 
 def test_a_right_peer() -> None:
     assert addresses.peers(right_peer).right
+
+
+def loses_the_zone(sockaddr: Sockaddr) -> str:
+    return right_peer(sockaddr[:2])
 
 
 def keeps_mapped(sockaddr: Sockaddr) -> str:
@@ -75,6 +80,7 @@ def forgets_to_return(sockaddr: Sockaddr) -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
+        (loses_the_zone, "it should return '[fe80::1%2]:80', not '[fe80::1]:80'"),
         (keeps_mapped, "it should return '127.0.0.1:51188', not '[::ffff:127.0.0.1]:51188'"),
         (forgets_brackets, "it should return '[::1]:51188', not '::1:51188'"),
         (cuts_anywhere, "it should return '[2001:db8::ffff:7f00:1]:80', not '[7f00:1]:80'"),
