@@ -1,4 +1,4 @@
-"""The notebooks' exercises: they come unsolved, and the hidden solutions are right."""
+"""The notebooks run again: their exercises come unsolved, and the hidden solutions are right."""
 
 from __future__ import annotations
 
@@ -64,12 +64,16 @@ def test_it_comes_with_exercises_that_are_not_solved(path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("path", PATHS)
-def test_its_solutions_are_right(path: Path, tmp_path: Path) -> None:
+def test_its_solutions_are_right_and_all_outputs_are_of_the_kinds_as_committed(
+    path: Path, tmp_path: Path
+) -> None:
     shutil.copytree(path.parent, tmp_path / "notebooks")
     notebook = execute.read(path)
     for one in exercises(notebook):
         one.answer.source = one.solution
     solved = tmp_path / "notebooks" / path.name
     nbformat.write(notebook, solved)
-    for one in exercises(execute.execute(solved)):
+    again = execute.execute(solved)
+    for one in exercises(again):
         assert verdict(one.check).startswith("Right."), one.solution
+    assert execute.kinds(again) == execute.kinds(execute.read(path))

@@ -117,14 +117,6 @@ def test_its_estimated_time_fits_its_length(notebook: NotebookNode) -> None:
     assert int(claimed[1]) == pytest.approx(minutes, rel=0.15)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_executing_it_again_gives_outputs_of_the_same_kinds(path: Path, tmp_path: Path) -> None:
-    shutil.copytree(path.parent, tmp_path / "notebooks")
-    again = execute.execute(tmp_path / "notebooks" / path.name)
-    assert execute.kinds(again) == execute.kinds(execute.read(path))
-
-
 EXPERIMENTS = [one for one in execute.committed() if "lan.observe(" in one.read_text("utf-8")]
 
 
