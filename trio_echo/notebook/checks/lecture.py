@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import NO_ANSWER, Verdict, compare
+from . import Verdict, compare, is_integer, shown, unfinished, wanted
 
 _SERVER_CALLS = {"socket", "bind", "listen", "accept", "recv", "send"}
 _FATAL = {"socket", "bind", "listen", "accept"}
@@ -11,27 +11,29 @@ _WRONG_LINES = {1, 8}
 
 def returns(a: object, b: object, c: object) -> Verdict:
     """What `recvn(s, buf, 10, 0)` returns in three cases."""
-    if any(one is ... for one in (a, b, c)):
-        return NO_ANSWER
+    if (verdict := unfinished(a, b, c)) is not None:
+        return verdict
     cases = (
         ("a", a, 10, "What was left before the third recv()? It asks for no more than that."),
         ("b", b, 4, "recv() returns 0 at the end of the stream. Then follow the break."),
         ("c", c, -1, "SOCKET_ERROR is -1. Which line does recvn() leave by?"),
     )
     for name, answer, right, hint in cases:
-        if answer != right or isinstance(answer, bool):
-            return Verdict(False, f"{name} is not {answer!r}. {hint}")
+        if not is_integer(answer):
+            return Verdict(False, f"{name} is not {shown(answer)}{wanted(answer, right)}.")
+        if answer != right:
+            return Verdict(False, f"{name} is not {shown(answer)}. {hint}")
     return Verdict(True, "All of it, what came before the end, or the error.")
 
 
 def wrong_lines(answer: object) -> Verdict:
     """Two lines of a C server that only a long message shows to be wrong."""
-    if answer is ...:
-        return NO_ANSWER
+    if (verdict := unfinished(answer)) is not None:
+        return verdict
     if not isinstance(answer, set | frozenset | list | tuple):
-        return Verdict(False, f"{answer!r} is not a set of line numbers, such as {{2, 5}}.")
-    if any(one not in range(1, 10) for one in answer):
-        return Verdict(False, f"The lines have the numbers 1 to 9; you wrote {answer!r}.")
+        return Verdict(False, f"{shown(answer)} is not a set of line numbers, such as {{2, 5}}.")
+    if not all(is_integer(one) and one in range(1, 10) for one in answer):
+        return Verdict(False, f"The lines have the numbers 1 to 9; you wrote {shown(answer)}.")
     lines = set(answer)
     if right := sorted(lines - _WRONG_LINES):
         return Verdict(False, f"Line {right[0]} is right.")
@@ -47,11 +49,12 @@ def wrong_lines(answer: object) -> Verdict:
 
 def fatal(answer: object) -> Verdict:
     """The calls whose failure ends the lecture's server."""
-    if answer is ...:
-        return NO_ANSWER
+    if (verdict := unfinished(answer)) is not None:
+        return verdict
     if not isinstance(answer, set | frozenset | list | tuple):
-        return Verdict(False, f'{answer!r} is not a set of names, such as {{"socket", "send"}}.')
-    calls = {str(one).removesuffix("()") for one in answer}
+        words = f'{shown(answer)} is not a set of names, such as {{"socket", "send"}}.'
+        return Verdict(False, words)
+    calls = {one.removesuffix("()") if isinstance(one, str) else shown(one) for one in answer}
     if unknown := sorted(calls - _SERVER_CALLS):
         return Verdict(False, f"The server does not call {unknown[0]}().")
     if wrong := sorted(calls - _FATAL):
