@@ -27,12 +27,13 @@ def texts(picture: Picture) -> list[str]:
     figure = picture.figure
     figure.draw_without_rendering()
     shown = [one for one in _text_artists(picture) if one.get_visible() and one.get_text()]
-    for one in shown:
-        box = one.get_window_extent()
+    boxes = [one.get_window_extent() for one in shown]
+    for one, box in zip(shown, boxes, strict=True):
         inside = figure.bbox.contains(box.x0, box.y0) and figure.bbox.contains(box.x1, box.y1)
         assert inside, f"{one.get_text()!r} leaves the picture"
-    for one, other in combinations(shown, 2):
-        assert not _overlap(one, other), f"{one.get_text()!r} and {other.get_text()!r} overlap"
+    for (one, box), (other, its_box) in combinations(zip(shown, boxes, strict=True), 2):
+        overlap = box.overlaps(its_box) and shape(one).intersects_path(shape(other))
+        assert not overlap, f"{one.get_text()!r} and {other.get_text()!r} overlap"
     if to_hex(figure.get_facecolor()) == PAPER:
         check_colours(picture)
         for one in shown:
@@ -46,7 +47,7 @@ def check_colours(picture: Picture) -> None:
     """Check that every colour of a picture has another one on a dark page."""
     svg = picture.svg()
     style, drawn = svg.split("</style>")
-    for what, colour in re.findall(r"(\w+)(?:: |=\")(#[0-9a-f]{6})", drawn):
+    for what, colour in set(re.findall(r"(\w+)(?:: |=\")(#[0-9a-f]{6})", drawn)):
         assert f"{{{what}: {ON_DARK[colour]} !important}}" in style
 
 
@@ -62,12 +63,6 @@ def _luminance(colour: str) -> float:
         for part in to_rgb(colour)
     ]
     return float(0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2])
-
-
-def _overlap(one: Text, other: Text) -> bool:
-    if not one.get_window_extent().overlaps(other.get_window_extent()):
-        return False
-    return shape(one).intersects_path(shape(other))
 
 
 def shape(text: Text) -> Path:
