@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     [
         ("2001:db8::1:0:0:1", True, "the first one is left out"),
         ("2001:db8:0:0:1::1", False, "which of the two runs"),
-        ("2001:DB8::1:0:0:1", False, "not yet its shortest form"),
-        ("2001:db8:0:0:1:0:0:1", False, "not yet its shortest form"),
+        ("2001:DB8::1:0:0:1", False, "not yet as RFC 5952 writes it"),
+        ("2001:db8:0:0:1:0:0:1", False, "not yet as RFC 5952 writes it"),
         ("2001:db8::1::1", False, "is not an IPv6 address"),
         ("2001:db8::1:1", False, "is another address: 2001:0db8:0000:"),
         ("2001:db8::1:0:0:1%1", False, "is another address"),

@@ -38,6 +38,12 @@ async def lines_of(stream: trio.abc.ReceiveStream) -> list[bytes]:
     return lines[:-1]
 
 
+async def test_fools_keeps_its_answer_secret() -> None:
+    verdict = await framing.fools(lines_of, b"one")
+    assert r"[b'on', b'e\r\ntwo\r\n']" in verdict.why
+    assert (await framing.fools(lines_of, [b"on", b"e\r\ntwo\r\n"])).right is False
+
+
 @pytest.mark.parametrize(
     ("pieces", "right", "why"),
     [

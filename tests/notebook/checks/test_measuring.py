@@ -38,7 +38,8 @@ SLOWER, NONE, FASTER = "slower", "no difference seen", "faster"
         ((FASTER, NONE, SLOWER), False, "messages a second"),
         ((SLOWER, SLOWER, SLOWER), False, "Is 1 inside"),
         ((SLOWER, NONE, FASTER), False, "of times"),
-        ((None, 3, []), False, "Is 1 inside"),
+        ((None, 3, []), False, "None is not one of the three"),
+        (("slower", "no difference", "slower"), False, "'no difference' is not one of the three"),
         ((SLOWER, ..., SLOWER), None, "Replace"),
     ],
 )

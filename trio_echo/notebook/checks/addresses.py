@@ -43,7 +43,7 @@ def shortest(answer: object) -> Verdict:
     try:
         got = ipaddress.IPv6Address(answer if isinstance(answer, str) else "")
     except ValueError:
-        why = f"{shown(answer)} is not an IPv6 address: it needs eight groups, and at most one ::."
+        why = f"{shown(answer)} is not an IPv6 address: eight groups, at most one ::, no more."
         return Verdict(False, why)
     if got != _LONG:
         # Without the zone: Python 3.11 fails with one.
@@ -51,7 +51,7 @@ def shortest(answer: object) -> Verdict:
         return Verdict(False, f"{answer!r} is another address: {full}.")
     if same(answer, "2001:db8:0:0:1::1"):
         return Verdict(False, "It is the same address, but which of the two runs is left out?")
-    return Verdict(False, f"{answer!r} is the same address, but not yet its shortest form.")
+    return Verdict(False, f"{answer!r} is the same address, but not yet as RFC 5952 writes it.")
 
 
 def peers(answer: Callable[[Sockaddr], object]) -> Verdict:

@@ -91,18 +91,18 @@ async def in_time(answer: Answer) -> Verdict:
     if (verdict := unusable(answer)) is not None:
         return verdict
     for body, seconds, right, case in (
-        (trio.lowlevel.checkpoint, _AMPLE, True, "A function ended at once"),
-        (trio.sleep_forever, _SHORT, False, "A function never ended by itself"),
+        (trio.lowlevel.checkpoint, _AMPLE, True, "When a function ended at once"),
+        (trio.sleep_forever, _SHORT, False, "When a function never ended by itself"),
     ):
         function = _Kept(body)
         got = await call_async(_PATIENCE, answer, function, seconds)
         if (verdict := _forgotten(function)) is not None:
             return verdict
         if got is not right:
-            limit = f"{case}, and the limit was {seconds:g} seconds"
+            limit = f"{case} and the limit was {seconds:g} seconds"
             if (verdict := failed(limit, got)) is not None:
                 return verdict
-            return Verdict(False, f"{limit}: {right} was expected; {said(got)}.")
+            return Verdict(False, f"{limit}, {right} was expected; {said(got)}.")
     return Verdict(True, "It lets a quick function finish, and cancels one that is late.")
 
 

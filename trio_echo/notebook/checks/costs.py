@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import trio
 import trio.testing
 
-from . import Verdict, call_async, failed, same, shown, unfinished, unusable
+from . import Verdict, call_async, failed, is_number, same, shown, unfinished, unusable, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,6 +26,9 @@ def far_away(one: object, eight: object, for_a_thousand: object) -> Verdict:
     answers = (one, eight, for_a_thousand)
     if (verdict := unfinished(*answers)) is not None:
         return verdict
+    for answer in answers:
+        if not is_number(answer):
+            return Verdict(False, f"Not {shown(answer)}{wanted(answer, 1.0)}.")
     if same(answers, (20, 160, 50)):
         return Verdict(True, "Rate = messages under way / round trip, however fast the server is.")
     if not same(one, 20):

@@ -45,7 +45,7 @@ async def fools(lines_of: Messages, pieces: object) -> Verdict:
     if (verdict := unfinished(pieces) or unfit) is not None:
         return verdict
     if not isinstance(pieces, list | tuple) or not all(isinstance(one, bytes) for one in pieces):
-        return Verdict(False, f"A list of bytes is expected, such as {[sent[:4], sent[4:]]!r}.")
+        return Verdict(False, f"A list of bytes is expected, such as {[sent[:2], sent[2:]]!r}.")
     if b"".join(pieces) != sent:
         return Verdict(False, f"Together your pieces are {shown(b''.join(pieces))}, not {sent!r}.")
     got = await call_async(_PATIENCE, lines_of, Arriving(*pieces))

@@ -34,7 +34,7 @@ def readable(answer: object) -> Verdict:
         return verdict
     if not isinstance(answer, str | list | tuple | set | frozenset | dict):
         return Verdict(False, f"{shown(answer)} is not a set of letters.")
-    letters = {one for one in answer if isinstance(one, str)}
+    letters = {one.lower() for one in answer if isinstance(one, str)}
     for letter, (right, hint) in _READABLE.items():
         if (letter in letters) != right:
             return Verdict(False, f"Look at {letter} again. {hint}")

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import Verdict, call, failed, is_number, near, said, same, unfinished, unusable, wanted
+from . import (
+    Verdict,
+    call,
+    failed,
+    is_number,
+    near,
+    said,
+    same,
+    shown,
+    unfinished,
+    unusable,
+    wanted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +59,10 @@ def verdicts(rate: object, wide: object, round_trip: object) -> Verdict:
     """What follows from three ratios with their intervals."""
     if (verdict := unfinished(rate, wide, round_trip)) is not None:
         return verdict
+    choices = ("slower", "faster", "no difference seen")
+    for one in (rate, wide, round_trip):
+        if not isinstance(one, str) or one not in choices:
+            return Verdict(False, f"{shown(one)} is not one of the three: {', '.join(choices)}.")
     if not same(wide, "no difference seen"):
         return Verdict(False, "Is 1 inside the second interval? What does that say?")
     if not same(rate, "slower"):
