@@ -91,6 +91,18 @@ async def test_no_program_outlives_the_desk(autojump_clock: trio.testing.MockClo
     assert not found[0].is_running()
 
 
+async def test_a_talk_that_is_cancelled_ends() -> None:
+    async def talk(desk: Desk) -> None:
+        one = await desk.open("one", *PYTHON, "input('wait: ')")
+        await one.shows("wait")
+        scope.cancel()
+        await trio.sleep_forever()
+
+    with trio.CancelScope() as scope:
+        await terminals.run(talk, ignore)
+    assert scope.cancelled_caught
+
+
 async def test_what_programs_print_while_they_are_closed_is_not_shown() -> None:
     both = "import sys; print('one', flush=True); sys.stdin.read(); print('two')"
     shown: list[Screens] = []

@@ -120,16 +120,18 @@ class Terminal:
         await self._keyboard.aclose()
 
     async def run(self) -> None:
-        """Show what the program prints, until it ends."""
+        """Show what the program prints, until it ends or this is cancelled."""
         decoder = codecs.getincrementaldecoder(self._encoding)("replace")
-        async with self._printed as printed:
-            async for data in printed:
-                text = decoder.decode(data).replace("\r\n", "\n")
-                known = len(os.path.commonprefix([self._echo, text]))  # noqa: RUF071  no paths
-                self._echo = self._echo[known:]
-                self._show(text[known:])
-        self._is_over = True
-        self._show(decoder.decode(b"", final=True))
+        try:
+            async with self._printed as printed:
+                async for data in printed:
+                    text = decoder.decode(data).replace("\r\n", "\n")
+                    known = len(os.path.commonprefix([self._echo, text]))  # noqa: RUF071  no paths
+                    self._echo = self._echo[known:]
+                    self._show(text[known:])
+        finally:  # also when cancelled: `close` waits for it
+            self._is_over = True
+            self._show(decoder.decode(b"", final=True))
 
     async def _wait(self, why: str) -> None:
         if self._is_over:

@@ -71,8 +71,8 @@ def test_right_fields() -> None:
         ("c", 1, "c is not 1. That is the other side's count."),
         ("c", 15, "c is not 15. Look at the last segment of the same side"),
         ("d", "the server", "d is not 'the server'. Whose numbers continue here?"),
-        ("e", "7", "e: not '7': an integer is expected."),
-        ("e", True, "e: not True: an integer is expected."),
+        ("e", "7", "e is not '7': an integer is expected, not a str."),
+        ("e", True, "e is not True: an integer is expected, not a bool."),
         ("f", 6, "f is not 6. Which byte does the other side expect after it?"),
         ("g", 46, "A SYN and a FIN count as one byte each."),
         ("h", 46, "h is not 46. A SYN and a FIN count as one byte each."),
@@ -129,7 +129,8 @@ def test_the_first_impossible_step_is_named() -> None:
         ("ABC", "Missing: D, E, F, G, H, I, J, K, L."),
         ("ABCDEFGHIJKK", "K is there more than once."),
         ("ABCDEFGHIJKX", "There is no segment 'X'."),
-        ([1, 2], "There is no segment '1'."),
+        ([1, 2], "write a text of letters"),
+        ("12", "There is no segment '1'."),
     ],
 )
 def test_what_is_not_an_order_is_said(order: object, words: str) -> None:

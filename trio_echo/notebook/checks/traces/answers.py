@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from trio_echo.notebook.checks import NO_ANSWER, Verdict
+from trio_echo.notebook.checks import NO_ANSWER, Verdict, shown, unfinished
 
 
 def answered(answers: object, names: Iterable[object]) -> Mapping[Any, Any] | Verdict:
@@ -15,12 +15,14 @@ def answered(answers: object, names: Iterable[object]) -> Mapping[Any, Any] | Ve
         answers: what the learner wrote.
         names: the keys that it must have.
     """
-    if answers is ...:
-        return NO_ANSWER
+    if (verdict := unfinished(answers)) is not None:
+        return verdict
     if not isinstance(answers, Mapping):
-        return Verdict(False, f"Not {answers!r}: a dict is expected.")
-    wanted = list(names)
-    empty = [name for name in wanted if answers.get(name, ...) is ...]
-    if len(empty) == len(wanted):
+        return Verdict(False, f"Not {shown(answers)}: a dict is expected.")
+    keys = list(names)
+    empty = [name for name in keys if answers.get(name, ...) is ...]
+    if len(empty) == len(keys):
         return NO_ANSWER
-    return Verdict(False, f"{empty[0]!r} has no answer yet.") if empty else answers
+    if empty:
+        return Verdict(False, f"{empty[0]!r} has no answer yet.")
+    return unfinished(*(answers[name] for name in keys)) or answers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trio_echo.notebook.checks import Verdict
+from trio_echo.notebook.checks import Verdict, is_integer, same, shown, wanted
 
 from .answers import answered
 from .sheets import Sheet, field, with_blanks
@@ -41,23 +41,24 @@ def fields(answers: object, trace: Trace) -> Verdict:
         segment = trace.segments[number - 1]
         answer, right = known[letter], field(trace, number, column)
         if column == "flags":
-            good = _flags(answer) == _flags(right)
+            good = isinstance(answer, str) and _flags(answer) == _flags(right)
         elif column == "from":
-            good = answer == right
-        elif not _is_integer(answer):
-            return Verdict(False, f"{letter}: not {answer!r}: an integer is expected.")
+            good = same(answer, right)
+        elif not is_integer(answer):
+            found = f"{shown(answer)}{wanted(answer, int(right))}"
+            return Verdict(False, f"{letter} is not {found}.")
         else:
             good = answer == int(right)
         if not good:
             hint = _hint(column, answer, int(right) if right.isdigit() else 0, segment)
-            return Verdict(False, f"{letter} is not {answer!r}. {hint}")
+            return Verdict(False, f"{letter} is not {shown(answer)}. {hint}")
     return Verdict(
         True, "seq says where a segment's own bytes are, ack which byte its sender expects next."
     )
 
 
-def _flags(answer: object) -> set[str]:
-    return set(re.findall(r"\w+", str(answer).upper()))
+def _flags(answer: str) -> set[str]:
+    return set(re.findall(r"\w+", answer.upper()))
 
 
 def _hint(column: str, answer: object, right: int, segment: Segment) -> str:
@@ -77,7 +78,3 @@ def _hint(column: str, answer: object, right: int, segment: Segment) -> str:
         return "That is the other side's count."
     other = "the other side" if column == "ack" else "the same side"
     return f"Look at the last segment of {other}: its seq, and how many numbers it takes."
-
-
-def _is_integer(answer: object) -> bool:
-    return isinstance(answer, int) and not isinstance(answer, bool)

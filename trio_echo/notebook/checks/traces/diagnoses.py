@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trio_echo.notebook.checks import NO_ANSWER, Verdict
+from trio_echo.notebook.checks import Verdict, same, shown, unfinished
 
 from .answers import answered
 
@@ -32,12 +32,14 @@ def ended(answers: object) -> Verdict:
     for case, (side, why) in _ENDS.items():
         answer = known[case]
         if not isinstance(answer, list | tuple) or len(answer) != 2:
-            return Verdict(False, f"Case {case}: not {answer!r}: a pair (who, why) is expected.")
+            return Verdict(
+                False, f"Case {case}: not {shown(answer)}: a pair (who, why) is expected."
+            )
         who, cause = answer
-        if who not in _SIDES:
-            return Verdict(False, f'Case {case}: {who!r} is neither "client" nor "server".')
+        if not (isinstance(who, str) and who in _SIDES):
+            return Verdict(False, f'Case {case}: {shown(who)} is neither "client" nor "server".')
         if not isinstance(cause, str) or cause not in _NOT_THAT:
-            return Verdict(False, f"Case {case}: {cause!r} is not in the list of causes.")
+            return Verdict(False, f"Case {case}: {shown(cause)} is not in the list of causes.")
         if who != side:
             return Verdict(False, f"Case {case}: which side sends the segment with RST?")
         if cause != why:
@@ -70,23 +72,22 @@ _NOT_LOST = {
 
 def lost(answers: object, needless: object, stop: object) -> Verdict:
     """What was lost in cases 5 to 8, and two segments' numbers."""
-    if ... in (needless, stop):
-        return NO_ANSWER
+    if (verdict := unfinished(needless, stop)) is not None:
+        return verdict
     known = answered(answers, _LOST)
     if isinstance(known, Verdict):
         return known
     for case, what in _LOST.items():
         answer = known[case]
-        if answer not in _LOST.values():
-            return Verdict(False, f"Case {case}: {answer!r} is not in the list.")
+        if not (isinstance(answer, str) and answer in _LOST.values()):
+            return Verdict(False, f"Case {case}: {shown(answer)} is not in the list.")
         if answer != what:
             return Verdict(False, f"Case {case}: not {answer!r}. {_NOT_LOST[answer][case]}")
-    if needless != _NEEDLESS:
-        return Verdict(
-            False, f"needless is not {needless!r}. Which bytes came twice, and in which segment?"
-        )
-    if stop != _STOP:
-        return Verdict(False, f"stop is not {stop!r}. Which window leaves no room, first?")
+    if not same(needless, _NEEDLESS):
+        hint = "Which bytes came twice, and in which segment?"
+        return Verdict(False, f"needless is not {shown(needless)}. {hint}")
+    if not same(stop, _STOP):
+        return Verdict(False, f"stop is not {shown(stop)}. Which window leaves no room, first?")
     return Verdict(
         True, "A lost segment and a lost ACK look alike, until the other side says what it has."
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from trio_echo.notebook.checks import Verdict
+from trio_echo.notebook.checks import Verdict, is_number, near, shown
 
 from .answers import answered
 
@@ -23,11 +22,11 @@ def measured(answers: object, trace: Trace) -> Verdict:
         return known
     for name, value in right.items():
         answer = known[name]
-        if not isinstance(answer, int | float) or isinstance(answer, bool):
-            return Verdict(False, f"{name}: not {answer!r}: a number is expected.")
+        if not is_number(answer):
+            return Verdict(False, f"{name}: not {shown(answer)}: a number is expected.")
         if not _close(answer, value):
             hint = _number_hint(name, answer, value, right)
-            return Verdict(False, f"{name} is not {answer:g}. {hint}")
+            return Verdict(False, f"{name} is not {shown(answer)}. {hint}")
     return Verdict(True, "Most of the time went into round trips: see notebook 15.")
 
 
@@ -71,4 +70,4 @@ def _number_hint(name: str, answer: float, right: float, numbers: Mapping[str, f
 
 def _close(answer: float, right: float) -> bool:
     """Compare an answer: exactly what is counted, within 2 % what is measured."""
-    return math.isclose(answer, right, rel_tol=0 if isinstance(right, int) else 0.02)
+    return near(answer, right, rel_tol=0 if isinstance(right, int) else 0.02)

@@ -6,7 +6,7 @@ import re
 from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
-from trio_echo.notebook.checks import NO_ANSWER, Verdict
+from trio_echo.notebook.checks import Verdict, shown, unfinished
 
 from .causality import impossible
 from .sheets import deal
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 def ordered(order: object, trace: Trace) -> Verdict:
     """An order of the shuffled segments, as a text of letters or a list of them."""
-    if order is ...:
-        return NO_ANSWER
-    if not isinstance(order, str | list | tuple):
-        return Verdict(False, f'Not {order!r}: write a text of letters, such as "ABC".')
-    letters = re.findall(r"[^\s,]", "".join(map(str, order)).upper())
+    if (verdict := unfinished(order)) is not None:
+        return verdict
+    if not (isinstance(order, str | list | tuple) and all(isinstance(one, str) for one in order)):
+        return Verdict(False, f'Not {shown(order)}: write a text of letters, such as "ABC".')
+    letters = re.findall(r"[^\s,]", "".join(order).upper())
     known = ascii_uppercase[: len(trace.segments)]
     for letter in letters:
         if letter not in known:
