@@ -328,10 +328,13 @@ class _Supervisor:
                     self._slots.free(worker)
                 case HostWanted(number, host):
                     granted = self._hosts.take(host)
-                    worker.hosts[host] += granted
+                    if granted:
+                        worker.hosts[host] += 1
                     worker.send(HostAnswer(number, granted))
                 case HostFreed(host):
                     worker.hosts[host] -= 1
+                    if not worker.hosts[host]:
+                        del worker.hosts[host]  # else each host that ever came takes memory
                     self._hosts.free(host)
                 case Notice.STOPPING:
                     self._stops(worker)
