@@ -6,14 +6,17 @@ import inspect
 import math
 import pkgutil
 from fractions import Fraction
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from trio_echo.notebook import checks
-from trio_echo.notebook.checks import Verdict
+from trio_echo.notebook.checks import Verdict, traces
+from trio_echo.observe.packets import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +38,29 @@ def public_checks() -> list[Any]:
 
 
 CHECKS = public_checks()
+
+RECORDINGS = Path(__file__).parents[3] / "notebooks" / "recordings"
+
+
+def trace(name: str) -> Trace:
+    return Trace.load(RECORDINGS / f"{name}.pcap")
+
+
+# The checks of notebook 17, without their traces, and the keys of a dict of answers.
+TRACES: dict[str, tuple[Callable[..., Any], Any]] = {
+    "fields": (partial(traces.fields, trace=trace("nagle")), "abcdefghi"),
+    "ordered": (partial(traces.ordered, trace=trace("both-talk")), ()),
+    "ended": (traces.ended, (1, 2, 3, 4)),
+    "lost": (partial(traces.lost, needless=5, stop=8), (5, 6, 7, 8)),
+    "needless": (
+        partial(traces.lost, {5: "ACK", 6: "nothing", 7: "data", 8: "SYN or its answer"}, stop=8),
+        (),
+    ),
+    "measured": (
+        partial(traces.measured, trace=trace("download")),
+        ("round trip", "client's MSS", "server's MSS", "first flight", "bytes", "goodput"),
+    ),
+}
 
 
 class Unfriendly:
@@ -114,6 +140,11 @@ async def verdict_of(check: Callable[..., Any], answer: Callable[[], object]) ->
     found = check(*(answer() for _ in inspect.signature(check).parameters))
     if inspect.isawaitable(found):
         found = await found
+    return sound(found)
+
+
+def sound(found: object) -> Verdict:
+    """Return a verdict that says why an answer is not right."""
     assert isinstance(found, Verdict)
     assert found.right is False
     assert found.why.endswith((".", "?"))
@@ -134,3 +165,14 @@ async def test_no_odd_result_of_a_function_is_right_or_makes_a_check_raise(
     for odd in ODD.values():
         await verdict_of(check, lambda odd=odd: returning(odd))  # type: ignore[misc]
         await verdict_of(check, lambda odd=odd: returning_later(odd))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("check", "keys"), TRACES.values(), ids=TRACES)
+def test_no_odd_answer_about_a_trace_is_right_or_makes_a_check_raise(
+    check: Callable[..., Any], keys: Any
+) -> None:
+    for odd in ODD.values():
+        sound(check(odd()))
+        if keys:
+            sound(check({key: odd() for key in keys}))
+            sound(check({key: (odd(), odd()) for key in keys}))
