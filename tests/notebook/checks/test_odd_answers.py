@@ -169,10 +169,11 @@ async def test_no_odd_result_of_a_function_is_right_or_makes_a_check_raise(
 
 @pytest.mark.parametrize(("check", "keys"), TRACES.values(), ids=TRACES)
 def test_no_odd_answer_about_a_trace_is_right_or_makes_a_check_raise(
-    check: Callable[..., Any], keys: Any
+    check: Callable[..., Verdict], keys: Any
 ) -> None:
     for odd in ODD.values():
-        sound(check(odd()))
+        # A dict without some of the keys has no answer yet.
+        assert check(odd()).right is not True
         if keys:
             sound(check({key: odd() for key in keys}))
             sound(check({key: (odd(), odd()) for key in keys}))
