@@ -39,8 +39,8 @@ int main(int argc, char *argv[])
         len = (int)strlen(buf);
         rest = len == BUFSIZE && buf[len - 1] != '\n';
         if (len > 0 && buf[len - 1] == '\n') buf[--len] = '\0'; // the newline is not sent
-        if (len == 0 && goes_on) continue;                      // nothing but the newline was left
-        if (len == 0) break;                                    // an empty line: the user has done
+        if (len == 0 && goes_on) continue;                      // only the newline was left
+        if (len == 0) break;                                    // an empty line: the end
 
         // send()
         retval = sendn(sock, buf, len, 0);

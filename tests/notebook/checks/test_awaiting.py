@@ -131,7 +131,7 @@ async def test_a_right_both(answer: awaiting.Answer) -> None:
     [
         (one_after_the_other, "The second function did not begin while the other one waited"),
         (only_starts, "returned before both were done"),
-        (calls_in_start_soon, "expecting an async function"),
+        (calls_in_start_soon, "start_soon(f), not start_soon(f())"),
         (stays, "Both functions ended, but yours did not."),
         (forgets, "an `await` is missing"),
         (raises, "KeyError('mine')"),

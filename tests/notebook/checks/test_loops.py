@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ({"b", "c"}, False, "Look at e again. recv() raises"),
         (3, False, "3 is not a set of letters."),
         (set(), False, "Look at b again."),
+        ({"b", "c", "e", "x"}, False, "There is no socket 'x'."),
         ({"B", "C", "E"}, True, ""),
     ],
 )

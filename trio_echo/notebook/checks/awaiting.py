@@ -42,7 +42,7 @@ async def total(answer: Answer) -> Verdict:
         order.append("second")
         return 4
 
-    functions = _Kept(first), _Kept(second)
+    functions = _AsyncFunction(first), _AsyncFunction(second)
     got = await call_async(_PATIENCE, answer, *functions)
     if (verdict := _forgotten(*functions)) is not None:
         return verdict
@@ -69,10 +69,12 @@ async def both(answer: Answer) -> Verdict:
         await trio.lowlevel.checkpoint()
         done.append(own)
 
-    functions = _Kept(meet, "first", "second"), _Kept(meet, "second", "first")
+    functions = _AsyncFunction(meet, "first", "second"), _AsyncFunction(meet, "second", "first")
     got = await call_async(_PATIENCE, answer, *functions)
     if (verdict := _forgotten(*functions)) is not None:
         return verdict
+    if isinstance(got, BaseExceptionGroup) and got.subgroup(_started_a_coroutine) is not None:
+        return Verdict(False, "start_soon() takes a function: start_soon(f), not start_soon(f()).")
     if isinstance(got, BaseException):
         return Verdict(False, f"With two functions, {said(got)}.")
     missing = [name for name, event in begun.items() if not event.is_set()]
@@ -94,7 +96,7 @@ async def in_time(answer: Answer) -> Verdict:
         (trio.lowlevel.checkpoint, _AMPLE, True, "When a function ended at once"),
         (trio.sleep_forever, _SHORT, False, "When a function never ended by itself"),
     ):
-        function = _Kept(body)
+        function = _AsyncFunction(body)
         got = await call_async(_PATIENCE, answer, function, seconds)
         if (verdict := _forgotten(function)) is not None:
             return verdict
@@ -106,7 +108,7 @@ async def in_time(answer: Answer) -> Verdict:
     return Verdict(True, "It lets a quick function finish, and cancels one that is late.")
 
 
-class _Kept:
+class _AsyncFunction:
     """An async function that keeps its coroutines."""
 
     def __init__(self, body: Callable[..., Coroutine[Any, Any, object]], *args: object) -> None:
@@ -129,7 +131,12 @@ class _Kept:
         return bool(never)
 
 
-def _forgotten(*functions: _Kept) -> Verdict | None:
+def _started_a_coroutine(error: BaseException) -> bool:
+    """Return whether Trio refused a coroutine in place of an async function."""
+    return isinstance(error, TypeError) and "expecting an async function" in str(error)
+
+
+def _forgotten(*functions: _AsyncFunction) -> Verdict | None:
     # Not `any`: each one must close its coroutines.
     if True in [function.forgotten() for function in functions]:
         return Verdict(

@@ -35,6 +35,8 @@ def readable(answer: object) -> Verdict:
     if not isinstance(answer, str | list | tuple | set | frozenset | dict):
         return Verdict(False, f"{shown(answer)} is not a set of letters.")
     letters = {one.lower() for one in answer if isinstance(one, str)}
+    if unknown := sorted(one for one in letters - _READABLE.keys() if one.isalpha()):
+        return Verdict(False, f"There is no socket {shown(unknown[0])}.")
     for letter, (right, hint) in _READABLE.items():
         if (letter in letters) != right:
             return Verdict(False, f"Look at {letter} again. {hint}")
