@@ -84,7 +84,7 @@ class Gate:
         report: called with a `ClientsRefused`, at most once a second for each reason.
 
     Attributes:
-        closed: whether anybody can be refused.
+        limited: whether anybody can be refused.
         refused: how many clients were refused.
     """
 
@@ -98,7 +98,7 @@ class Gate:
         self._report = report
         self._unreported: dict[Refusal, tuple[int, Endpoint]] = {}
         self._came = trio.Event()
-        self.closed = not (self._allowed is None and self._slots is None)
+        self.limited = not (self._allowed is None and self._slots is None)
         self.refused = 0
 
     async def serve(

@@ -168,7 +168,7 @@ class _Server:
         self._serve: Callable[[Socket, MakeRelay], Awaitable[None]] = handler.serve
         if self._admission.limited:
             self._serve = self._serve_in_turn
-        if self._gate.closed:
+        if self._gate.limited:
             self._serve = partial(self._gate.serve, self._serve)
         self._listening = trio.Event()
 
@@ -184,7 +184,7 @@ class _Server:
                 async with trio.open_nursery() as clients:
                     with ExitStack() as queues:
                         async with trio.open_nursery() as listeners:
-                            if self._gate.closed:
+                            if self._gate.limited:
                                 listeners.start_soon(self._gate.report_refusals)
                             start = partial(self._start, listeners, clients, queues)
                             opened, missing = await listen_at(sources, start)

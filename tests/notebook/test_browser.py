@@ -97,6 +97,17 @@ async def test_a_browser_that_hangs_or_cannot_start_is_given_up(
             assert (await browser.visit(server.port, recording=ECHO)).recorded == why
 
 
+async def test_a_server_that_never_closes_does_not_hold_up_a_recording(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(browser, "_NAMES", ())
+    monkeypatch.setattr(browser, "_PATIENCE", 0.1)
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener:  # nobody accepts
+        port = listener.socket.getsockname()[1]
+        assert (await browser.visit(port, recording=PAGE)).page == SHOWN
+
+
 def test_only_root_leaves_out_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     for user, without in ((0, True), (1000, False)):
         monkeypatch.setattr(os, "geteuid", lambda user=user: user, raising=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import sys
 from contextlib import ExitStack, suppress
@@ -35,7 +36,7 @@ def opened_listeners(
     own = environment.pop("LISTEN_PID", "") == str(os.getpid())
     count = environment.pop("LISTEN_FDS", "")
     environment.pop("LISTEN_FDNAMES", None)
-    if not (own and count.isdecimal()):
+    if not (own and re.fullmatch("[0-9]{1,6}", count)):
         return []
     with ExitStack() as opened:
         found = []
@@ -94,7 +95,7 @@ class Notifier:
             self._sock.close()
             reason = exc if isinstance(exc, OSError) else OSError(errno.EINVAL, str(exc))
             raise SocketCallError("connect()", reason, "NOTIFY_SOCKET") from exc
-        if period.isdecimal() and int(period) and process == str(os.getpid()):
+        if re.fullmatch("[0-9]{1,18}", period) and int(period) and process == str(os.getpid()):
             self.watchdog = int(period) / 1e6
 
     def started(self, _value: object = None) -> None:

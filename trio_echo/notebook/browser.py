@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,11 +91,12 @@ async def visit(port: int, *, recording: str | Path) -> Visit:
             return seen
         problem = seen
     recorded = json.loads(await trio.Path(recording).read_bytes())
-    async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-        await stream.send_all(recorded["request"].encode())
-        await stream.send_eof()
-        async for _ in stream:
-            pass
+    with trio.move_on_after(_PATIENCE), suppress(trio.BrokenResourceError):
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            await stream.send_all(recorded["request"].encode())
+            await stream.send_eof()
+            async for _ in stream:
+                pass
     return Visit(recorded["page"], recorded["error"], problem)
 
 

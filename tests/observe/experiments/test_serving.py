@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+from support import PATIENCE
 
 from trio_echo.observe.experiments import serving
 
@@ -75,6 +76,25 @@ async def test_an_error_of_the_block_is_not_the_servers(design: Plain | Handler)
     with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
         async with serving(design):
             raise ZeroDivisionError
+
+
+async def test_the_thread_of_a_plain_server_ends_after_an_error_of_the_block() -> None:
+    begun, ended = trio.Event(), trio.Event()
+    token = trio.lowlevel.current_trio_token()
+
+    def serve(listener: socket.socket) -> None:
+        token.run_sync_soon(begun.set)
+        try:
+            listener.accept()
+        finally:
+            token.run_sync_soon(ended.set)
+
+    with pytest.RaisesGroup(ZeroDivisionError):
+        async with serving(serve):
+            await begun.wait()
+            raise ZeroDivisionError
+    with trio.fail_after(PATIENCE):
+        await ended.wait()
 
 
 async def test_an_address_of_another_machine_is_refused() -> None:

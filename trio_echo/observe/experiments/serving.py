@@ -69,8 +69,10 @@ async def serving(design: Plain | Handler, host: str = "127.0.0.1") -> AsyncIter
             nursery.start_soon(
                 partial(trio.to_thread.run_sync, run, abandon_on_cancel=True), name="server"
             )
-            yield server
-            listener.end()
+            try:
+                yield server
+            finally:  # a thread that is left behind ends too
+                listener.end()
 
 
 async def _run_handler(

@@ -57,6 +57,13 @@ def test_a_capture_of_wireshark_is_read(order: str) -> None:
     assert len(Trace.parse(one.frame for one in found).segments) == 10
 
 
+def test_an_offset_has_eight_bytes() -> None:
+    for size in (0, 4, 9, 2000):  # a number of any length would be a time beyond all clocks
+        writer = Writer().interface(ETHERNET, (14, bytes([1] * size))).packet(0, 0, b"")
+        with pytest.raises(CaptureError, match="it is broken, or cut short"):
+            list(blocks.packets(writer.data))
+
+
 def test_interfaces_may_differ_in_link_and_clock() -> None:
     second = struct.pack("<q", 1000)
     writer = Writer().interface(ETHERNET, (blocks.RESOLUTION, b"\x09"), (14, second))

@@ -93,9 +93,7 @@ def _interface(order: str, body: bytes) -> _Interface:
     options = _options(order, body[8:])
     resolution = options.get(RESOLUTION, _MICROSECONDS)[0]
     units = 2 ** (resolution & 127) if resolution & 128 else 10**resolution
-    offset = int.from_bytes(
-        options.get(_OFFSET, b""), "little" if order == "<" else "big", signed=True
-    )
+    (offset,) = struct.unpack(f"{order}q", options.get(_OFFSET, bytes(8)))
     return _Interface(link_type, options.get(NAME, b""), units, offset * _SECOND)
 
 
