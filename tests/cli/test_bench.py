@@ -364,6 +364,7 @@ def test_a_target_that_takes_no_connection_ends_the_run_with_one_line(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone_in_the_middle_ends_the_run_and_the_rounds_before_stay(
     tmp_path: Path,
 ) -> None:

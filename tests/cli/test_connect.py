@@ -134,6 +134,7 @@ def break_off(sock: socket.socket) -> None:
     reset(sock)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot interrupt one process alone")
 def test_a_signal_ends_it_while_the_screen_is_stalled() -> None:
     reading, writing = os.pipe()

@@ -147,10 +147,11 @@ def test_workers_end_when_the_parent_is_killed(server: Process) -> None:
     ("lang", "died", "restarted"),
     [
         ("en", "worker {} died: SIGKILL; {} clients? cut off; restarting", "restarted"),
-        (
+        pytest.param(
             "ko",
             "작업 프로세스 {}번 비정상 종료: SIGKILL, 클라이언트 {}개 강제 종료",
             "다시",
+            marks=pytest.mark.slow,
         ),
     ],
 )

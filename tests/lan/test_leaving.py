@@ -81,7 +81,13 @@ def test_a_block_is_left_while_sockets_are_open() -> None:
     trio.run(main)
 
 
-@pytest.mark.parametrize("error", [LookupError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize(
+    "error",
+    [
+        LookupError,
+        *(pytest.param(one, marks=pytest.mark.slow) for one in (KeyboardInterrupt, SystemExit)),
+    ],
+)
 def test_what_a_block_raises_comes_out_as_it_is(error: type[BaseException]) -> None:
     async def main() -> None:
         async with lan.hosts("client", "server"):

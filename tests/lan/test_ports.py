@@ -44,7 +44,9 @@ async def test_frames_wait_in_their_order_and_those_without_room_are_counted() -
             assert await far.recv(100) == b"again"
 
 
-@pytest.mark.parametrize("mtu", [1280, 1500, 9000, 65535])
+@pytest.mark.parametrize(
+    "mtu", [*(pytest.param(one, marks=pytest.mark.slow) for one in (1280, 1500, 9000)), 65535]
+)
 async def test_the_largest_packets_pass(mtu: int) -> None:
     async with lan.hosts("client", "server", mtu=mtu) as net:
         client, server = net.hosts.values()

@@ -119,6 +119,7 @@ async def test_a_process_gets_the_signals_that_are_sent_to_it() -> None:
         await process.stdout.aclose()
 
 
+@pytest.mark.slow
 async def test_a_process_ends_when_its_run_is_cancelled_or_killed() -> None:
     command = ["sh", "-c", "echo; exec sleep infinity"]
     async with lan.hosts("client", "server") as net:

@@ -354,6 +354,7 @@ async def test_only_the_connections_that_hang_have_failed(
     assert samples.ended - samples.began < 5 * SECOND  # waiting for those two is not measured
 
 
+@pytest.mark.slow
 async def test_a_server_that_stops_in_the_middle_has_hung_on_every_connection() -> None:
     with hanging_server(after=50) as target:
         samples = await measured(target, Workload(connections=4, messages=10**6), patience=1.0)
@@ -488,6 +489,7 @@ async def test_an_open_loop_keeps_its_times(warm_up: float) -> None:
     assert offsets == [pacer.due(number) for number in range(100)]
 
 
+@pytest.mark.slow
 async def test_a_message_that_a_slow_server_has_no_room_for_is_late_from_its_intended_time() -> (
     None
 ):

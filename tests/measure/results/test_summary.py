@@ -97,6 +97,7 @@ def test_arrays_of_different_lengths_are_refused() -> None:
         summarize(torn, Workload(duration=1.0))
 
 
+@pytest.mark.slow
 def test_half_a_million_samples_are_no_matter() -> None:
     # Half a second; anything quadratic would meet the time limit of every test.
     summary = summarize(runs.samples(500_000), Workload(duration=1.0))

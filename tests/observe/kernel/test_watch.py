@@ -39,7 +39,7 @@ async def test_what_a_closed_socket_leaves_is_still_shown() -> None:
             await trio.lowlevel.checkpoint()
 
 
-@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize("by_name", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_watch_may_begin_with_ports_or_sockets(by_name: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listen_sock:
         port = listen_sock.getsockname()[1]
