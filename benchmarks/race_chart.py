@@ -19,7 +19,7 @@ from standings import cell, in_words, standings
 from trio_echo.measure.plots.style import DARK, LIGHT
 from trio_echo.measure.results import files
 from trio_echo.measure.results.run import ResultsError
-from trio_echo.pictures.canvas import Picture
+from trio_echo.pictures.canvas import FRAME, ON_DARK, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ def _colour(one: Standing, theme: Theme) -> str:
     """Colour its bar. Letters and whiskers stand out on both, and they differ also in grey."""
     if one.rival.name in OURS:
         return theme.colours[0]
-    return "#4a4e55" if theme is DARK else "#c9c9c9"
+    return ON_DARK[FRAME] if theme is DARK else FRAME
 
 
 def _weight(one: Standing) -> str:

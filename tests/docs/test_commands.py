@@ -145,7 +145,7 @@ def test_the_commands_do_what_a_page_shows(name: str, tmp_path: Path) -> None:
 @unix
 @pytest.mark.parametrize("name", pages_with("ini"))
 def test_the_service_listens_and_stops(name: str) -> None:
-    (unit,) = blocks(PAGES[name], "ini")
+    unit, *_ = blocks(PAGES[name], "ini")
     (start,) = re.findall(r"^ExecStart=\S+ (.*)$", unit, re.MULTILINE)
     port = free_port()
     words = start.replace("9000", str(port)).split()
