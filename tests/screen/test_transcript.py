@@ -282,6 +282,13 @@ def test_every_event_is_written_in_both_languages(
     assert show(make("ko"), event) == korean
 
 
+def test_what_any_means_is_said_in_both_languages() -> None:
+    assert make("en").open_to_all() == (
+        "[TCP server] anyone who reaches this machine can connect; --allow NETWORK limits that"
+    )
+    assert make("ko").open_to_all().startswith("[TCP 서버] 이 컴퓨터에 닿는 누구나")
+
+
 def test_an_unknown_event_is_ignored() -> None:
     assert show(make(), cast("ServerEvent", object())) == ""
 
