@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from trio_echo.observe import kernel
 
@@ -87,6 +88,8 @@ async def asks(answer: Callable[[trio.SocketStream, bytes], Awaitable[object]]) 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.run)
             got = await call_async(_PATIENCE, answer, trio.SocketStream(sock), _QUESTION)
+            # What was sent has arrived, on this machine. Let the server receive it.
+            await wait_all_tasks_blocked(0.05)
             nursery.cancel_scope.cancel()
     if (verdict := failed("Given a stream and a question", got)) is not None:
         return Verdict(False, f"{verdict.why}{server.saw()}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
-from . import DID_NOT_RETURN, Verdict, call_async, compare, said, same, unusable
+from . import DID_NOT_RETURN, Verdict, call_async, compare, said, same, shown, unusable
 from .clock import with_own_clock
 
 if TYPE_CHECKING:
@@ -164,8 +164,8 @@ async def _minds_silence(answer: Handler) -> Verdict | None:
             why = f"{limit}, a client was silent: {said(got)}, which ends the server."
             return Verdict(False, why)
         if client.echoed != b"".join(words):
-            why = f"{limit}, a client sent b'one', then nothing, and received {client.echoed!r}."
-            return Verdict(False, why)
+            why = f"a client sent b'one', then nothing, and received {shown(client.echoed, 30)}"
+            return Verdict(False, f"{limit}, {why}.")
         if got is DID_NOT_RETURN:
             return Verdict(False, f"{limit}, a client stayed silent, but your handler did not end.")
         if took > 2 * patience:
