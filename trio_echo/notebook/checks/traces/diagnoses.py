@@ -17,7 +17,7 @@ _ENDS = {
 }
 _NOT_THAT = {
     _LISTENS: "Then the RST would answer a SYN. Here the handshake is complete.",
-    _CLOSED: "Then the RST would answer data: seq would be the ack of that segment, without ACK.",
+    _CLOSED: "Then the RST would answer data, and its seq would be that segment's ack.",
     _ABORTED: "Is there a connection that a program could throw away, and why just then?",
     _VANISHED: "Then its sender would have asked several times before, without an answer.",
 }
