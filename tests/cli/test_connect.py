@@ -64,7 +64,9 @@ def test_every_usual_spelling_of_an_endpoint_works(spelling: str, server: Backgr
 
 
 @ipv6
-@pytest.mark.parametrize(("option", "number"), [pytest.param("-4", 0, marks=pytest.mark.slow), ("-6", 1)])
+@pytest.mark.parametrize(
+    ("option", "number"), [pytest.param("-4", 0, marks=pytest.mark.slow), ("-6", 1)]
+)
 def test_a_family_can_be_chosen(option: str, number: int) -> None:
     with (
         BackgroundServer() as both,
@@ -116,7 +118,11 @@ def test_an_echo_that_differs_is_reported_and_the_session_continues() -> None:
     assert error == ("[TCP client] the echo differs at byte 3: sent 0x6c, received 0x4c\n")
 
 
-@pytest.mark.parametrize("extra", [pytest.param(b"!", marks=pytest.mark.slow), bytes(300_000)], ids=["one byte", "a flood"])
+@pytest.mark.parametrize(
+    "extra",
+    [pytest.param(b"!", marks=pytest.mark.slow), bytes(300_000)],
+    ids=["one byte", "a flood"],
+)
 def test_bytes_that_are_not_an_echo_are_reported(extra: bytes) -> None:
     def add(sock: socket.socket) -> None:
         with suppress(ConnectionResetError):  # the client closes with unread bytes

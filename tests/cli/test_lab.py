@@ -150,7 +150,15 @@ def test_an_impossible_folder_is_a_one_line_error(
         assert str(tmp_path / Path(name).parts[0]) in process.err.text
 
 
-@pytest.mark.parametrize("missing", ["jupyterlab", pytest.param("matplotlib", marks=pytest.mark.slow), pytest.param("ipywidgets", marks=pytest.mark.slow), pytest.param("ipykernel", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "jupyterlab",
+        pytest.param("matplotlib", marks=pytest.mark.slow),
+        pytest.param("ipywidgets", marks=pytest.mark.slow),
+        pytest.param("ipykernel", marks=pytest.mark.slow),
+    ],
+)
 def test_without_its_libraries_it_prints_how_to_install_them(missing: str, tmp_path: Path) -> None:
     with Process("lab", env=without_module(missing, tmp_path)) as process:
         assert process.wait() == 1
@@ -170,7 +178,9 @@ def test_an_installation_without_notebooks_is_a_one_line_error(
 
 
 @posix
-@pytest.mark.parametrize(("name", "status"), [("SIGINT", 7), pytest.param("SIGTERM", 8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("name", "status"), [("SIGINT", 7), pytest.param("SIGTERM", 8, marks=pytest.mark.slow)]
+)
 def test_signals_reach_jupyterlab_itself(env: dict[str, str], name: str, status: int) -> None:
     with Process("lab", "--", "--wait", env=env) as process:
         started_with(process)

@@ -185,7 +185,14 @@ def test_ctrl_c_within_an_echo_reports_how_much_came() -> None:
         assert "of 5 bytes" in rest
 
 
-@pytest.mark.parametrize(("columns", "charset"), [pytest.param(40, "utf-8", marks=pytest.mark.slow), (80, "utf-8"), pytest.param(80, "ascii", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("columns", "charset"),
+    [
+        pytest.param(40, "utf-8", marks=pytest.mark.slow),
+        (80, "utf-8"),
+        pytest.param(80, "ascii", marks=pytest.mark.slow),
+    ],
+)
 def test_no_client_can_forge_a_row_of_a_terminal_with_a_long_line(
     columns: int, charset: str
 ) -> None:
