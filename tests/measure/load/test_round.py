@@ -690,10 +690,12 @@ async def test_the_c_echo_server_echoes(host: str, peers: dict[str, str]) -> Non
     command = [peers["echo"], host, "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220  at once
     with server:
-        assert server.stdout is not None
-        target = Endpoint(host, int(server.stdout.readline()))
-        samples = await measured(target, Workload(connections=8, messages=500, verify=True))
-        server.kill()
+        try:
+            assert server.stdout is not None
+            target = Endpoint(host, int(server.stdout.readline()))
+            samples = await measured(target, Workload(connections=8, messages=500, verify=True))
+        finally:
+            server.kill()
     assert len(samples.received) == 500
     assert not samples.failures
 
