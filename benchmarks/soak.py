@@ -166,18 +166,24 @@ class Server:
                     nursery.start_soon(come)
 
     def processes(self) -> list[psutil.Process]:
-        """List its processes; the first one is the parent of the workers."""
-        started = psutil.Process(self.process.pid)
-        family = [started, *started.children(recursive=True)]
+        """List its processes; the first one is the parent of the workers. None if it has ended."""
+        try:
+            started = psutil.Process(self.process.pid)
+            family = [started, *started.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
         if self._client is not None:
             del family[0]  # it entered the host, and waits for the server
         return family
 
     def rest(self, second: float) -> Rest:
         """Read its memory and descriptors."""
-        processes = self.processes()
-        memory = sum(one.memory_info().rss for one in processes)
-        return Rest(second, memory, sum(one.num_fds() for one in processes))
+        memory = descriptors = 0
+        for one in self.processes():
+            with suppress(psutil.NoSuchProcess, FileNotFoundError):  # a killed worker
+                memory += one.memory_info().rss
+                descriptors += len(list(Path(f"/proc/{one.pid}/fd").iterdir()))
+        return Rest(second, memory, descriptors)
 
 
 def _pipe(stream: trio.abc.ReceiveStream | None) -> trio.abc.ReceiveStream:
@@ -194,16 +200,19 @@ async def started(
     limit = [] if descriptors is None else ["prlimit", f"--nofile={descriptors}"]
     serve = [sys.executable, "-m", "trio_echo", "serve", "--port", "0", "--lang", "en"]
     command = [*limit, *serve, *options]
-    pipes = {"stdout": PIPE, "stderr": PIPE, "check": False}
     async with trio.open_nursery() as nursery:
         if wire is None:
-            process = await nursery.start(partial(trio.run_process, command, **pipes))
+            process = await nursery.start(
+                partial(trio.run_process, command, stdout=PIPE, stderr=PIPE, check=False)
+            )
             server = Server(process, _LOOPBACK, None)
         else:
             net = await nursery.start(_hosts, wire)
             host = net["server"]
             where = ["--host", host.ipv4, "--host", host.ipv6]
-            process = await nursery.start(partial(host.run, [*command, *where], **pipes))
+            process = await nursery.start(
+                partial(host.run, [*command, *where], stdout=PIPE, stderr=PIPE, check=False)
+            )
             server = Server(process, (host.ipv4, host.ipv6), net["client"])
         nursery.start_soon(server.read_errors)
         await nursery.start(server.read_screen)
@@ -252,6 +261,7 @@ async def soak(
             found.rests.append(await _at_rest(found, server, begun))
             _show_progress(found)
             if server.process.returncode is not None:
+                found.faults.append("it ended by itself")
                 break
         await _end(found, server, draws, tasks)
         found.seconds = trio.current_time() - begun
@@ -313,8 +323,8 @@ async def _end(found: Soak, server: Server, draws: random.Random, tasks: int) ->
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.attack, last, draws, tasks, stop)
         await trio.sleep(1)
-        with suppress(psutil.NoSuchProcess):
-            server.processes()[0].send_signal(signal.SIGTERM)
+        for one in server.processes()[:1]:
+            one.send_signal(signal.SIGTERM)
         with trio.move_on_after(PATIENCE):
             await server.process.wait()
         stop.set()
