@@ -4,68 +4,16 @@ from __future__ import annotations
 
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import trio
 
-from trio_echo import lan
 from trio_echo.notebook.checks import bad_network
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def fails() -> object:
     raise ValueError("oops")
-
-
-def makes_one() -> None:
-    lan.drop(lan.data, source="server", nth=3)
-
-
-ONE = lan.drop(lan.data, source="server", nth=3)
-
-
-def is_misspelled(header: Any) -> bool:
-    return bool(header.paylod)
-
-
-def of_length(length: int) -> Callable[[Any], bool]:
-    return lambda header: len(header.payload) == length
-
-
-@pytest.mark.parametrize(
-    ("answer", "why"),
-    [
-        (lambda: lan.drop(lan.data, nth=3), "drops the second data segment from the client"),
-        (lambda: lan.drop(lan.data, source="client", nth=3), "drops the third data segment from t"),
-        (
-            lambda: lan.drop(lan.tcp, source="server", nth=3),
-            "drops the first data segment from the",
-        ),
-        (lambda: lan.drop(lan.data, source="server", first=3), "drops the first data segment from"),
-        (lambda: lan.drop(of_length(5), source="server"), "drops the third segment again, when"),
-        (lambda: lan.drop(lan.arp), "lets the third data segment from the server pass"),
-        (lambda: lan.delay(lan.data, source="server", nth=3, by=1), "lets the third data segment"),
-        (lambda: lan.duplicate(lan.syn), "the client's SYN is duplicated"),
-        (lambda: lan.drop, "a function: call it, with ()"),
-        (lambda: "drop", "which is not a rule"),
-        (lambda: lan.drop(is_misspelled), "raised AttributeError("),
-        (lambda: ONE, "the same rule each time"),
-        (makes_one, "Is a `return` missing?"),
-        (fails, "When called, it raised ValueError('oops')"),
-        (lan.drop(lan.data, source="server", nth=3), "is not a function"),
-    ],
-)
-def test_a_wrong_rule_is_met_with_the_segment_that_shows_it(answer: Any, why: str) -> None:
-    verdict = bad_network.third(answer)
-    assert verdict.right is False
-    assert why in verdict.why
-
-
-def test_a_right_rule() -> None:
-    assert bad_network.third(lambda: lan.drop(lan.data, source="server", nth=3)).right
 
 
 @pytest.mark.parametrize(

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import socket
-import struct
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import trio
 from trio.testing import MockClock
 
-from trio_echo import lan
-
 from . import (
     MISSING_RETURN,
     Verdict,
-    call,
     call_async,
-    failed,
     is_integer,
     is_number,
     near,
@@ -33,74 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     Waits = Callable[[trio.SocketStream], Awaitable[object]]
-
-
-class _Sent(NamedTuple):
-    """A segment that crosses the cable."""
-
-    source: str
-    flags: int
-    sequence: int
-    data: bytes
-    words: str
-
-
-_SYN, _ACK = 0x02, 0x10
-_CONVERSATION = [
-    _Sent("client", _SYN, 0, b"", "the client's SYN"),
-    _Sent("server", _SYN | _ACK, 0, b"", "the server's SYN+ACK"),
-    _Sent("client", _ACK, 1, b"", "the client's first ACK"),
-    _Sent("client", _ACK, 1, b"one", "the first data segment from the client"),
-    _Sent("server", _ACK, 1, b"", "an ACK without data from the server"),
-    _Sent("server", _ACK, 1, b"one", "the first data segment from the server"),
-    _Sent("client", _ACK, 4, b"two", "the second data segment from the client"),
-    _Sent("client", _ACK, 7, b"three", "the third data segment from the client"),
-    _Sent("server", _ACK, 4, b"two", "the second data segment from the server"),
-    _Sent("server", _ACK, 7, b"three", "the third data segment from the server"),
-    _Sent("server", _ACK, 12, b"four", "the fourth data segment from the server"),
-    _Sent("server", _ACK, 7, b"three", "the third segment again, when the server repeats it"),
-]
-_THIRD = 9
-
-
-def third(answer: Callable[[], object]) -> Verdict:
-    """A function that returns a rule: drop the third data segment from the server."""
-    if (verdict := unusable(answer, awaits=False)) is not None:
-        return verdict
-    rule = call(answer)
-    if (verdict := failed("When called", rule)) is not None:
-        return verdict
-    if not isinstance(rule, lan.Rule):
-        what = f"{shown(rule)}, which is not a rule, such as lan.drop(…)"
-        return Verdict(False, f"It returned {what}.")
-    if call(answer) is rule:
-        return Verdict(False, "It returns the same rule each time. A rule counts: make a new one.")
-    cable = lan.Cable("client", "server")
-    cable.rules.append(rule)
-    for number, sent in enumerate(_CONVERSATION):
-        end = "server" if sent.source == "client" else "client"
-        got = call(cable.toward(end).take, _frame(sent), number)
-        if isinstance(got, BaseException):
-            return Verdict(False, f"Your rule raised {shown(got)} for {sent.words}.")
-    for number, (sent, passage) in enumerate(zip(_CONVERSATION, cable.passages, strict=True)):
-        if passage.lost and number != _THIRD:
-            return Verdict(False, f"Your rule drops {sent.words}.")
-        if not passage.lost and number == _THIRD:
-            return Verdict(False, f"Your rule lets {sent.words} pass.")
-        if passage.fate not in ("carried", "lost"):
-            return Verdict(False, f"With your rule, {sent.words} is {passage.fate}.")
-    return Verdict(True, "It drops the third data segment, once. The repetition arrives.")
-
-
-def _frame(sent: _Sent) -> bytes:
-    """Return an Ethernet frame with an IPv4 packet; nobody looks at its checksums."""
-    ends = (bytes([10, 0, 0, 1]), 40000), (bytes([10, 0, 0, 2]), 9000)
-    (source, near), (target, far) = ends if sent.source == "client" else ends[::-1]
-    offset = 5 << 4
-    tcp = struct.pack("!HHIIBBHHH", near, far, sent.sequence, 1, offset, sent.flags, 4096, 0, 0)
-    size = 20 + len(tcp) + len(sent.data)
-    ip = struct.pack("!BBHHHBBH", 0x45, 0, size, 0, 0, 64, socket.IPPROTO_TCP, 0) + source + target
-    return bytes(12) + b"\x08\x00" + ip + tcp + sent.data
 
 
 def repeated(segments: object, seconds: object) -> Verdict:
