@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,12 +12,10 @@ from . import (
     DID_NOT_RETURN,
     MISSING_RETURN,
     Verdict,
-    call,
     call_async,
     failed,
     is_number,
     near,
-    said,
     same,
     shown,
     unfinished,
@@ -32,33 +29,6 @@ EchoAll: TypeAlias = "Callable[[trio.abc.Stream, list[bytes]], Awaitable[object]
 
 # Seconds that an answer may take. On streams in memory, a right one needs almost no time.
 _PATIENCE = 2.0
-
-# Messages, how many under way, seconds of a round trip.
-_CASES = ((50, 1, 0.05), (50, 50, 0.05), (7, 3, 0.1), (1, 8, 0.2), (0, 4, 0.1))
-
-
-def seconds_for(answer: Callable[[int, int, float], object]) -> Verdict:
-    """How long a client takes that connects and pipelines, if only the distance takes time."""
-    if (verdict := unusable(answer, awaits=False)) is not None:
-        return verdict
-    for messages, depth, trip in _CASES:
-        case = f"For {messages} messages, {depth} under way, and a round trip of {trip:g} s"
-        got = call(answer, messages, depth, trip)
-        if (verdict := failed(case, got)) is not None:
-            return verdict
-        if not is_number(got):
-            return Verdict(False, f"{case}, {said(got)}. It must be a number of seconds.")
-        full = math.ceil(messages / depth)
-        if not _close(got, (1 + full) * trip):
-            hint = "Draw the ladder of this case: what does each message wait for?"
-            if _close(got, full * trip):
-                hint = "It begins before it is connected."
-            elif _close(got, 1000 * (1 + full) * trip):
-                hint = "The answer is wanted in seconds."
-            elif _close(got, (1 + messages / depth) * trip):
-                hint = "A single message takes a whole round trip too."
-            return Verdict(False, f"{case}, {said(got)}. {hint}")
-    return Verdict(True, "No number for the processor: a faster one would not help.")
 
 
 def full_line(window: object, wait: object) -> Verdict:
