@@ -71,26 +71,6 @@ def test_wrong_bytes(answer: Callable[[int, int, int], object], why: str) -> Non
     assert why in verdict.why
 
 
-@pytest.mark.parametrize(
-    ("answer", "right", "why"),
-    [
-        (2052, True, "larger than Ethernet's"),
-        (2051, False, "1979 bytes of data against 1999: 98.999%"),
-        (1500, False, "1428 bytes of data against 1448: 98.619%"),
-        (2053, False, "With 2052, IPv6 still has 99.000%"),
-        (9000, False, "With 8999, IPv6 still has 99.776%"),
-        (1279, False, "it needs 1280"),
-        (2052.0, False, "a whole number of bytes, not 2052.0"),
-        (True, False, "not True"),
-        (..., None, "Replace"),
-    ],
-)
-def test_the_smallest_mtu(answer: object, right: bool | None, why: str) -> None:
-    verdict = real_link.smallest_mtu(answer)
-    assert verdict.right is right
-    assert why in verdict.why
-
-
 def right_path(crossings: Sequence[Crossing], mtu: int) -> int:
     told = [one.decoded.mtu for one in crossings if one.decoded.mtu and one.arrivals]
     return min([mtu, *told])
