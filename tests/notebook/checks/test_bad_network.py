@@ -31,6 +31,8 @@ def fails() -> object:
         ([4, 8], 1.7, False, "the fourth repetition"),
         ([4, 8], 5, False, "b is not 5 s"),
         ([4, 8], "0.8", False, "b must be a number"),
+        ([4, 4, 8], 0.8, False, "a: each repetition arrives."),
+        ([4, 8], 800, False, "wanted in seconds"),
         ([4, 8], ..., None, "Replace"),
     ],
 )
@@ -86,6 +88,15 @@ async def waits_for_nothing(stream: trio.SocketStream) -> object:
     return stream.receive_some()
 
 
+async def misspells(stream: trio.SocketStream) -> object:
+    return await stream.recieve_some()  # type: ignore[attr-defined]
+
+
+async def has_two_limits(stream: trio.SocketStream) -> bytes:
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000)
+    return await right(stream)
+
+
 async def returns_half(stream: trio.SocketStream) -> bytes:
     return (await right(stream))[:2]
 
@@ -99,7 +110,8 @@ async def returns_half(stream: trio.SocketStream) -> bytes:
         (is_slow, False, "It would take 6 s"),
         (asks_only_for_probes, False, "It would take 7875 s"),
         (returns_nothing, False, "Is a `return` missing?"),
-        (waits_for_nothing, False, "it returned a coroutine: an `await` is missing"),
+        (waits_for_nothing, False, "only silent, it returned a coroutine: an `await` is missing"),
+        (misspells, False, "With a peer that is only silent, it raised AttributeError("),
         (returns_half, False, "it returned b'he'"),
         (fails, False, "must be an async def"),
     ],
@@ -108,3 +120,10 @@ async def test_waiting_for_a_peer(answer: Any, verdict: bool, why: str) -> None:
     found = await bad_network.patient(answer)
     assert found.right is verdict
     assert why in found.why
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is an option of Linux")
+async def test_another_limit_keeps_linux_from_counting_the_probes() -> None:
+    found = await bad_network.patient(has_two_limits)
+    assert found.right is False
+    assert "It would take 20 s to notice a vanished peer: probes after 2 s" in found.why

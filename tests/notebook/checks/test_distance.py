@@ -17,9 +17,13 @@ from trio_echo.notebook.checks import distance
         (8_000_000, 0.12112, False, "A byte has 8"),
         (500_000, 0.12112, False, "both ways count"),
         (1e9, 0.12112, False, "80 ms are 0.08 s"),
-        (1234, 0.12112, False, "Not 1234. window ="),
+        (1234, 0.12112, False, "window is not 1234. window ="),
+        (0.12112, 1_000_000, False, "First the window, then the wait"),
+        (12.5e6, 0.12112, False, "cross the line in a second"),
         (1_000_000, 0.12, True, ""),
-        (1_000_000, 0.125, False, "Not 0.125. How long"),
+        (1_000_000, 0.125, False, "wait is not 0.125. How long"),
+        (1_000_000, 0.00012112, False, "for one frame, not for 1000"),
+        (1_000_000, 1_514_000, False, "That many bytes wait"),
         ("1000000", 0.12112, False, "window must be a number, not '1000000'"),
         (1_000_000, 0.01514, False, "8 times as many bits"),
         (1_000_000, 121.12, False, "in seconds"),
@@ -91,6 +95,19 @@ async def no_echo(stream: trio.abc.Stream, messages: list[bytes]) -> list[bytes]
     return messages[1:]
 
 
+async def joined(stream: trio.abc.Stream, messages: list[bytes]) -> bytes:
+    return b"".join(await at_once(stream, messages))
+
+
+async def decoded(stream: trio.abc.Stream, messages: list[bytes]) -> list[str]:
+    return [one.decode() for one in await at_once(stream, messages)]
+
+
+async def starts_what_it_called(stream: trio.abc.Stream, messages: list[bytes]) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream.send_all(b"".join(messages)))  # type: ignore[arg-type]
+
+
 async def raises(*_: object) -> None:
     raise ZeroDivisionError
 
@@ -121,6 +138,10 @@ async def test_one_round_trip(
         (sends_nothing, "With 20 messages, you received only 0 bytes"),
         (forgets_to_wait, "it returned a coroutine: an `await` is missing"),
         (no_echo, "the echoes are not the messages: [b'message 1'"),
+        (joined, "message 2message 3"),
+        (joined, ": a list is expected, not bytes."),
+        (decoded, "one echo is 'message 0': bytes are expected, not a str."),
+        (starts_what_it_called, "it raised TypeError('Trio was expecting an async function"),
         (raises, "it raised ZeroDivisionError()"),
         (print, "is not a function"),
     ],

@@ -56,7 +56,7 @@ def test_right_bytes() -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (forgets_the_last_segment, "1 bytes of data, MTU 1500, IPv4: 67 bytes cross"),
+        (forgets_the_last_segment, "1 byte of data, MTU 1500, IPv4: 67 bytes cross"),
         (sends_one_segment_too_many, "1448 bytes of data, MTU 1500, IPv4: 1514 bytes cross"),
         (knows_one_family, "1428 bytes of data, MTU 1500, IPv6: 1514 bytes cross"),
         (forgets_time_stamps, "segments with at most 1448 bytes of data: 1."),

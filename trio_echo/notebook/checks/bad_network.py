@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import sys
 from functools import partial
@@ -39,6 +40,8 @@ def repeated(segments: object, seconds: object) -> Verdict:
     for one in segments:
         if not is_integer(one) or one not in range(1, 11):
             return Verdict(False, f"a: {shown(one)} is not a number from 1 to 10.")
+    if len(set(segments)) < len(segments):
+        return Verdict(False, "a: each repetition arrives. Is a segment sent again twice?")
     for number in range(1, 11):
         if (number in segments) != (number in (4, 8)):
             if number in (4, 8):
@@ -54,6 +57,7 @@ def repeated(segments: object, seconds: object) -> Verdict:
         0.6: "b: three equal pauses? The pauses double.",
         1.4: "b: are 0.2, 0.4 and 0.8 s the pauses, or the times since the first attempt?",
         1.66: "b: that would be the fourth repetition.",
+        800: "b: the answer is wanted in seconds.",
     }
     if near(seconds, 0.8, abs_tol=0.07):
         return Verdict(True, "Only what is missing is sent again, and each wait is twice as long.")
@@ -98,6 +102,8 @@ async def _patient(answer: Waits) -> Verdict:
             got = await call_async(_PATIENCE * _SPEED, answer, stream)
             nursery.cancel_scope.cancel()
     if not options:
+        if isinstance(got, Exception) and not isinstance(got, OSError | trio.TooSlowError):
+            return Verdict(False, f"With a peer that is only silent, {said(got)}.")
         how = "a time limit ended the wait" if isinstance(got, trio.TooSlowError) else said(got)
         words = f"The peer was there, only silent for {_THOUGHT:.0f} s, and you gave it up: {how}."
         return Verdict(False, words)
@@ -109,9 +115,9 @@ async def _patient(answer: Waits) -> Verdict:
 
 
 def _options(stream: trio.SocketStream) -> dict[str, Any]:
-    """Return what a stream's keepalive is; a system that hides a time has its default."""
+    """Return what ends a stream's wait; a system that hides a time has its default."""
     found = {"on": stream.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)}
-    defaults = {_KEEPIDLE: 7200, "TCP_KEEPINTVL": 75, "TCP_KEEPCNT": 9}
+    defaults = {_KEEPIDLE: 7200, "TCP_KEEPINTVL": 75, "TCP_KEEPCNT": 9, "TCP_USER_TIMEOUT": 0}
     for name, value in defaults.items():
         option = getattr(socket, name, None)
         found[name] = value if option is None else stream.getsockopt(socket.IPPROTO_TCP, option)
@@ -124,8 +130,11 @@ def _judge(options: dict[str, Any]) -> Verdict:
             False, "It waits, but for a vanished peer it would wait for ever: nothing probes it."
         )
     idle, interval, count = (options[one] for one in (_KEEPIDLE, "TCP_KEEPINTVL", "TCP_KEEPCNT"))
-    needed = idle + interval * count
     how = f"{idle} s of silence, then {count} probes, {interval} s each"
+    if limit := options["TCP_USER_TIMEOUT"]:  # Linux then does not count the probes
+        count = max(1, math.ceil((limit / 1000 - idle) / interval))
+        how = f"probes after {idle} s of silence, until TCP_USER_TIMEOUT has passed"
+    needed = idle + interval * count
     if needed > _LIMIT:
         return Verdict(False, f"It would take {needed} s to notice a vanished peer: {how}.")
     return Verdict(

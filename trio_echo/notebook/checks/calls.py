@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .values import forgotten, shown, wanted
-from .verdict import MISSING_RETURN, NO_ANSWER, Verdict
+from .verdict import NO_ANSWER, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -128,6 +128,8 @@ def said(got: object, right: object = None) -> str:
         return "it did not return"
     if isinstance(got, NotAwaited):
         return str(got)
+    while isinstance(got, BaseExceptionGroup) and len(got.exceptions) == 1:
+        (got,) = got.exceptions  # a nursery's, around what the learner knows
     if inspect.isroutine(got):
         return f"it returned {shown(got)}, a function: call it, with ()"
     if isinstance(got, BaseException):
@@ -143,7 +145,7 @@ def failed(case: str, got: object) -> Verdict | None:
         got: the result of the call.
     """
     if got is None:
-        return MISSING_RETURN
+        return Verdict(False, f"{case}, your function returned None. Is a `return` missing?")
     if got is DID_NOT_RETURN or isinstance(got, BaseException) or inspect.isroutine(got):
         return Verdict(False, f"{case}, {said(got)}.")
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import trio
@@ -16,10 +15,12 @@ from . import (
     failed,
     is_number,
     near,
+    said,
     same,
     shown,
     unfinished,
     unusable,
+    wanted,
 )
 
 if TYPE_CHECKING:
@@ -44,15 +45,21 @@ def full_line(window: object, wait: object) -> Verdict:
             8_000_000: "That many bits. A byte has 8 of them.",
             500_000: "A byte keeps its place in the window until its ACK is back: both ways count.",
             1_000_000_000: "80 ms are 0.08 s.",
+            12_500_000: "That many bytes cross the line in a second. A round trip takes 0.08 s.",
+            0.12112: "First the window, then the wait.",
         }
-        return Verdict(False, _hint(window, hints, "window = bytes a second * round trip."))
+        words = "window = bytes a second * round trip."
+        return Verdict(False, _hint("window", window, hints, words))
     if not _close(wait, 0.12112):
         hints = {
             0.01514: "A frame of 1514 bytes has 8 times as many bits.",
             121.12: "The answer is wanted in seconds.",
             0.20112: "Only the wait is asked for, without the way.",
+            0.00012112: "That is the wait for one frame, not for 1000.",
+            1_514_000: "That many bytes wait. How long does the line take for them?",
         }
-        return Verdict(False, _hint(wait, hints, "How long does the line take for these frames?"))
+        words = "How long does the line take for these frames?"
+        return Verdict(False, _hint("wait", wait, hints, words))
     return Verdict(True, "The window must cover the distance. The queue makes the distance longer.")
 
 
@@ -83,7 +90,13 @@ async def echo_all(answer: EchoAll) -> Verdict:
             )
         if got is None:
             return MISSING_RETURN
-        if not isinstance(got, Sequence) or not same(list(got), messages):
+        if not isinstance(got, list | tuple):
+            return Verdict(False, f"{case}, {said(got, messages)}.")
+        for echo in got:
+            if not isinstance(echo, bytes | bytearray):
+                what = f"one echo is {shown(echo)}{wanted(echo, b'')}"
+                return Verdict(False, f"{case}, {what}.")
+        if not same(list(got), messages):
             return Verdict(False, f"{case}, the echoes are not the messages: {shown(got, 60)}.")
         if stream.received < len(b"".join(messages)):
             return Verdict(False, f"{case}, you received only {stream.received:,} bytes of echoes.")
@@ -94,11 +107,9 @@ def _close(answer: float, right: float) -> bool:
     return near(answer, right, rel_tol=0.01)
 
 
-def _hint(answer: float, hints: dict[float, str], other: str) -> str:
-    return next(
-        (text for wrong, text in hints.items() if _close(answer, wrong)),
-        f"Not {shown(answer)}. {other}",
-    )
+def _hint(name: str, answer: float, hints: dict[float, str], other: str) -> str:
+    text = next((text for wrong, text in hints.items() if _close(answer, wrong)), other)
+    return f"{name} is not {shown(answer)}. {text}"
 
 
 # Bytes that fit into the buffers between sending and receiving.

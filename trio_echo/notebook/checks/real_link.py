@@ -53,7 +53,7 @@ def wire_bytes(answer: Callable[[int, int, int], object]) -> Verdict:
     if (verdict := unusable(answer, awaits=False)) is not None:
         return verdict
     for size, mtu, version in _SENDS:
-        case = f"{size} bytes of data, MTU {mtu}, IPv{version}"
+        case = f"{size} byte{'s' * (size != 1)} of data, MTU {mtu}, IPv{version}"
         most = mtu - _IP[version] - _TCP
         segments = -(-size // most)
         right = size + segments * (_ETHERNET + _IP[version] + _TCP)
