@@ -117,7 +117,7 @@ def test_its_estimated_time_fits_its_length(notebook: NotebookNode) -> None:
     assert int(claimed[1]) == pytest.approx(minutes, rel=0.15)
 
 
-EXPERIMENTS = [one for one in execute.committed() if "lan.observe(" in one.read_text("utf-8")]
+EXPERIMENTS = [one for one in execute.committed() if "lan.experiment(" in one.read_text("utf-8")]
 
 
 @pytest.mark.slow
