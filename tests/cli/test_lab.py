@@ -19,13 +19,14 @@ from trio_echo.notebook import copies
 from trio_echo.notebook.copies import CLONED
 
 STAND_IN = """
-import json, os, signal, sys
+import json, os, signal, sys, time
 print(json.dumps(sys.argv[1:]), flush=True)
 if "--wait" in sys.argv:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(8))
     try:
         print(os.getpid(), flush=True)
-        signal.pause()
+        while True:  # a signal that comes just before signal.pause() would not wake it
+            time.sleep(0.01)
     except KeyboardInterrupt:
         sys.exit(7)
 sys.exit(3)
