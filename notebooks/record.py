@@ -217,7 +217,7 @@ def record_experiments() -> None:
     """Run the notebooks with experiments, which then write their recordings."""
     os.environ[lan.RECORD] = "1"
     for path in execute.committed():
-        if re.search(r"\b(lan|terminals)\.observe\(", path.read_text("utf-8")):
+        if re.search(r"\b(lan\.experiment|terminals\.perform)\(", path.read_text("utf-8")):
             execute.execute(path)
             sys.stdout.write(f"{path.name}: recorded\n")
 

@@ -218,6 +218,26 @@ def test_the_command_waits_until_a_server_of_the_users_listens(tmp_path: Path) -
 
 @hosts
 @pytest.mark.slow
+def test_the_command_waits_for_a_server_that_goes_into_the_background(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    server = (
+        "import os, socket, pathlib, time\n"
+        "while os.getppid() != 1: time.sleep(0.01)\n"  # until the shell has ended
+        f"pathlib.Path('{ready}').touch()\n"
+        "with socket.create_server(('', 80)) as listener:\n"
+        "    while True: listener.accept()[0].sendall(b'welcome')\n"
+    )
+    client = "import socket; print(socket.create_connection(('server', 80)).recv(100))"
+    command = f'test -e {ready} && {PYTHON} -c "{client}"'
+    daemon = f'{PYTHON} -c "{server}" &'
+    with Process("wire", "--server", daemon, "sh", "-c", command) as process:
+        assert process.wait() == 0
+    assert process.out.text == "b'welcome'\n"
+    assert "the server" not in process.err.text.replace("your server", "")
+
+
+@hosts
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_signal_ends_it_all_and_nothing_is_left(number: int) -> None:
     command = "trap '' HUP; sleep infinity & sleep infinity & echo ready; wait"

@@ -133,9 +133,9 @@ async def test_without_a_compiler_the_recording_is_shown_and_named(
     monkeypatch.setattr(terminals, "compiler", lambda: "cc")
     monkeypatch.setenv(lan.RECORD, "1")
     recording = tmp_path / "talk.json"
-    live = await terminals.observe(greet, recording=recording, show=False)
+    live = await terminals.perform(greet, recording=recording, show=False)
     monkeypatch.setattr(terminals, "compiler", lambda: None)
-    recorded = await terminals.observe(greet, recording=recording)
+    recorded = await terminals.perform(greet, recording=recording)
     assert recorded.texts == live.texts
     assert recorded.source == "recorded, for: there is no C compiler (cc, gcc, clang) here"
     assert recorded.source in capsys.readouterr().out
@@ -148,4 +148,4 @@ async def test_a_file_that_is_not_a_recording(
     monkeypatch.setattr(terminals, "compiler", lambda: None)
     (tmp_path / "talk.json").write_text(text, "utf-8")
     with pytest.raises(ValueError, match=r"^talk\.json is not a recording of screens$"):
-        await terminals.observe(greet, recording=tmp_path / "talk.json")
+        await terminals.perform(greet, recording=tmp_path / "talk.json")

@@ -54,7 +54,7 @@ def program() -> Program:
     return compiled
 
 
-async def observe(talk: Callable[[Desk], Awaitable[object]]) -> Screens:
+async def perform(talk: Callable[[Desk], Awaitable[object]]) -> Screens:
     with trio.fail_after(PATIENCE):
         return await terminals.run(talk, lambda _: None)
 
@@ -93,7 +93,7 @@ async def test_c_and_ours_show_the_lectures_lines(
         assert await client.ended() == 0
         await server.shows("클라이언트 종료.*\n")
 
-    screens = await observe(talk)
+    screens = await perform(talk)
     end = f"[{host}]:PORT" if ":" in host else f"{host}:PORT"
     assert re.sub(r"\d{4,5}(?=\n|\])", "PORT", screens["server"]) == (
         f"[TCP 서버] 접속 대기: IP 주소={host}, 포트 번호=PORT\n\n"
@@ -127,7 +127,7 @@ async def test_the_server_echoes_every_byte(program: Program, host: str, name: s
         port = await port_of(await desk.open("server", program(name, host), "0"))
         assert await trio.to_thread.run_sync(exchange, port) == data
 
-    await observe(talk)
+    await perform(talk)
 
 
 @pytest.mark.parametrize("length", [1, 511, 512, 513, 1024, 1300])
@@ -141,7 +141,7 @@ async def test_the_client_sends_a_line_of_any_length(program: Program, length: i
         await client.enter("")
         assert await client.ended() == 0
 
-    screens = await observe(talk)
+    screens = await perform(talk)
     pieces = re.findall(r"^\[받은 데이터\] (x+)$", screens["client"], re.MULTILINE)
     assert [len(one) for one in pieces] == [512] * (length // 512) + [length % 512] * (
         length % 512 > 0
@@ -158,7 +158,7 @@ async def test_the_client_ends_at_the_end_of_its_input(program: Program, typed: 
         ran = await trio.run_process(command, stdin=typed, capture_stdout=True)
         assert (b"[\xeb\xb0\x9b\xec\x9d\x80" in ran.stdout) == (typed == b"hello")
 
-    await observe(talk)
+    await perform(talk)
 
 
 @pytest.mark.parametrize("name", ["server", "threads"])
@@ -176,7 +176,7 @@ async def test_a_reset_ends_one_client_and_not_the_server(
             sock.sendall(b"hello")
             assert await trio.to_thread.run_sync(receive_count, sock, 5) == b"hello"
 
-    await observe(talk)
+    await perform(talk)
 
 
 if sys.platform != "win32":  # it has neither SIGPIPE nor SIGSTOP
@@ -200,7 +200,7 @@ if sys.platform != "win32":  # it has neither SIGPIPE nor SIGSTOP
             connected(host, port).close()
             await server.shows("클라이언트 종료")
 
-        await observe(talk)
+        await perform(talk)
 
 
 async def test_a_server_that_leaves_early_is_reported(
@@ -221,7 +221,7 @@ async def test_a_server_that_leaves_early_is_reported(
             await client.shows("5바이트 중 2바이트를 받고 연결이 종료되었습니다")
             await client.ended()
 
-    await observe(talk)
+    await perform(talk)
 
 
 async def test_fatal_errors_name_their_call(program: Program, host: str) -> None:
@@ -234,7 +234,7 @@ async def test_fatal_errors_name_their_call(program: Program, host: str) -> None
         client = await desk.open("client", program("client", host), host, port)
         assert await client.ended() == 1
 
-    screens = await observe(talk)
+    screens = await perform(talk)
     assert screens["second"].startswith("[bind()] Address already in use\n")
     assert screens["client"].startswith("[connect()] Connection refused\n")
 
@@ -274,8 +274,8 @@ async def test_one_client_at_a_time_but_a_thread_for_each(
             second.sendall(b"hello")
             assert await trio.to_thread.run_sync(receive_count, second, 5) == b"hello"
 
-    await observe(one_at_a_time)
-    await observe(a_thread_each)
+    await perform(one_at_a_time)
+    await perform(a_thread_each)
 
 
 @pytest.mark.slow

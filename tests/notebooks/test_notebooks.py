@@ -134,7 +134,7 @@ def minutes_for(cells: list[NotebookNode]) -> float:
     return len(text.split()) / 150 + lines / 20 + text.count("**Predict.**") + 3 * exercises
 
 
-EXPERIMENTS = [one for one in execute.committed() if "lan.observe(" in one.read_text("utf-8")]
+EXPERIMENTS = [one for one in execute.committed() if "lan.experiment(" in one.read_text("utf-8")]
 
 
 @pytest.mark.slow

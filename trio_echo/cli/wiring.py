@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from trio_echo.lan.options import Wire
+    from trio_echo.observe.kernel import Snapshot
 
     from .capture_file import CaptureFile
 
@@ -170,7 +171,10 @@ def _as_in_a_shell(status: int) -> int:
 
 @asynccontextmanager
 async def _running(host: lan.Host, command: str) -> AsyncIterator[None]:
-    """Run a server of the user's; yields when it listens, or has ended, or after a while."""
+    """Run a server of the user's; yields when it listens, or has failed, or after a while.
+
+    One that ends with 0 may have left itself in the background, as a daemon does.
+    """
     shell = partial(
         host.run,
         ["/bin/sh", "-c", command],
@@ -181,22 +185,32 @@ async def _running(host: lan.Host, command: str) -> AsyncIterator[None]:
         check=False,
         deliver_cancel=partial(_end, signal.SIGTERM),
     )
-    waiting = trio.CancelScope(deadline=trio.current_time() + _PATIENCE)
+    waiting, waited = trio.CancelScope(), trio.Event()
     async with trio.open_nursery() as nursery:
         process: trio.Process = await nursery.start(shell)
 
         async def watch() -> None:
             status = await process.wait()
+            if status == 0:
+                await waited.wait()
+                if _listens(host.snapshot()):
+                    return
             waiting.cancel()
             _say(f"the server has ended with {_as_in_a_shell(status)}")
 
         nursery.start_soon(watch)
+        waiting.deadline = trio.current_time() + _PATIENCE
         with waiting:
-            await host.until(lambda seen: any(row.state == "LISTEN" for row in seen.rows))
-        if waiting.cancelled_caught and process.returncode is None:
+            await host.until(_listens)
+        waited.set()
+        if waiting.cancelled_caught and not process.returncode:
             _say(f"the server does not listen after {_PATIENCE:g} s")
         yield
         nursery.cancel_scope.cancel()
+
+
+def _listens(seen: Snapshot) -> bool:
+    return any(row.state == "LISTEN" for row in seen.rows)
 
 
 def _environment(host: lan.Host) -> dict[str, str]:

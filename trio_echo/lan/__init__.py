@@ -6,11 +6,11 @@ from .background import BackgroundHosts
 from .cable import Cable
 from .carrying import Port, carry
 from .errors import LanError, SettingError
+from .experiments import RECORD, Observation, experiment
 from .host import Host
 from .hosts import Network, hosts
 from .keeper import why_not
 from .matching import Match, ack, arp, data, fin, icmp, ipv4, ipv6, rst, syn, syn_ack, tcp
-from .observing import RECORD, Observation, observe
 from .rules import Rule, corrupt, delay, drop, duplicate, reorder
 from .settings import Settings
 
@@ -35,12 +35,12 @@ __all__ = [
     "delay",
     "drop",
     "duplicate",
+    "experiment",
     "fin",
     "hosts",
     "icmp",
     "ipv4",
     "ipv6",
-    "observe",
     "reorder",
     "rst",
     "syn",

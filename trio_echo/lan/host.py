@@ -250,7 +250,12 @@ class Host:
     def snapshot(self, /, *ports: int, **sockets: SocketLike) -> Snapshot:
         """Take a snapshot of this host's TCP sockets, as `observe.kernel.snapshot` does.
 
-        It takes some milliseconds. Cables that this thread carries stand still meanwhile.
+        It takes some milliseconds. Cables that this thread carries stand still meanwhile. With
+        ports only, another thread may take it, and they go on::
+
+            taken = await trio.to_thread.run_sync(host.snapshot, 9000)
+
+        Objects of sockets are for the thread that closes them.
 
         Args:
             ports: as there.

@@ -7,7 +7,7 @@ r"""Programs in terminals side by side: what each screen shows, while they talk 
         await client.enter("hello")
         await client.shows("hello")
 
-    await terminals.observe(talk, recording="recordings/hello.json")
+    await terminals.perform(talk, recording="recordings/hello.json")
 
 A recording is shown if there is no C compiler, and is made by the same code: see
 `trio_echo.lan.RECORD`.
@@ -146,7 +146,7 @@ class Terminal:
 
 
 class Desk:
-    """A desk with terminals, side by side. All end with its block in `observe`.
+    """A desk with terminals, side by side. All end with its block in `perform`.
 
     Args:
         nursery: for the tasks that read what the programs print.
@@ -206,7 +206,7 @@ class Desk:
         self._show(self.screens())
 
 
-async def observe(
+async def perform(
     talk: Callable[[Desk], Awaitable[object]],
     *,
     recording: str | Path | None = None,
@@ -246,7 +246,7 @@ async def run(
     """Let programs talk; return what their screens show at the end.
 
     Args:
-        talk: as for `observe`.
+        talk: as for `perform`.
         show: called with all screens whenever one changes.
     """
     with ungrouped(Exception):

@@ -4,68 +4,16 @@ from __future__ import annotations
 
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import trio
 
-from trio_echo import lan
 from trio_echo.notebook.checks import bad_network
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def fails() -> object:
     raise ValueError("oops")
-
-
-def makes_one() -> None:
-    lan.drop(lan.data, source="server", nth=3)
-
-
-ONE = lan.drop(lan.data, source="server", nth=3)
-
-
-def is_misspelled(header: Any) -> bool:
-    return bool(header.paylod)
-
-
-def of_length(length: int) -> Callable[[Any], bool]:
-    return lambda header: len(header.payload) == length
-
-
-@pytest.mark.parametrize(
-    ("answer", "why"),
-    [
-        (lambda: lan.drop(lan.data, nth=3), "drops the second data segment from the client"),
-        (lambda: lan.drop(lan.data, source="client", nth=3), "drops the third data segment from t"),
-        (
-            lambda: lan.drop(lan.tcp, source="server", nth=3),
-            "drops the first data segment from the",
-        ),
-        (lambda: lan.drop(lan.data, source="server", first=3), "drops the first data segment from"),
-        (lambda: lan.drop(of_length(5), source="server"), "drops the third segment again, when"),
-        (lambda: lan.drop(lan.arp), "lets the third data segment from the server pass"),
-        (lambda: lan.delay(lan.data, source="server", nth=3, by=1), "lets the third data segment"),
-        (lambda: lan.duplicate(lan.syn), "the client's SYN is duplicated"),
-        (lambda: lan.drop, "the function drop: call it, with ()"),
-        (lambda: "drop", "which is not a rule"),
-        (lambda: lan.drop(is_misspelled), "raised AttributeError("),
-        (lambda: ONE, "the same rule each time"),
-        (makes_one, "Is a `return` missing?"),
-        (fails, "When called, it raised ValueError('oops')"),
-        (lan.drop(lan.data, source="server", nth=3), "is not a function"),
-    ],
-)
-def test_a_wrong_rule_is_met_with_the_segment_that_shows_it(answer: Any, why: str) -> None:
-    verdict = bad_network.third(answer)
-    assert verdict.right is False
-    assert why in verdict.why
-
-
-def test_a_right_rule() -> None:
-    assert bad_network.third(lambda: lan.drop(lan.data, source="server", nth=3)).right
 
 
 @pytest.mark.parametrize(
@@ -83,6 +31,8 @@ def test_a_right_rule() -> None:
         ([4, 8], 1.7, False, "the fourth repetition"),
         ([4, 8], 5, False, "b is not 5 s"),
         ([4, 8], "0.8", False, "b must be a number"),
+        ([4, 4, 8], 0.8, False, "a: each repetition arrives."),
+        ([4, 8], 800, False, "wanted in seconds"),
         ([4, 8], ..., None, "Replace"),
     ],
 )
@@ -138,6 +88,16 @@ async def waits_for_nothing(stream: trio.SocketStream) -> object:
     return stream.receive_some()
 
 
+async def misspells(stream: trio.SocketStream) -> object:
+    return await stream.recieve_some()  # type: ignore[attr-defined]
+
+
+async def has_two_limits(stream: trio.SocketStream) -> bytes:
+    if sys.platform == "linux":
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000)
+    return await right(stream)
+
+
 async def returns_half(stream: trio.SocketStream) -> bytes:
     return (await right(stream))[:2]
 
@@ -151,7 +111,8 @@ async def returns_half(stream: trio.SocketStream) -> bytes:
         (is_slow, False, "It would take 6 s"),
         (asks_only_for_probes, False, "It would take 7875 s"),
         (returns_nothing, False, "Is a `return` missing?"),
-        (waits_for_nothing, False, "it returned a coroutine: an `await` is missing"),
+        (waits_for_nothing, False, "only silent, it returned a coroutine: an `await` is missing"),
+        (misspells, False, "With a peer that is only silent, it raised AttributeError("),
         (returns_half, False, "it returned b'he'"),
         (fails, False, "must be an async def"),
     ],
@@ -160,3 +121,10 @@ async def test_waiting_for_a_peer(answer: Any, verdict: bool, why: str) -> None:
     found = await bad_network.patient(answer)
     assert found.right is verdict
     assert why in found.why
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is an option of Linux")
+async def test_another_limit_keeps_linux_from_counting_the_probes() -> None:
+    found = await bad_network.patient(has_two_limits)
+    assert found.right is False
+    assert "It would take 20 s to notice a vanished peer: probes after 2 s" in found.why

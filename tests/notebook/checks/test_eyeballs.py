@@ -42,7 +42,11 @@ def right_time(addresses: list[str], delay: float) -> float:
         (lambda addresses, delay: 0.25 * (addresses[0] == "silent"), False, "a delay of 0.1 s"),
         (lambda addresses, delay: addresses[1], False, "it raised IndexError"),
         (lambda addresses, delay: "soon", False, "connecting takes 0 s, not 'soon'"),
-        (lambda addresses, delay: addresses.clear(), False, "Is a `return` missing?"),
+        (
+            lambda addresses, delay: addresses.clear(),
+            False,
+            "a delay of 0.25 s, it returned None. Is a",
+        ),
     ],
 )
 def test_how_long_it_takes(

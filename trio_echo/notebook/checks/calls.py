@@ -139,6 +139,8 @@ def said(got: object, right: object = None) -> str:
         return "it did not return"
     if isinstance(got, NotAwaited):
         return str(got)
+    while isinstance(got, BaseExceptionGroup) and len(got.exceptions) == 1:
+        (got,) = got.exceptions  # a nursery's, around what the learner knows
     if inspect.isroutine(got):
         return f"it returned the function {got.__name__}: call it, with ()"
     if isinstance(got, BaseException):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import trio
@@ -12,7 +10,6 @@ import trio.testing
 from . import (
     DID_NOT_RETURN,
     Verdict,
-    call,
     call_async,
     failed,
     is_number,
@@ -22,6 +19,7 @@ from . import (
     shown,
     unfinished,
     unusable,
+    wanted,
 )
 
 if TYPE_CHECKING:
@@ -31,33 +29,6 @@ EchoAll: TypeAlias = "Callable[[trio.abc.Stream, list[bytes]], Awaitable[object]
 
 # Seconds that an answer may take. On streams in memory, a right one needs almost no time.
 _PATIENCE = 2.0
-
-# Messages, how many under way, seconds of a round trip.
-_CASES = ((50, 1, 0.05), (50, 50, 0.05), (7, 3, 0.1), (1, 8, 0.2), (0, 4, 0.1))
-
-
-def seconds_for(answer: Callable[[int, int, float], object]) -> Verdict:
-    """How long a client takes that connects and pipelines, if only the distance takes time."""
-    if (verdict := unusable(answer, awaits=False)) is not None:
-        return verdict
-    for messages, depth, trip in _CASES:
-        case = f"For {messages} messages, {depth} under way, and a round trip of {trip:g} s"
-        got = call(answer, messages, depth, trip)
-        if (verdict := failed(case, got)) is not None:
-            return verdict
-        if not is_number(got):
-            return Verdict(False, f"{case}, {said(got)}. It must be a number of seconds.")
-        full = math.ceil(messages / depth)
-        if not _close(got, (1 + full) * trip):
-            hint = "Draw the ladder of this case: what does each message wait for?"
-            if _close(got, full * trip):
-                hint = "It begins before it is connected."
-            elif _close(got, 1000 * (1 + full) * trip):
-                hint = "The answer is wanted in seconds."
-            elif _close(got, (1 + messages / depth) * trip):
-                hint = "A single message takes a whole round trip too."
-            return Verdict(False, f"{case}, {said(got)}. {hint}")
-    return Verdict(True, "No number for the processor: a faster one would not help.")
 
 
 def full_line(window: object, wait: object) -> Verdict:
@@ -73,15 +44,21 @@ def full_line(window: object, wait: object) -> Verdict:
             8_000_000: "That many bits. A byte has 8 of them.",
             500_000: "A byte keeps its place in the window until its ACK is back: both ways count.",
             1_000_000_000: "80 ms are 0.08 s.",
+            12_500_000: "That many bytes cross the line in a second. A round trip takes 0.08 s.",
+            0.12112: "First the window, then the wait.",
         }
-        return Verdict(False, _hint(window, hints, "window = bytes a second * round trip."))
+        words = "window = bytes a second * round trip."
+        return Verdict(False, _hint("window", window, hints, words))
     if not _close(wait, 0.12112):
         hints = {
             0.01514: "A frame of 1514 bytes has 8 times as many bits.",
             121.12: "The answer is wanted in seconds.",
             0.20112: "Only the wait is asked for, without the way.",
+            0.00012112: "That is the wait for one frame, not for 1000.",
+            1_514_000: "That many bytes wait. How long does the line take for them?",
         }
-        return Verdict(False, _hint(wait, hints, "How long does the line take for these frames?"))
+        words = "How long does the line take for these frames?"
+        return Verdict(False, _hint("wait", wait, hints, words))
     return Verdict(True, "The window must cover the distance. The queue makes the distance longer.")
 
 
@@ -112,7 +89,13 @@ async def echo_all(answer: EchoAll) -> Verdict:
             )
         if (verdict := failed(case, got)) is not None:
             return verdict
-        if not isinstance(got, Sequence) or not same(list(got), messages):
+        if not isinstance(got, list | tuple):
+            return Verdict(False, f"{case}, {said(got, messages)}.")
+        for echo in got:
+            if not isinstance(echo, bytes | bytearray):
+                what = f"one echo is {shown(echo)}{wanted(echo, b'')}"
+                return Verdict(False, f"{case}, {what}.")
+        if not same(list(got), messages):
             return Verdict(False, f"{case}, the echoes are not the messages: {shown(got, 60)}.")
         if stream.received < len(b"".join(messages)):
             return Verdict(False, f"{case}, you received only {stream.received:,} bytes of echoes.")
@@ -123,11 +106,9 @@ def _close(answer: float, right: float) -> bool:
     return near(answer, right, rel_tol=0.01)
 
 
-def _hint(answer: float, hints: dict[float, str], other: str) -> str:
-    return next(
-        (text for wrong, text in hints.items() if _close(answer, wrong)),
-        f"Not {shown(answer)}. {other}",
-    )
+def _hint(name: str, answer: float, hints: dict[float, str], other: str) -> str:
+    text = next((text for wrong, text in hints.items() if _close(answer, wrong)), other)
+    return f"{name} is not {shown(answer)}. {text}"
 
 
 # Bytes that fit into the buffers between sending and receiving.

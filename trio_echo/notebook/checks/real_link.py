@@ -10,10 +10,8 @@ from . import (
     Verdict,
     call,
     failed,
-    is_integer,
     is_number,
     shown,
-    unfinished,
     unusable,
     wanted,
 )
@@ -36,9 +34,6 @@ _SENDS = (
     (0, 1500, 6),
 )
 
-# IPv6's least MTU with this share of IPv4's speed: (mtu - 72) / (mtu - 52).
-_WANTED, _SMALLEST = 0.99, 2052
-
 # For each message that a router sent: the MTU, and whether it arrived. Then the right answer.
 _ONE, _LOST, _PLAIN = (1400, True), (1400, False), (None, True)
 _PATHS: Sequence[tuple[Sequence[tuple[int | None, bool]], int]] = (
@@ -58,7 +53,7 @@ def wire_bytes(answer: Callable[[int, int, int], object]) -> Verdict:
     if (verdict := unusable(answer, awaits=False)) is not None:
         return verdict
     for size, mtu, version in _SENDS:
-        case = f"{size} bytes of data, MTU {mtu}, IPv{version}"
+        case = f"{size} byte{'s' * (size != 1)} of data, MTU {mtu}, IPv{version}"
         most = mtu - _IP[version] - _TCP
         segments = -(-size // most)
         right = size + segments * (_ETHERNET + _IP[version] + _TCP)
@@ -70,24 +65,6 @@ def wire_bytes(answer: Callable[[int, int, int], object]) -> Verdict:
             found = f"{shown(got)}{wanted(got, right)}"
             return Verdict(False, f"{case}: {right} bytes cross the cable, not {found}; {why}.")
     return Verdict(True, "The headers count once for each segment, also for a short one.")
-
-
-def smallest_mtu(answer: object) -> Verdict:
-    """The smallest MTU with which IPv6 has 99 % of IPv4's goodput."""
-    if (verdict := unfinished(answer)) is not None:
-        return verdict
-    if not is_integer(answer):
-        return Verdict(False, f"An MTU is a whole number of bytes, not {shown(answer)}.")
-    if answer < 1280:
-        return Verdict(False, f"IPv6 does not work with an MTU of {shown(answer)}: it needs 1280.")
-    ratio = (answer - 72) / (answer - 52)
-    if ratio < _WANTED:
-        data = f"{answer - 72} bytes of data against {answer - 52}"
-        return Verdict(False, f"With an MTU of {shown(answer)}, that is {data}: {ratio:.3%}.")
-    if answer > _SMALLEST:
-        less = (answer - 73) / (answer - 53)
-        return Verdict(False, f"With {shown(answer - 1)}, IPv6 still has {less:.3%}.")
-    return Verdict(True, "It is larger than Ethernet's 1500, so there IPv6 costs more than 1 %.")
 
 
 def path_mtu(answer: Callable[[Sequence[Crossing], int], object]) -> Verdict:

@@ -6,14 +6,13 @@ of data has 1.
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
-from trio_echo.observe.tables import html_table, text_table
 from trio_echo.screen.text import decoded
 
 from . import files
 from .files import CaptureError, Frame
+from .listing import Listing
 from .segment import Packet, Segment, connections, milliseconds, relative
 from .wire import parse
 
@@ -28,10 +27,9 @@ _SHOWN = 32
 _COLUMNS = ("time (ms)", "", "flags", "seq", "ack", "window", "MSS", "bytes", "data")
 # A cable adds these before the data.
 _CROSSED = ("arrives (ms)", "notes")
-_NUMERIC = {"time (ms)", "seq", "ack", "window", "MSS", "bytes", "arrives (ms)"}
 
 
-class Trace:
+class Trace(Listing):
     """The segments of one connection, in the order in which they were seen.
 
     `str()` and a notebook show it as a table.
@@ -119,26 +117,6 @@ class Trace:
         except CaptureError as exc:
             raise CaptureError(f"{name}: {exc}") from None
 
-    def save(self, path: str | Path) -> None:
-        """Write a capture file, which tcpdump and Wireshark open.
-
-        Args:
-            path: If it ends in `.pcapng`, the file also keeps what a cable did with each frame.
-
-        Raises:
-            OSError: it cannot be written.
-        """
-        files.write(path, self.frames, self._passages)
-
-    def __repr__(self) -> str:
-        rows = map(self._row, self.segments)
-        return f"{self.title}\n{text_table(self._columns, rows, numbers=_NUMERIC)}"
-
-    def _repr_html_(self) -> str:
-        rows = map(self._row, self.segments)
-        table = html_table(self._columns, rows, numbers=_NUMERIC)
-        return f"<p>{escape(self.title)}</p>{table}"
-
     @property
     def from_cable(self) -> bool:
         """Whether it is known what became of each segment."""
@@ -153,6 +131,9 @@ class Trace:
         """Return the endpoints and the number of segments, in one line."""
         source = "" if self.recording is None else f" (recorded capture: {self.recording})"
         return f"{self.client} → {self.server}, {len(self.segments)} segments{source}"
+
+    def _rows(self) -> Iterable[tuple[str, ...]]:
+        return map(self._row, self.segments)
 
     def _row(self, segment: Segment) -> tuple[str, ...]:
         data = decoded(segment.payload[:_SHOWN], "utf-8")

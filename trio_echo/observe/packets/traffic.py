@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING
-
-from trio_echo.observe.tables import html_table, text_table
 
 from . import files
 from .checksums import damage
 from .decoding import Decoded, decode
 from .files import Frame
+from .listing import Listing
 from .network import mac, sender
 from .segment import Packet, Segment, connections, fate_words, milliseconds, relative
 from .trace import Trace
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from .passage import Passage
 
 _COLUMNS = ("time (ms)", "from", "protocol", "source", "destination", "bytes", "notes", "words")
-_NUMERIC = {"time (ms)", "bytes", "arrives (ms)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,7 @@ class Crossing:
         return self.decoded.words if self.segment is None else self.segment.words
 
 
-class Traffic:
+class Traffic(Listing):
     """All frames on a link, in both directions, in the order in which they entered.
 
     `str()` and a notebook show it as a table; `trio_echo.pictures.ladder` draws it.
@@ -134,26 +131,6 @@ class Traffic:
         found = [[packets[index] for index in own] for own in connections(packets)]
         return [Trace(own, recording=self.recording) for own in found if own[0].header.opens]
 
-    def save(self, path: str | Path) -> None:
-        """Write a capture file of the frames as they entered; tcpdump and Wireshark open it.
-
-        Args:
-            path: If it ends in `.pcapng`, the file also keeps what a cable did with each frame.
-
-        Raises:
-            OSError: it cannot be written.
-        """
-        files.write(path, self.frames, self._passages)
-
-    def __repr__(self) -> str:
-        rows = map(self._row, self.crossings)
-        return f"{self.title}\n{text_table(self._columns, rows, numbers=_NUMERIC)}"
-
-    def _repr_html_(self) -> str:
-        rows = map(self._row, self.crossings)
-        table = html_table(self._columns, rows, numbers=_NUMERIC)
-        return f"<p>{escape(self.title)}</p>{table}"
-
     @property
     def title(self) -> str:
         """Return the ends and the number of frames, in one line."""
@@ -163,6 +140,9 @@ class Traffic:
     @property
     def _columns(self) -> tuple[str, ...]:
         return (*_COLUMNS[:6], "arrives (ms)", *_COLUMNS[6:]) if self.from_cable else _COLUMNS
+
+    def _rows(self) -> Iterable[tuple[str, ...]]:
+        return map(self._row, self.crossings)
 
     def _row(self, one: Crossing) -> tuple[str, ...]:
         decoded, segment = one.decoded, one.segment

@@ -6,7 +6,7 @@
         await net["client"].open_tcp_stream("server", 9000)
         return trio.current_time() - began
 
-    seen = await lan.observe(
+    seen = await lan.experiment(
         without_the_first_syn, "client", "server", recording="recordings/lost-syn.json"
     )
     print(seen.result, seen.source)
@@ -110,8 +110,8 @@ class Observation(Generic[ResultT]):
         return self.cables[name]
 
 
-async def observe(
-    experiment: Callable[[Network], Awaitable[ResultT]],
+async def experiment(
+    talk: Callable[[Network], Awaitable[ResultT]],
     *names: str,
     recording: str | Path,
     **options: Any,
@@ -119,7 +119,7 @@ async def observe(
     """Run an experiment on hosts of its own: live if hosts can be made here, else recorded.
 
     Args:
-        experiment: gets the network, and returns what it measured. It does not run if hosts cannot
+        talk: gets the network, and returns what it measured. It does not run if hosts cannot
             be made: then the recording has what it returned.
         names: of the hosts.
         recording: a file, loaded if hosts cannot be made here. With `TRIO_ECHO_RECORD` set, it is
@@ -134,7 +134,7 @@ async def observe(
     if _why_not() is not None:
         return _load(Path(recording))
     async with hosts(*names, **options) as net:
-        result = await experiment(net)
+        result = await talk(net)
         # The cable of two hosts has both names.
         named = {id(one): (name, one) for name, one in net.cables.items()}
         cables = {name: (one.ends, one.passages) for name, one in named.values()}

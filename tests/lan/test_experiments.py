@@ -9,7 +9,7 @@ from passages import Crossed
 from wire import SYN
 
 from trio_echo import lan
-from trio_echo.lan import observing
+from trio_echo.lan import experiments
 from trio_echo.lan.recordings import pack
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ async def never(_net: lan.Network) -> None:
 
 @pytest.fixture
 def no_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observing, "_why_not", lambda: "[unshare()] Operation not permitted")
+    monkeypatch.setattr(experiments, "_why_not", lambda: "[unshare()] Operation not permitted")
 
 
 @pytest.mark.slow
@@ -47,16 +47,16 @@ async def test_a_live_experiment_is_recorded_by_the_same_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "hello.json"
-    live = await lan.observe(say_hello, "client", "server", recording=path)
+    live = await lan.experiment(say_hello, "client", "server", recording=path)
     assert live.source == "live"
     assert live.result["data"] == b"hello"
     assert not path.exists()
 
-    monkeypatch.setenv(observing.RECORD, "1")
-    live = await lan.observe(say_hello, "client", "server", recording=path, mtu=1280)
+    monkeypatch.setenv(experiments.RECORD, "1")
+    live = await lan.experiment(say_hello, "client", "server", recording=path, mtu=1280)
     assert live.trace().segments[0].mss == 1240
-    monkeypatch.setattr(observing, "_why_not", lambda: "no hosts here")
-    again = await lan.observe(say_hello, "client", "server", recording=path, mtu=1280)
+    monkeypatch.setattr(experiments, "_why_not", lambda: "no hosts here")
+    again = await lan.experiment(say_hello, "client", "server", recording=path, mtu=1280)
     assert again.source == "recorded: hello.json"
     assert again.result == live.result
     assert again.passages() == live.passages()
@@ -68,7 +68,7 @@ async def test_a_live_experiment_is_recorded_by_the_same_code(
 async def test_without_hosts_the_recording_is_shown_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "one\n.json"
     path.write_bytes(RECORDED)
-    seen = await lan.observe(never, "client", "server", recording=path)
+    seen = await lan.experiment(never, "client", "server", recording=path)
     assert seen.source == r"recorded: one\n.json"
     assert seen.result == {"seconds": 1}
     assert len(seen.trace(9000).segments) == len(seen.passages()) == 1
@@ -79,9 +79,9 @@ async def test_a_file_that_is_not_a_recording_is_named(tmp_path: Path) -> None:
     path = tmp_path / "one.json"
     path.write_bytes(b"{}")
     with pytest.raises(lan.LanError, match=r"^one\.json: not the recording of an experiment$"):
-        await lan.observe(never, recording=path)
+        await lan.experiment(never, recording=path)
     with pytest.raises(FileNotFoundError):
-        await lan.observe(never, recording=tmp_path / "missing.json")
+        await lan.experiment(never, recording=tmp_path / "missing.json")
 
 
 def test_one_of_several_cables_must_be_named() -> None:
