@@ -52,6 +52,18 @@ class AcceptFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificatesReloaded:
+    """The files of TLS were read again; later clients get the new certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatesKept:
+    """The files of TLS were read again and cannot be used; the old certificate stays."""
+
+    error: SocketCallError
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerDied:
     """A process of `workers.supervise` died, and its clients lost their connection.
 
@@ -120,6 +132,19 @@ class ClientsRefused:
     reason: Refusal
     clients: int
     remote: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeFailed:
+    """TLS with a client failed; it was not served, and is closed.
+
+    Attributes:
+        connection: the client's.
+        error: a `SocketCallError`, mostly a `TlsError`. Anything else is a bug.
+    """
+
+    connection: Connection
+    error: Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +222,14 @@ class Stopped:
         cut_off: how many clients lost their connection: they were still connected, or waited for
             their turn.
         refused: how many clients were refused.
+        failed_handshakes: how many clients were not served because TLS failed.
     """
 
     clients: int
     echoed: int
     cut_off: int
     refused: int = 0
+    failed_handshakes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +250,14 @@ ServerEvent: TypeAlias = (
     Listening
     | FamilyMissing
     | AcceptFailed
+    | CertificatesReloaded
+    | CertificatesKept
     | WorkerDied
     | WorkerReplaced
     | LinesMissing
     | ClientsWaiting
     | ClientsRefused
+    | HandshakeFailed
     | ClientConnected
     | DataReceived
     | ClientFailed
@@ -246,9 +276,11 @@ ClientObserver: TypeAlias = Callable[[ClientEvent], object]
 
 def is_essential(event: ServerEvent) -> bool:
     """Return whether an event is about the server itself, not about what its clients do."""
-    if isinstance(event, ClientFailed):
+    if isinstance(event, ClientFailed | HandshakeFailed):
         return not isinstance(event.error, SocketCallError)  # a bug
-    return isinstance(event, Listening | FamilyMissing | AcceptFailed | WorkerDied)
+    return isinstance(
+        event, Listening | FamilyMissing | AcceptFailed | CertificatesKept | WorkerDied
+    )
 
 
 def ignore(_event: object) -> None:

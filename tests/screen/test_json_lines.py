@@ -16,8 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_echo import Endpoint, SocketCallError, events
+from trio_echo.errors import TlsError
 from trio_echo.events import Connection, Refusal
 from trio_echo.screen.json_lines import JsonLines
+from trio_echo.tls_problems import TlsProblem
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "log.md"
 CLIENT = Connection(7, Endpoint("::1", 9000), Endpoint("::1", 51188))
@@ -33,6 +35,8 @@ EVENTS: list[tuple[events.ServerEvent, dict[str, object]]] = [
     (events.Listening(CLIENT.local), {"endpoint": "[::1]:9000"}),
     (events.FamilyMissing(RESET), {"error": RESET_WRITTEN}),
     (events.AcceptFailed(RESET), {"error": RESET_WRITTEN}),
+    (events.CertificatesReloaded(), {}),
+    (events.CertificatesKept(RESET), {"error": RESET_WRITTEN}),
     (events.WorkerDied(1, -9, 2, 0.1), {"number": 1, "cause": -9, "clients": 2, "pause": 0.1}),
     (events.WorkerReplaced(1), {"number": 1}),
     (events.LinesMissing(3), {"lines": 3, "connection": None}),
@@ -40,6 +44,19 @@ EVENTS: list[tuple[events.ServerEvent, dict[str, object]]] = [
     (
         events.ClientsRefused(Refusal.TOO_MANY, 2, CLIENT.remote),
         {"reason": "too_many", "clients": 2, "remote": "[::1]:51188"},
+    ),
+    (
+        events.HandshakeFailed(CLIENT, TlsError("do_handshake()", TlsProblem.NOT_TLS)),
+        {
+            **OF_CLIENT,
+            "error": {
+                "call": "do_handshake()",
+                "errno": "EPROTO",
+                "reason": "the peer does not speak TLS",
+                "where": None,
+                "tls": "not_tls",
+            },
+        },
     ),
     (events.ClientConnected(CLIENT), OF_CLIENT),
     (
@@ -51,7 +68,10 @@ EVENTS: list[tuple[events.ServerEvent, dict[str, object]]] = [
     (events.ClientReset(CLIENT, 4), {**OF_CLIENT, "echoed": 4}),
     (events.ClientClosed(CLIENT, 4), {**OF_CLIENT, "echoed": 4}),
     (events.Draining(1, math.inf), {"clients": 1, "grace": None}),
-    (events.Stopped(1, 2, 3, 4), {"clients": 1, "echoed": 2, "cut_off": 3, "refused": 4}),
+    (
+        events.Stopped(1, 2, 3, 4, 5),
+        {"clients": 1, "echoed": 2, "cut_off": 3, "refused": 4, "failed_handshakes": 5},
+    ),
 ]
 
 
@@ -80,7 +100,7 @@ def test_the_page_lists_the_keys_of_every_event() -> None:
     for event, _ in EVENTS:
         written = parsed("".join(JsonLines("utf-8").lines(event)))
         assert listed.pop(written.pop("event")) == list(written)
-    assert set(listed) == {"open_to_all", "failed"}
+    assert set(listed) == {"open_to_all", "self_signed", "failed"}
 
 
 def test_an_error_has_no_number_of_the_wrong_kind() -> None:
@@ -105,3 +125,10 @@ def test_no_peer_can_forge_a_line(data: bytes) -> None:
     assert line.count("\n") == 1
     assert line[:-1].isprintable()
     assert parsed(line)["bytes"] == len(data)
+
+
+def test_the_command_that_trusts_a_self_signed_certificate_is_a_key() -> None:
+    assert parsed(JsonLines("utf-8").self_signed("connect --tls")) == {
+        "event": "self_signed",
+        "command": "connect --tls",
+    }

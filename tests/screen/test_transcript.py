@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from support import text_of
 
 from trio_echo import Endpoint, IncompleteReceiveError, SocketCallError
-from trio_echo.errors import WorkerError, ZoneMissingError
+from trio_echo.errors import TlsError, WorkerError, ZoneMissingError
 from trio_echo.events import (
     AcceptFailed,
+    CertificatesKept,
+    CertificatesReloaded,
     ClientClosed,
     ClientConnected,
     ClientFailed,
@@ -28,6 +30,7 @@ from trio_echo.events import (
     Draining,
     EchoReceived,
     FamilyMissing,
+    HandshakeFailed,
     LinesMissing,
     Listening,
     Refusal,
@@ -38,6 +41,7 @@ from trio_echo.events import (
 from trio_echo.screen.language import translations
 from trio_echo.screen.text import Terminal
 from trio_echo.screen.transcript import Transcript
+from trio_echo.tls_problems import TlsProblem
 
 if TYPE_CHECKING:
     from trio_echo.events import ClientEvent, ServerEvent
@@ -111,6 +115,18 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             "[accept()] 열린 파일이 너무 많습니다\n",
         ),
         (
+            CertificatesReloaded(),
+            "[TCP server] certificate reloaded\n",
+            "[TCP 서버] 인증서를 다시 읽었습니다.\n",
+        ),
+        (
+            CertificatesKept(TlsError("load_cert_chain()", TlsProblem.KEY_MISMATCH, where="k.pem")),
+            "[load_cert_chain()] the private key does not belong to the certificate: k.pem "
+            "(the old certificate stays)\n",
+            "[load_cert_chain()] 개인 키가 인증서와 맞지 않습니다: k.pem "
+            "(이전 인증서를 계속 사용합니다)\n",
+        ),
+        (
             WorkerDied(2, cause=-15, clients=1, pause=0.1),
             "[TCP server] worker 2 died: SIGTERM; 1 client cut off; restarting in 0.1 s\n",
             "[TCP 서버] 작업 프로세스 2번 비정상 종료: SIGTERM, 클라이언트 1개 강제 종료, "
@@ -179,6 +195,18 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             Stopped(1, 5, 0, refused=2),
             "[TCP server] stopped: 1 client served, 5 bytes echoed, 2 clients refused\n",
             "[TCP 서버] 종료: 클라이언트 1개 처리, 5바이트 되돌려 보냄, 클라이언트 2개 거부\n",
+        ),
+        (
+            Stopped(1, 5, 0, failed_handshakes=1),
+            "[TCP server] stopped: 1 client served, 5 bytes echoed, 1 handshake failed\n",
+            "[TCP 서버] 종료: 클라이언트 1개 처리, 5바이트 되돌려 보냄, 핸드셰이크 1개 실패\n",
+        ),
+        (
+            HandshakeFailed(
+                CLIENT, TlsError("do_handshake()", TlsProblem.NOT_TLS, where="127.0.0.1:51188")
+            ),
+            "[do_handshake()] the peer does not speak TLS: 127.0.0.1:51188\n",
+            "[do_handshake()] 상대방이 TLS로 통신하지 않습니다: 127.0.0.1:51188\n",
         ),
         (
             ClientConnected(CLIENT),
@@ -555,3 +583,14 @@ def test_every_line_of_a_client_begins_with_its_own_prefix_whatever_others_send(
         own = [sent for one, sent in pieces if one == client]
         alone = show(make(encoding=encoding), *received(*own, connection=client))
         assert shown == alone
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "[TCP server] self-signed certificate; a client that trusts it: connect --tls"),
+        ("ko", "[TCP 서버] 자체 서명 인증서입니다. 신뢰하는 클라이언트: connect --tls"),
+    ],
+)
+def test_a_self_signed_certificate_comes_with_a_command(language: str, line: str) -> None:
+    assert make(language).self_signed("connect --tls") == line

@@ -18,7 +18,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from trio_echo.addresses import Endpoint
-from trio_echo.errors import SocketCallError
+from trio_echo.errors import SocketCallError, TlsError
 from trio_echo.events import Connection, LinesMissing
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ class JsonLines:
         """Report that every address may connect."""
         return _line("open_to_all", {})
 
+    def self_signed(self, command: str) -> str:
+        """Report how a client trusts the certificate of `--tls-self-signed`."""
+        return _line("self_signed", {"command": command})
+
     def _attribute(self, name: str, value: object) -> dict[str, object]:
         match value:
             case Connection(number, local, remote):
@@ -82,12 +86,14 @@ def _name(kind: type) -> str:
 def _error(error: Exception) -> dict[str, object]:
     if not isinstance(error, SocketCallError):
         return {"exception": repr(error)}
+    problem = {"tls": error.problem.name.lower()} if isinstance(error, TlsError) else {}
     found = not isinstance(error.reason, socket.gaierror)  # it has numbers of its own
     return {
         "call": error.call,
         "errno": errno.errorcode.get(error.errno or 0) if found else None,
         "reason": error.strerror,
         "where": error.where,
+        **problem,
     }
 
 

@@ -11,9 +11,11 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from trio_echo.errors import SocketCallError, WorkerError, ZoneMissingError
+from trio_echo.errors import SocketCallError, TlsError, WorkerError, ZoneMissingError
 from trio_echo.events import (
     AcceptFailed,
+    CertificatesKept,
+    CertificatesReloaded,
     ClientClosed,
     ClientConnected,
     ClientEvent,
@@ -28,6 +30,7 @@ from trio_echo.events import (
     Draining,
     EchoReceived,
     FamilyMissing,
+    HandshakeFailed,
     LinesMissing,
     Listening,
     Refusal,
@@ -37,6 +40,7 @@ from trio_echo.events import (
     WorkerReplaced,
 )
 from trio_echo.exact import IncompleteReceiveError
+from trio_echo.messages import N_
 
 from .text import PeerText, Rows, decoded, safe
 
@@ -49,11 +53,6 @@ if TYPE_CHECKING:
     from .text import Terminal
 
 
-def N_(message: str) -> str:  # noqa: N802  gettext's own name
-    """Mark a message for the catalogue; it is translated when it is used."""
-    return message
-
-
 # POSIX's own words, shown on every system.
 _REASONS = {
     errno.EACCES: N_("Permission denied"),
@@ -64,10 +63,12 @@ _REASONS = {
     errno.ECONNREFUSED: N_("Connection refused"),
     errno.ECONNRESET: N_("Connection reset by peer"),
     errno.EHOSTUNREACH: N_("No route to host"),
+    errno.EISDIR: N_("Is a directory"),
     errno.EMFILE: N_("Too many open files"),
     errno.ENETUNREACH: N_("Network is unreachable"),
     errno.ENFILE: N_("Too many open files in system"),
     errno.ENOBUFS: N_("No buffer space available"),
+    errno.ENOENT: N_("No such file or directory"),
     errno.EPIPE: N_("Broken pipe"),
     errno.ETIMEDOUT: N_("Connection timed out"),
 }
@@ -127,8 +128,13 @@ class Transcript:
             case FamilyMissing(error):
                 text = _("{error} (skipped; serving the other addresses)")
                 yield text.format(error=self.describe(error)) + "\n"
-            case AcceptFailed(error):
+            case AcceptFailed(error) | HandshakeFailed(error=error):
                 yield self.describe(error) + "\n"
+            case CertificatesReloaded():
+                yield _("[TCP server] certificate reloaded") + "\n"
+            case CertificatesKept(error):
+                text = _("{error} (the old certificate stays)")
+                yield text.format(error=self.describe(error)) + "\n"
             case WorkerDied():
                 self._texts.clear()  # its clients' texts end without an event
                 yield self._worker_died(event)
@@ -222,6 +228,11 @@ class Transcript:
             "[TCP server] anyone who reaches this machine can connect; --allow NETWORK limits that"
         )
 
+    def self_signed(self, command: str) -> str:
+        """Say how a client trusts the certificate of `--tls-self-signed`."""
+        text = self._("[TCP server] self-signed certificate; a client that trusts it: {command}")
+        return text.format(command=safe(command))
+
     def closed_by_server(self) -> str:
         """Report that the server closed the connection while the client waited for a line."""
         return self._("[recv()] connection closed by the server")
@@ -281,6 +292,8 @@ class Transcript:
         return self._("internal error: {error}").format(error=safe(repr(error)))
 
     def _reason(self, error: SocketCallError) -> str:
+        if isinstance(error, TlsError):
+            return self._(error.problem.value).format(detail=safe(error.detail))
         by_number = _LOOKUP_REASONS if isinstance(error.reason, socket.gaierror) else _REASONS
         message = by_number.get(error.errno or 0)
         return safe(error.strerror or "") if message is None else self._(message)
@@ -320,6 +333,11 @@ class Transcript:
                 "{count} client refused", "{count} clients refused", event.refused
             )
             counted.append(text.format(count=event.refused))
+        if event.failed_handshakes:
+            text = self._ngettext(
+                "{count} handshake failed", "{count} handshakes failed", event.failed_handshakes
+            )
+            counted.append(text.format(count=event.failed_handshakes))
         return ", ".join(counted) + "\n"
 
     def _worker_died(self, event: WorkerDied) -> str:
