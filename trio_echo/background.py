@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .addresses import Endpoint
 from .events import ignore
-from .faults import Faults
+from .faults import Faults, FaultSwitch
 from .limits import Limits
 from .listening import LOOPBACK
 from .server import serve
@@ -52,7 +52,7 @@ class BackgroundServer(TrioThread):
         hosts: Sequence[str] = LOOPBACK,
         listeners: Sequence[trio.SocketListener] | None = None,
         limits: Limits = Limits(grace=0),
-        faults: Faults = Faults(),
+        faults: Faults | FaultSwitch = Faults(),
         observer: ServerObserver = ignore,
         observe_data: bool = True,
         portable: bool = False,

@@ -14,6 +14,7 @@ from .addresses import Endpoint
 from .errors import SocketCallError
 from .events import (
     ClientClosed,
+    ClientClosedOnPurpose,
     ClientConnected,
     ClientFailed,
     ClientIdle,
@@ -108,6 +109,8 @@ class ClientHandler:
             self.echoed += relay.echoed
             if relay.was_reset:
                 self._report(ClientReset(connection, relay.echoed))
+            elif relay.was_closed:
+                self._report(ClientClosedOnPurpose(connection, relay.echoed))
             elif failure is not None:
                 self._report(ClientFailed(connection, failure))
             del failure  # its traceback refers to this frame: no cycle

@@ -30,7 +30,7 @@ from .addresses import DEFAULT_PORT, Endpoint
 from .admission import Admission
 from .errors import SocketCallError, naming, ungrouped
 from .events import Draining, FamilyMissing, Listening, Stopped, ignore
-from .faults import Faults, FaultyRelay
+from .faults import Faults, FaultSwitch, FaultyRelay
 from .gate import Gate
 from .handler import ClientHandler
 from .idleness import IdleWatch
@@ -74,7 +74,7 @@ async def serve(
     hosts: Sequence[str] = LOOPBACK,
     listeners: Sequence[trio.SocketListener] | None = None,
     limits: Limits = Limits(),
-    faults: Faults = Faults(),
+    faults: Faults | FaultSwitch = Faults(),
     observer: ServerObserver = ignore,
     observe_data: bool = True,
     portable: bool = False,
@@ -93,7 +93,8 @@ async def serve(
             has opened them. They are closed at the end.
         limits: how many clients, how long they may be idle or silent, how long they may take to
             finish.
-        faults: how the echo goes wrong on purpose, to test a client.
+        faults: how the echo goes wrong on purpose, to test a client. With a `FaultSwitch`, that
+            can change while the server runs.
         observer: called with each event. It runs in the event loop and must return at once. If it
             raises while a client is served, that client ends with a `ClientFailed`; otherwise the
             server ends with that exception.
@@ -115,6 +116,7 @@ async def serve(
         ValueError: there are no hosts or no listeners, or a listener cannot be served.
     """
     stop = trio.Event() if stop is None else stop
+    switch = faults if isinstance(faults, FaultSwitch) else FaultSwitch(faults) if faults else None
     with ExitStack() as closing, ungrouped(SocketCallError), reported_accept_errors(observer):
         sources: Sequence[Endpoint | trio.SocketListener]
         if listeners is None:
@@ -126,14 +128,14 @@ async def serve(
             check_listeners(listeners)
             sources = listeners
         async with (
-            nullcontext() if portable or faults else open_reactor() as reactor,
+            nullcontext() if portable or switch is not None else open_reactor() as reactor,
             _open_idle_watch(limits.idle_timeout) as idle_watch,
         ):
             observe_data = observe_data and observer is not ignore
             handler = ClientHandler(observer, observe_data=observe_data, idle_watch=idle_watch)
             for attempts_left in reversed(range(FREE_PORT_ATTEMPTS)):
                 server = _Server(
-                    limits, faults, observer, handler, reactor, client_slots, host_slots
+                    limits, switch, observer, handler, reactor, client_slots, host_slots
                 )
                 try:
                     await server.run(sources, stop, task_status)
@@ -151,7 +153,7 @@ class _Server:
     def __init__(
         self,
         limits: Limits,
-        faults: Faults,
+        switch: FaultSwitch | None,
         observer: ServerObserver,
         handler: ClientHandler,
         reactor: Reactor | None,
@@ -159,7 +161,7 @@ class _Server:
         host_slots: HostSlots | None,
     ) -> None:
         self._limits = limits
-        self._faults = faults
+        self._switch = switch
         self._report = observer
         self._handler = handler
         self._reactor = reactor
@@ -261,8 +263,8 @@ class _Server:
         fit_out(stream.socket, self._limits.keepalive)
         if self._reactor is None:
             make_relay: MakeRelay = partial(Relay, stream)
-            if self._faults:
-                make_relay = partial(FaultyRelay, stream, self._faults)
+            if self._switch is not None:
+                make_relay = partial(FaultyRelay, stream, self._switch)
             await self._serve(stream.socket, make_relay)
             return
         sock = socket.socket(fileno=stream.socket.detach())

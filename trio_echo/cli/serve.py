@@ -16,7 +16,6 @@ from click.core import ParameterSource
 from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.errors import SocketCallError, WorkerError
 from trio_echo.events import ServerEvent, is_essential
-from trio_echo.faults import Faults
 from trio_echo.limits import Limits
 from trio_echo.listening import ANY, LOOPBACK
 from trio_echo.screen.display import FAREWELL, Complaint, Output, Screen, terminal
@@ -28,6 +27,7 @@ from trio_echo.server import serve as serve_echo
 from trio_echo.workers.supervisor import supervise, usable_cores
 
 from . import systemd
+from .faulting import CommandWithFaults, fault_options
 from .options import (
     keepalive_option,
     language_options,
@@ -41,6 +41,8 @@ from .signals import receive_stop_signals
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from ipaddress import IPv4Network, IPv6Network
+
+    from trio_echo.faults import Faults
 
 
 def _host(text: str) -> str:
@@ -59,7 +61,7 @@ def _workers(text: str) -> int:
     return int(text)
 
 
-@click.command
+@click.command(cls=CommandWithFaults)
 @click.option(
     "--host",
     "hosts",
@@ -121,24 +123,6 @@ def _workers(text: str) -> int:
     help="Serve with N processes; auto: one for each usable core.",
 )
 @click.option(
-    "--fragment",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="To test a client: echo in pieces of at most N bytes.",
-)
-@click.option(
-    "--delay",
-    metavar="S",
-    type=seconds,
-    help="To test a client: wait S seconds before each piece of an echo.",
-)
-@click.option(
-    "--reset-after",
-    metavar="N",
-    type=click.IntRange(min=0),
-    help="To test a client: reset its connection after N echoed bytes.",
-)
-@click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -147,6 +131,7 @@ def _workers(text: str) -> int:
 )
 @click.option("--portable", is_flag=True, help="Echo with Trio's streams only, also on Linux.")
 @language_options
+@fault_options
 def serve(
     *,
     hosts: tuple[str, ...],
@@ -160,9 +145,7 @@ def serve(
     keepalive: float,
     grace: float,
     workers: int | None,
-    fragment: int | None,
-    delay: float | None,
-    reset_after: int | None,
+    faults: Faults,
     log_format: str,
     portable: bool,
     lang: str | None,
@@ -201,7 +184,7 @@ def serve(
             keepalive=keepalive,
             grace=grace,
         ),
-        faults=Faults(fragment=fragment, delay=delay, reset_after=reset_after),
+        faults=faults,
         portable=portable,
     )
     warning = form.open_to_all() if any_ and not allow else None
