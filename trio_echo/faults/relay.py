@@ -12,9 +12,10 @@ from .stream import FaultyStream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import trio
+    from trio.abc import HalfCloseableStream
 
     from .settings import Faults
+    from .stream import SSLStream
     from .switch import FaultSwitch
 
 
@@ -22,7 +23,7 @@ class FaultyRelay(Relay):
     """Sends back what a stream delivers, through a `FaultyStream`.
 
     Args:
-        stream: any half-closeable Trio stream. It is left open unless it is ended on purpose.
+        stream: as for `FaultyStream`. It is left open unless it is ended on purpose.
         faults: what goes wrong; with a `FaultSwitch`, it can change.
         tap: called with each piece as it arrives, before it is sent back.
     """
@@ -31,7 +32,7 @@ class FaultyRelay(Relay):
 
     def __init__(
         self,
-        stream: trio.abc.HalfCloseableStream,
+        stream: HalfCloseableStream | SSLStream,
         faults: Faults | FaultSwitch,
         tap: Callable[[bytes], object] | None = None,
     ) -> None:
@@ -48,9 +49,8 @@ class FaultyRelay(Relay):
         self._faulty.moved = self._piece_went_out
         try:
             await super().run()
-            if self._faulty.faults.slow_close:
-                with naming("shutdown()"):
-                    await self._faulty.send_eof()
+            with naming("shutdown()"):
+                await self._faulty.linger()
         finally:
             self._faulty.moved = None  # it refers to this relay: no cycle
 

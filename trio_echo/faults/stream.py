@@ -20,10 +20,14 @@ from .switch import FaultSwitch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
-    from typing import NoReturn
+    from typing import NoReturn, TypeAlias
+
+    from trio.abc import HalfCloseableStream
 
     from .course import Course
     from .settings import Faults
+
+    SSLStream: TypeAlias = trio.SSLStream[trio.SocketStream]
 
 _T = TypeVar("_T")
 
@@ -47,14 +51,16 @@ class FaultyStream(trio.abc.HalfCloseableStream):
     until `aclose`, gets a `trio.BrokenResourceError` that says so, with a `ConnectionAbortedError`
     as its cause.
 
-    A `trio.SocketStream` is reset with an RST (RFC 9293, section 3.9.1: ABORT); any other stream is
-    closed forcefully. On Linux, the end of a TCP connection waits until the peer's kernel has
-    acknowledged every byte. Elsewhere it does not wait, and after a reset, a slow peer may get
-    fewer bytes. A peer on Linux can receive what has arrived before it sees ECONNRESET; Windows may
-    discard it.
+    A `trio.SocketStream`, also below TLS, is reset with an RST (RFC 9293, section 3.9.1: ABORT).
+    Any other stream is closed forcefully.
+
+    On Linux, an end after some bytes waits until the peer's kernel has acknowledged all of them.
+    Elsewhere it does not wait, and after a reset, a slow peer may get fewer bytes. A peer on Linux
+    can receive what has arrived before it sees ECONNRESET; Windows may discard it.
 
     Args:
-        stream: any half-closeable Trio stream. It is closed with this one.
+        stream: any half-closeable Trio stream, or a `trio.SSLStream`, which cannot end only its
+            sending side. It is closed with this one.
         faults: what goes wrong; with a `FaultSwitch`, it can change.
         moved: called whenever a piece was sent.
 
@@ -67,7 +73,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
 
     def __init__(
         self,
-        stream: trio.abc.HalfCloseableStream,
+        stream: HalfCloseableStream | SSLStream,
         faults: Faults | FaultSwitch,
         *,
         moved: Callable[[], object] | None = None,
@@ -77,6 +83,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         self.was_closed = False
         self.moved = moved
         self._stream = stream
+        self._transport = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
         self._switch = faults if isinstance(faults, FaultSwitch) else FaultSwitch(faults)
         self._changes, self._course = self._switch.open()
         self._closed = False
@@ -125,9 +132,15 @@ class FaultyStream(trio.abc.HalfCloseableStream):
             await self._in_lifetime(self._stream.wait_send_all_might_not_block)
 
     async def send_eof(self) -> None:
-        """End the sending side, perhaps slowly."""
+        """End the sending side, perhaps slowly.
+
+        Raises:
+            TypeError: the wrapped stream is a `trio.SSLStream`.
+        """
         with self._alone():
-            await self._linger(self._check)
+            if isinstance(self._stream, trio.SSLStream):
+                raise TypeError("a trio.SSLStream cannot end only its sending side")
+            await self.linger()
             await self._stream.send_eof()
             self._sent_eof = True
 
@@ -155,6 +168,15 @@ class FaultyStream(trio.abc.HalfCloseableStream):
                     await self._linger(lambda: None)
         finally:
             await self._stream.aclose()
+
+    async def linger(self) -> None:
+        """Wait before the end is sent, if closing is slow.
+
+        Raises:
+            trio.BrokenResourceError: the peer reset the connection.
+            trio.ClosedResourceError: this stream was closed.
+        """
+        await self._linger(self._check)
 
     @property
     def faults(self) -> Faults:
@@ -194,8 +216,9 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         return error
 
     def _check_peer(self) -> None:
-        if isinstance(self._stream, trio.SocketStream) and was_reset(self._stream.socket):
-            number = self._stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        transport = self._transport
+        if isinstance(transport, trio.SocketStream) and was_reset(transport.socket):
+            number = transport.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             reason = OSError(number or errno.ECONNRESET, strerror(number or errno.ECONNRESET))
             raise trio.BrokenResourceError(reason.strerror) from reason
 
@@ -215,31 +238,33 @@ class FaultyStream(trio.abc.HalfCloseableStream):
 
     async def _end(self, how: End) -> NoReturn:
         """End the connection on purpose."""
-        stream = self._stream
+        transport = self._transport
         async with self._ending:
             self._check()  # another task may have ended it
             if how is not End.RESET:
-                await self._linger(self._check)
+                await self.linger()
             if how is not End.EXPIRE:
                 await self._acknowledged()
             if how is End.RESET:
-                if isinstance(stream, trio.SocketStream):
+                if isinstance(transport, trio.SocketStream):
                     with suppress(OSError):  # macOS refuses if the peer has reset it meanwhile
-                        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                        transport.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
                 self.was_reset = True
-                await trio.aclose_forcefully(stream)
+                await trio.aclose_forcefully(self._stream)
             else:
-                with suppress(trio.BrokenResourceError, trio.BusyResourceError):
-                    await stream.send_eof()
+                if not isinstance(self._stream, trio.SSLStream):  # that sends its end as it closes
+                    with suppress(trio.BrokenResourceError, trio.BusyResourceError):
+                        # If bytes were not received, closing alone would reset the connection.
+                        await self._stream.send_eof()
                 self.was_closed = True
-                await stream.aclose()
+                await self._stream.aclose()
         raise self._on_purpose()
 
     async def _acknowledged(self) -> None:
         """Wait until the peer's system has acknowledged every byte, or the lifetime is over."""
-        if isinstance(self._stream, trio.SocketStream):
+        if isinstance(self._transport, trio.SocketStream):
             pause = _FIRST_LOOK
-            while holds_unacknowledged(self._stream.socket):
+            while holds_unacknowledged(self._transport.socket):
                 now, ends_at = trio.current_time(), self._current().ends_at
                 if now >= ends_at:
                     break
@@ -280,9 +305,9 @@ class FaultyStream(trio.abc.HalfCloseableStream):
             self._pausing += 1
             if self._pausing == 1:
                 self._notices.enter_context(self._switch.watched(self._pauses.unpark_all))
-                if isinstance(self._stream, trio.SocketStream):
+                if isinstance(self._transport, trio.SocketStream):
                     self._notices.enter_context(
-                        called_at_hangup(self._stream.socket, self._pauses.unpark_all)
+                        called_at_hangup(self._transport.socket, self._pauses.unpark_all)
                     )
             yield
         finally:
