@@ -49,12 +49,12 @@ class Course:
         self._jitter = None if faults.jitter is None else faults.lots(number, "jitter")
         self._noise = None if faults.corrupt is None else faults.lots(number, "corrupt")
         limits = [one for one in (faults.reset_after, faults.close_after) if one is not None]
-        self._limit = min(limits, default=None)
+        self._limit = None if faults.black_hole else min(limits, default=None)
 
     @property
     def end(self) -> End | None:
         """How the connection ends now, after the bytes that were sent; `None` if it continues."""
-        if self.faults.black_hole or self._sent != self._limit:
+        if self._sent != self._limit:
             return None
         return End.RESET if self._limit == self.faults.reset_after else End.CLOSE
 
