@@ -77,7 +77,8 @@ class BackgroundServer(TrioThread):
         self._addresses: tuple[Endpoint, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<BackgroundServer: {', '.join(map(str, self._addresses)) or 'not started'}>"
+        where = ", ".join(map(str, self.addresses)) or "not started"
+        return f"<{type(self).__name__}: {where}>"
 
     @property
     def addresses(self) -> tuple[Endpoint, ...]:
