@@ -11,7 +11,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from trio_echo.errors import SocketCallError, WorkerError, ZoneMissingError
+from trio_echo.errors import SocketCallError, TlsError, WorkerError, ZoneMissingError
 from trio_echo.events import (
     AcceptFailed,
     ClientClosed,
@@ -29,6 +29,7 @@ from trio_echo.events import (
     Draining,
     EchoReceived,
     FamilyMissing,
+    HandshakeFailed,
     LinesMissing,
     Listening,
     Refusal,
@@ -38,6 +39,7 @@ from trio_echo.events import (
     WorkerReplaced,
 )
 from trio_echo.exact import IncompleteReceiveError
+from trio_echo.messages import N_
 
 from .text import PeerText, Rows, decoded, safe
 
@@ -50,11 +52,6 @@ if TYPE_CHECKING:
     from .text import Terminal
 
 
-def N_(message: str) -> str:  # noqa: N802  gettext's own name
-    """Mark a message for the catalogue; it is translated when it is used."""
-    return message
-
-
 # POSIX's own words, shown on every system.
 _REASONS = {
     errno.EACCES: N_("Permission denied"),
@@ -65,10 +62,12 @@ _REASONS = {
     errno.ECONNREFUSED: N_("Connection refused"),
     errno.ECONNRESET: N_("Connection reset by peer"),
     errno.EHOSTUNREACH: N_("No route to host"),
+    errno.EISDIR: N_("Is a directory"),
     errno.EMFILE: N_("Too many open files"),
     errno.ENETUNREACH: N_("Network is unreachable"),
     errno.ENFILE: N_("Too many open files in system"),
     errno.ENOBUFS: N_("No buffer space available"),
+    errno.ENOENT: N_("No such file or directory"),
     errno.EPIPE: N_("Broken pipe"),
     errno.ETIMEDOUT: N_("Connection timed out"),
 }
@@ -128,7 +127,7 @@ class Transcript:
             case FamilyMissing(error):
                 text = _("{error} (skipped; serving the other addresses)")
                 yield text.format(error=self.describe(error)) + "\n"
-            case AcceptFailed(error):
+            case AcceptFailed(error) | HandshakeFailed(error=error):
                 yield self.describe(error) + "\n"
             case WorkerDied():
                 self._texts.clear()  # its clients' texts end without an event
@@ -290,6 +289,8 @@ class Transcript:
         return self._("internal error: {error}").format(error=safe(repr(error)))
 
     def _reason(self, error: SocketCallError) -> str:
+        if isinstance(error, TlsError):
+            return self._(error.problem.value).format(detail=safe(error.detail))
         by_number = _LOOKUP_REASONS if isinstance(error.reason, socket.gaierror) else _REASONS
         message = by_number.get(error.errno or 0)
         return safe(error.strerror or "") if message is None else self._(message)
@@ -329,6 +330,11 @@ class Transcript:
                 "{count} client refused", "{count} clients refused", event.refused
             )
             counted.append(text.format(count=event.refused))
+        if event.failed_handshakes:
+            text = self._ngettext(
+                "{count} handshake failed", "{count} handshakes failed", event.failed_handshakes
+            )
+            counted.append(text.format(count=event.failed_handshakes))
         return ", ".join(counted) + "\n"
 
     def _worker_died(self, event: WorkerDied) -> str:
