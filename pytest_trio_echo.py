@@ -6,6 +6,7 @@ no Trio, until a test asks for a fixture.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from trio_echo.testing import EchoServer
+    from trio_echo.testing.secure import SecureEchoServer
     from trio_echo.testing.wired import WiredEchoServer
 
 
@@ -23,6 +25,20 @@ def echo_server() -> Iterator[EchoServer]:
     from trio_echo.testing import EchoServer
 
     with EchoServer() as server:
+        yield server
+
+
+@pytest.fixture
+def echo_server_tls() -> Iterator[SecureEchoServer]:
+    """A TCP echo server with TLS, and whom to trust (`trio_echo.testing.secure`).
+
+    It is skipped if there is no trustme.
+    """
+    if find_spec("trustme") is None:
+        pytest.skip('TLS needs trustme: python -m pip install "trio-echo[tls]"')
+    from trio_echo.testing.secure import SecureEchoServer
+
+    with SecureEchoServer() as server:
         yield server
 
 

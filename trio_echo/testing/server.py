@@ -12,6 +12,7 @@ from .event_list import EventList
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from ssl import SSLContext
 
     import trio
 
@@ -25,6 +26,7 @@ class EchoServer(BackgroundServer):
         faults: what goes wrong at first.
         limits: as for `BackgroundServer`.
         listeners: as for `BackgroundServer`.
+        ssl_context: as for `BackgroundServer`.
 
     Attributes:
         events: what has happened so far.
@@ -36,11 +38,16 @@ class EchoServer(BackgroundServer):
         faults: Faults = Faults(),
         limits: Limits = Limits(grace=0),
         listeners: Sequence[trio.SocketListener] | None = None,
+        ssl_context: SSLContext | None = None,
     ) -> None:
         self.events = EventList()
         self._switch = FaultSwitch(faults)
         super().__init__(
-            limits=limits, listeners=listeners, faults=self._switch, observer=self.events.append
+            limits=limits,
+            listeners=listeners,
+            faults=self._switch,
+            observer=self.events.append,
+            ssl_context=ssl_context,
         )
 
     @property
