@@ -114,6 +114,11 @@ def test_every_nth_byte_is_wrong_and_no_other_however_it_is_cut(
     assert b"".join(piece for _, piece in sent(faults, cut)[0]) == whole
 
 
+def test_no_byte_is_changed_to_itself() -> None:
+    ((_, received),), _ = sent(Faults(corrupt=1), [bytes(5000)])
+    assert 0 not in received
+
+
 def test_what_is_corrupt_depends_on_the_seed_and_the_connection() -> None:
     def received(seed: int, number: int) -> bytes:
         return b"".join(
