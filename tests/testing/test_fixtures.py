@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -114,6 +115,18 @@ def test_a_client_trusts_the_server_with_tls(echo_server_tls: SecureEchoServer) 
         ):
             secure.sendall(b"hello")
             assert receive_all(secure) == b"hel"
+
+
+def test_tls_ends_in_order_when_the_lifetime_is_over(echo_server_tls: SecureEchoServer) -> None:
+    echo_server_tls.faults = Faults(delay=math.inf, lifetime=0.05)
+    with (
+        socket.create_connection(echo_server_tls.addresses[0]) as sock,
+        echo_server_tls.client_context.wrap_socket(
+            sock, server_hostname="localhost", suppress_ragged_eofs=False
+        ) as secure,
+    ):
+        secure.sendall(b"hello")
+        assert receive_all(secure) == b""  # without close_notify, this raises
 
 
 @pytest.mark.slow

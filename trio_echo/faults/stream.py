@@ -226,14 +226,15 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         self, call: Callable[..., Awaitable[_T]], *arguments: object
     ) -> _T:
         """Call the wrapped stream; when the connection's lifetime is over, close it instead."""
-        with trio.CancelScope(deadline=self._current().ends_at) as scope:
+        if trio.current_time() < self._current().ends_at:
+            with trio.CancelScope() as scope:
 
-            def set_deadline() -> None:
-                scope.deadline = self._current().ends_at
+                def set_deadline() -> None:
+                    scope.deadline = self._current().ends_at
 
-            with self._switch.watched(set_deadline):
-                set_deadline()
-                return await call(*arguments)
+                with self._switch.watched(set_deadline):
+                    set_deadline()
+                    return await call(*arguments)
         await self._end(End.EXPIRE)
 
     async def _end(self, how: End) -> NoReturn:
