@@ -55,7 +55,9 @@ def run_python(code: str, folder: Path) -> str:
     """Run a page's Python code, by pytest if it has tests; returns what it prints."""
     file = folder / "test_code.py"
     file.write_text(real(code), "utf-8")
-    by_pytest = ["-m", "pytest", "-q", "-p", "no:trio"] if "import pytest" in code else []
+    # Without that option, pytest-asyncio warns.
+    scope = "asyncio_default_fixture_loop_scope=function"
+    by_pytest = ["-m", "pytest", "-q", "-o", scope] if "import pytest" in code else []
     command = [sys.executable, "-W", "error", "-X", "utf8", *by_pytest, str(file)]
     return subprocess.run(
         command, check=True, cwd=folder, stdout=subprocess.PIPE, encoding="utf-8"

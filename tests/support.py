@@ -216,6 +216,23 @@ class Lines:
         self._queue.put(None)
 
 
+def connected(host: str) -> tuple[socket.socket, socket.socket]:
+    """Make a TCP connection; the second end has a small receive buffer."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as listener:
+        listener.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, 4096
+        )  # accepted sockets inherit it
+        ours = socket.create_connection(listener.getsockname()[:2])
+        peer, _ = listener.accept()
+    return ours, peer
+
+
+def stream_of(sock: socket.socket) -> trio.SocketStream:
+    sock.setblocking(False)
+    return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+
+
 def reset(sock: socket.socket | trio.socket.SocketType) -> None:
     """Close a socket with RST instead of FIN."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -19,7 +19,15 @@ import pytest
 import trio
 from support import PATIENCE, exchange, has_ipv6, receive_all, receive_count
 
-from trio_echo import BackgroundServer, Endpoint, Faults, Limits, SocketCallError, serve
+from trio_echo import (
+    BackgroundServer,
+    Endpoint,
+    Faults,
+    FaultSwitch,
+    Limits,
+    SocketCallError,
+    serve,
+)
 from trio_echo.events import ClientClosed, DataReceived, Draining, Listening, ServerEvent, Stopped
 
 if TYPE_CHECKING:
@@ -60,6 +68,20 @@ def test_clients_still_connected_are_cut_off_at_the_end_of_the_block(host: str) 
     assert isinstance(events[0], Listening)
     assert isinstance(events[-2], ClientClosed)
     assert events[-1] == Stopped(clients=1, echoed=1, cut_off=1)
+
+
+def test_faults_can_change_while_a_client_is_connected(host: str) -> None:
+    switch = FaultSwitch()
+    with (
+        BackgroundServer(hosts=[host], faults=switch) as server,
+        socket.create_connection(server.addresses[0]) as sock,
+    ):
+        sock.sendall(b"a")
+        assert receive_count(sock, 1) == b"a"
+        switch.faults = Faults(delay=math.inf)
+        sock.sendall(b"b")
+        switch.faults = Faults(close_after=1)
+        assert receive_all(sock) == b"b"
 
 
 def test_with_a_grace_period_the_end_of_the_block_waits_for_clients(host: str) -> None:

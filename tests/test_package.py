@@ -42,7 +42,7 @@ def test_the_library_does_not_import_the_command_line() -> None:
 def test_the_root_offers_what_a_user_types() -> None:
     names = """
         serve connect EchoClient BackgroundServer ExactReceiver receive_exactly
-        IncompleteReceiveError Faults FaultyStream Limits Relay Endpoint SocketCallError
+        IncompleteReceiveError Faults FaultSwitch FaultyStream Limits Relay Endpoint SocketCallError
         AddressError TlsError TlsProblem events
     """
     assert sorted(trio_echo.__all__) == sorted(names.split())

@@ -22,6 +22,7 @@ from trio_echo import (
     AddressError,
     Endpoint,
     Faults,
+    IncompleteReceiveError,
     Limits,
     SocketCallError,
     connect,
@@ -30,6 +31,7 @@ from trio_echo import (
 )
 from trio_echo.events import (
     ClientClosed,
+    ClientClosedOnPurpose,
     ClientConnected,
     ClientFailed,
     ClientIdle,
@@ -678,6 +680,58 @@ async def test_a_client_alone_is_reset_on_purpose_at_the_given_byte(host: str) -
         await other.aclose()
         assert await server.drained() == Stopped(clients=2, echoed=15, cut_off=0)
         assert not any(isinstance(event, ClientFailed) for event in server.events.seen)
+
+
+async def test_a_client_is_closed_on_purpose_at_the_given_byte_or_time(
+    host: str, autojump_clock: MockClock
+) -> None:
+    for faults, echo in ((Faults(close_after=3), b"hel"), (Faults(lifetime=9), b"hello")):
+        async with serving(host, faults=faults) as server:
+            async with await connect(host, server.port) as client:
+                await client.stream.send_all(b"hello")
+                received = b"".join([bytes(piece) async for piece in client.stream])
+                assert received == echo
+            closed = await server.events.wait(ClientClosedOnPurpose)
+            assert closed.echoed == len(echo)
+            assert await server.events.wait(ClientClosed) == ClientClosed(
+                closed.connection, closed.echoed
+            )
+            assert not any(isinstance(event, ClientFailed) for event in server.events.seen)
+
+
+async def test_the_end_of_a_slow_client_is_answered_late_or_at_the_end_of_the_server(
+    host: str,
+) -> None:
+    async with serving(host, Limits(grace=0), Faults(slow_close=math.inf)) as server:
+        sock = plain_socket(host, server.port)
+        with sock:
+            sock.sendall(b"hello")
+            sock.shutdown(socket.SHUT_WR)
+            await server.events.wait(DataReceived)
+            await wait_all_tasks_blocked(0.01)
+            assert await server.drained() == Stopped(clients=1, echoed=5, cut_off=1)
+            assert receive_all(sock) == b"hello"
+
+
+async def test_a_black_hole_receives_and_never_answers(host: str) -> None:
+    async with (
+        serving(host, faults=Faults(black_hole=True)) as server,
+        await connect(host, server.port) as client,
+    ):
+        await client.stream.send_all(b"hello")
+        assert (await server.events.wait(DataReceived)).data == b"hello"
+        await client.aclose()
+        assert (await server.events.wait(ClientClosed)).echoed == 0
+
+
+async def test_only_the_first_connection_goes_wrong(host: str) -> None:
+    async with serving(host, faults=Faults(close_after=0, only_first=1)) as server:
+        async with await connect(host, server.port) as client:
+            with pytest.raises(IncompleteReceiveError):
+                await client.echo(b"hello")
+        assert (await server.events.wait(ClientClosedOnPurpose)).connection.number == 1
+        async with await connect(host, server.port) as client:
+            assert await client.echo(b"hello") == b"hello"
 
 
 async def test_a_client_that_resets_a_faulty_server_has_failed(host: str) -> None:

@@ -10,7 +10,7 @@ from .background import BackgroundServer
 from .client import EchoClient, connect
 from .errors import SocketCallError, TlsError
 from .exact import ExactReceiver, IncompleteReceiveError, receive_exactly
-from .faults import Faults, FaultyStream
+from .faults import Faults, FaultSwitch, FaultyStream
 from .limits import Limits
 from .relay import Relay
 from .server import serve
@@ -25,6 +25,7 @@ __all__ = [
     "EchoClient",
     "Endpoint",
     "ExactReceiver",
+    "FaultSwitch",
     "Faults",
     "FaultyStream",
     "IncompleteReceiveError",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .addresses import Endpoint
 from .events import ignore
-from .faults import Faults
+from .faults import Faults, FaultSwitch
 from .limits import Limits
 from .listening import LOOPBACK
 from .server import serve
@@ -55,7 +55,7 @@ class BackgroundServer(TrioThread):
         hosts: Sequence[str] = LOOPBACK,
         listeners: Sequence[trio.SocketListener] | None = None,
         limits: Limits = Limits(grace=0),
-        faults: Faults = Faults(),
+        faults: Faults | FaultSwitch = Faults(),
         observer: ServerObserver = ignore,
         observe_data: bool = True,
         portable: bool = False,
@@ -82,7 +82,8 @@ class BackgroundServer(TrioThread):
         self._addresses: tuple[Endpoint, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<BackgroundServer: {', '.join(map(str, self._addresses)) or 'not started'}>"
+        where = ", ".join(map(str, self.addresses)) or "not started"
+        return f"<{type(self).__name__}: {where}>"
 
     @property
     def addresses(self) -> tuple[Endpoint, ...]:

@@ -192,6 +192,17 @@ class ClientReset:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientClosedOnPurpose:
+    """The server closed a client on purpose (`Faults.close_after`, `lifetime`).
+
+    `ClientClosed` follows.
+    """
+
+    connection: Connection
+    echoed: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClientClosed:
     """The connection to a client is closed; `echoed` bytes were sent back."""
 
@@ -263,6 +274,7 @@ ServerEvent: TypeAlias = (
     | ClientFailed
     | ClientIdle
     | ClientReset
+    | ClientClosedOnPurpose
     | ClientClosed
     | Draining
     | Stopped

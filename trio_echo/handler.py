@@ -15,6 +15,7 @@ from .addresses import Endpoint
 from .errors import SocketCallError
 from .events import (
     ClientClosed,
+    ClientClosedOnPurpose,
     ClientConnected,
     ClientFailed,
     ClientIdle,
@@ -132,6 +133,8 @@ class ClientHandler:
             self.echoed += relay.echoed
             if relay.was_reset:
                 self._report(ClientReset(connection, relay.echoed))
+            elif relay.was_closed:
+                self._report(ClientClosedOnPurpose(connection, relay.echoed))
             elif failure is not None:
                 self._report(ClientFailed(connection, failure))
             del failure  # its traceback refers to this frame: no cycle

@@ -13,43 +13,46 @@ from typing import TYPE_CHECKING
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 if sys.platform == "linux":
     import select
 
     class _Lookout:
-        """The epoll set of a Trio run, and the events to set."""
+        """The epoll set of a Trio run, and what to call."""
 
         def __init__(self) -> None:
             self._epoll = select.epoll()
-            self._events: dict[int, trio.Event] = {}
+            self._calls: dict[int, Callable[[], object]] = {}
 
         async def run(self) -> None:
-            """Set the events of connections that are over, until the run ends."""
+            """Make the calls of connections that are over, until the run ends."""
             with self._epoll as epoll:
                 while True:
                     await trio.lowlevel.wait_readable(epoll.fileno())
                     for descriptor, _ in epoll.poll(0):
-                        self._events[descriptor].set()
-                        self.remove(descriptor, self._events[descriptor])
+                        call = self._calls[descriptor]
+                        self.remove(descriptor, call)
+                        call()
 
-        def add(self, descriptor: int, event: trio.Event) -> None:
+        def add(self, descriptor: int, call: Callable[[], object]) -> None:
             self._epoll.register(descriptor, 0)
-            self._events[descriptor] = event
+            self._calls[descriptor] = call
 
-        def remove(self, descriptor: int, event: trio.Event) -> None:
+        def remove(self, descriptor: int, call: Callable[[], object]) -> None:
             # A closed socket has left the set, and its number may belong to another one.
-            if self._events.get(descriptor) is event:
-                del self._events[descriptor]
+            if self._calls.get(descriptor) is call:
+                del self._calls[descriptor]
                 with suppress(OSError):
                     self._epoll.unregister(descriptor)
 
     _lookouts: trio.lowlevel.RunVar[_Lookout] = trio.lowlevel.RunVar("trio_echo.hangup")
 
     @contextmanager
-    def set_at_hangup(sock: trio.socket.SocketType, event: trio.Event) -> Iterator[None]:
-        """Set an event if a connection is reset, or breaks, during a `with` block.
+    def called_at_hangup(
+        sock: trio.socket.SocketType, call: Callable[[], object]
+    ) -> Iterator[None]:
+        """Call something once if a connection is reset, or breaks, during a `with` block.
 
         Raises:
             OSError: `epoll_create()` or `epoll_ctl()` failed.
@@ -64,15 +67,17 @@ if sys.platform == "linux":
             lookout = _Lookout()
             _lookouts.set(lookout)
             trio.lowlevel.spawn_system_task(lookout.run)
-        lookout.add(descriptor, event)
+        lookout.add(descriptor, call)
         try:
             yield
         finally:
-            lookout.remove(descriptor, event)
+            lookout.remove(descriptor, call)
 
 else:
 
     @contextmanager
-    def set_at_hangup(_sock: trio.socket.SocketType, _event: trio.Event) -> Iterator[None]:
+    def called_at_hangup(
+        _sock: trio.socket.SocketType, _call: Callable[[], object]
+    ) -> Iterator[None]:
         """There is no portable way to wait for that."""
         yield

@@ -49,6 +49,11 @@ class BaseRelay(ABC):
         """Whether the connection was reset on purpose."""
         return False
 
+    @property
+    def was_closed(self) -> bool:
+        """Whether the connection was closed on purpose, before the peer ended its side."""
+        return False
+
     @abstractmethod
     async def run(self) -> None:
         """Echo until the peer ends its side and everything it sent has been sent back.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .faults import Faults, FaultyRelay
+from .faults import FaultyRelay
 from .reactor import Reactor, SocketRelay
 from .relay import Relay
 from .securing import SecureSocket, SecureStream
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import trio
 
+    from .faults import FaultSwitch
     from .handler import MakeRelay
     from .securing import CurrentContext
 
@@ -24,7 +25,7 @@ class Relays:
 
     Args:
         reactor: echoes for all clients; `None` for Trio's streams.
-        faults: how the echo goes wrong, with Trio's streams.
+        faults: how the echo goes wrong, with Trio's streams; `None` for never.
         context: returns the one for the next client; `None` for plain TCP.
 
     Attributes:
@@ -32,7 +33,7 @@ class Relays:
     """
 
     def __init__(
-        self, reactor: Reactor | None, faults: Faults, context: CurrentContext | None
+        self, reactor: Reactor | None, faults: FaultSwitch | None, context: CurrentContext | None
     ) -> None:
         self.reactor = reactor
         self._faults = faults
@@ -42,7 +43,7 @@ class Relays:
         """Return what makes the relay for a stream."""
         if self._context is not None:
             return SecureStream(stream, self._context, self._faults)
-        if self._faults:
+        if self._faults is not None:
             return partial(FaultyRelay, stream, self._faults)
         return partial(Relay, stream)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import trio
 
 from .errors import HANDSHAKE, TlsError, naming
-from .faults import Faults, FaultyRelay
+from .faults import FaultyRelay
 from .reactor import SocketRelay
 from .relay import Relay
 from .tls import shake_hands
@@ -24,6 +24,7 @@ from .tls_problems import TlsProblem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .faults import FaultSwitch
     from .reactor import Reactor
     from .relay import BaseRelay, Tap
     from .tcp_info import Socket
@@ -138,12 +139,14 @@ class SecureStream(SecureClient):
     Args:
         stream: the client's.
         context: returns that of the server.
-        faults: how its echo goes wrong.
+        faults: how its echo goes wrong; `None` for never.
     """
 
     __slots__ = ("_context", "_faults", "_tls", "_transport")
 
-    def __init__(self, stream: trio.SocketStream, context: CurrentContext, faults: Faults) -> None:
+    def __init__(
+        self, stream: trio.SocketStream, context: CurrentContext, faults: FaultSwitch | None
+    ) -> None:
         super().__init__(stream.socket)
         self._transport = stream
         self._tls: trio.SSLStream[trio.SocketStream]
@@ -152,7 +155,7 @@ class SecureStream(SecureClient):
 
     def __call__(self, tap: Tap | None) -> BaseRelay:
         """Make the relay, after the handshake."""
-        if self._faults:
+        if self._faults is not None:
             return FaultyRelay(self._tls, self._faults, tap)
         return Relay(self._tls, tap)
 

@@ -31,7 +31,7 @@ from .addresses import DEFAULT_PORT, Endpoint
 from .admission import Admission
 from .errors import SocketCallError, naming, ungrouped
 from .events import Draining, FamilyMissing, Listening, Stopped, ignore
-from .faults import Faults
+from .faults import Faults, FaultSwitch
 from .gate import Gate
 from .handler import ClientHandler
 from .idleness import IdleWatch
@@ -75,7 +75,7 @@ async def serve(
     hosts: Sequence[str] = LOOPBACK,
     listeners: Sequence[trio.SocketListener] | None = None,
     limits: Limits = Limits(),
-    faults: Faults = Faults(),
+    faults: Faults | FaultSwitch = Faults(),
     observer: ServerObserver = ignore,
     observe_data: bool = True,
     portable: bool = False,
@@ -95,7 +95,8 @@ async def serve(
             has opened them. They are closed at the end.
         limits: how many clients, how long they may be idle or silent, how long they may take to
             finish.
-        faults: how the echo goes wrong on purpose, to test a client.
+        faults: how the echo goes wrong on purpose, to test a client. With a `FaultSwitch`, that
+            can change while the server runs.
         observer: called with each event. It runs in the event loop and must return at once. If it
             raises while a client is served, that client ends with a `ClientFailed`; otherwise the
             server ends with that exception.
@@ -119,6 +120,7 @@ async def serve(
         ValueError: there are no hosts or no listeners, or a listener cannot be served.
     """
     stop = trio.Event() if stop is None else stop
+    switch = faults if isinstance(faults, FaultSwitch) else FaultSwitch(faults) if faults else None
     with ExitStack() as closing, ungrouped(SocketCallError), reported_accept_errors(observer):
         sources: Sequence[Endpoint | trio.SocketListener]
         if listeners is None:
@@ -130,7 +132,7 @@ async def serve(
             check_listeners(listeners)
             sources = listeners
         async with (
-            nullcontext() if portable or faults else open_reactor() as reactor,
+            nullcontext() if portable or switch is not None else open_reactor() as reactor,
             _open_idle_watch(limits.idle_timeout) as idle_watch,
         ):
             observe_data = observe_data and observer is not ignore
@@ -141,7 +143,7 @@ async def serve(
                 handshake_timeout=limits.handshake_timeout,
             )
             context = (lambda: ssl_context) if isinstance(ssl_context, SSLContext) else ssl_context
-            relays = Relays(reactor, faults, context)
+            relays = Relays(reactor, switch, context)
             for attempts_left in reversed(range(FREE_PORT_ATTEMPTS)):
                 server = _Server(limits, observer, handler, relays, client_slots, host_slots)
                 try:

@@ -18,6 +18,7 @@ from trio_echo.events import (
     CertificatesKept,
     CertificatesReloaded,
     ClientClosed,
+    ClientClosedOnPurpose,
     ClientConnected,
     ClientFailed,
     ClientIdle,
@@ -252,6 +253,16 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             ClientReset(CLIENT, 3),
             "[TCP server] reset on purpose after 3 bytes\n",
             "[TCP 서버] 3바이트를 되돌려 보낸 뒤 일부러 연결을 강제로 끊었습니다.\n",
+        ),
+        (
+            ClientClosedOnPurpose(CLIENT, 1),
+            "[TCP server] closed on purpose after 1 byte\n",
+            "[TCP 서버] 1바이트를 되돌려 보낸 뒤 일부러 연결을 닫았습니다.\n",
+        ),
+        (
+            ClientClosedOnPurpose(CLIENT, 3),
+            "[TCP server] closed on purpose after 3 bytes\n",
+            "[TCP 서버] 3바이트를 되돌려 보낸 뒤 일부러 연결을 닫았습니다.\n",
         ),
         (
             ClientClosed(CLIENT, 5),
@@ -510,8 +521,12 @@ def test_the_module_loads_on_a_system_without_some_error_numbers(
         ([ClientFailed(CLIENT, RESET)], "[recv()] Connection reset by peer\n"),
         ([ClientIdle(CLIENT, 1.0)], "[TCP server] client idle for 1 s\n"),
         ([ClientReset(CLIENT, 2)], "[TCP server] reset on purpose after 2 bytes\n"),
+        (
+            [ClientClosedOnPurpose(CLIENT, 2)],
+            "[TCP server] closed on purpose after 2 bytes\n",
+        ),
     ],
-    ids=["closed", "failed", "idle", "reset"],
+    ids=["closed", "failed", "idle", "reset", "closed on purpose"],
 )
 @pytest.mark.parametrize(("left", "shown"), [(b"\xea\xb0", r"\xea\xb0"), (b"\r", r"\r")])
 def test_half_a_character_is_shown_before_the_client_is_reported_closed(

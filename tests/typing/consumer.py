@@ -26,6 +26,8 @@ from trio_echo import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from trio_echo.testing import EchoServer
+
 MESSAGE = b"18 bytes, exactly."
 
 
@@ -102,6 +104,14 @@ def from_a_thread() -> bytes:
         with socket.create_connection(server.addresses[0]) as sock:
             sock.sendall(b"x")
             return sock.recv(1)
+
+
+def in_a_test(echo_server: EchoServer) -> None:
+    """Use the fixture of the pytest plugin."""
+    echo_server.faults = Faults(black_hole=True)
+    assert_type(echo_server.ipv4, Endpoint | None)
+    assert_type(echo_server.events.wait_for(events.ClientClosed), events.ClientClosed)
+    assert_type(echo_server.events.of(events.ClientClosed), list[events.ClientClosed])
 
 
 def main() -> None:

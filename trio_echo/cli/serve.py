@@ -17,7 +17,6 @@ from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.certificates import LiveCertificates
 from trio_echo.errors import SocketCallError, WorkerError
 from trio_echo.events import ServerEvent, is_essential
-from trio_echo.faults import Faults
 from trio_echo.limits import Limits
 from trio_echo.listening import ANY, LOOPBACK
 from trio_echo.screen.display import FAREWELL, Complaint, Output, Screen, terminal
@@ -35,6 +34,7 @@ from .certificates import (
     reload_on_hangup,
     trusting_command,
 )
+from .faulting import CommandWithFaults, fault_options
 from .options import (
     keepalive_option,
     language_options,
@@ -48,6 +48,8 @@ from .signals import receive_stop_signals
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from ipaddress import IPv4Network, IPv6Network
+
+    from trio_echo.faults import Faults
 
 
 def _host(text: str) -> str:
@@ -66,7 +68,7 @@ def _workers(text: str) -> int:
     return int(text)
 
 
-@click.command
+@click.command(cls=CommandWithFaults)
 @click.option(
     "--host",
     "hosts",
@@ -129,24 +131,6 @@ def _workers(text: str) -> int:
 )
 @certificate_options
 @click.option(
-    "--fragment",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="To test a client: echo in pieces of at most N bytes.",
-)
-@click.option(
-    "--delay",
-    metavar="S",
-    type=seconds,
-    help="To test a client: wait S seconds before each piece of an echo.",
-)
-@click.option(
-    "--reset-after",
-    metavar="N",
-    type=click.IntRange(min=0),
-    help="To test a client: reset its connection after N echoed bytes.",
-)
-@click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -155,6 +139,7 @@ def _workers(text: str) -> int:
 )
 @click.option("--portable", is_flag=True, help="Echo with Trio's streams only, also on Linux.")
 @language_options
+@fault_options
 def serve(
     *,
     hosts: tuple[str, ...],
@@ -172,9 +157,7 @@ def serve(
     tls_key: str | None,
     tls_client_ca: str | None,
     tls_self_signed: bool,
-    fragment: int | None,
-    delay: float | None,
-    reset_after: int | None,
+    faults: Faults,
     log_format: str,
     portable: bool,
     lang: str | None,
@@ -226,7 +209,7 @@ def serve(
                 keepalive=keepalive,
                 grace=grace,
             ),
-            faults=Faults(fragment=fragment, delay=delay, reset_after=reset_after),
+            faults=faults,
             portable=portable,
         )
         remarks = [form.open_to_all()] if any_ and not (allow or tls_client_ca) else []

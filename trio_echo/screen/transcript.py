@@ -17,6 +17,7 @@ from trio_echo.events import (
     CertificatesKept,
     CertificatesReloaded,
     ClientClosed,
+    ClientClosedOnPurpose,
     ClientConnected,
     ClientEvent,
     ClientFailed,
@@ -176,6 +177,14 @@ class Transcript:
                 text = self._ngettext(
                     "[TCP server] reset on purpose after {count} byte",
                     "[TCP server] reset on purpose after {count} bytes",
+                    echoed,
+                )
+                yield text.format(count=echoed) + "\n"
+            case ClientClosedOnPurpose(connection, echoed):
+                yield from self._end(connection)
+                text = self._ngettext(
+                    "[TCP server] closed on purpose after {count} byte",
+                    "[TCP server] closed on purpose after {count} bytes",
                     echoed,
                 )
                 yield text.format(count=echoed) + "\n"
