@@ -21,6 +21,8 @@ from trio_echo.addresses import Endpoint
 from trio_echo.errors import SocketCallError
 from trio_echo.events import Connection, LinesMissing
 
+from .text import as_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -61,8 +63,7 @@ class JsonLines:
             case Connection(number, local, remote):
                 return {name: number, "local": str(local), "remote": str(remote)}
             case bytes():
-                text = value.decode(self._encoding, "backslashreplace")
-                return {"bytes": len(value), "text": text}
+                return {"bytes": len(value), "text": as_text(value, self._encoding)}
             case Endpoint():
                 return {name: str(value)}
             case Exception():
