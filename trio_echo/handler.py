@@ -5,6 +5,7 @@ Whatever a client causes ends here, and becomes an event.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,6 +22,7 @@ from .events import (
     Connection,
     DataReceived,
 )
+from .totals import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,22 +48,39 @@ class ClientHandler:
 
     Attributes:
         served: how many clients there were.
-        connected: how many there are.
-        echoed: how many bytes were sent back to those that are gone.
-        cut_off: how many were cancelled.
+        ended: how those that are gone ended.
     """
 
     def __init__(
         self, report: ServerObserver, *, observe_data: bool, idle_watch: IdleWatch | None
     ) -> None:
         self.served = 0
-        self.connected = 0
-        self.echoed = 0
-        self.cut_off = 0
+        self.ended: Counter[Ending] = Counter()
+        self._echoed_to_gone = 0
+        self._echoed = 0
+        self._relays: set[BaseRelay] = set()  # of the clients there are
         self._report = report
         self._observe_data = observe_data
         self._idle_watch = idle_watch
         self._own_endpoint = lru_cache(_OWN_ENDPOINTS)(_same)
+
+    @property
+    def connected(self) -> int:
+        """How many clients there are."""
+        return len(self._relays)
+
+    @property
+    def echoed(self) -> int:
+        """How many bytes were sent back to clients that are gone, or seen by `count_echoed`."""
+        return max(self._echoed, self._echoed_to_gone)
+
+    def count_echoed(self) -> None:
+        """Count the bytes that were sent back to clients that are connected.
+
+        The relays count for themselves, so that a message costs nothing more.
+        """
+        to_others = sum(relay.echoed for relay in self._relays)
+        self._echoed = max(self._echoed, self._echoed_to_gone + to_others)
 
     async def serve(self, sock: Socket, make_relay: MakeRelay) -> None:
         """Echo in the client's own nursery, close its socket, and report how that ended.
@@ -80,8 +99,10 @@ class ClientHandler:
             sock.close()
             return  # reset before it was accepted: like ECONNABORTED, it was never a client
         relay = make_relay(self._tap(connection) if self._observe_data else None)
+        self._relays.add(relay)
         del make_relay  # it would take memory as long as the client is connected
         failure: Exception | None = None
+        ending = Ending.CLOSED
         watched: WatchedClient | None = None
         try:
             self._report(ClientConnected(connection))
@@ -94,24 +115,41 @@ class ClientHandler:
                 except SocketCallError as exc:
                     failure = exc  # an everyday failure of the network, without a group
             if self._idle_watch is not None and nursery.cancel_scope.cancelled_caught:
+                ending = Ending.IDLE
                 self._report(ClientIdle(connection, self._idle_watch.limit))
         except Exception as exc:  # noqa: BLE001  the crash boundary: only this client ends
             failure = exc
         except BaseException:
-            self.cut_off += 1
+            ending = Ending.CUT_OFF
             raise
         finally:
             if watched is not None:
                 watched.leave()
             sock.close()
-            self.connected -= 1
-            self.echoed += relay.echoed
+            self._relays.remove(relay)
+            self._echoed_to_gone += relay.echoed
+            if relay.was_reset:
+                ending = Ending.FAULT
+            elif failure is not None:
+                ending = Ending.by(failure)
+            self.ended[ending] += 1
             if relay.was_reset:
                 self._report(ClientReset(connection, relay.echoed))
             elif failure is not None:
                 self._report(ClientFailed(connection, failure))
             del failure  # its traceback refers to this frame: no cycle
             self._report(ClientClosed(connection, relay.echoed))
+
+    def fail(self, sock: Socket, error: Exception) -> None:
+        """Report a client that failed before its turn, with the events that every client has."""
+        try:
+            connection = self._connection(sock)
+        except OSError:
+            return
+        self.ended[Ending.by(error)] += 1
+        self._report(ClientConnected(connection))
+        self._report(ClientFailed(connection, error))
+        self._report(ClientClosed(connection, 0))
 
     def _connection(self, sock: Socket) -> Connection:
         """Count a new client.
@@ -123,7 +161,6 @@ class ClientHandler:
         local = self._own_endpoint(Endpoint.from_sockaddr(sock.getsockname()))
         trio.lowlevel.current_task().name = f"client {remote}"  # shown in the task tree
         self.served += 1
-        self.connected += 1
         return Connection(self.served, local, remote)
 
     def _tap(self, connection: Connection) -> Tap:

@@ -13,7 +13,8 @@ from trio.testing import wait_all_tasks_blocked
 
 from trio_echo import Endpoint
 from trio_echo.events import Connection, DataReceived, LinesMissing
-from trio_echo.workers.link import Link, Totals
+from trio_echo.totals import Totals
+from trio_echo.workers.link import Link
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -97,23 +97,6 @@ class Notice(Enum):
     PONG = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What a process has done so far.
-
-    Attributes:
-        clients: how many clients it has served.
-        echoed: how many bytes went back; while it serves, only those of clients that have left.
-        unfinished: how many clients are connected; of a process that ended, how many it cut off.
-        refused: how many clients it has refused, and reported.
-    """
-
-    clients: int = 0
-    echoed: int = 0
-    unfinished: int = 0
-    refused: int = 0
-
-
 class OpaqueError(Exception):
     """Replaces an exception that cannot be pickled, with the same `repr`."""
 
