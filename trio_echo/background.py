@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .events import ServerObserver
     from .gate import HostSlots
+    from .totals import Tally
 
 
 class BackgroundServer(TrioThread):
@@ -43,6 +44,7 @@ class BackgroundServer(TrioThread):
         client_slots: as for `serve`. It is entered in the server's thread, so servers in different
             threads cannot share it.
         host_slots: as for `serve`; asked in the server's thread.
+        tally: as for `serve`.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class BackgroundServer(TrioThread):
         portable: bool = False,
         client_slots: AbstractAsyncContextManager[object] | None = None,
         host_slots: HostSlots | None = None,
+        tally: Tally | None = None,
     ) -> None:
         super().__init__(
             partial(
@@ -72,6 +75,7 @@ class BackgroundServer(TrioThread):
                 portable=portable,
                 client_slots=client_slots,
                 host_slots=host_slots,
+                tally=tally,
             )
         )
         self._addresses: tuple[Endpoint, ...] = ()

@@ -77,9 +77,10 @@ class ClientHandler:
     def count_echoed(self) -> None:
         """Count the bytes that were sent back to clients that are connected.
 
-        The relays count for themselves, so that a message costs nothing more.
+        The relays count for themselves, so that a message costs nothing more. Another thread may
+        call this.
         """
-        to_others = sum(relay.echoed for relay in self._relays)
+        to_others = sum(relay.echoed for relay in tuple(self._relays))
         self._echoed = max(self._echoed, self._echoed_to_gone + to_others)
 
     async def serve(self, sock: Socket, make_relay: MakeRelay) -> None:

@@ -109,7 +109,7 @@ async def serve(
             Servers that share a `trio.CapacityLimiter` share one limit.
         host_slots: asked for each client, instead of `limits.max_clients_per_host`, by servers
             that share that limit.
-        tally: reads what the server has done so far, from this thread.
+        tally: reads what the server has done so far.
         task_status: `await nursery.start(serve)` returns the listeners, one for each address.
 
     Raises:

@@ -89,7 +89,10 @@ class Totals:
 
 
 class Tally:
-    """Reads the totals of a server that was given it: `serve(tally=tally)`."""
+    """Reads the totals of a server that was given it: `serve(tally=tally)`.
+
+    Any thread may read it.
+    """
 
     def __init__(self) -> None:
         self._read: ReadTotals = _nothing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import re
 import sys
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +25,14 @@ from trio_echo.screen.language import translations
 from trio_echo.screen.transcript import Transcript
 from trio_echo.server import GC_THRESHOLD
 from trio_echo.server import serve as serve_echo
+from trio_echo.totals import Tally
 from trio_echo.workers.supervisor import supervise, usable_cores
 
 from . import systemd
+from .metrics import missing_library
+from .metrics import served as served_metrics
 from .options import (
+    endpoint,
     keepalive_option,
     language_options,
     network,
@@ -41,6 +45,8 @@ from .signals import receive_stop_signals
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from ipaddress import IPv4Network, IPv6Network
+
+    from trio_echo.addresses import Endpoint
 
 
 def _host(text: str) -> str:
@@ -145,6 +151,12 @@ def _workers(text: str) -> int:
     show_default=True,
     help="json: each event is a JSON object on a line.",
 )
+@click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    type=endpoint,
+    help="Serve metrics for Prometheus there, at /metrics.",
+)
 @click.option("--portable", is_flag=True, help="Echo with Trio's streams only, also on Linux.")
 @language_options
 def serve(
@@ -164,6 +176,7 @@ def serve(
     delay: float | None,
     reset_after: int | None,
     log_format: str,
+    metrics: Endpoint | None,
     portable: bool,
     lang: str | None,
     encoding: str,
@@ -180,6 +193,9 @@ def serve(
         if log_format == "json"
         else Transcript(translations(lang), encoding, terminal())
     )
+    if metrics is not None and (missing := missing_library()) is not None:
+        click.echo(f"trio-echo serve: {missing}", err=True)
+        return 1
     try:
         opened, notifier = systemd.opened_listeners(), systemd.Notifier()
     except SocketCallError as exc:
@@ -206,7 +222,7 @@ def serve(
     )
     warning = form.open_to_all() if any_ and not allow else None
     with closing(notifier):
-        return trio.run(_run, service, form, quiet, warning, notifier)
+        return trio.run(_run, service, form, quiet, warning, notifier, metrics)
 
 
 def _refuse_addresses(workers: int | None) -> None:
@@ -227,11 +243,13 @@ async def _run(
     quiet: bool,
     warning: str | None,
     notifier: systemd.Notifier,
+    metrics: Endpoint | None,
 ) -> int:
     gc.set_threshold(GC_THRESHOLD)
     screen = Screen(form)
     if warning is not None:
         screen.post(Complaint(warning))
+    tally = Tally()
     status = 0
 
     def observe(event: ServerEvent) -> None:
@@ -246,7 +264,12 @@ async def _run(
         nursery.start_soon(notifier.run, stop)
         with serving:
             try:
-                await service(observer=observe, stop=stop, task_status=notifier)
+                async with (
+                    nullcontext()
+                    if metrics is None
+                    else served_metrics(metrics, tally, screen, form)
+                ):
+                    await service(observer=observe, stop=stop, tally=tally, task_status=notifier)
             except (SocketCallError, WorkerError) as exc:
                 screen.post(Complaint(form.describe(exc)))
                 status = 1

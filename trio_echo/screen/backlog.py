@@ -78,6 +78,8 @@ class Backlog(Generic[ItemT]):
         self._late: dict[Endpoint, _Share[ItemT]] = {}  # clients with items aside
         self._data_bytes = 0
         self._other_bytes = 0
+        self.dropped = 0
+        """How many lines were only counted."""
 
     def __bool__(self) -> bool:
         return bool(self._queue)
@@ -150,6 +152,7 @@ class Backlog(Generic[ItemT]):
             share.gap = _Gap(connection)
             self._add(share.gap, _EVENT_BYTES, share)
         share.gap.lines += lines_of(item)
+        self.dropped += lines_of(item)
 
     def _has_room(self) -> bool:
         return self._other_bytes + _EVENT_BYTES <= _OTHER_BYTES
@@ -161,6 +164,7 @@ class Backlog(Generic[ItemT]):
             last = _Gap(None)
             self._add(last, _EVENT_BYTES, None)
         last.lines += lines
+        self.dropped += lines
 
     def _add(self, item: ItemT | _Gap, size: int, share: _Share[ItemT] | None) -> None:
         entry = (item, size, share)

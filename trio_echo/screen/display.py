@@ -18,6 +18,7 @@ from trio_echo.events import (
     AcceptFailed,
     ClientEvent,
     FamilyMissing,
+    LinesMissing,
     ServerEvent,
     WorkerDied,
 )
@@ -161,6 +162,7 @@ class Screen:
         self._shown = trio.Event()
         self._shown.set()
         self._lost = 0
+        self._dropped_before = 0  # the output failed
         self._taken = 0
         self.failure: OSError | None = None
         """The error after which nothing more is written to standard output, or `None`."""
@@ -178,6 +180,11 @@ class Screen:
     async def flush(self) -> None:
         """Wait until everything posted is on the screen."""
         await self._shown.wait()
+
+    @property
+    def dropped(self) -> int:
+        """How many lines were left out, because too many waited or the output failed."""
+        return self._dropped_before + self._waiting.dropped + self._lost
 
     @property
     def unshown(self) -> int:
@@ -205,6 +212,9 @@ class Screen:
 
     def _fail(self, error: OSError) -> None:
         for_err = [item for item in self._waiting if self._output(item) is self._err]
+        self._dropped_before = self._waiting.dropped - sum(
+            item.lines for item in self._waiting if isinstance(item, LinesMissing)
+        )
         self._lost = self.unshown - len(for_err)
         self._waiting = Backlog()
         for item in for_err:

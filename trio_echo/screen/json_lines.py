@@ -58,6 +58,10 @@ class JsonLines:
         """Report that every address may connect."""
         return _line("open_to_all", {})
 
+    def metrics_at(self, url: str) -> str:
+        """Say where the metrics are."""
+        return _line("metrics", {"url": url})
+
     def _attribute(self, name: str, value: object) -> dict[str, object]:
         match value:
             case Connection(number, local, remote):

@@ -170,6 +170,10 @@ class Transcript:
             "[TCP server] anyone who reaches this machine can connect; --allow NETWORK limits that"
         )
 
+    def metrics_at(self, url: str) -> str:
+        """Say where the metrics are."""
+        return self._("[TCP server] metrics: {url}").format(url=safe(url))
+
     def closed_by_server(self) -> str:
         """Report that the server closed the connection while the client waited for a line."""
         return self._("[recv()] connection closed by the server")
