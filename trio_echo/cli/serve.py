@@ -20,6 +20,7 @@ from trio_echo.faults import Faults
 from trio_echo.limits import Limits
 from trio_echo.listening import ANY, LOOPBACK
 from trio_echo.screen.display import FAREWELL, Complaint, Output, Screen, terminal
+from trio_echo.screen.folding import Folding
 from trio_echo.screen.json_lines import JsonLines
 from trio_echo.screen.language import translations
 from trio_echo.screen.transcript import Transcript
@@ -249,15 +250,17 @@ async def _run(
     screen = Screen(form)
     if warning is not None:
         screen.post(Complaint(warning))
-    tally = Tally()
-    status = 0
+    tally, status = Tally(), 0
+    folding = Folding(screen.post)
+    show = folding.put if isinstance(form, Transcript) else screen.post
 
     def observe(event: ServerEvent) -> None:
         if not quiet or is_essential(event):
-            screen.post(event)
+            show(event)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(screen.run)
+        nursery.start_soon(folding.run)
         stop = trio.Event()
         serving = trio.CancelScope()
         await nursery.start(_stop_on_signal, stop, serving)
@@ -273,6 +276,7 @@ async def _run(
             except (SocketCallError, WorkerError) as exc:
                 screen.post(Complaint(form.describe(exc)))
                 status = 1
+        folding.flush()
         with trio.move_on_after(FAREWELL):
             await screen.flush()
         nursery.cancel_scope.cancel()

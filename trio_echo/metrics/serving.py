@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 PATH = "/metrics"
 """Where the page is."""
 
-# Connections at once; each listener may accept one more before it notices. Prometheus opens one each
-# time. Further ones wait in the system's queue.
+# Connections at once; each listener may accept one more before it notices. Prometheus opens one
+# each time. Further ones wait in the system's queue.
 _CONNECTIONS = 16
 # Seconds that a connection may take.
 _PATIENCE = 5.0

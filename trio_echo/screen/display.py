@@ -25,6 +25,7 @@ from trio_echo.events import (
 from trio_echo.screen.text import Terminal
 
 from .backlog import Backlog, lines_of
+from .folding import ClientsFolded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,13 +131,13 @@ class Complaint:
     line: str
 
 
-Item: TypeAlias = ServerEvent | ClientEvent | Text | Complaint
+Item: TypeAlias = ServerEvent | ClientEvent | ClientsFolded | Text | Complaint
 
 
 class Format(Protocol):
     """How events are written: a `Transcript` or `JsonLines`."""
 
-    def lines(self, event: ServerEvent | ClientEvent) -> Iterator[str]:
+    def lines(self, event: ServerEvent | ClientEvent | ClientsFolded) -> Iterator[str]:
         r"""Yield an event in parts of text; together they are whole lines, ending in `\n`."""
 
     def describe(self, error: Exception) -> str:

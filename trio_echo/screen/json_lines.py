@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from trio_echo.events import ClientEvent, ServerEvent
 
+    from .folding import ClientsFolded
+
 
 class JsonLines:
     """Turns events into JSON lines.
@@ -39,7 +41,7 @@ class JsonLines:
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
 
-    def lines(self, event: ServerEvent | ClientEvent) -> Iterator[str]:
+    def lines(self, event: ServerEvent | ClientEvent | ClientsFolded) -> Iterator[str]:
         """Yield an event as one line."""
         attributes: dict[str, object] = {}
         for field in fields(event):

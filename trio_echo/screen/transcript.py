@@ -31,6 +31,7 @@ from trio_echo.events import (
     WorkerReplaced,
 )
 
+from .folding import ClientsFolded
 from .reasons import Reasons
 from .text import PeerText, Rows, decoded, safe
 
@@ -65,7 +66,7 @@ class Transcript:
         self._ = translations.gettext
         self._ngettext = translations.ngettext
 
-    def lines(self, event: ServerEvent | ClientEvent) -> Iterator[str]:
+    def lines(self, event: ServerEvent | ClientEvent | ClientsFolded) -> Iterator[str]:
         r"""Yield an event in parts of text; together they are whole lines, ending in `\n`."""
         _ = self._
         match event:
@@ -127,6 +128,8 @@ class Transcript:
                     _("[TCP server] client closed: IP address={host}, port={port}"),
                     connection.remote,
                 )
+            case ClientsFolded():
+                yield self._folded(event)
             case Draining(clients, grace):
                 text = self._ngettext(
                     "[TCP server] stopping: {count} client has {seconds:g} s to finish",
@@ -231,6 +234,16 @@ class Transcript:
         host, port = event.remote
         reason = self._reasons.of_refusal(event.reason)
         return text.format(count=event.clients, host=safe(host), port=port, reason=reason) + "\n"
+
+    def _folded(self, event: ClientsFolded) -> str:
+        text = self._ngettext(
+            "[TCP server] {count} more client left without sending anything: IP address={host}",
+            "[TCP server] {count} more clients left without sending anything: IP address={host}",
+            event.clients,
+        )
+        line = text.format(count=event.clients, host=safe(event.host))
+        why = "" if event.error is None else f" ({self.describe(event.error)})"
+        return f"{line}{why}\n"
 
     def _stopped(self, event: Stopped) -> str:
         counted = [

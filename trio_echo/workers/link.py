@@ -97,6 +97,11 @@ class Notice(Enum):
     PONG = auto()
 
 
+# If these waited for all events before them, a client that floods the screen would get ahead of the
+# others each time.
+_IN_ANY_ORDER = (HostFreed, HostWanted, Notice)
+
+
 class OpaqueError(Exception):
     """Replaces an exception that cannot be pickled, with the same `repr`."""
 
@@ -140,7 +145,7 @@ class Link:
 
         A `LinesMissing` replaces those.
         """
-        self._waiting.put(value)
+        self._waiting.put(value, in_order=not isinstance(value, _IN_ANY_ORDER))
         self._wake()
 
     def post_state(self, value: object) -> None:
