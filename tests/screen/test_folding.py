@@ -131,6 +131,20 @@ async def test_a_client_that_sends_is_shown_whole_beside_checks(autojump_clock: 
     assert screen.shown == [*visit(client(0)), *talk, ClientsFolded("192.0.2.9", 5, None)]
 
 
+async def test_checks_that_come_before_the_first_has_left_are_counted() -> None:
+    screen = Screen()
+    checks = [visit(client(number)) for number in range(5)]
+    screen.put(*(connected for connected, _ in checks), *(closed for _, closed in checks), STOPPED)
+    assert screen.shown == [*visit(client(0)), ClientsFolded("192.0.2.9", 4, None), STOPPED]
+
+
+async def test_a_client_that_sends_holds_up_nobody() -> None:
+    screen = Screen()
+    talk: list[ServerEvent] = [ClientConnected(client(0)), DataReceived(client(0), b"a")]
+    screen.put(*talk, ClientConnected(client(1)))
+    assert screen.shown == [*talk, ClientConnected(client(1))]
+
+
 async def test_a_client_that_stays_silent_is_shown_after_a_second(
     autojump_clock: MockClock,
 ) -> None:

@@ -1,8 +1,9 @@
 """Clients that come and leave without a word, such as a balancer's health checks, share a line.
 
 The first one of a host is shown whole. Those that follow within a second, and end in the same way,
-are only counted. So the lines of a new client from such a host wait: until it sends something, for
-a second at most. The lines of a client that sends stay whole and in order.
+are only counted. So if a client of a host has just come or left, and was silent, the lines of the
+next one wait: until it sends something, for a second at most. The lines of a client that sends stay
+whole and in order.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class _Visit:
 
 @dataclass(slots=True)
 class _Window:
-    """A second after a silent client of a host has left.
+    """A second since a client of a host came that has sent nothing.
 
     Attributes:
         until: its end.
@@ -98,12 +99,13 @@ class Folding:
             case DataReceived() if not self._visits:  # by far the most common
                 pass
             case ClientConnected(connection):
-                held = connection.remote.host in self._windows
-                end = trio.current_time() + _WINDOW
+                host, end = connection.remote.host, trio.current_time() + _WINDOW
+                held = host in self._windows
                 self._visits[connection] = _Visit(end, [event] if held else None)
                 self._begun.set()
                 if held:
                     return
+                self._windows[host] = _Window(end)  # ended at once if this client sends
             case ClientFailed(connection, SocketCallError() as error):
                 visit = self._visits.get(connection)
                 if visit is not None:
@@ -118,9 +120,11 @@ class Folding:
             case Draining() | Stopped() | WorkerDied():
                 self.flush()
             case _:
-                visit = self._visits.pop(getattr(event, "connection", None), None)
-                if visit is not None:
+                client = getattr(event, "connection", None)
+                visit = self._visits.pop(client, None)
+                if client is not None and visit is not None:
                     self._show_held(visit)
+                    self._forget(client.remote.host)
         self._show(event)
 
     def flush(self) -> None:
@@ -171,6 +175,12 @@ class Folding:
             window = self._windows[host] = _Window(trio.current_time() + _WINDOW)
         window.kinds.setdefault(kind, (None, 0))
         return False
+
+    def _forget(self, host: str) -> None:
+        """End a host's window, if no silent client has left."""
+        window = self._windows.get(host)
+        if window is not None and not window.kinds:
+            del self._windows[host]
 
     def _show_held(self, visit: _Visit) -> None:
         for event in visit.held or ():
