@@ -35,18 +35,18 @@ def run(*command: str, seconds: float = PATIENCE) -> str:
 
 @pytest.fixture
 def builder() -> str:
-    for name in ("podman", "docker"):
-        if (
-            shutil.which(name)
-            and not subprocess.run([name, "info"], capture_output=True).returncode
-        ):
+    for name in filter(shutil.which, ("podman", "docker")):
+        if not subprocess.run([name, "info"], capture_output=True, check=False).returncode:
             break
     else:
         pytest.skip("neither Podman nor Docker runs here")
     version = re.findall("ARG PYTHON=(.*)", CONTAINERFILE)[0]
     for image in set(re.findall("FROM (\\S+)", CONTAINERFILE)):
         pulled = subprocess.run(
-            [name, "pull", image.replace("${PYTHON}", version)], capture_output=True, text=True
+            [name, "pull", image.replace("${PYTHON}", version)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if pulled.returncode:
             pytest.skip(f"the base image cannot be fetched: {pulled.stderr.strip()}")
