@@ -6,7 +6,7 @@ import socket
 from contextlib import ExitStack
 from functools import partial
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -17,16 +17,20 @@ from trio_echo import Endpoint, Limits, connect, serve
 from trio_echo.events import (
     ClientClosed,
     ClientConnected,
+    ClientFailed,
     ClientsRefused,
     ClientsWaiting,
+    Draining,
     Refusal,
     Stopped,
 )
 from trio_echo.gate import Gate, plain_address
+from trio_echo.totals import Tally
 
 if TYPE_CHECKING:
     from trio.testing import MockClock
 
+    from trio_echo.events import ServerEvent
     from trio_echo.relay import BaseRelay, Tap
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -123,7 +127,11 @@ async def test_a_host_may_have_so_many_clients(host: str, max_clients: int | Non
 
 async def test_refusals_are_reported_once_a_second(autojump_clock: MockClock) -> None:
     seen: list[tuple[float, object]] = []
-    gate = Gate(Limits(allow=NOBODY), None, lambda event: seen.append((trio.current_time(), event)))
+
+    def report(event: ServerEvent) -> None:
+        seen.append((trio.current_time(), event))
+
+    gate = Gate(Limits(allow=NOBODY), None, report, fail=never)
     start = trio.current_time()
 
     async def refuse(clients: int) -> Endpoint:
@@ -151,15 +159,84 @@ async def test_refusals_are_reported_once_a_second(autojump_clock: MockClock) ->
         (1, ClientsRefused(Refusal.NETWORK, 31, last)),
         (10.5, ClientsRefused(Refusal.NETWORK, 1, again)),
     ]
-    assert gate.refused == 33
+    assert gate.refused.total() == 33
 
 
 async def served(_sock: object, _relay: object) -> None:
     raise AssertionError("it was to be refused")
 
 
+def never(_sock: object, _error: Exception) -> None:
+    raise AssertionError("nothing was to fail")
+
+
 def make_relay(_tap: Tap | None) -> BaseRelay:
     raise AssertionError("it was to be refused")
+
+
+class BrokenSlots:
+    """Slots with a bug."""
+
+    async def take(self, host: str) -> bool:
+        raise ZeroDivisionError(host)
+
+    def free(self, host: str) -> None:
+        raise AssertionError("it has taken none")
+
+    async def __aenter__(self) -> None:
+        raise ZeroDivisionError
+
+    async def __aexit__(self, *_: object) -> None:
+        raise AssertionError("it was not entered")
+
+
+@pytest.mark.parametrize("given", ["host_slots", "client_slots"])
+async def test_a_bug_at_the_gate_ends_only_the_client_who_met_it(given: str, host: str) -> None:
+    events, stop = Events(), trio.Event()
+    async with trio.open_nursery() as nursery:
+        slots: dict[str, Any] = {given: BrokenSlots()}
+        listeners = await nursery.start(
+            partial(serve, 0, hosts=[host], observer=events, stop=stop, **slots)
+        )
+        for number in (1, 2):
+            with socket.create_connection(listeners[0].socket.getsockname()[:2]) as client:
+                assert await trio.to_thread.run_sync(receive_all, client) == b""
+            failed = await events.wait(ClientFailed)
+            assert failed.connection.number == number
+            assert isinstance(failed.error, ZeroDivisionError)
+            assert await events.wait(ClientClosed) == ClientClosed(failed.connection, 0)
+        stop.set()
+    assert events.seen[-1] == Stopped(2, 0, cut_off=0)
+
+
+class SilentSlots:
+    """Slots that never answer, as a parent that is busy."""
+
+    async def take(self, _host: str) -> bool:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    def free(self, host: str) -> None:
+        raise AssertionError("it has taken none")
+
+
+async def test_a_client_that_waits_for_an_answer_about_its_host_is_counted(host: str) -> None:
+    events, stop, tally = Events(), trio.Event(), Tally()
+    limits = Limits(grace=0)
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(
+            partial(
+                serve, 0, hosts=[host], observer=events, stop=stop, tally=tally, limits=limits,
+                host_slots=SilentSlots(),
+            )
+        )  # fmt: skip
+        with socket.create_connection(listeners[0].socket.getsockname()[:2]):
+            while not tally.totals().waiting:
+                await trio.lowlevel.checkpoint()
+            stop.set()
+            assert await events.wait(Draining) == Draining(1, 0)
+            assert await events.wait(Stopped) == Stopped(0, 0, cut_off=1)
+    assert tally.totals().waiting == 0
 
 
 @pytest.mark.parametrize(

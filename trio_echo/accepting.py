@@ -25,11 +25,16 @@ _LOGGER = logging.getLogger("trio.serve_listeners")
 _INTERVAL = 60.0  # seconds from one event to the next: it goes wrong ten times a second
 
 
-class _AcceptErrors(logging.Filter):
-    """Takes the records of one server out of Trio's log, and reports them."""
+class AcceptErrors(logging.Filter):
+    """Takes the records of one server out of Trio's log, counts and reports them.
+
+    Attributes:
+        count: how many there were.
+    """
 
     def __init__(self, observer: ServerObserver) -> None:
         super().__init__()
+        self.count = 0
         self._report = observer
         self._reported_at = -math.inf
 
@@ -37,6 +42,9 @@ class _AcceptErrors(logging.Filter):
         """Let the records of other servers pass."""
         error = record.exc_info[1] if record.exc_info else None
         if _of_this_task.get(None) is not self or not isinstance(error, OSError):
+            return True
+        self.count += 1
+        if self._report is ignore:
             return True
         now = trio.current_time()
         if now - self._reported_at >= _INTERVAL:
@@ -46,23 +54,20 @@ class _AcceptErrors(logging.Filter):
 
 
 # A task inherits the context of the task that starts it: so each server knows its own.
-_of_this_task: ContextVar[_AcceptErrors] = ContextVar("trio_echo.accepting")
+_of_this_task: ContextVar[AcceptErrors] = ContextVar("trio_echo.accepting")
 
 
 @contextmanager
-def reported_accept_errors(observer: ServerObserver) -> Iterator[None]:
+def reported_accept_errors(observer: ServerObserver) -> Iterator[AcceptErrors]:
     """Report failed accepts of the tasks started in a block, once a minute; do not log them.
 
     Without an observer they stay in the log.
     """
-    if observer is ignore:
-        yield
-        return
-    errors = _AcceptErrors(observer)
+    errors = AcceptErrors(observer)
     token = _of_this_task.set(errors)
     _LOGGER.addFilter(errors)
     try:
-        yield
+        yield errors
     finally:
         _LOGGER.removeFilter(errors)
         _of_this_task.reset(token)

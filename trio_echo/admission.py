@@ -35,6 +35,7 @@ class Admission:
         max_clients: how many; `None` for no limit.
         client_slots: entered for each client as well; it may wait there. `None` for nothing.
         report: called with a `ClientsWaiting` each time all slots are taken.
+        fail: called with a client, and the exception that came while it waited.
 
     Attributes:
         limited: whether a client may have to wait.
@@ -47,6 +48,7 @@ class Admission:
         max_clients: int | None,
         client_slots: AbstractAsyncContextManager[object] | None,
         report: ServerObserver,
+        fail: Callable[[Socket, Exception], object],
     ) -> None:
         self.limited = max_clients is not None or client_slots is not None
         self.waiting = 0
@@ -54,6 +56,7 @@ class Admission:
         self._slots = trio.CapacityLimiter(max_clients or math.inf)
         self._shared_slots = nullcontext() if client_slots is None else client_slots
         self._report = report
+        self._fail = fail
         self._reported_full = False
         self._kept_out = trio.lowlevel.ParkingLot()
 
@@ -82,6 +85,12 @@ class Admission:
                     waits = False
                     self._waits_no_longer()
                     await serve()
+            except Exception as exc:
+                if not waits:
+                    raise
+                waits = False
+                self._waits_no_longer()
+                self._fail(sock, exc)  # the crash boundary: only this client ends
             finally:
                 if waits:
                     self._waits_no_longer()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .events import ServerObserver
     from .gate import HostSlots
     from .securing import CurrentContext
+    from .totals import Tally
 
 
 class BackgroundServer(TrioThread):
@@ -46,6 +47,7 @@ class BackgroundServer(TrioThread):
             threads cannot share it.
         host_slots: as for `serve`; asked in the server's thread.
         ssl_context: as for `serve`; a function is called in the server's thread.
+        tally: as for `serve`.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class BackgroundServer(TrioThread):
         client_slots: AbstractAsyncContextManager[object] | None = None,
         host_slots: HostSlots | None = None,
         ssl_context: SSLContext | CurrentContext | None = None,
+        tally: Tally | None = None,
     ) -> None:
         super().__init__(
             partial(
@@ -77,6 +80,7 @@ class BackgroundServer(TrioThread):
                 client_slots=client_slots,
                 host_slots=host_slots,
                 ssl_context=ssl_context,
+                tally=tally,
             )
         )
         self._addresses: tuple[Endpoint, ...] = ()

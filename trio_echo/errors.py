@@ -49,6 +49,11 @@ def strerror(number: int) -> str:
     return os.strerror(number)
 
 
+# EHOSTUNREACH: it was on the same link, and did not answer ARP either.
+NO_ANSWER = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH})
+"""The numbers with which a connection fails whose other end has vanished."""
+
+
 class SocketCallError(OSError):
     """A socket call failed.
 

@@ -82,24 +82,34 @@ class Gate:
         limits: `allow` and `max_clients_per_host` are used here.
         host_slots: count the clients of each host, instead of this server on its own.
         report: called with a `ClientsRefused`, at most once a second for each reason.
+        fail: called with a client, and the exception that came while it was checked.
 
     Attributes:
         limited: whether anybody can be refused.
         refused: how many clients were refused.
+        waiting: how many clients wait for the answer of `host_slots`.
+        cut_off: how many of them still waited when the server stopped.
     """
 
     def __init__(
-        self, limits: Limits, host_slots: HostSlots | None, report: ServerObserver
+        self,
+        limits: Limits,
+        host_slots: HostSlots | None,
+        report: ServerObserver,
+        fail: Callable[[Socket, Exception], object],
     ) -> None:
         self._allowed = None if limits.allow is None else [_plain_network(n) for n in limits.allow]
         if host_slots is None and limits.max_clients_per_host is not None:
             host_slots = _OwnHostSlots(limits.max_clients_per_host)
         self._slots = host_slots
         self._report = report
+        self._fail = fail
         self._unreported: dict[Refusal, tuple[int, Endpoint]] = {}
         self._came = trio.Event()
         self.limited = not (self._allowed is None and self._slots is None)
-        self.refused = 0
+        self.refused: Counter[Refusal] = Counter()
+        self.waiting = 0
+        self.cut_off = 0
 
     async def serve(
         self, serve: Callable[[Socket, MakeRelay], Awaitable[None]], sock: Socket, relay: MakeRelay
@@ -116,18 +126,35 @@ class Gate:
                 remote = Endpoint.from_sockaddr(sock.getpeername())
             except OSError:
                 return  # reset before it was accepted: it was never a client
-            address = plain_address(remote.host)
-            if not (self._allowed is None or any(address in one for one in self._allowed)):
-                self._refuse(Refusal.NETWORK, remote)
-            elif self._slots is None:
+            try:
+                address = plain_address(remote.host)
+                refusal = await self._refusal(address)
+            except Exception as exc:  # noqa: BLE001  the crash boundary: only this client ends
+                self._fail(sock, exc)
+                return
+            if refusal is not None:
+                self._refuse(refusal, remote)
+                return
+            try:
                 await serve(sock, relay)
-            elif await self._slots.take(str(address)):
-                try:
-                    await serve(sock, relay)
-                finally:
+            finally:
+                if self._slots is not None:
                     self._slots.free(str(address))
-            else:
-                self._refuse(Refusal.TOO_MANY, remote)
+
+    async def _refusal(self, address: Address) -> Refusal | None:
+        """Count a client of its host, or return why it is refused."""
+        if not (self._allowed is None or any(address in one for one in self._allowed)):
+            return Refusal.NETWORK
+        if self._slots is None:
+            return None
+        self.waiting += 1
+        try:
+            return None if await self._slots.take(str(address)) else Refusal.TOO_MANY
+        except trio.Cancelled:
+            self.cut_off += 1
+            raise
+        finally:
+            self.waiting -= 1
 
     async def report_refusals(self) -> None:
         """Report refused clients, once a second at most, until cancelled."""
@@ -144,7 +171,7 @@ class Gate:
             self._report(ClientsRefused(reason, clients, remote))
 
     def _refuse(self, reason: Refusal, remote: Endpoint) -> None:
-        self.refused += 1
+        self.refused[reason] += 1
         clients, _ = self._unreported.get(reason, (0, None))
         self._unreported[reason] = clients + 1, remote
         self._came.set()

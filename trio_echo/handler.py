@@ -5,6 +5,7 @@ Whatever a client causes ends here, and becomes an event.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
@@ -25,6 +26,7 @@ from .events import (
     HandshakeFailed,
 )
 from .securing import SecureClient
+from .totals import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,9 +53,7 @@ class ClientHandler:
 
     Attributes:
         served: how many clients there were.
-        connected: how many there are.
-        echoed: how many bytes were sent back to those that are gone.
-        cut_off: how many were cancelled.
+        ended: how those that are gone ended.
         failed_handshakes: how many clients were not served because TLS failed.
     """
 
@@ -66,16 +66,37 @@ class ClientHandler:
         handshake_timeout: float,
     ) -> None:
         self.served = 0
-        self.connected = 0
-        self.echoed = 0
-        self.cut_off = 0
+        self.ended: Counter[Ending] = Counter()
         self.failed_handshakes = 0
+        self._echoed_to_gone = 0
+        self._echoed = 0
+        self._relays: set[BaseRelay] = set()  # of the clients that are served
+        self._shaking_hands = 0
         self._numbers = count(1)
         self._handshake_timeout = handshake_timeout
         self._report = report
         self._observe_data = observe_data
         self._idle_watch = idle_watch
         self._own_endpoint = lru_cache(_OWN_ENDPOINTS)(_same)
+
+    @property
+    def connected(self) -> int:
+        """How many clients there are."""
+        return len(self._relays) + self._shaking_hands
+
+    @property
+    def echoed(self) -> int:
+        """How many bytes were sent back to clients that are gone, or seen by `count_echoed`."""
+        return max(self._echoed, self._echoed_to_gone)
+
+    def count_echoed(self) -> None:
+        """Count the bytes that were sent back to clients that are connected.
+
+        The relays count for themselves, so that a message costs nothing more. Another thread may
+        call this.
+        """
+        to_others = sum(relay.echoed for relay in tuple(self._relays))
+        self._echoed = max(self._echoed, self._echoed_to_gone + to_others)
 
     async def serve(self, sock: Socket, make_relay: MakeRelay) -> None:
         """Echo in the client's own nursery, close its socket, and report how that ended.
@@ -101,8 +122,10 @@ class ClientHandler:
             sock = secure.sock
         self.served += 1
         relay = make_relay(self._tap(connection) if self._observe_data else None)
+        self._relays.add(relay)
         del make_relay  # it would take memory as long as the client is connected
         failure: Exception | None = None
+        ending = Ending.CLOSED
         watched: WatchedClient | None = None
         try:
             self._report(ClientConnected(connection))
@@ -117,11 +140,12 @@ class ClientHandler:
                 except SocketCallError as exc:
                     failure = exc  # an everyday failure of the network, without a group
             if self._idle_watch is not None and nursery.cancel_scope.cancelled_caught:
+                ending = Ending.IDLE
                 self._report(ClientIdle(connection, self._idle_watch.limit))
         except Exception as exc:  # noqa: BLE001  the crash boundary: only this client ends
             failure = exc
         except BaseException:
-            self.cut_off += 1
+            ending = Ending.CUT_OFF
             raise
         finally:
             if watched is not None:
@@ -129,8 +153,13 @@ class ClientHandler:
             if secure is not None:
                 await secure.leave()
             sock.close()
-            self.connected -= 1
-            self.echoed += relay.echoed
+            self._relays.remove(relay)
+            self._echoed_to_gone += relay.echoed
+            if relay.was_reset or relay.was_closed:
+                ending = Ending.FAULT
+            elif failure is not None:
+                ending = Ending.by(failure)
+            self.ended[ending] += 1
             if relay.was_reset:
                 self._report(ClientReset(connection, relay.echoed))
             elif relay.was_closed:
@@ -139,6 +168,18 @@ class ClientHandler:
                 self._report(ClientFailed(connection, failure))
             del failure  # its traceback refers to this frame: no cycle
             self._report(ClientClosed(connection, relay.echoed))
+
+    def fail(self, sock: Socket, error: Exception) -> None:
+        """Report a client that failed before its turn, with the events that every client has."""
+        try:
+            connection = self._connection(sock)
+        except OSError:
+            return
+        self.served += 1
+        self.ended[Ending.by(error)] += 1
+        self._report(ClientConnected(connection))
+        self._report(ClientFailed(connection, error))
+        self._report(ClientClosed(connection, 0))
 
     def _connection(self, sock: Socket) -> Connection:
         """Count a new client.
@@ -149,12 +190,12 @@ class ClientHandler:
         remote = Endpoint.from_sockaddr(sock.getpeername())
         local = self._own_endpoint(Endpoint.from_sockaddr(sock.getsockname()))
         trio.lowlevel.current_task().name = f"client {remote}"  # shown in the task tree
-        self.connected += 1
         return Connection(next(self._numbers), local, remote)
 
     async def _begin(self, client: SecureClient, connection: Connection) -> bool:
         """Begin TLS with a client, or close its socket; return whether TLS began."""
         began = failed = False
+        self._shaking_hands += 1
         try:
             await client.begin(self._handshake_timeout, str(connection.remote))
             began = True
@@ -164,10 +205,10 @@ class ClientHandler:
             self._report(HandshakeFailed(connection, exc))
             await client.linger()
         finally:
+            self._shaking_hands -= 1
             if not began:
                 client.sock.close()
-                self.connected -= 1
-                self.cut_off += not failed
+                self.ended[Ending.CUT_OFF] += not failed
         return began
 
     def _tap(self, connection: Connection) -> Tap:

@@ -11,7 +11,9 @@ to compare with. If bytes are on their way then, the next look decides.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
@@ -19,6 +21,8 @@ import trio
 from .tcp_info import is_on_its_way, progress
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from .tcp_info import Socket
 
 # How often a silent client is looked at within its limit. An acknowledgment is noticed up to this
@@ -117,3 +121,16 @@ class WatchedClient:
     def leave(self) -> None:
         """Stop being watched."""
         self._order.pop(self, None)
+
+
+@asynccontextmanager
+async def open_idle_watch(limit: float) -> AsyncIterator[IdleWatch | None]:
+    """Run an idle watch during a block; `None` if there is no limit."""
+    if limit == math.inf:
+        yield None
+        return
+    async with trio.open_nursery() as nursery:
+        watch = IdleWatch(limit)
+        nursery.start_soon(watch.run, name="idle watch")
+        yield watch
+        nursery.cancel_scope.cancel()

@@ -17,9 +17,8 @@ client ends its `ClientHandler.serve` and becomes an event.
 from __future__ import annotations
 
 import errno
-import math
 import socket
-from contextlib import ExitStack, asynccontextmanager, nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from ssl import SSLContext
 from typing import TYPE_CHECKING
@@ -34,7 +33,7 @@ from .events import Draining, FamilyMissing, Listening, Stopped, ignore
 from .faults import Faults, FaultSwitch
 from .gate import Gate
 from .handler import ClientHandler
-from .idleness import IdleWatch
+from .idleness import open_idle_watch
 from .limits import Limits
 from .listening import (
     FREE_PORT_ATTEMPTS,
@@ -49,16 +48,19 @@ from .listening import (
 )
 from .reactor import accept_waiting, open_queue, open_reactor
 from .relays import Relays
+from .totals import Ending, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from .accepting import AcceptErrors
     from .events import ServerObserver
     from .gate import HostSlots
     from .handler import MakeRelay
     from .securing import CurrentContext
     from .tcp_info import Socket
+    from .totals import Tally
 
 GC_THRESHOLD = 10_000
 """For the `gc.set_threshold` of a process that only serves.
@@ -83,6 +85,7 @@ async def serve(
     client_slots: AbstractAsyncContextManager[object] | None = None,
     host_slots: HostSlots | None = None,
     ssl_context: SSLContext | CurrentContext | None = None,
+    tally: Tally | None = None,
     task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Echo what TCP clients send, until cancelled or stopped.
@@ -111,6 +114,7 @@ async def serve(
             that share that limit.
         ssl_context: clients speak TLS, with this context. A function that returns one is called
             before each handshake, so that certificates can change. `None` for plain TCP.
+        tally: reads what the server has done so far.
         task_status: `await nursery.start(serve)` returns the listeners, one for each address.
 
     Raises:
@@ -121,7 +125,11 @@ async def serve(
     """
     stop = trio.Event() if stop is None else stop
     switch = faults if isinstance(faults, FaultSwitch) else FaultSwitch(faults) if faults else None
-    with ExitStack() as closing, ungrouped(SocketCallError), reported_accept_errors(observer):
+    with (
+        ExitStack() as closing,
+        ungrouped(SocketCallError),
+        reported_accept_errors(observer) as accept_errors,
+    ):
         sources: Sequence[Endpoint | trio.SocketListener]
         if listeners is None:
             sources = await endpoints_of(hosts, port)
@@ -133,7 +141,7 @@ async def serve(
             sources = listeners
         async with (
             nullcontext() if portable or switch is not None else open_reactor() as reactor,
-            _open_idle_watch(limits.idle_timeout) as idle_watch,
+            open_idle_watch(limits.idle_timeout) as idle_watch,
         ):
             observe_data = observe_data and observer is not ignore
             handler = ClientHandler(
@@ -146,6 +154,8 @@ async def serve(
             relays = Relays(reactor, switch, context)
             for attempts_left in reversed(range(FREE_PORT_ATTEMPTS)):
                 server = _Server(limits, observer, handler, relays, client_slots, host_slots)
+                if tally is not None:
+                    tally.attach(partial(server.totals, accept_errors))
                 try:
                     await server.run(sources, stop, task_status)
                 except SocketCallError as exc:
@@ -172,8 +182,8 @@ class _Server:
         self._report = observer
         self._handler = handler
         self._relays = relays
-        self._admission = Admission(limits.max_clients, client_slots, observer)
-        self._gate = Gate(limits, host_slots, observer)
+        self._admission = Admission(limits.max_clients, client_slots, observer, handler.fail)
+        self._gate = Gate(limits, host_slots, observer, handler.fail)
         self._serve: Callable[[Socket, MakeRelay], Awaitable[None]] = handler.serve
         if self._admission.limited:
             self._serve = self._serve_in_turn
@@ -205,22 +215,45 @@ class _Server:
                             task_status.started(opened)
                             await stop.wait()
                             listeners.cancel_scope.cancel()
-                    if clients_left := self._handler.connected + self._admission.waiting:
+                    if clients_left := self._handler.connected + self._waiting:
                         self._report(Draining(clients_left, self._limits.grace))
                     clients.cancel_scope.deadline = trio.current_time() + self._limits.grace
         finally:
             if self._listening.is_set():
                 self._gate.flush()
-                cut_off = self._handler.cut_off + self._admission.cut_off
-                self._report(
-                    Stopped(
-                        self._handler.served,
-                        self._handler.echoed,
-                        cut_off,
-                        self._gate.refused,
-                        self._handler.failed_handshakes,
-                    )
+                served, echoed, refused, failed = (
+                    self._handler.served,
+                    self._handler.echoed,
+                    self._gate.refused,
+                    self._handler.failed_handshakes,
                 )
+                self._report(Stopped(served, echoed, self._cut_off, refused.total(), failed))
+
+    def totals(self, accept_errors: AcceptErrors, *, exact: bool) -> Totals:
+        """Return what this server has done so far; see `Tally.totals`."""
+        handler, gate = self._handler, self._gate
+        if exact:
+            handler.count_echoed()
+        return Totals(
+            clients=handler.served,
+            connected=handler.connected,
+            waiting=self._waiting,
+            echoed=handler.echoed,
+            cut_off=self._cut_off,
+            ended=handler.ended.copy(),
+            refused=gate.refused.copy(),
+            accept_errors=accept_errors.count,
+            failed_handshakes=handler.failed_handshakes,
+        )
+
+    @property
+    def _waiting(self) -> int:
+        return self._gate.waiting + self._admission.waiting
+
+    @property
+    def _cut_off(self) -> int:
+        handler = self._handler.ended[Ending.CUT_OFF]
+        return handler + self._gate.cut_off + self._admission.cut_off
 
     async def _start(
         self,
@@ -290,16 +323,3 @@ class _Server:
 
     async def _serve_in_turn(self, sock: Socket, make_relay: MakeRelay) -> None:
         await self._admission.serve(sock, partial(self._handler.serve, sock, make_relay))
-
-
-@asynccontextmanager
-async def _open_idle_watch(limit: float) -> AsyncIterator[IdleWatch | None]:
-    """Run an idle watch during a block; `None` if there is no limit."""
-    if limit == math.inf:
-        yield None
-        return
-    async with trio.open_nursery() as nursery:
-        watch = IdleWatch(limit)
-        nursery.start_soon(watch.run, name="idle watch")
-        yield watch
-        nursery.cancel_scope.cancel()

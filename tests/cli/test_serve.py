@@ -99,6 +99,26 @@ def test_a_reset_is_shown_in_the_users_language() -> None:
         assert "\n[recv()] 현재 연결은 원격 호스트에 의해 강제로 끊겼습니다.\n" in server.out.text
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_health_checks_share_a_line_but_not_in_json(log_format: str) -> None:
+    with Process("serve", "--port", "0", "--log-format", log_format, "--lang", "ko") as server:
+        port = int(server.out.expect(r"127\.0\.0\.1(?:, 포트 번호=|:)(\d+)")[1])
+        for _ in range(50):
+            with socket.create_connection(("127.0.0.1", port)):
+                pass
+        assert exchange(("127.0.0.1", port), "안녕\n".encode())
+        assert server.stop() == 0
+    if log_format == "json":
+        assert server.out.text.count('"event": "client_connected"') == 51
+        return
+    counted = sum(int(count) for count in re.findall(r"클라이언트 (\d+)개 더", server.out.text))
+    shown = server.out.text.count("클라이언트 접속")
+    assert counted + shown == 51
+    assert counted > 0
+    assert re.search(r"접속: .*=(\d+)\n(?:.*\n)*\[TCP/127.0.0.1:\1\] 안녕\n", server.out.text)
+
+
 @pytest.mark.parametrize(
     ("env", "line"),
     [

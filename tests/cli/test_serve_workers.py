@@ -27,7 +27,7 @@ from support import (
     wait_for_end,
 )
 
-from trio_echo.workers import supervisor
+from trio_echo.workers import kept, supervisor
 from trio_echo.workers.supervisor import usable_cores
 
 if sys.platform == "win32":
@@ -215,7 +215,7 @@ def test_a_parent_that_was_stopped_keeps_its_workers(server: Process) -> None:
     address, _ = server.endpoints()
     before = workers(server)
     server.popen.send_signal(signal.SIGSTOP)
-    time.sleep(2 * supervisor._TICK * supervisor._SILENT_TICKS)
+    time.sleep(2 * supervisor._TICK * kept.SILENT_TICKS)
     server.popen.send_signal(signal.SIGCONT)
     for _ in range(40):
         exchange(address, b"hello\n")

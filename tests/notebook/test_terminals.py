@@ -149,3 +149,23 @@ async def test_a_file_that_is_not_a_recording(
     (tmp_path / "talk.json").write_text(text, "utf-8")
     with pytest.raises(ValueError, match=r"^talk\.json is not a recording of screens$"):
         await terminals.perform(greet, recording=tmp_path / "talk.json")
+
+
+async def test_a_child_that_keeps_the_screen_does_not_hold_up_the_end() -> None:
+    program = (
+        "import subprocess, sys; sleep = [sys.executable, '-c', 'import time; time.sleep(3600)'];"
+        "child = subprocess.Popen(sleep); print(child.pid, flush=True); child.wait()"
+    )
+    children: list[psutil.Process] = []
+
+    async def talk(desk: Desk) -> None:
+        parent = await desk.open("parent", *PYTHON, program)
+        children.append(psutil.Process(int((await parent.shows(r"^(\d+)$"))[1])))
+
+    try:
+        with trio.fail_after(PATIENCE):
+            screens = await terminals.run(talk, ignore)
+    finally:
+        for child in children:
+            child.kill()
+    assert screens["parent"].strip() == str(children[0].pid)

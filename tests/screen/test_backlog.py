@@ -18,6 +18,7 @@ from trio_echo.events import (
 )
 from trio_echo.screen import backlog
 from trio_echo.screen.backlog import Backlog, lines_of
+from trio_echo.screen.folding import ClientsFolded
 
 SERVER = Endpoint("127.0.0.1", 9000)
 CLIENTS = [Connection(number, SERVER, Endpoint("127.0.0.1", 50000 + number)) for number in range(9)]
@@ -120,6 +121,32 @@ def test_an_event_without_a_client_comes_after_everything_put_before_it(
         data(6, OTHER),
         Stopped(1, 1, 0),
     ]
+
+
+def test_an_event_in_any_order_does_not_wait_for_what_a_client_has_aside(
+    waiting: Backlog[ServerEvent],
+) -> None:
+    fill(waiting, *map(data, range(4)))
+    waiting.put(Listening(SERVER), in_order=False)
+    fill(waiting, data(4, OTHER))
+    assert all_of(waiting) == [
+        *map(data, range(2)),
+        Listening(SERVER),
+        data(4, OTHER),
+        *map(data, range(2, 4)),
+    ]
+
+
+def test_counted_clients_of_many_hosts_do_not_fill_the_memory(
+    waiting: Backlog[ServerEvent | ClientsFolded],
+) -> None:
+    for number in range(100):
+        waiting.put(ClientsFolded(f"2001:db8::{number}", 1, None))
+    waiting.put(Stopped(1, 1, 0))
+    *first, missing, last = [waiting.take() for _ in range(10)]
+    assert [type(one) for one in first] == [ClientsFolded] * 8
+    assert (missing, last) == (LinesMissing(92), Stopped(1, 1, 0))
+    assert waiting.dropped == 92
 
 
 def test_thousands_of_short_connections_are_counted(

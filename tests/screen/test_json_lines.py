@@ -101,7 +101,7 @@ def test_the_page_lists_the_keys_of_every_event() -> None:
     for event, _ in EVENTS:
         written = parsed("".join(JsonLines("utf-8").lines(event)))
         assert listed.pop(written.pop("event")) == list(written)
-    assert set(listed) == {"open_to_all", "self_signed", "failed"}
+    assert set(listed) == {"open_to_all", "self_signed", "failed", "metrics"}
 
 
 def test_an_error_has_no_number_of_the_wrong_kind() -> None:

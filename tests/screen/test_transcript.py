@@ -345,6 +345,7 @@ def test_an_unknown_event_is_ignored() -> None:
                 "[TCP client] the echo differs at byte 2: sent 0x62, received 0x00",
                 "[TCP server] 1 line not shown\n",
                 "[TCP server] 2 lines not shown\n",
+                "[TCP server] metrics: http://[::1]:9100/metrics",
             ],
         ),
         (
@@ -358,6 +359,7 @@ def test_an_unknown_event_is_ignored() -> None:
                 "보냄 0x62, 받음 0x00",
                 "[TCP 서버] 1줄을 표시하지 못했습니다.\n",
                 "[TCP 서버] 2줄을 표시하지 못했습니다.\n",
+                "[TCP 서버] 측정값: http://[::1]:9100/metrics",
             ],
         ),
     ],
@@ -374,6 +376,7 @@ def test_the_texts_that_are_not_events_are_written_in_both_languages(
         transcript.differs(b"abc", b"a\0c"),
         transcript.dropped(1),
         transcript.dropped(2),
+        transcript.metrics_at("http://[::1]:9100/metrics"),
     ] == texts
 
 

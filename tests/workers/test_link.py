@@ -13,12 +13,17 @@ from trio.testing import wait_all_tasks_blocked
 
 from trio_echo import Endpoint
 from trio_echo.events import Connection, DataReceived, LinesMissing
-from trio_echo.workers.link import Link, Totals
+from trio_echo.screen import backlog
+from trio_echo.totals import Totals
+from trio_echo.workers.link import HostFreed, HostWanted, Link, Notice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import pytest
+
 CLIENT = Connection(1, Endpoint("::1", 9000), Endpoint("::1", 51188))
+OTHER = Connection(2, Endpoint("::1", 9000), Endpoint("::1", 51189))
 
 
 @asynccontextmanager
@@ -47,6 +52,22 @@ async def test_values_arrive_in_order_and_unchanged() -> None:
             ours.post(value)
         assert await received(theirs, 50) == values
         await ours.flush()
+
+
+async def test_requests_of_the_worker_do_not_let_a_flood_of_events_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backlog, "_QUEUED_BYTES", 2000)
+    flood = [DataReceived(CLIENT, b"x" * 500) for _ in range(9)]
+    other = DataReceived(OTHER, b"hello")
+    requests = [Notice.SLOT_WANTED, HostWanted(1, "::1"), HostFreed("::1"), Notice.PONG]
+    async with pair() as (ours, theirs):
+        for value in [*flood[:6], *requests, *flood[6:], other, "end"]:
+            ours.post(value)
+        values = await received(theirs, 15)
+    assert [one for one in values if one in requests] == requests
+    assert values.index(other) < 8
+    assert values[-1] == "end"
 
 
 async def test_only_the_newest_state_arrives_before_later_values() -> None:

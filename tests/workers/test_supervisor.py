@@ -44,7 +44,7 @@ from trio_echo.events import (
     WorkerDied,
     WorkerReplaced,
 )
-from trio_echo.workers import ports, supervisor
+from trio_echo.workers import kept, ports, supervisor
 from trio_echo.workers.link import Command, Notice, WorkerConfig
 from trio_echo.workers.process import STARTING_CALL
 from trio_echo.workers.supervisor import supervise
@@ -323,9 +323,9 @@ async def test_the_totals_include_a_killed_worker(host: str) -> None:
         await server.events.wait(WorkerReplaced)
         server.stop.set()
         stopped = await server.events.wait(Stopped)
-        # Nobody knows how much went back to the client whose worker was killed.
         assert (stopped.clients, stopped.cut_off) == (2, 1)
-        assert stopped.echoed == 5
+        # What went back to the killed worker's client is known only if it was pinged meanwhile.
+        assert stopped.echoed in (5, 10)
 
 
 @pytest.mark.slow
@@ -338,7 +338,7 @@ async def test_a_worker_killed_while_draining_is_reported(host: str) -> None:
         psutil.Process(await server.owner(client)).kill()
         died = await server.events.wait(WorkerDied)
         assert (died.cause, died.clients, died.pause) == (KILLED, 1, None)
-        assert await server.events.wait(Stopped) == Stopped(1, 0, cut_off=1)
+        assert await server.events.wait(Stopped) == Stopped(1, 5, cut_off=1)
 
 
 async def test_max_clients_holds_for_all_workers_together(host: str) -> None:
@@ -650,7 +650,7 @@ async def test_a_worker_stopped_while_draining_is_killed_before_the_grace_period
         ticks.at_once.set()
         died = await server.events.wait(WorkerDied)
         assert (died.cause, died.clients, died.pause) == (None, 1, None)
-        assert await server.events.wait(Stopped) == Stopped(1, 0, cut_off=1)
+        assert await server.events.wait(Stopped) == Stopped(1, 5, cut_off=1)
 
 
 async def test_a_worker_that_hangs_before_it_listens_ends_the_server(
@@ -691,11 +691,11 @@ async def test_a_parent_that_was_stopped_does_not_kill_its_workers(
     watched = Watched()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(one._watch, worker, cast("Link", watched), cast("Process", watched))
-        for _ in range(3 * supervisor._STARTING_TICKS):
+        for _ in range(3 * kept.STARTING_TICKS):
             await wait_all_tasks_blocked()
             one._handle(worker, [Notice.PONG])
             mock_clock.jump(supervisor._TICK)
-        for _ in range(supervisor._SILENT_TICKS - 1):
+        for _ in range(kept.SILENT_TICKS - 1):
             await wait_all_tasks_blocked()
             assert not watched.killed.is_set()
             mock_clock.jump(3600)
@@ -707,8 +707,8 @@ async def test_a_parent_that_was_stopped_does_not_kill_its_workers(
             mock_clock.jump(supervisor._TICK)
             jumps += 1
             await wait_all_tasks_blocked()
-        assert jumps == supervisor._SILENT_TICKS + 1  # the answer came within a tick
-    assert watched.asked >= 3 * supervisor._STARTING_TICKS
+        assert jumps == kept.SILENT_TICKS + 1  # the answer came within a tick
+    assert watched.asked >= 3 * kept.STARTING_TICKS
 
 
 @pytest.mark.slow

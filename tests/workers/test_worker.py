@@ -12,14 +12,15 @@ from support import PATIENCE
 
 from trio_echo import Endpoint, Faults, Limits, SocketCallError, TlsError, TlsProblem
 from trio_echo.events import (
-    ClientClosed,
     ClientConnected,
     ClientFailed,
     Connection,
     DataReceived,
     HandshakeFailed,
+    Stopped,
 )
-from trio_echo.workers.link import Link, Notice, Totals, WorkerConfig
+from trio_echo.totals import Totals
+from trio_echo.workers.link import Link, Notice, WorkerConfig
 from trio_echo.workers.process import start
 from trio_echo.workers.worker import _LinkedServer
 
@@ -70,8 +71,9 @@ async def test_a_network_error_is_sent_unchanged() -> None:
         assert (failed.error.call, failed.error.errno) == ("recv()", 104)
 
 
-async def test_a_failed_handshake_is_counted_and_its_bug_sent_as_a_repr() -> None:
+async def test_a_failed_handshake_sends_totals_and_its_bug_as_a_repr() -> None:
     async with reporting(quiet=True) as (worker, parent):
+        worker._tally.attach(lambda *, exact: Totals(failed_handshakes=0 if exact else 2))
         worker._report(HandshakeFailed(CLIENT, TlsError("do_handshake()", TlsProblem.NOT_TLS)))
         worker._report(HandshakeFailed(CLIENT, ValueError("a bug")))
         messages = await parent.receive()
@@ -83,24 +85,23 @@ async def test_a_failed_handshake_is_counted_and_its_bug_sent_as_a_repr() -> Non
 
 
 @pytest.mark.parametrize("quiet", [False, True])
-async def test_events_are_counted_and_sent_unless_quiet(quiet: bool) -> None:
+async def test_events_are_sent_unless_quiet_and_totals_always(quiet: bool) -> None:
     events: list[ServerEvent] = [
         ClientConnected(CLIENT),
         DataReceived(CLIENT, b"hello"),
         ClientFailed(CLIENT, RESET),
     ]
     async with reporting(quiet=quiet) as (worker, parent):
+        worker._tally.attach(lambda *, exact: Totals(clients=7 if exact else 1))
         for event in events:
             worker._report(event)
         messages = await parent.receive()
         assert messages is not None
         totals, *sent = messages
-        assert totals == Totals(clients=1, echoed=0, unfinished=1)
+        assert totals == Totals(clients=1)
         assert [type(one) for one in sent] == ([] if quiet else [type(one) for one in events])
-        worker._report(ClientClosed(CLIENT, 5))
-        messages = await parent.receive()
-        assert messages is not None
-        assert messages[0] == Totals(clients=1, echoed=5, unfinished=0)
+        worker._report(Stopped(1, 5, 0))
+        assert await parent.receive() == [Totals(clients=7)]
 
 
 async def test_a_worker_that_cannot_listen_reports_the_error() -> None:

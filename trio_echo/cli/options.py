@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_echo.addresses import AddressError, parse_port
+from trio_echo.addresses import AddressError, parse_endpoint, parse_port
 from trio_echo.keepalive import KEEPALIVE, check_keepalive
 from trio_echo.quantities import A_YEAR
 from trio_echo.screen.language import LANGUAGES
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
     from typing import Any, TypeAlias
 
+    from trio_echo.addresses import Endpoint
+
     Command: TypeAlias = Callable[..., Any]
 
 
@@ -27,6 +29,14 @@ def port(text: str) -> int:
     """Read a TCP port, 0 to 65535."""
     try:
         return parse_port(text)
+    except AddressError as exc:
+        raise click.BadParameter(str(exc)) from exc
+
+
+def endpoint(text: str) -> Endpoint:
+    """Read HOST:PORT."""
+    try:
+        return parse_endpoint(text)
     except AddressError as exc:
         raise click.BadParameter(str(exc)) from exc
 

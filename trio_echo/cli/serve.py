@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import re
 import sys
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,13 @@ from trio_echo.events import ServerEvent, is_essential
 from trio_echo.limits import Limits
 from trio_echo.listening import ANY, LOOPBACK
 from trio_echo.screen.display import FAREWELL, Complaint, Output, Screen, terminal
+from trio_echo.screen.folding import Folding
 from trio_echo.screen.json_lines import JsonLines
 from trio_echo.screen.language import translations
 from trio_echo.screen.transcript import Transcript
 from trio_echo.server import GC_THRESHOLD
 from trio_echo.server import serve as serve_echo
+from trio_echo.totals import Tally
 from trio_echo.workers.supervisor import supervise, usable_cores
 
 from . import systemd
@@ -35,7 +37,10 @@ from .certificates import (
     trusting_command,
 )
 from .faulting import CommandWithFaults, fault_options
+from .metrics import missing_library
+from .metrics import served as served_metrics
 from .options import (
+    endpoint,
     keepalive_option,
     language_options,
     network,
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from ipaddress import IPv4Network, IPv6Network
 
+    from trio_echo.addresses import Endpoint
     from trio_echo.faults import Faults
 
 
@@ -137,6 +143,12 @@ def _workers(text: str) -> int:
     show_default=True,
     help="json: each event is a JSON object on a line.",
 )
+@click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    type=endpoint,
+    help="Serve metrics for Prometheus there, at /metrics.",
+)
 @click.option("--portable", is_flag=True, help="Echo with Trio's streams only, also on Linux.")
 @language_options
 @fault_options
@@ -159,6 +171,7 @@ def serve(
     tls_self_signed: bool,
     faults: Faults,
     log_format: str,
+    metrics: Endpoint | None,
     portable: bool,
     lang: str | None,
     encoding: str,
@@ -176,6 +189,9 @@ def serve(
         if log_format == "json"
         else Transcript(translations(lang), encoding, terminal())
     )
+    if metrics is not None and (missing := missing_library()) is not None:
+        click.echo(f"trio-echo serve: {missing}", err=True)
+        return 1
     self_signed_for = hosts if tls_self_signed else None
     with ExitStack() as stack:
         files = stack.enter_context(
@@ -215,7 +231,7 @@ def serve(
         remarks = [form.open_to_all()] if any_ and not (allow or tls_client_ca) else []
         if files is not None and tls_self_signed:
             remarks.append(form.self_signed(trusting_command(files.certificate, port)))
-        return trio.run(_run, service, form, quiet, remarks, notifier, certificates)
+        return trio.run(_run, service, form, quiet, remarks, notifier, certificates, metrics)
 
 
 def _refuse_addresses(workers: int | None) -> None:
@@ -237,19 +253,23 @@ async def _run(
     remarks: list[str],
     notifier: systemd.Notifier,
     certificates: LiveCertificates | None,
+    metrics: Endpoint | None,
 ) -> int:
     gc.set_threshold(GC_THRESHOLD)
     screen = Screen(form)
     for remark in remarks:
         screen.post(Complaint(remark))
-    status = 0
+    tally, status = Tally(), 0
+    folding = Folding(screen.post)
+    show = folding.put if isinstance(form, Transcript) else screen.post
 
     def observe(event: ServerEvent) -> None:
         if not quiet or is_essential(event):
-            screen.post(event)
+            show(event)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(screen.run)
+        nursery.start_soon(folding.run)
         stop = trio.Event()
         serving = trio.CancelScope()
         await nursery.start(_stop_on_signal, stop, serving)
@@ -258,10 +278,16 @@ async def _run(
             await nursery.start(reload_on_hangup, certificates, observe)
         with serving:
             try:
-                await service(observer=observe, stop=stop, task_status=notifier)
+                async with (
+                    nullcontext()
+                    if metrics is None
+                    else served_metrics(metrics, tally, screen, form)
+                ):
+                    await service(observer=observe, stop=stop, tally=tally, task_status=notifier)
             except (SocketCallError, WorkerError) as exc:
                 screen.post(Complaint(form.describe(exc)))
                 status = 1
+        folding.flush()
         with trio.move_on_after(FAREWELL):
             await screen.flush()
         nursery.cancel_scope.cancel()

@@ -67,6 +67,7 @@ class Terminal:
         self._echo = ""  # what the program will show once more
         self._found = 0  # where the search of `shows` goes on
         self._is_over = False
+        self._reading = trio.CancelScope()
 
     async def shows(self, pattern: str) -> re.Match[str]:
         """Wait until the screen shows a text that this pattern matches, after the last one found.
@@ -112,8 +113,9 @@ class Terminal:
         return status
 
     async def close(self) -> None:
-        """Close the window: the program is killed."""
+        """Close the window: the program is killed. A child of it may keep the pipe open."""
         self._process.kill()
+        self._reading.cancel()
         while not self._is_over:
             await self._changed.wait()
         await self._process.wait()
@@ -123,12 +125,13 @@ class Terminal:
         """Show what the program prints, until it ends or this is cancelled."""
         decoder = codecs.getincrementaldecoder(self._encoding)("replace")
         try:
-            async with self._printed as printed:
-                async for data in printed:
-                    text = decoder.decode(data).replace("\r\n", "\n")
-                    known = len(os.path.commonprefix([self._echo, text]))  # noqa: RUF071  no paths
-                    self._echo = self._echo[known:]
-                    self._show(text[known:])
+            with self._reading:
+                async with self._printed as printed:
+                    async for data in printed:
+                        text = decoder.decode(data).replace("\r\n", "\n")
+                        known = len(os.path.commonprefix([self._echo, text]))  # noqa: RUF071  no paths
+                        self._echo = self._echo[known:]
+                        self._show(text[known:])
         finally:  # also when cancelled: `close` waits for it
             self._is_over = True
             self._show(decoder.decode(b"", final=True))

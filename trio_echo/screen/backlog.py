@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from trio_echo.events import ClientConnected, ClientsWaiting, DataReceived, LinesMissing
 
+from .folding import ClientsFolded
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -28,6 +30,9 @@ _EVENT_BYTES = 512
 
 # How much of one client may be in the queue, ahead of what others send later: one large piece.
 _QUEUED_BYTES = 64 * 1024
+
+# Clients decide how many of these there are, so they are not always kept.
+_OF_CLIENTS = (ClientsFolded, ClientsWaiting)
 
 
 class _Gap:
@@ -68,7 +73,7 @@ class Backlog(Generic[ItemT]):
     events stay in order. A client may hold as much data as there is room left for everybody: one
     alone gets half of the room, two get a third each.
 
-    Items without a client are always kept. They come out after everything put before them.
+    Items without a client are always kept, unless clients decide how many there are.
     """
 
     def __init__(self) -> None:
@@ -78,6 +83,8 @@ class Backlog(Generic[ItemT]):
         self._late: dict[Endpoint, _Share[ItemT]] = {}  # clients with items aside
         self._data_bytes = 0
         self._other_bytes = 0
+        self.dropped = 0
+        """How many lines were only counted."""
 
     def __bool__(self) -> bool:
         return bool(self._queue)
@@ -87,17 +94,23 @@ class Backlog(Generic[ItemT]):
         for item, _, _ in chain(self._queue, *asides):
             yield item.event() if isinstance(item, _Gap) else item
 
-    def put(self, item: ItemT) -> None:
-        """Add an item at the end, or only count its lines."""
+    def put(self, item: ItemT, *, in_order: bool = True) -> None:
+        """Add an item at the end, or only count its lines.
+
+        Args:
+            item: anything, without `connection` or with one.
+            in_order: if it has no client, it comes out after everything put before it. Otherwise
+                it need not wait for what clients have aside.
+        """
         connection: Connection | None = getattr(item, "connection", None)
         if connection is not None:
             self._put_of_client(connection, item)
         elif isinstance(item, LinesMissing):
             self._count_missing(item.lines)
-        elif isinstance(item, ClientsWaiting) and not self._has_room():
+        elif isinstance(item, _OF_CLIENTS) and not self._has_room():
             self._count_missing(lines_of(item))
         else:
-            if not isinstance(item, ClientsWaiting):
+            if in_order and not isinstance(item, _OF_CLIENTS):
                 self._queue_all()
             self._add(item, _EVENT_BYTES, None)
 
@@ -150,6 +163,7 @@ class Backlog(Generic[ItemT]):
             share.gap = _Gap(connection)
             self._add(share.gap, _EVENT_BYTES, share)
         share.gap.lines += lines_of(item)
+        self.dropped += lines_of(item)
 
     def _has_room(self) -> bool:
         return self._other_bytes + _EVENT_BYTES <= _OTHER_BYTES
@@ -161,6 +175,7 @@ class Backlog(Generic[ItemT]):
             last = _Gap(None)
             self._add(last, _EVENT_BYTES, None)
         last.lines += lines
+        self.dropped += lines
 
     def _add(self, item: ItemT | _Gap, size: int, share: _Share[ItemT] | None) -> None:
         entry = (item, size, share)

@@ -19,12 +19,14 @@ from trio_echo.events import (
     CertificatesKept,
     ClientEvent,
     FamilyMissing,
+    LinesMissing,
     ServerEvent,
     WorkerDied,
 )
 from trio_echo.screen.text import Terminal
 
 from .backlog import Backlog, lines_of
+from .folding import ClientsFolded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,13 +132,13 @@ class Complaint:
     line: str
 
 
-Item: TypeAlias = ServerEvent | ClientEvent | Text | Complaint
+Item: TypeAlias = ServerEvent | ClientEvent | ClientsFolded | Text | Complaint
 
 
 class Format(Protocol):
     """How events are written: a `Transcript` or `JsonLines`."""
 
-    def lines(self, event: ServerEvent | ClientEvent) -> Iterator[str]:
+    def lines(self, event: ServerEvent | ClientEvent | ClientsFolded) -> Iterator[str]:
         r"""Yield an event in parts of text; together they are whole lines, ending in `\n`."""
 
     def describe(self, error: Exception) -> str:
@@ -162,6 +164,7 @@ class Screen:
         self._shown = trio.Event()
         self._shown.set()
         self._lost = 0
+        self._dropped_before = 0  # the output failed
         self._taken = 0
         self.failure: OSError | None = None
         """The error after which nothing more is written to standard output, or `None`."""
@@ -179,6 +182,11 @@ class Screen:
     async def flush(self) -> None:
         """Wait until everything posted is on the screen."""
         await self._shown.wait()
+
+    @property
+    def dropped(self) -> int:
+        """How many lines were left out, because too many waited or the output failed."""
+        return self._dropped_before + self._waiting.dropped + self._lost
 
     @property
     def unshown(self) -> int:
@@ -206,6 +214,9 @@ class Screen:
 
     def _fail(self, error: OSError) -> None:
         for_err = [item for item in self._waiting if self._output(item) is self._err]
+        self._dropped_before = self._waiting.dropped - sum(
+            item.lines for item in self._waiting if isinstance(item, LinesMissing)
+        )
         self._lost = self.unshown - len(for_err)
         self._waiting = Backlog()
         for item in for_err:

@@ -21,10 +21,14 @@ from trio_echo.addresses import Endpoint
 from trio_echo.errors import SocketCallError, TlsError
 from trio_echo.events import Connection, LinesMissing
 
+from .text import as_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from trio_echo.events import ClientEvent, ServerEvent
+
+    from .folding import ClientsFolded
 
 
 class JsonLines:
@@ -37,7 +41,7 @@ class JsonLines:
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
 
-    def lines(self, event: ServerEvent | ClientEvent) -> Iterator[str]:
+    def lines(self, event: ServerEvent | ClientEvent | ClientsFolded) -> Iterator[str]:
         """Yield an event as one line."""
         attributes: dict[str, object] = {}
         for field in fields(event):
@@ -60,13 +64,16 @@ class JsonLines:
         """Report how a client trusts the certificate of `--tls-self-signed`."""
         return _line("self_signed", {"command": command})
 
+    def metrics_at(self, url: str) -> str:
+        """Say where the metrics are."""
+        return _line("metrics", {"url": url})
+
     def _attribute(self, name: str, value: object) -> dict[str, object]:
         match value:
             case Connection(number, local, remote):
                 return {name: number, "local": str(local), "remote": str(remote)}
             case bytes():
-                text = value.decode(self._encoding, "backslashreplace")
-                return {"bytes": len(value), "text": text}
+                return {"bytes": len(value), "text": as_text(value, self._encoding)}
             case Endpoint():
                 return {name: str(value)}
             case Exception():

@@ -116,9 +116,14 @@ def _decoded_in_pieces(data: bytes, encoding: str) -> str:
     return decoder.decode(data, final=True)
 
 
+def as_text(data: bytes, encoding: str) -> str:
+    """Decode a whole text; bytes that are not text become escapes. It may drive a terminal."""
+    return data.decode(encoding, "backslashreplace")
+
+
 def decoded(data: bytes, encoding: str) -> str:
     """Decode a whole text and make it safe; bytes that are not text are escaped."""
-    return safe(data.decode(encoding, "backslashreplace"))
+    return safe(as_text(data, encoding))
 
 
 def cells(text: str) -> int:

@@ -5,13 +5,8 @@ All text from a peer goes through `text`, which makes it safe for a terminal.
 
 from __future__ import annotations
 
-import errno
-import signal
-import socket
-import sys
 from typing import TYPE_CHECKING
 
-from trio_echo.errors import SocketCallError, TlsError, WorkerError, ZoneMissingError
 from trio_echo.events import (
     AcceptFailed,
     CertificatesKept,
@@ -34,15 +29,14 @@ from trio_echo.events import (
     HandshakeFailed,
     LinesMissing,
     Listening,
-    Refusal,
     ServerEvent,
     Stopped,
     WorkerDied,
     WorkerReplaced,
 )
-from trio_echo.exact import IncompleteReceiveError
-from trio_echo.messages import N_
 
+from .folding import ClientsFolded
+from .reasons import Reasons
 from .text import PeerText, Rows, decoded, safe
 
 if TYPE_CHECKING:
@@ -52,47 +46,6 @@ if TYPE_CHECKING:
     from trio_echo.addresses import Endpoint
 
     from .text import Terminal
-
-
-# POSIX's own words, shown on every system.
-_REASONS = {
-    errno.EACCES: N_("Permission denied"),
-    errno.EADDRINUSE: N_("Address already in use"),
-    errno.EADDRNOTAVAIL: N_("Cannot assign requested address"),
-    errno.EAFNOSUPPORT: N_("Address family not supported by protocol"),
-    errno.ECONNABORTED: N_("Software caused connection abort"),
-    errno.ECONNREFUSED: N_("Connection refused"),
-    errno.ECONNRESET: N_("Connection reset by peer"),
-    errno.EHOSTUNREACH: N_("No route to host"),
-    errno.EISDIR: N_("Is a directory"),
-    errno.EMFILE: N_("Too many open files"),
-    errno.ENETUNREACH: N_("Network is unreachable"),
-    errno.ENFILE: N_("Too many open files in system"),
-    errno.ENOBUFS: N_("No buffer space available"),
-    errno.ENOENT: N_("No such file or directory"),
-    errno.EPIPE: N_("Broken pipe"),
-    errno.ETIMEDOUT: N_("Connection timed out"),
-}
-# Of a vanished client. EHOSTUNREACH: it was on the same link, and did not answer ARP either.
-_NO_ANSWER = {errno.ETIMEDOUT, errno.EHOSTUNREACH}
-_REFUSALS = {
-    Refusal.NETWORK: N_("its address is not allowed"),
-    Refusal.TOO_MANY: N_("too many clients of its address"),
-}
-_NO_ADDRESS = N_("The host has no address of that family")
-_LOOKUP_REASONS = {
-    getattr(socket, name): message
-    for name, message in (
-        ("EAI_ADDRFAMILY", _NO_ADDRESS),  # some systems lack some of these
-        ("EAI_NODATA", _NO_ADDRESS),
-        ("EAI_FAMILY", _NO_ADDRESS),
-        ("EAI_AGAIN", N_("Temporary failure in name resolution")),
-        ("EAI_NONAME", N_("No such host is known")),
-    )
-    if hasattr(socket, name)
-}
-if sys.platform == "win32":
-    _LOOKUP_REASONS[11004] = _NO_ADDRESS  # WSANO_DATA; Python has no name for it
 
 
 class Transcript:
@@ -113,10 +66,11 @@ class Transcript:
         self._encoding = encoding
         self._terminal = terminal
         self._texts: dict[Connection, PeerText] = {}
+        self._reasons = Reasons(translations)
         self._ = translations.gettext
         self._ngettext = translations.ngettext
 
-    def lines(self, event: ServerEvent | ClientEvent) -> Iterator[str]:
+    def lines(self, event: ServerEvent | ClientEvent | ClientsFolded) -> Iterator[str]:
         r"""Yield an event in parts of text; together they are whole lines, ending in `\n`."""
         _ = self._
         match event:
@@ -164,10 +118,7 @@ class Transcript:
                 )
             case ClientFailed(connection, error):
                 yield from self._end(connection)
-                text = "{error}"
-                if isinstance(error, SocketCallError) and error.errno in _NO_ANSWER:
-                    text = _("{error} (the client no longer answers)")
-                yield text.format(error=self.describe(error)) + "\n"
+                yield self._reasons.of_client(error) + "\n"
             case ClientIdle(connection, idle_timeout):
                 yield from self._end(connection)
                 text = _("[TCP server] client idle for {seconds:g} s")
@@ -194,6 +145,8 @@ class Transcript:
                     _("[TCP server] client closed: IP address={host}, port={port}"),
                     connection.remote,
                 )
+            case ClientsFolded():
+                yield self._folded(event)
             case Draining(clients, grace):
                 text = self._ngettext(
                     "[TCP server] stopping: {count} client has {seconds:g} s to finish",
@@ -242,6 +195,10 @@ class Transcript:
         text = self._("[TCP server] self-signed certificate; a client that trusts it: {command}")
         return text.format(command=safe(command))
 
+    def metrics_at(self, url: str) -> str:
+        """Say where the metrics are."""
+        return self._("[TCP server] metrics: {url}").format(url=safe(url))
+
     def closed_by_server(self) -> str:
         """Report that the server closed the connection while the client waited for a line."""
         return self._("[recv()] connection closed by the server")
@@ -284,28 +241,7 @@ class Transcript:
 
     def describe(self, error: Exception) -> str:
         """Describe in one line which call failed, why, and on what."""
-        if isinstance(error, IncompleteReceiveError):
-            text = self._("[recv()] connection closed after {received} of {expected} bytes")
-            return text.format(received=len(error.partial), expected=error.expected)
-        if isinstance(error, ZoneMissingError):
-            text = self._("[{call}] a link-local address needs a zone, such as {example}: {host}")
-            host, example = safe(error.where or ""), safe(error.example)
-            return text.format(call=error.call, example=example, host=host)
-        if isinstance(error, SocketCallError):
-            where = "" if error.where is None else f": {safe(error.where)}"
-            return f"[{error.call}] {self._reason(error)}{where}"
-        if isinstance(error, WorkerError):
-            text = self._("[TCP server] worker {number} did not start: {cause}")
-            return text.format(number=error.number, cause=self._cause(error.status))
-        # The network never causes these: it is a bug, shown with the exception's name.
-        return self._("internal error: {error}").format(error=safe(repr(error)))
-
-    def _reason(self, error: SocketCallError) -> str:
-        if isinstance(error, TlsError):
-            return self._(error.problem.value).format(detail=safe(error.detail))
-        by_number = _LOOKUP_REASONS if isinstance(error.reason, socket.gaierror) else _REASONS
-        message = by_number.get(error.errno or 0)
-        return safe(error.strerror or "") if message is None else self._(message)
+        return self._reasons.describe(error)
 
     def _located(self, text: str, endpoint: Endpoint) -> str:
         return text.format(host=safe(endpoint.host), port=endpoint.port) + "\n"
@@ -318,8 +254,18 @@ class Transcript:
             event.clients,
         )
         host, port = event.remote
-        reason = self._(_REFUSALS[event.reason])
+        reason = self._reasons.of_refusal(event.reason)
         return text.format(count=event.clients, host=safe(host), port=port, reason=reason) + "\n"
+
+    def _folded(self, event: ClientsFolded) -> str:
+        text = self._ngettext(
+            "[TCP server] {count} more client left without sending anything: IP address={host}",
+            "[TCP server] {count} more clients left without sending anything: IP address={host}",
+            event.clients,
+        )
+        line = text.format(count=event.clients, host=safe(event.host))
+        why = "" if event.error is None else f" ({self.describe(event.error)})"
+        return f"{line}{why}\n"
 
     def _stopped(self, event: Stopped) -> str:
         counted = [
@@ -355,20 +301,12 @@ class Transcript:
             "[TCP server] worker {number} died: {cause}; {count} clients cut off",
             event.clients,
         )
-        line = text.format(number=event.number, cause=self._cause(event.cause), count=event.clients)
+        line = text.format(
+            number=event.number, cause=self._reasons.of_end(event.cause), count=event.clients
+        )
         if event.pause is not None:
             line += self._("; restarting in {seconds:g} s").format(seconds=event.pause)
         return line + "\n"
-
-    def _cause(self, cause: int | SocketCallError | None) -> str:
-        if cause is None:
-            return self._("no answer")
-        if isinstance(cause, SocketCallError):
-            return self.describe(cause)
-        try:
-            return signal.Signals(-cause).name
-        except ValueError:  # it exited by itself, or by a signal without a name
-            return self._("exit status {status}").format(status=cause)
 
     def _echo(self, data: bytes) -> Iterator[str]:
         text = self._ngettext(

@@ -102,23 +102,9 @@ class Notice(Enum):
     PONG = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What a process has done so far.
-
-    Attributes:
-        clients: how many clients it has served.
-        echoed: how many bytes went back; while it serves, only those of clients that have left.
-        unfinished: how many clients are connected; of a process that ended, how many it cut off.
-        refused: how many clients it has refused, and reported.
-        failed_handshakes: how many clients it has not served because TLS failed.
-    """
-
-    clients: int = 0
-    echoed: int = 0
-    unfinished: int = 0
-    refused: int = 0
-    failed_handshakes: int = 0
+# If these waited for all events before them, a client that floods the screen would get ahead of the
+# others each time.
+_IN_ANY_ORDER = (HostFreed, HostWanted, Notice)
 
 
 class OpaqueError(Exception):
@@ -164,7 +150,7 @@ class Link:
 
         A `LinesMissing` replaces those.
         """
-        self._waiting.put(value)
+        self._waiting.put(value, in_order=not isinstance(value, _IN_ANY_ORDER))
         self._wake()
 
     def post_state(self, value: object) -> None:

@@ -14,10 +14,8 @@ does not answer is killed and replaced.
 
 from __future__ import annotations
 
-import math
 import os
 import sys
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -35,19 +33,19 @@ from trio_echo.events import (
     ignore,
 )
 from trio_echo.faults import Faults
-from trio_echo.gate import HostCounts
 from trio_echo.limits import Limits
 from trio_echo.listening import LOOPBACK, endpoints_of
+from trio_echo.totals import Totals
 
 from .client_slots import ClientSlots
+from .host_slots import HostSlots
+from .kept import KeptWorker
 from .link import (
     Command,
-    HostAnswer,
     HostFreed,
     HostWanted,
     Link,
     Notice,
-    Totals,
     WorkerConfig,
 )
 from .ports import Ports, reserved
@@ -59,6 +57,7 @@ if TYPE_CHECKING:
     from trio_echo.addresses import Endpoint
     from trio_echo.certificates import LiveCertificates
     from trio_echo.events import ServerEvent, ServerObserver
+    from trio_echo.totals import Tally
 
     from .process import Process
 
@@ -68,11 +67,8 @@ _FIRST_PAUSE = 0.1
 _MOST_PAUSE = 10.0
 # Seconds that a worker has to end after its stop command or the end of its link; then it is killed.
 _FAREWELL = 5.0
-# Seconds between two pings of a worker. It is killed if it sends nothing for this many ticks: 10 s,
-# or a minute while its process starts on a busy machine.
+# Seconds between two pings of a worker.
 _TICK = 2.0
-_SILENT_TICKS = 5
-_STARTING_TICKS = 30
 
 
 async def supervise(
@@ -87,6 +83,7 @@ async def supervise(
     certificates: LiveCertificates | None = None,
     observer: ServerObserver = ignore,
     stop: trio.Event | None = None,
+    tally: Tally | None = None,
     task_status: trio.TaskStatus[list[Endpoint]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Echo as `serve` does, in several processes, until cancelled or stopped.
@@ -110,6 +107,7 @@ async def supervise(
         observer: as for `serve`. If the workers send events faster than this process can read, a
             `LinesMissing` replaces some of them. A worker that died may not have sent all.
         stop: as for `serve`.
+        tally: as for `serve`. What workers echo is some 2 s old.
         task_status: `await nursery.start(supervise, count)` returns the endpoints once all workers
             listen.
 
@@ -124,7 +122,10 @@ async def supervise(
         files = None if certificates is None else certificates.files
         config = WorkerConfig(ports.endpoints, [], limits, faults, quiet, portable, files)
         stop = trio.Event() if stop is None else stop
-        await _Supervisor(count, config, ports, observer, stop, certificates).run(task_status)
+        supervisor = _Supervisor(count, config, ports, observer, stop, certificates)
+        if tally is not None:
+            tally.attach(supervisor.totals)
+        await supervisor.run(task_status)
 
 
 def usable_cores() -> int:
@@ -132,46 +133,6 @@ def usable_cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-class _Worker:
-    """A worker as its parent sees it: one process, then those that replace it."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.listening = trio.Event()
-        self.link: Link | None = None
-        self.error: SocketCallError | None = None
-        self.killed = False
-        """Whether its process was killed because it did not answer or end."""
-        self.silent = 0
-        """For how many ticks its process has sent nothing."""
-        self.patience = _STARTING_TICKS
-        """After how many silent ticks its process is killed."""
-        self.ends_by = math.inf
-        """When its process should have ended."""
-        self.slots = 0
-        self.hosts: Counter[str] = Counter()
-        """How many clients of each host were granted to its process."""
-        self.present = Totals()
-        """What its process has done."""
-        self.past = Totals()
-        """What its earlier processes had done."""
-
-    def send(self, command: Command | HostAnswer) -> None:
-        """Send it a command, if it has a process."""
-        if self.link is not None:
-            self.link.post(command)
-
-    def end_process(self) -> int:
-        """Add the ended process to the past; returns how many clients it cut off."""
-        clients = self.present.unfinished
-        self.past, self.present = _sum([self.past, self.present]), Totals()
-        self.error = None
-        self.killed = False
-        self.silent, self.patience = 0, _STARTING_TICKS
-        self.ends_by = math.inf
-        return clients
 
 
 class _Supervisor:
@@ -186,15 +147,15 @@ class _Supervisor:
         stop: trio.Event,
         certificates: LiveCertificates | None = None,
     ) -> None:
-        self._workers = [_Worker(number) for number in range(1, count + 1)]
+        self._workers = [KeptWorker(number) for number in range(1, count + 1)]
         self._config = config
         self._ports = ports
         self._report = observer
         self._stop = stop
         self._certificates = certificates
-        self._stopping: set[_Worker] = set()
+        self._stopping: set[KeptWorker] = set()
         self._slots = ClientSlots(config.limits.max_clients or 0, observer)
-        self._hosts = HostCounts(config.limits.max_clients_per_host or 0)
+        self._hosts = HostSlots(config.limits.max_clients_per_host or 0)
 
     async def run(self, task_status: trio.TaskStatus[list[Endpoint]]) -> None:
         listening = False
@@ -218,13 +179,14 @@ class _Supervisor:
                     nursery.cancel_scope.deadline = trio.current_time() + grace + _FAREWELL
         finally:
             if listening:
-                total = _sum([worker.past for worker in self._workers])
+                total = self.totals(exact=True)
+                refused = total.refused.total()
                 self._report(
                     Stopped(
                         total.clients,
                         total.echoed,
-                        total.unfinished,
-                        total.refused,
+                        total.cut_off,
+                        refused,
                         total.failed_handshakes,
                     )
                 )
@@ -243,7 +205,11 @@ class _Supervisor:
             for worker in self._workers:
                 worker.send(Command.RELOAD)
 
-    async def _keep(self, worker: _Worker) -> None:
+    def totals(self, *, exact: bool) -> Totals:
+        """Return what all workers have done so far; what they echoed, some seconds ago."""
+        return sum((worker.past + worker.present for worker in self._workers), Totals())
+
+    async def _keep(self, worker: KeptWorker) -> None:
         """Keep a process running for this worker until stopped: replace each one that dies."""
         pause = _FIRST_PAUSE
         while True:
@@ -272,15 +238,16 @@ class _Supervisor:
             pause = min(2 * pause, _MOST_PAUSE)
         self._stops(worker)
 
-    def _stops(self, worker: _Worker) -> None:
+    def _stops(self, worker: KeptWorker) -> None:
         """Note that a worker accepts no more; after the last one, report the clients left."""
         if worker not in self._stopping:
             self._stopping.add(worker)
-            connected = sum(one.present.unfinished for one in self._workers) + self._slots.waiting
-            if connected and len(self._stopping) == len(self._workers):
-                self._report(Draining(connected, self._config.limits.grace))
+            total = self.totals(exact=False)
+            clients = total.connected + total.waiting
+            if clients and len(self._stopping) == len(self._workers):
+                self._report(Draining(clients, self._config.limits.grace))
 
-    async def _live(self, worker: _Worker) -> int | SocketCallError | None:
+    async def _live(self, worker: KeptWorker) -> int | SocketCallError | None:
         """Start a process and handle its messages until it has ended.
 
         Returns:
@@ -310,14 +277,12 @@ class _Supervisor:
                     process.kill()
                     status = await process.wait()
             self._slots.free_all(worker)
-            for host, clients in worker.hosts.items():
-                self._hosts.free(host, clients)
-            worker.hosts.clear()
+            self._hosts.free_all(worker)
         if worker.killed:
             return None
         return status if worker.error is None else worker.error
 
-    async def _watch(self, worker: _Worker, link: Link, process: Process) -> None:
+    async def _watch(self, worker: KeptWorker, link: Link, process: Process) -> None:
         """Ping a process at each tick, and kill it if it does not answer.
 
         This counts ticks and reads no clock: if this process itself is stopped for an hour, that is
@@ -330,7 +295,7 @@ class _Supervisor:
         worker.killed = True
         process.kill()
 
-    async def _receive_from(self, worker: _Worker, link: Link) -> None:
+    async def _receive_from(self, worker: KeptWorker, link: Link) -> None:
         """Handle a worker's messages until it ends. If cancelled, end it at once."""
         try:
             while (messages := await link.receive()) is not None:
@@ -343,8 +308,8 @@ class _Supervisor:
                     self._handle(worker, messages)
             raise
 
-    def _handle(self, worker: _Worker, messages: list[object]) -> None:
-        worker.silent, worker.patience = 0, _SILENT_TICKS
+    def _handle(self, worker: KeptWorker, messages: list[object]) -> None:
+        worker.heard()
         for one in messages:
             match one:
                 case Totals():
@@ -355,16 +320,10 @@ class _Supervisor:
                     self._slots.request(worker)
                 case Notice.SLOT_FREED:
                     self._slots.free(worker)
-                case HostWanted(number, host):
-                    granted = self._hosts.take(host)
-                    if granted:
-                        worker.hosts[host] += 1
-                    worker.send(HostAnswer(number, granted))
+                case HostWanted():
+                    self._hosts.request(worker, one)
                 case HostFreed(host):
-                    worker.hosts[host] -= 1
-                    if not worker.hosts[host]:
-                        del worker.hosts[host]  # else each host that ever came takes memory
-                    self._hosts.free(host)
+                    self._hosts.free(worker, host)
                 case Notice.STOPPING:
                     self._stops(worker)
                 case Notice.PONG:
@@ -379,13 +338,3 @@ class _Supervisor:
 
 async def _tick() -> None:
     await trio.sleep(_TICK)
-
-
-def _sum(parts: Sequence[Totals]) -> Totals:
-    return Totals(
-        sum(one.clients for one in parts),
-        sum(one.echoed for one in parts),
-        sum(one.unfinished for one in parts),
-        sum(one.refused for one in parts),
-        sum(one.failed_handshakes for one in parts),
-    )

@@ -20,6 +20,7 @@ import trio
 from trio_echo.certificates import LiveCertificates
 from trio_echo.errors import SocketCallError, ungrouped
 from trio_echo.events import (
+    AcceptFailed,
     CertificatesKept,
     ClientClosed,
     ClientConnected,
@@ -34,6 +35,7 @@ from trio_echo.events import (
     is_essential,
 )
 from trio_echo.server import GC_THRESHOLD, serve
+from trio_echo.totals import Tally
 
 from .link import (
     Command,
@@ -43,7 +45,6 @@ from .link import (
     Link,
     Notice,
     OpaqueError,
-    Totals,
     WorkerConfig,
 )
 from .ports import open_listener
@@ -85,8 +86,8 @@ class _LinkedServer:
         self._serving = trio.CancelScope()
         self._slots = _ClientSlots(link)
         self._hosts = _HostSlots(link)
-        self._totals = Totals()
         self._certificates: LiveCertificates | None = None
+        self._tally = Tally()
 
     async def run(self, commands: list[object]) -> None:
         """Serve until the link ends or STOP is done; `commands` came with the config."""
@@ -100,6 +101,7 @@ class _LinkedServer:
             portable=config.portable,
             stop=self._stop,
             client_slots=None if limits.max_clients is None else self._slots,
+            tally=self._tally,
             host_slots=None if limits.max_clients_per_host is None else self._hosts,
         )
         async with trio.open_nursery() as nursery:
@@ -138,6 +140,7 @@ class _LinkedServer:
                 match command:
                     case Command.STOP:
                         self._stop.set()
+                        self._link.post_state(self._tally.totals())
                         self._link.post(Notice.STOPPING)
                     case Command.TAKE_SLOT:
                         self._slots.grant()
@@ -146,6 +149,7 @@ class _LinkedServer:
                     case Command.RELOAD:
                         await self._reload()
                     case Command.PING:
+                        self._link.post_state(self._tally.totals())
                         self._link.post(Notice.PONG)
             commands = await self._link.receive()
         self._serving.cancel()
@@ -158,33 +162,25 @@ class _LinkedServer:
                 self._link.post(CertificatesKept(exc))
 
     def _report(self, event: ServerEvent) -> None:
-        totals = self._totals
         match event:
             case Listening() | FamilyMissing() | Draining():
                 return  # the parent reports these once for all workers
-            case Stopped(clients, echoed, cut_off, refused, failed):
-                self._link.post_state(Totals(clients, echoed, cut_off, refused, failed))
-                return
-            case ClientConnected():
-                totals = replace(
-                    totals, clients=totals.clients + 1, unfinished=totals.unfinished + 1
-                )
-            case ClientClosed(echoed=echoed):
-                totals = replace(
-                    totals, echoed=totals.echoed + echoed, unfinished=totals.unfinished - 1
-                )
-            case ClientsRefused(clients=clients):
-                totals = replace(totals, refused=totals.refused + clients)
-            case HandshakeFailed():
-                totals = replace(totals, failed_handshakes=totals.failed_handshakes + 1)
+            case (
+                ClientConnected()
+                | ClientClosed()
+                | ClientsRefused()
+                | AcceptFailed()
+                | HandshakeFailed()
+            ):
+                self._link.post_state(self._tally.totals(exact=False))
+            case Stopped():
+                self._link.post_state(self._tally.totals())
+                return  # the parent adds them up
         match event:
             case ClientFailed(error=error) | HandshakeFailed(error=error):
                 if not isinstance(error, SocketCallError):
                     # A bug's exception may be impossible to pickle.
                     event = replace(event, error=OpaqueError(repr(error)))
-        if totals is not self._totals:
-            self._totals = totals
-            self._link.post_state(totals)
         if not self._config.quiet or is_essential(event):
             self._link.post(event)
 

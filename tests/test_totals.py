@@ -1,0 +1,128 @@
+"""What a server has done so far, read while it runs and afterwards."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections import Counter
+from functools import partial
+from ipaddress import ip_network
+
+import pytest
+import trio
+from support import Events, reset
+
+from trio_echo import Faults, Limits, SocketCallError, connect, serve
+from trio_echo.events import (
+    ClientClosed,
+    ClientConnected,
+    ClientsRefused,
+    DataReceived,
+    Refusal,
+    Stopped,
+)
+from trio_echo.totals import Ending, Tally, Totals
+
+pytestmark = pytest.mark.usefixtures("way")
+
+
+def lost(number: int) -> SocketCallError:
+    return SocketCallError("recv()", OSError(number, "gone"))
+
+
+@pytest.mark.parametrize(
+    ("error", "ending"),
+    [
+        (lost(errno.ECONNRESET), Ending.RESET),
+        (lost(errno.EPIPE), Ending.RESET),
+        (lost(errno.ETIMEDOUT), Ending.NO_ANSWER),
+        (lost(errno.EHOSTUNREACH), Ending.NO_ANSWER),
+        (lost(errno.ENETDOWN), Ending.FAILED),
+        (ZeroDivisionError(), Ending.BUG),
+    ],
+)
+def test_an_error_decides_how_a_connection_ended(error: Exception, ending: Ending) -> None:
+    assert Ending.by(error) is ending
+
+
+def test_totals_can_be_added() -> None:
+    one = Totals(1, 2, 3, 4, 5, Counter({Ending.IDLE: 6}), Counter({Refusal.NETWORK: 7}), 8)
+    other = Totals(ended=Counter({Ending.IDLE: 1, Ending.BUG: 1}))
+    assert one + other == Totals(
+        1, 2, 3, 4, 5, Counter({Ending.IDLE: 7, Ending.BUG: 1}), Counter({Refusal.NETWORK: 7}), 8
+    )
+
+
+async def test_bytes_and_clients_are_counted_while_they_are_connected(host: str) -> None:
+    events, tally, stop = Events(), Tally(), trio.Event()
+    assert tally.totals() == Totals()
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(
+            partial(serve, 0, hosts=[host], observer=events, tally=tally, stop=stop)
+        )
+        port = listeners[0].socket.getsockname()[1]
+        async with await connect(host, port) as client:
+            await client.echo(b"hello")
+            assert tally.totals(exact=False) == Totals(clients=1, connected=1)
+            assert tally.totals() == Totals(clients=1, connected=1, echoed=5)
+            assert tally.totals(exact=False).echoed == 5  # it never becomes less
+        await events.wait(ClientClosed)
+        sock = socket.create_connection((host, port))
+        await events.wait(ClientConnected)
+        reset(sock)
+        await events.wait(ClientClosed)
+        async with await connect(host, port) as client:
+            await client.echo(b"hello")
+            stop.set()
+            nursery.cancel_scope.cancel()
+    await events.wait(Stopped)
+    ended = Counter({Ending.CLOSED: 1, Ending.RESET: 1, Ending.CUT_OFF: 1})
+    assert tally.totals() == Totals(clients=3, echoed=10, cut_off=1, ended=ended)
+
+
+@pytest.mark.parametrize(
+    ("limits", "faults", "ending"),
+    [
+        (Limits(idle_timeout=0.01), Faults(), Ending.IDLE),
+        (Limits(), Faults(reset_after=1), Ending.FAULT),
+    ],
+)
+async def test_the_servers_own_ends_are_counted(
+    limits: Limits, faults: Faults, ending: Ending
+) -> None:
+    events, tally = Events(), Tally()
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(
+            partial(serve, 0, limits=limits, faults=faults, observer=events, tally=tally)
+        )
+        with socket.create_connection(listeners[0].socket.getsockname()) as sock:
+            sock.sendall(b"hello")
+            await events.wait(ClientClosed)
+        nursery.cancel_scope.cancel()
+    assert tally.totals().ended == Counter({ending: 1})
+
+
+async def test_a_bug_and_a_refusal_are_counted(host: str) -> None:
+    events, tally = Events(), Tally()
+
+    def observe(event: object) -> None:
+        events(event)  # type: ignore[arg-type]
+        if isinstance(event, DataReceived):
+            raise ZeroDivisionError
+
+    limits = Limits(max_clients_per_host=1, allow=[ip_network("127.0.0.0/8"), ip_network("::1")])
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(
+            partial(serve, 0, hosts=[host], limits=limits, observer=observe, tally=tally)
+        )
+        address = listeners[0].socket.getsockname()
+        with socket.create_connection(address[:2]) as sock:
+            await events.wait(ClientConnected)
+            with socket.create_connection(address[:2]):
+                await events.wait(ClientsRefused)
+            sock.sendall(b"hello")
+            await events.wait(ClientClosed)
+        nursery.cancel_scope.cancel()
+    totals = tally.totals()
+    assert totals.ended == Counter({Ending.BUG: 1})
+    assert totals.refused == Counter({Refusal.TOO_MANY: 1})

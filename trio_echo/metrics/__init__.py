@@ -1,0 +1,1 @@
+"""A server's totals for Prometheus. It needs the extra `metrics`."""
