@@ -1,13 +1,14 @@
-"""An echo server on Trio, in the form of its tutorial's: `python trio_tutorial.py PORT`."""
+"""An echo server on Trio, in the form of its tutorial's: `python trio_tutorial.py PORT [PEM]`."""
 
 from __future__ import annotations
 
 import sys
 
 import trio
+from own_tls import server_context
 
 
-async def echo(stream: trio.SocketStream) -> None:
+async def echo(stream: trio.abc.Stream) -> None:
     """Echo until the client ends; one that resets its connection ends alone."""
     try:
         async for data in stream:
@@ -18,9 +19,15 @@ async def echo(stream: trio.SocketStream) -> None:
 
 async def main() -> None:
     """Serve on 127.0.0.1, and print the port."""
-    listeners = await trio.open_tcp_listeners(int(sys.argv[1]), host="127.0.0.1")
-    print(listeners[0].socket.getsockname()[1], flush=True)
-    await trio.serve_listeners(echo, listeners)
+    port, context = int(sys.argv[1]), server_context()
+    if context is None:
+        listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
+        print(listeners[0].socket.getsockname()[1], flush=True)
+        await trio.serve_listeners(echo, listeners)
+    else:
+        secured = await trio.open_ssl_over_tcp_listeners(port, context, host="127.0.0.1")
+        print(secured[0].transport_listener.socket.getsockname()[1], flush=True)
+        await trio.serve_listeners(echo, secured)
 
 
 if __name__ == "__main__":

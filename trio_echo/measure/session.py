@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .load.round import OpenProcess
+    from .load.tls import Tls
     from .wired import Wired  # noqa: TC004  it takes long to import, and nothing evaluates the type
 
 __all__ = ["Session", "measure", "named", "served"]
@@ -51,6 +52,8 @@ class Session:
         rounds: how many with each target and each workload.
         timeout: as `patience` of `run_round`; by default 10 seconds, and with a cable at least
             four times its longest round trip.
+        tls: how the connections use TLS; `None` if they do not. The name in a server's certificate
+            is that of its target, unless another one is given.
         wired: the cable that is between load and targets, if there is one.
         environment: where and when.
         done: the rounds that have ended.
@@ -62,6 +65,7 @@ class Session:
     workloads: Sequence[Workload]
     rounds: int
     timeout: float | None = None
+    tls: Tls | None = None
     wired: Wired | None = None
     environment: Environment = field(default_factory=environment.describe)
     done: list[Round] = field(default_factory=list)
@@ -93,7 +97,8 @@ class Session:
             stop: ends the run early. The round under way is kept, as cut short.
 
         Raises:
-            SocketCallError: of `connect()` or `socket()`: a target took no connection.
+            SocketCallError: of `connect()`, `socket()` or `do_handshake()`: a target took no
+            connection.
         """
 
         def count(messages: int) -> None:
@@ -113,6 +118,7 @@ class Session:
                 endpoints[target],
                 self.workloads[workload],
                 patience=self.patience,
+                tls=self._tls_of(self.targets[target]),
                 server=servers[target],
                 open_process=open_process,
                 progress=count,
@@ -130,11 +136,15 @@ class Session:
                     cut=samples.cut,
                     summary=summarize(samples, self.workloads[workload]),
                     usage=samples.usage,
+                    tls=samples.tls,
                 )
             )
             progress()
             if stop.is_set():
                 return
+
+    def _tls_of(self, target: Target) -> Tls | None:
+        return None if self.tls is None else self.tls.of(parse_endpoint(target.name).host)
 
     def results(self) -> Run:
         """Return the results of the rounds that have ended."""
