@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import ssl
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import trio
 
+from .tls_problems import TlsProblem, problem_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
+
+HANDSHAKE = "do_handshake()"
+"""The call that begins TLS, as in Python's `ssl`."""
 
 # Windows' socket errors begin here.
 _WINSOCK = 10_000
@@ -71,7 +77,7 @@ class SocketCallError(OSError):
         """Name the call that raised `exc`.
 
         Trio's `BrokenResourceError` has the system's error as its cause. A stream in memory has no
-        such cause, so the words of `exc` are used.
+        such cause, so the words of `exc` are used. An error of TLS becomes a `TlsError`.
 
         Args:
             call: if this is `bind()` or `connect()`, and the number one of `socket()`'s, the
@@ -80,6 +86,8 @@ class SocketCallError(OSError):
             where: as in `SocketCallError`.
         """
         reason = exc if isinstance(exc, OSError) else exc.__cause__
+        if isinstance(reason, ssl.SSLError):
+            return TlsError(call, *problem_of(reason, handshake=call == HANDSHAKE), where)
         if not isinstance(reason, OSError):
             reason = OSError(errno.ECONNABORTED, str(exc) or "connection lost")
         elif reason is not exc:
@@ -140,6 +148,26 @@ class ZoneMissingError(SocketCallError):
 
     def __reduce__(self) -> tuple[type[SocketCallError], tuple[object, ...]]:
         return type(self), (self.where, self.example)
+
+
+class TlsError(SocketCallError):
+    """TLS with a peer failed; `__cause__` has the words of OpenSSL.
+
+    Attributes:
+        problem: why.
+        detail: OpenSSL's reason in a few words, if there is one.
+    """
+
+    def __init__(
+        self, call: str, problem: TlsProblem, detail: str = "", where: str | None = None
+    ) -> None:
+        words = problem.value.format(detail=detail)
+        super().__init__(call, OSError(errno.EPROTO, words), where)
+        self.problem = problem
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[SocketCallError], tuple[object, ...]]:
+        return type(self), (self.call, self.problem, self.detail, self.where)
 
 
 class WorkerError(Exception):

@@ -11,7 +11,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from trio_echo.errors import SocketCallError, WorkerError, ZoneMissingError
+from trio_echo.errors import SocketCallError, TlsError, WorkerError, ZoneMissingError
 from trio_echo.events import (
     AcceptFailed,
     ClientClosed,
@@ -37,6 +37,7 @@ from trio_echo.events import (
     WorkerReplaced,
 )
 from trio_echo.exact import IncompleteReceiveError
+from trio_echo.messages import N_
 
 from .text import PeerText, Rows, decoded, safe
 
@@ -47,11 +48,6 @@ if TYPE_CHECKING:
     from trio_echo.addresses import Endpoint
 
     from .text import Terminal
-
-
-def N_(message: str) -> str:  # noqa: N802  gettext's own name
-    """Mark a message for the catalogue; it is translated when it is used."""
-    return message
 
 
 # POSIX's own words, shown on every system.
@@ -281,6 +277,8 @@ class Transcript:
         return self._("internal error: {error}").format(error=safe(repr(error)))
 
     def _reason(self, error: SocketCallError) -> str:
+        if isinstance(error, TlsError):
+            return self._(error.problem.value).format(detail=safe(error.detail))
         by_number = _LOOKUP_REASONS if isinstance(error.reason, socket.gaierror) else _REASONS
         message = by_number.get(error.errno or 0)
         return safe(error.strerror or "") if message is None else self._(message)
