@@ -19,15 +19,13 @@ async def echo(stream: trio.abc.Stream) -> None:
 
 async def main() -> None:
     """Serve on 127.0.0.1, and print the port."""
-    port, context = int(sys.argv[1]), server_context()
+    listeners = await trio.open_tcp_listeners(int(sys.argv[1]), host="127.0.0.1")
+    print(listeners[0].socket.getsockname()[1], flush=True)
+    context = server_context()
     if context is None:
-        listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
-        print(listeners[0].socket.getsockname()[1], flush=True)
         await trio.serve_listeners(echo, listeners)
-    else:
-        secured = await trio.open_ssl_over_tcp_listeners(port, context, host="127.0.0.1")
-        print(secured[0].transport_listener.socket.getsockname()[1], flush=True)
-        await trio.serve_listeners(echo, secured)
+    else:  # as trio.serve_ssl_over_tcp does
+        await trio.serve_listeners(echo, [trio.SSLListener(one, context) for one in listeners])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+_LONGEST_NAME = 253  # RFC 1035, section 2.3.4, as text
+
 
 class PemError(ValueError):
     """A file with certificates or a key cannot be used. The message is one line."""
@@ -42,8 +44,22 @@ def client_context(
 
 
 def server_name_of(host: str) -> str:
-    """Return the name that the certificate of a server must have: its host, without a zone."""
-    return host.partition("%")[0]
+    """Return the name that the certificate of a server must have, as certificates write it.
+
+    Args:
+        host: a name or an address. A zone, and the dot of a full name, are left out.
+
+    Raises:
+        ValueError: no certificate can have this name.
+    """
+    name = host.partition("%")[0].removesuffix(".")
+    try:
+        written = name.encode("idna").decode()
+    except UnicodeError:
+        written = ""
+    if not 0 < len(written) <= _LONGEST_NAME or written.startswith("."):
+        raise ValueError(f"{host!r} is not the name of a server")
+    return written
 
 
 def _check_readable(path: str) -> None:

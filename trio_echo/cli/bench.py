@@ -12,11 +12,12 @@ import trio
 from trio_echo.addresses import AddressError, Endpoint, parse_endpoint
 from trio_echo.errors import SocketCallError
 from trio_echo.measure.load.poller import MOST_SOCKETS
+from trio_echo.measure.load.tls import Tls
 from trio_echo.measure.load.workload import Workload
 from trio_echo.screen.text import safe
 
 from .lists import parse_connections, parse_sizes
-from .options import positive_seconds, seconds
+from .options import client_tls, positive_seconds, seconds, tls_options
 from .plot import check_library, picture_path
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def _target(text: str) -> Endpoint:
     show_default=True,
     help="Processes that share the connections.",
 )
+@tls_options
 @click.option("--verify", is_flag=True, help="Compare each echo with its message.")
 @click.option(
     "--output",
@@ -174,6 +176,11 @@ def bench(
     output: Path | None,
     csv: Path | None,
     plot: Path | None,
+    tls: bool,
+    tls_ca: str | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+    tls_server_name: str | None,
     **load: Any,
 ) -> int:
     """Measure TCP echo servers: HOST:PORT or [IPV6]:PORT, one or several.
@@ -201,6 +208,8 @@ def bench(
         raise click.UsageError(
             f"this system takes {MOST_SOCKETS} connections a process: give more --processes"
         )
+    client_tls(tls=tls, ca=tls_ca, cert=tls_cert, key=tls_key, server_name=tls_server_name)
+    secured = Tls(tls_server_name, tls_ca, tls_cert, tls_key) if tls else None
     if plot is not None and not check_library("bench"):
         return 1
     # Imported here, or every other command would start more slowly.
@@ -213,7 +222,7 @@ def bench(
     if output is not None and output.name.endswith(".samples.zip"):
         raise click.UsageError(f"--output is for the results, not their samples: {output}")
     check({"--output": output, "its raw samples": samples, "--csv": csv, "--plot": plot})
-    asked = Asked(list(targets), serve, wire, workloads, rounds, timeout)
+    asked = Asked(list(targets), serve, wire, workloads, rounds, timeout, secured)
     refusals: tuple[type[Exception], ...] = (SocketCallError,)
     if wire is not None:
         from trio_echo.lan import LanError

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from trio_echo.addresses import Endpoint
     from trio_echo.lan.options import Wire
+    from trio_echo.measure.load.tls import Tls
     from trio_echo.measure.load.workload import Samples, Workload
     from trio_echo.measure.results.run import Run
     from trio_echo.measure.wired import Wired
@@ -42,6 +43,7 @@ class Asked(NamedTuple):
         rounds: how many with each target and workload.
         timeout: seconds without an echo after which a connection has failed; `None` for what suits
             the cable.
+        tls: how the load uses TLS; `None` if it does not.
     """
 
     targets: list[Endpoint]
@@ -50,6 +52,7 @@ class Asked(NamedTuple):
     workloads: list[Workload]
     rounds: int
     timeout: float | None
+    tls: Tls | None
 
 
 class Files(NamedTuple):
@@ -99,6 +102,7 @@ async def run(asked: Asked, kept: Files) -> int:
                         workloads=asked.workloads,
                         rounds=asked.rounds,
                         timeout=asked.timeout,
+                        tls=asked.tls,
                         wired=far,
                     )
                     with Progress(session) as shown:

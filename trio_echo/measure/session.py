@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .load.round import OpenProcess
-    from .load.tls import Tls
+    from .load.tls import Tls  # noqa: TC004  nothing evaluates the type
     from .wired import Wired  # noqa: TC004  it takes long to import, and nothing evaluates the type
 
 __all__ = ["Session", "measure", "named", "served"]

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
-from trio_echo.errors import SocketCallError, naming, strerror
+from trio_echo.errors import HANDSHAKE, SocketCallError, naming, strerror
 from trio_echo.keepalive import KEEPALIVE, keep_alive
 
 Secure: TypeAlias = Callable[[socket.socket], ssl.SSLSocket]
@@ -104,13 +104,13 @@ def connect(
             # Without one under way there is only `wake`, which may never come.
             wait = min(patience, _LONGEST_WAIT) if len(selector.get_map()) > 1 else 0
             settled = selector.select(wait)
-            late = TimeoutError(errno.ETIMEDOUT, strerror(errno.ETIMEDOUT))
             if wait and not settled:
+                words = strerror(errno.ETIMEDOUT)
                 for key in list(selector.get_map().values()):
                     if key.fileobj is not wake:
                         selector.unregister(key.fileobj)
-                        go_on(key.data, late)
-                failures[Failure("connect()", errno.ETIMEDOUT, late.strerror)] += to_open
+                        go_on(key.data, TimeoutError(errno.ETIMEDOUT, words))
+                failures[Failure("connect()", errno.ETIMEDOUT, words)] += to_open
                 break
             for key, _ in settled:
                 if key.fileobj is wake:
@@ -132,7 +132,7 @@ def _steps(family: int, address: Any, secure: Secure | None) -> _Steps:
         with naming("connect()"):
             yield from _connecting(sock, address)
         if secure is not None:
-            with naming("do_handshake()"):
+            with naming(HANDSHAKE):
                 sock = secured = secure(sock)
                 yield from _shaking_hands(secured)
     except BaseException:

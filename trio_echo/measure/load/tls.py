@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from .opening import Secure
 
-# The most bytes of a record (RFC 8446, section 5.1). A receive of so many takes all of a record, and
-# OpenSSL reads no further. So it never holds bytes that the poller does not report.
+# The most bytes of a record (RFC 8446, section 5.1). A receive of so many takes all of a record,
+# and OpenSSL reads no further. So it never holds bytes that the poller does not report.
 _RECORD = 16384
 _WANTS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -69,9 +69,7 @@ class LoadSocket(ssl.SSLSocket):
     the first record.
     """
 
-    def recv_into(
-        self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0
-    ) -> int:
+    def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
         """Receive a record, and those that follow a full one, as far as they have arrived.
 
         Raises:
