@@ -110,7 +110,8 @@ def connect(
                     if key.fileobj is not wake:
                         selector.unregister(key.fileobj)
                         go_on(key.data, TimeoutError(errno.ETIMEDOUT, words))
-                failures[Failure("connect()", errno.ETIMEDOUT, words)] += to_open
+                if to_open:
+                    failures[Failure("connect()", errno.ETIMEDOUT, words)] += to_open
                 break
             for key, _ in settled:
                 if key.fileobj is wake:
