@@ -24,6 +24,7 @@ from support import Events, receive_all, reset
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trio_echo.reactor
+import trio_echo.relays
 import trio_echo.server
 from trio_echo import Faults, Limits, SocketCallError, connect, serve
 from trio_echo.events import ClientClosed, ClientConnected, DataReceived, Stopped
@@ -311,7 +312,7 @@ def test_ctrl_c_at_any_point_ends_the_server_and_closes_everything(
 async def test_a_server_uses_it_on_both_families(
     monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
-    monkeypatch.setattr(trio_echo.server, "Relay", None)
+    monkeypatch.setattr(trio_echo.relays, "Relay", None)
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(partial(serve, 0, hosts=[host]))
         async with await connect(host, listeners[0].socket.getsockname()[1]) as client:

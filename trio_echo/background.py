@@ -16,11 +16,13 @@ from .trio_thread import TrioThread
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
+    from ssl import SSLContext
 
     import trio
 
     from .events import ServerObserver
     from .gate import HostSlots
+    from .securing import CurrentContext
 
 
 class BackgroundServer(TrioThread):
@@ -43,6 +45,7 @@ class BackgroundServer(TrioThread):
         client_slots: as for `serve`. It is entered in the server's thread, so servers in different
             threads cannot share it.
         host_slots: as for `serve`; asked in the server's thread.
+        ssl_context: as for `serve`; a function is called in the server's thread.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class BackgroundServer(TrioThread):
         portable: bool = False,
         client_slots: AbstractAsyncContextManager[object] | None = None,
         host_slots: HostSlots | None = None,
+        ssl_context: SSLContext | CurrentContext | None = None,
     ) -> None:
         super().__init__(
             partial(
@@ -72,6 +76,7 @@ class BackgroundServer(TrioThread):
                 portable=portable,
                 client_slots=client_slots,
                 host_slots=host_slots,
+                ssl_context=ssl_context,
             )
         )
         self._addresses: tuple[Endpoint, ...] = ()

@@ -151,7 +151,7 @@ class ZoneMissingError(SocketCallError):
 
 
 class TlsError(SocketCallError):
-    """TLS with a peer failed; `__cause__` has the words of OpenSSL.
+    """TLS with a peer failed, or a file for it; `__cause__` has the words of OpenSSL.
 
     Attributes:
         problem: why.

@@ -123,6 +123,19 @@ class ClientsRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class HandshakeFailed:
+    """TLS with a client failed; it was not served, and is closed.
+
+    Attributes:
+        connection: the client's.
+        error: a `SocketCallError`, mostly a `TlsError`. Anything else is a bug.
+    """
+
+    connection: Connection
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class ClientConnected:
     """A client's turn has come; what it sends is echoed from now on."""
 
@@ -197,12 +210,14 @@ class Stopped:
         cut_off: how many clients lost their connection: they were still connected, or waited for
             their turn.
         refused: how many clients were refused.
+        failed_handshakes: how many clients were not served because TLS failed.
     """
 
     clients: int
     echoed: int
     cut_off: int
     refused: int = 0
+    failed_handshakes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +243,7 @@ ServerEvent: TypeAlias = (
     | LinesMissing
     | ClientsWaiting
     | ClientsRefused
+    | HandshakeFailed
     | ClientConnected
     | DataReceived
     | ClientFailed
@@ -246,7 +262,7 @@ ClientObserver: TypeAlias = Callable[[ClientEvent], object]
 
 def is_essential(event: ServerEvent) -> bool:
     """Return whether an event is about the server itself, not about what its clients do."""
-    if isinstance(event, ClientFailed):
+    if isinstance(event, ClientFailed | HandshakeFailed):
         return not isinstance(event.error, SocketCallError)  # a bug
     return isinstance(event, Listening | FamilyMissing | AcceptFailed | WorkerDied)
 

@@ -13,7 +13,7 @@ import struct
 import sys
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
@@ -24,6 +24,10 @@ from .tcp_info import holds_unacknowledged, was_reset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from trio.abc import HalfCloseableStream
+
+    SSLStream: TypeAlias = trio.SSLStream[trio.SocketStream]
 
 # Seconds between two fragments: enough for a receiver on this machine to wake up and receive the
 # first one before the next one comes.
@@ -85,17 +89,18 @@ class FaultyStream(trio.abc.HalfCloseableStream):
     Each piece is one `send_all` of the wrapped stream. A `trio.SocketStream` sets `TCP_NODELAY`, so
     the kernel does not merge the pieces.
 
-    A `trio.SocketStream` is reset with an RST (RFC 9293, section 3.9.1: ABORT); any other stream is
-    closed forcefully. The task that sends, and every later call until `aclose`, gets a
-    `trio.BrokenResourceError` that says it was on purpose, with a `ConnectionAbortedError` as its
-    cause.
+    A `trio.SocketStream`, also below TLS, is reset with an RST (RFC 9293, section 3.9.1: ABORT).
+    Any other stream is closed forcefully. The task that sends, and every later call until `aclose`,
+    gets a `trio.BrokenResourceError` that says it was on purpose, with a `ConnectionAbortedError`
+    as its cause.
 
     A reset drops what the kernel has not sent yet. On Linux it waits until the peer's kernel has
     acknowledged every byte. Elsewhere it does not wait, and a slow peer may get fewer bytes. A peer
     on Linux can receive what has arrived before it sees ECONNRESET; Windows may discard it.
 
     Args:
-        stream: any half-closeable Trio stream. It is closed with this one.
+        stream: any half-closeable Trio stream, or a `trio.SSLStream`, which cannot end only its
+            sending side. It is closed with this one.
         faults: what goes wrong.
         moved: called whenever a piece was sent.
 
@@ -107,7 +112,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
 
     def __init__(
         self,
-        stream: trio.abc.HalfCloseableStream,
+        stream: HalfCloseableStream | SSLStream,
         faults: Faults,
         *,
         moved: Callable[[], object] | None = None,
@@ -115,6 +120,7 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         self.sent = 0
         self.was_reset = False
         self._stream = stream
+        self._transport = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
         self._faults = faults
         self.moved = moved
         self._closed = False
@@ -155,8 +161,14 @@ class FaultyStream(trio.abc.HalfCloseableStream):
             await self._stream.wait_send_all_might_not_block()
 
     async def send_eof(self) -> None:
-        """End the sending side."""
+        """End the sending side.
+
+        Raises:
+            TypeError: the wrapped stream is a `trio.SSLStream`.
+        """
         with self._alone():
+            if isinstance(self._stream, trio.SSLStream):
+                raise TypeError("a trio.SSLStream cannot end only its sending side")
             await self._stream.send_eof()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
@@ -204,11 +216,11 @@ class FaultyStream(trio.abc.HalfCloseableStream):
 
     async def _wait(self, seconds: float) -> None:
         """Wait, unless the peer resets the connection: nothing else would notice that."""
-        stream = self._stream
+        transport = self._transport
         with (
             trio.move_on_after(seconds),
-            set_at_hangup(stream.socket, self._ended)
-            if isinstance(stream, trio.SocketStream)
+            set_at_hangup(transport.socket, self._ended)
+            if isinstance(transport, trio.SocketStream)
             else nullcontext(),
         ):
             while True:
@@ -220,30 +232,31 @@ class FaultyStream(trio.abc.HalfCloseableStream):
         self._check_peer()
 
     def _check_peer(self) -> None:
-        if isinstance(self._stream, trio.SocketStream) and was_reset(self._stream.socket):
-            number = self._stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        transport = self._transport
+        if isinstance(transport, trio.SocketStream) and was_reset(transport.socket):
+            number = transport.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             reason = OSError(number or errno.ECONNRESET, strerror(number or errno.ECONNRESET))
             raise trio.BrokenResourceError(reason.strerror) from reason
 
     async def _reset(self) -> None:
-        stream = self._stream
-        if isinstance(stream, trio.SocketStream):
+        transport = self._transport
+        if isinstance(transport, trio.SocketStream):
             pause = _FIRST_LOOK
-            while holds_unacknowledged(stream.socket):
+            while holds_unacknowledged(transport.socket):
                 await self._wait(pause)
                 pause = min(2 * pause, _LONGEST_LOOK)
             self._check_peer()
             with suppress(OSError):  # macOS refuses if the peer has reset it meanwhile
-                stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                transport.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.was_reset = True
-        await trio.aclose_forcefully(stream)
+        await trio.aclose_forcefully(self._stream)
 
 
 class FaultyRelay(Relay):
     """Sends back what a stream delivers, through a `FaultyStream`.
 
     Args:
-        stream: any half-closeable Trio stream. It is left open unless it is reset.
+        stream: as for `FaultyStream`. It is left open unless it is reset.
         faults: what goes wrong.
         tap: called with each piece as it arrives, before it is sent back.
     """
@@ -252,7 +265,7 @@ class FaultyRelay(Relay):
 
     def __init__(
         self,
-        stream: trio.abc.HalfCloseableStream,
+        stream: HalfCloseableStream | SSLStream,
         faults: Faults,
         tap: Callable[[bytes], object] | None = None,
     ) -> None:

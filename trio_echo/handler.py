@@ -6,6 +6,7 @@ Whatever a client causes ends here, and becomes an event.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 import trio
@@ -20,7 +21,9 @@ from .events import (
     ClientReset,
     Connection,
     DataReceived,
+    HandshakeFailed,
 )
+from .securing import SecureClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,21 +46,31 @@ class ClientHandler:
         report: called with each client's events.
         observe_data: whether there are `DataReceived` events.
         idle_watch: ends idle clients; `None` if there is no limit.
+        handshake_timeout: how many seconds the handshake of TLS may take.
 
     Attributes:
         served: how many clients there were.
         connected: how many there are.
         echoed: how many bytes were sent back to those that are gone.
         cut_off: how many were cancelled.
+        failed_handshakes: how many clients were not served because TLS failed.
     """
 
     def __init__(
-        self, report: ServerObserver, *, observe_data: bool, idle_watch: IdleWatch | None
+        self,
+        report: ServerObserver,
+        *,
+        observe_data: bool,
+        idle_watch: IdleWatch | None,
+        handshake_timeout: float,
     ) -> None:
         self.served = 0
         self.connected = 0
         self.echoed = 0
         self.cut_off = 0
+        self.failed_handshakes = 0
+        self._numbers = count(1)
+        self._handshake_timeout = handshake_timeout
         self._report = report
         self._observe_data = observe_data
         self._idle_watch = idle_watch
@@ -72,13 +85,20 @@ class ClientHandler:
 
         Args:
             sock: the client's.
-            make_relay: makes what echoes on it, given a tap.
+            make_relay: makes what echoes on it, given a tap. A `SecureClient` begins TLS before.
         """
         try:
             connection = self._connection(sock)
         except OSError:
             sock.close()
             return  # reset before it was accepted: like ECONNABORTED, it was never a client
+        secure: SecureClient | None = None
+        if isinstance(make_relay, SecureClient):
+            secure = make_relay
+            if not await self._begin(secure, connection):
+                return
+            sock = secure.sock
+        self.served += 1
         relay = make_relay(self._tap(connection) if self._observe_data else None)
         del make_relay  # it would take memory as long as the client is connected
         failure: Exception | None = None
@@ -91,6 +111,8 @@ class ClientHandler:
                     relay.moved = watched.moved
                 try:
                     await relay.run()
+                    if secure is not None:
+                        await secure.answer_farewell()
                 except SocketCallError as exc:
                     failure = exc  # an everyday failure of the network, without a group
             if self._idle_watch is not None and nursery.cancel_scope.cancelled_caught:
@@ -103,6 +125,8 @@ class ClientHandler:
         finally:
             if watched is not None:
                 watched.leave()
+            if secure is not None:
+                await secure.leave()
             sock.close()
             self.connected -= 1
             self.echoed += relay.echoed
@@ -122,9 +146,26 @@ class ClientHandler:
         remote = Endpoint.from_sockaddr(sock.getpeername())
         local = self._own_endpoint(Endpoint.from_sockaddr(sock.getsockname()))
         trio.lowlevel.current_task().name = f"client {remote}"  # shown in the task tree
-        self.served += 1
         self.connected += 1
-        return Connection(self.served, local, remote)
+        return Connection(next(self._numbers), local, remote)
+
+    async def _begin(self, client: SecureClient, connection: Connection) -> bool:
+        """Begin TLS with a client, or close its socket; return whether TLS began."""
+        began = failed = False
+        try:
+            await client.begin(self._handshake_timeout, str(connection.remote))
+            began = True
+        except Exception as exc:  # noqa: BLE001  the crash boundary: only this client ends
+            failed = True
+            self.failed_handshakes += 1
+            self._report(HandshakeFailed(connection, exc))
+            await client.linger()
+        finally:
+            if not began:
+                client.sock.close()
+                self.connected -= 1
+                self.cut_off += not failed
+        return began
 
     def _tap(self, connection: Connection) -> Tap:
         report = self._report

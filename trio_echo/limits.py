@@ -26,6 +26,7 @@ class Limits:
             elsewhere when the server's system takes it.
         keepalive: a client fails about this many seconds after its machine has vanished: with
             ETIMEDOUT, or EHOSTUNREACH if it was on the same link. `math.inf` for never.
+        handshake_timeout: seconds that a client may take for the handshake of TLS.
         grace: seconds that connected clients have to finish when the server stops.
 
     Raises:
@@ -38,6 +39,7 @@ class Limits:
     allow: Sequence[IPv4Network | IPv6Network] | None = None
     idle_timeout: float = math.inf
     keepalive: float = KEEPALIVE
+    handshake_timeout: float = 10.0
     grace: float = 5.0
 
     def __post_init__(self) -> None:
@@ -53,5 +55,9 @@ class Limits:
         if not self.idle_timeout > 0:
             raise ValueError(f"idle_timeout must be more than 0 seconds, not {self.idle_timeout}")
         check_keepalive(self.keepalive)
+        if not self.handshake_timeout > 0:
+            raise ValueError(
+                f"handshake_timeout must be more than 0 seconds, not {self.handshake_timeout}"
+            )
         if not self.grace >= 0:
             raise ValueError(f"grace must be 0 seconds or more, not {self.grace}")

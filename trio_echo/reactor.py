@@ -19,6 +19,8 @@ Why this is safe:
 - Each ready socket gets one `recv` and one `send` in turn, and Trio's other tasks run after a
   millisecond. So a client that floods the server holds up nobody. Every event of a batch is
   handled: epoll_wait(2) rotates among the ready sockets, so a dropped event might never come back.
+- With TLS, one `recv` takes one record, at most 16 KiB. The buffer is larger, so OpenSSL never
+  holds decrypted bytes that epoll could not report.
 - If a tap raises an `Exception`, its relay ends. Anything else, such as a KeyboardInterrupt at any
   point, ends the reactor and so the whole server. `remove` then undoes what was half done.
 """
@@ -27,6 +29,7 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 import sys
 import time
 from contextlib import asynccontextmanager, closing, suppress
@@ -40,6 +43,8 @@ from .relay import BaseRelay
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+# What a call raises that would have to wait. An `ssl.SSLSocket` has its own errors for that.
+_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # How many bytes to receive at once, as Trio's own streams do.
 _BUFFER = 64 * 1024
 # How many bytes a socket may hold unsent before it counts as full, as in `trio.SocketStream`.
@@ -71,8 +76,8 @@ class SocketRelay(BaseRelay):
     """Sends back what a socket delivers, until its end, with the help of a reactor.
 
     Args:
-        sock: connected and non-blocking. It is left open; nobody may use or close it while the
-            relay runs.
+        sock: connected and non-blocking, perhaps an `ssl.SSLSocket` after its handshake. It is left
+            open; nobody may use or close it while the relay runs.
         reactor: must be running.
         tap: called with each piece as it arrives, before it is sent back.
         moved: called for each piece as it arrives. If a piece has to wait for room, also each time
@@ -143,10 +148,10 @@ class SocketRelay(BaseRelay):
             await trio.lowlevel.wait_writable(self.sock)
             try:
                 sent = self.sock.send(rest)
-            except BlockingIOError:
+            except _NOT_NOW:
                 continue
             except OSError as exc:
-                raise SocketCallError("send()", exc) from exc
+                raise SocketCallError.wrap("send()", exc) from exc
             rest = rest[sent:]
             self.echoed += sent
             if self.moved is not None:
@@ -191,10 +196,10 @@ class Reactor:
                         continue
                     try:
                         count = relay.sock.recv_into(buffer)
-                    except BlockingIOError:
+                    except _NOT_NOW:
                         continue
                     except OSError as exc:
-                        self._wake(relay, failure=SocketCallError("recv()", exc))
+                        self._wake(relay, failure=SocketCallError.wrap("recv()", exc))
                         continue
                     if not count:
                         self._wake(relay)
@@ -206,10 +211,10 @@ class Reactor:
                             continue
                     try:
                         sent = relay.sock.send(data)
-                    except BlockingIOError:
+                    except _NOT_NOW:
                         sent = 0
                     except OSError as exc:
-                        self._wake(relay, failure=SocketCallError("send()", exc))
+                        self._wake(relay, failure=SocketCallError.wrap("send()", exc))
                         continue
                     relay.echoed += sent
                     if sent < count:

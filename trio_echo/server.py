@@ -21,6 +21,7 @@ import math
 import socket
 from contextlib import ExitStack, asynccontextmanager, nullcontext
 from functools import partial
+from ssl import SSLContext
 from typing import TYPE_CHECKING
 
 import trio
@@ -30,7 +31,7 @@ from .addresses import DEFAULT_PORT, Endpoint
 from .admission import Admission
 from .errors import SocketCallError, naming, ungrouped
 from .events import Draining, FamilyMissing, Listening, Stopped, ignore
-from .faults import Faults, FaultyRelay
+from .faults import Faults
 from .gate import Gate
 from .handler import ClientHandler
 from .idleness import IdleWatch
@@ -46,8 +47,8 @@ from .listening import (
     fit_out_listener,
     listen_at,
 )
-from .reactor import SocketRelay, accept_waiting, open_queue, open_reactor
-from .relay import Relay
+from .reactor import accept_waiting, open_queue, open_reactor
+from .relays import Relays
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from .events import ServerObserver
     from .gate import HostSlots
     from .handler import MakeRelay
-    from .reactor import Reactor
+    from .securing import CurrentContext
     from .tcp_info import Socket
 
 GC_THRESHOLD = 10_000
@@ -81,6 +82,7 @@ async def serve(
     stop: trio.Event | None = None,
     client_slots: AbstractAsyncContextManager[object] | None = None,
     host_slots: HostSlots | None = None,
+    ssl_context: SSLContext | CurrentContext | None = None,
     task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Echo what TCP clients send, until cancelled or stopped.
@@ -106,6 +108,8 @@ async def serve(
             Servers that share a `trio.CapacityLimiter` share one limit.
         host_slots: asked for each client, instead of `limits.max_clients_per_host`, by servers
             that share that limit.
+        ssl_context: clients speak TLS, with this context. A function that returns one is called
+            before each handshake, so that certificates can change. `None` for plain TCP.
         task_status: `await nursery.start(serve)` returns the listeners, one for each address.
 
     Raises:
@@ -130,11 +134,16 @@ async def serve(
             _open_idle_watch(limits.idle_timeout) as idle_watch,
         ):
             observe_data = observe_data and observer is not ignore
-            handler = ClientHandler(observer, observe_data=observe_data, idle_watch=idle_watch)
+            handler = ClientHandler(
+                observer,
+                observe_data=observe_data,
+                idle_watch=idle_watch,
+                handshake_timeout=limits.handshake_timeout,
+            )
+            context = (lambda: ssl_context) if isinstance(ssl_context, SSLContext) else ssl_context
+            relays = Relays(reactor, faults, context)
             for attempts_left in reversed(range(FREE_PORT_ATTEMPTS)):
-                server = _Server(
-                    limits, faults, observer, handler, reactor, client_slots, host_slots
-                )
+                server = _Server(limits, observer, handler, relays, client_slots, host_slots)
                 try:
                     await server.run(sources, stop, task_status)
                 except SocketCallError as exc:
@@ -151,18 +160,16 @@ class _Server:
     def __init__(
         self,
         limits: Limits,
-        faults: Faults,
         observer: ServerObserver,
         handler: ClientHandler,
-        reactor: Reactor | None,
+        relays: Relays,
         client_slots: AbstractAsyncContextManager[object] | None,
         host_slots: HostSlots | None,
     ) -> None:
         self._limits = limits
-        self._faults = faults
         self._report = observer
         self._handler = handler
-        self._reactor = reactor
+        self._relays = relays
         self._admission = Admission(limits.max_clients, client_slots, observer)
         self._gate = Gate(limits, host_slots, observer)
         self._serve: Callable[[Socket, MakeRelay], Awaitable[None]] = handler.serve
@@ -204,7 +211,13 @@ class _Server:
                 self._gate.flush()
                 cut_off = self._handler.cut_off + self._admission.cut_off
                 self._report(
-                    Stopped(self._handler.served, self._handler.echoed, cut_off, self._gate.refused)
+                    Stopped(
+                        self._handler.served,
+                        self._handler.echoed,
+                        cut_off,
+                        self._gate.refused,
+                        self._handler.failed_handshakes,
+                    )
                 )
 
     async def _start(
@@ -259,11 +272,9 @@ class _Server:
         if not self._listening.is_set():
             await self._listening.wait()  # if another address fails, nobody is served
         fit_out(stream.socket, self._limits.keepalive)
-        if self._reactor is None:
-            make_relay: MakeRelay = partial(Relay, stream)
-            if self._faults:
-                make_relay = partial(FaultyRelay, stream, self._faults)
-            await self._serve(stream.socket, make_relay)
+        reactor = self._relays.reactor
+        if reactor is None:
+            await self._serve(stream.socket, self._relays.of_stream(stream))
             return
         sock = socket.socket(fileno=stream.socket.detach())
         sock.setblocking(False)
@@ -272,9 +283,8 @@ class _Server:
         if not self._admission.limited:
             for behind in accept_waiting(queue[0]):
                 fit_out(behind, self._limits.keepalive)
-                relay = partial(SocketRelay, behind, self._reactor)
-                clients.start_soon(self._serve, behind, relay)
-        await self._serve(sock, partial(SocketRelay, sock, self._reactor))
+                clients.start_soon(self._serve, behind, self._relays.of_socket(behind, reactor))
+        await self._serve(sock, self._relays.of_socket(sock, reactor))
 
     async def _serve_in_turn(self, sock: Socket, make_relay: MakeRelay) -> None:
         await self._admission.serve(sock, partial(self._handler.serve, sock, make_relay))

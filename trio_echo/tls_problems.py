@@ -9,7 +9,7 @@ from .messages import N_
 
 
 class TlsProblem(Enum):
-    """Why TLS with a peer failed; the value says it in English."""
+    """Why TLS with a peer failed, or a file of this side; the value says it in English."""
 
     NOT_TLS = N_("the peer does not speak TLS")
     NO_COMMON_VERSION = N_("the peer has no TLS version in common with this side")
@@ -31,6 +31,13 @@ class TlsProblem(Enum):
     DAMAGED = N_("what the peer sent was changed on its way")
     ALERT = N_("the peer refused to go on ({detail})")
     INVALID = N_("the peer broke the rules of TLS ({detail})")
+    NO_CERTIFICATE_IN_FILE = N_("the file has no certificate in PEM")
+    NO_KEY = N_("the file has no private key in PEM")
+    KEY_ENCRYPTED = N_(
+        "the private key has a password; remove it: openssl pkey -in KEY -out NEW_KEY"
+    )
+    KEY_MISMATCH = N_("the private key does not belong to the certificate")
+    REFUSED_FILE = N_("OpenSSL does not accept the certificate ({detail})")
 
 
 # X509_verify_cert_error_string(3)

@@ -16,8 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_echo import Endpoint, SocketCallError, events
+from trio_echo.errors import TlsError
 from trio_echo.events import Connection, Refusal
 from trio_echo.screen.json_lines import JsonLines
+from trio_echo.tls_problems import TlsProblem
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "log.md"
 CLIENT = Connection(7, Endpoint("::1", 9000), Endpoint("::1", 51188))
@@ -41,6 +43,19 @@ EVENTS: list[tuple[events.ServerEvent, dict[str, object]]] = [
         events.ClientsRefused(Refusal.TOO_MANY, 2, CLIENT.remote),
         {"reason": "too_many", "clients": 2, "remote": "[::1]:51188"},
     ),
+    (
+        events.HandshakeFailed(CLIENT, TlsError("do_handshake()", TlsProblem.NOT_TLS)),
+        {
+            **OF_CLIENT,
+            "error": {
+                "call": "do_handshake()",
+                "errno": "EPROTO",
+                "reason": "the peer does not speak TLS",
+                "where": None,
+                "tls": "not_tls",
+            },
+        },
+    ),
     (events.ClientConnected(CLIENT), OF_CLIENT),
     (
         events.DataReceived(CLIENT, b"h\xff\n"),
@@ -51,7 +66,10 @@ EVENTS: list[tuple[events.ServerEvent, dict[str, object]]] = [
     (events.ClientReset(CLIENT, 4), {**OF_CLIENT, "echoed": 4}),
     (events.ClientClosed(CLIENT, 4), {**OF_CLIENT, "echoed": 4}),
     (events.Draining(1, math.inf), {"clients": 1, "grace": None}),
-    (events.Stopped(1, 2, 3, 4), {"clients": 1, "echoed": 2, "cut_off": 3, "refused": 4}),
+    (
+        events.Stopped(1, 2, 3, 4, 5),
+        {"clients": 1, "echoed": 2, "cut_off": 3, "refused": 4, "failed_handshakes": 5},
+    ),
 ]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support import text_of
 
 from trio_echo import Endpoint, IncompleteReceiveError, SocketCallError
-from trio_echo.errors import WorkerError, ZoneMissingError
+from trio_echo.errors import TlsError, WorkerError, ZoneMissingError
 from trio_echo.events import (
     AcceptFailed,
     ClientClosed,
@@ -28,6 +28,7 @@ from trio_echo.events import (
     Draining,
     EchoReceived,
     FamilyMissing,
+    HandshakeFailed,
     LinesMissing,
     Listening,
     Refusal,
@@ -38,6 +39,7 @@ from trio_echo.events import (
 from trio_echo.screen.language import translations
 from trio_echo.screen.text import Terminal
 from trio_echo.screen.transcript import Transcript
+from trio_echo.tls_problems import TlsProblem
 
 if TYPE_CHECKING:
     from trio_echo.events import ClientEvent, ServerEvent
@@ -179,6 +181,18 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             Stopped(1, 5, 0, refused=2),
             "[TCP server] stopped: 1 client served, 5 bytes echoed, 2 clients refused\n",
             "[TCP 서버] 종료: 클라이언트 1개 처리, 5바이트 되돌려 보냄, 클라이언트 2개 거부\n",
+        ),
+        (
+            Stopped(1, 5, 0, failed_handshakes=1),
+            "[TCP server] stopped: 1 client served, 5 bytes echoed, 1 handshake failed\n",
+            "[TCP 서버] 종료: 클라이언트 1개 처리, 5바이트 되돌려 보냄, 핸드셰이크 1개 실패\n",
+        ),
+        (
+            HandshakeFailed(
+                CLIENT, TlsError("do_handshake()", TlsProblem.NOT_TLS, where="127.0.0.1:51188")
+            ),
+            "[do_handshake()] the peer does not speak TLS: 127.0.0.1:51188\n",
+            "[do_handshake()] 상대방이 TLS로 통신하지 않습니다: 127.0.0.1:51188\n",
         ),
         (
             ClientConnected(CLIENT),

@@ -18,7 +18,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from trio_echo.addresses import Endpoint
-from trio_echo.errors import SocketCallError
+from trio_echo.errors import SocketCallError, TlsError
 from trio_echo.events import Connection, LinesMissing
 
 if TYPE_CHECKING:
@@ -82,12 +82,14 @@ def _name(kind: type) -> str:
 def _error(error: Exception) -> dict[str, object]:
     if not isinstance(error, SocketCallError):
         return {"exception": repr(error)}
+    problem = {"tls": error.problem.name.lower()} if isinstance(error, TlsError) else {}
     found = not isinstance(error.reason, socket.gaierror)  # it has numbers of its own
     return {
         "call": error.call,
         "errno": errno.errorcode.get(error.errno or 0) if found else None,
         "reason": error.strerror,
         "where": error.where,
+        **problem,
     }
 
 

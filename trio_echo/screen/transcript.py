@@ -28,6 +28,7 @@ from trio_echo.events import (
     Draining,
     EchoReceived,
     FamilyMissing,
+    HandshakeFailed,
     LinesMissing,
     Listening,
     Refusal,
@@ -60,10 +61,12 @@ _REASONS = {
     errno.ECONNREFUSED: N_("Connection refused"),
     errno.ECONNRESET: N_("Connection reset by peer"),
     errno.EHOSTUNREACH: N_("No route to host"),
+    errno.EISDIR: N_("Is a directory"),
     errno.EMFILE: N_("Too many open files"),
     errno.ENETUNREACH: N_("Network is unreachable"),
     errno.ENFILE: N_("Too many open files in system"),
     errno.ENOBUFS: N_("No buffer space available"),
+    errno.ENOENT: N_("No such file or directory"),
     errno.EPIPE: N_("Broken pipe"),
     errno.ETIMEDOUT: N_("Connection timed out"),
 }
@@ -123,7 +126,7 @@ class Transcript:
             case FamilyMissing(error):
                 text = _("{error} (skipped; serving the other addresses)")
                 yield text.format(error=self.describe(error)) + "\n"
-            case AcceptFailed(error):
+            case AcceptFailed(error) | HandshakeFailed(error=error):
                 yield self.describe(error) + "\n"
             case WorkerDied():
                 self._texts.clear()  # its clients' texts end without an event
@@ -318,6 +321,11 @@ class Transcript:
                 "{count} client refused", "{count} clients refused", event.refused
             )
             counted.append(text.format(count=event.refused))
+        if event.failed_handshakes:
+            text = self._ngettext(
+                "{count} handshake failed", "{count} handshakes failed", event.failed_handshakes
+            )
+            counted.append(text.format(count=event.failed_handshakes))
         return ", ".join(counted) + "\n"
 
     def _worker_died(self, event: WorkerDied) -> str:
