@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
+
+from .certificates import load_pair, trust
 
 _LONGEST_NAME = 253  # RFC 1035, section 2.3.4, as text
-
-
-class PemError(ValueError):
-    """A file with certificates or a key cannot be used. The message is one line."""
 
 
 def client_context(
@@ -20,26 +17,19 @@ def client_context(
     Args:
         ca: a PEM file with the authorities to trust; by default those of the system.
         cert: a PEM file with the client's certificate and those that lead to its authority.
-        key: a PEM file with its key, which is not encrypted.
+        key: a PEM file with its key; goes with `cert`.
 
     Raises:
-        PemError: a file cannot be used.
+        SocketCallError: a file cannot be read, or used.
     """
-    if ca is not None:
-        _check_readable(ca)
-    try:
-        context = ssl.create_default_context(cafile=ca)
-    except ssl.SSLError:
-        raise PemError(f"there is no certificate in {ca}") from None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if cert is not None:
-        for path in (cert, key):
-            if path is not None:
-                _check_readable(path)
-        try:
-            context.load_cert_chain(cert, key, password=_refuse_password)
-        except ssl.SSLError as exc:
-            raise PemError(_reason(exc, cert, key or cert)) from None
+    if ca is None:
+        context.load_default_certs()
+    else:
+        trust(context, ca)
+    if cert is not None and key is not None:
+        load_pair(context, cert, key)
     return context
 
 
@@ -60,21 +50,3 @@ def server_name_of(host: str) -> str:
     if not 0 < len(written) <= _LONGEST_NAME or written.startswith("."):
         raise ValueError(f"{host!r} is not the name of a server")
     return written
-
-
-def _check_readable(path: str) -> None:
-    try:
-        Path(path).read_bytes()
-    except OSError as exc:  # OpenSSL would not name the file
-        raise PemError(f"{exc.strerror}: {path}") from None
-
-
-def _refuse_password() -> str:
-    # OpenSSL would ask for it at the terminal.
-    raise PemError("the key is encrypted: give one without a password")
-
-
-def _reason(exc: ssl.SSLError, cert: str, key: str) -> str:
-    if exc.reason == "KEY_VALUES_MISMATCH":
-        return f"the key in {key} is not that of the certificate in {cert}"
-    return f"there is no certificate in {cert}, or no key in {key}"

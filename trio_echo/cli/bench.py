@@ -208,7 +208,11 @@ def bench(
         raise click.UsageError(
             f"this system takes {MOST_SOCKETS} connections a process: give more --processes"
         )
-    client_tls(tls=tls, ca=tls_ca, cert=tls_cert, key=tls_key, server_name=tls_server_name)
+    try:  # it says what is wrong with the files before the first process does
+        client_tls(tls=tls, ca=tls_ca, cert=tls_cert, key=tls_key, server_name=tls_server_name)
+    except SocketCallError as exc:
+        click.echo(safe(str(exc)), err=True)
+        return 1
     secured = Tls(tls_server_name, tls_ca, tls_cert, tls_key) if tls else None
     if plot is not None and not check_library("bench"):
         return 1

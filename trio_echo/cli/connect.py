@@ -79,10 +79,14 @@ def connect(
         raise click.UsageError(str(exc)) from exc
     if endpoint.port == 0:
         raise click.UsageError("port 0 cannot be reached: give 1 to 65535")
-    context = client_tls(
-        tls=tls, ca=tls_ca, cert=tls_cert, key=tls_key, server_name=tls_server_name
-    )
     transcript = Transcript(translations(lang), encoding, terminal())
+    try:
+        context = client_tls(
+            tls=tls, ca=tls_ca, cert=tls_cert, key=tls_key, server_name=tls_server_name
+        )
+    except SocketCallError as exc:
+        click.echo(transcript.describe(exc), err=True)
+        return 1
     server = _Server(endpoint, family, keepalive, context, tls_server_name or endpoint.host)
     with restored_terminal():
         return trio.run(_run, server, transcript, encoding, timeout)

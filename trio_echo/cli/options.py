@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trio_echo.addresses import AddressError, parse_port
-from trio_echo.client_tls import PemError, client_context, server_name_of
+from trio_echo.client_tls import client_context, server_name_of
 from trio_echo.keepalive import KEEPALIVE, check_keepalive
 from trio_echo.quantities import A_YEAR
 from trio_echo.screen.language import LANGUAGES
@@ -141,7 +141,8 @@ def client_tls(
     """Make what the options of TLS ask for; `None` without TLS.
 
     Raises:
-        click.UsageError: they do not go together, or a file cannot be used.
+        click.UsageError: they do not go together.
+        SocketCallError: a file cannot be used.
     """
     given = {"ca": ca, "cert": cert, "key": key, "server-name": server_name}
     for name, value in given.items():
@@ -149,10 +150,7 @@ def client_tls(
             raise click.UsageError(f"--tls-{name} is for --tls: give that too")
     if (cert is None) != (key is None):
         raise click.UsageError("--tls-cert and --tls-key belong together")
-    try:
-        return client_context(ca=ca, cert=cert, key=key) if tls else None
-    except PemError as exc:
-        raise click.UsageError(str(exc)) from exc
+    return client_context(ca=ca, cert=cert, key=key) if tls else None
 
 
 def language_options(command: Command) -> Command:

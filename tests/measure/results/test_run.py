@@ -172,9 +172,18 @@ def test_a_round_in_which_nothing_came_back_is_counted_and_hides_the_percentiles
     assert cell.messages_per_second.rounds == 4
 
 
-def of_version_2(run: Run) -> dict[str, Any]:
+def of_version_3(run: Run) -> dict[str, Any]:
     """What that version wrote."""
     value: dict[str, Any] = json.loads(to_json(run))
+    value["schema_version"] = 3
+    for one in value["rounds"]:
+        del one["tls"]
+    return value
+
+
+def of_version_2(run: Run) -> dict[str, Any]:
+    """What that version wrote."""
+    value = of_version_3(run)
     value["schema_version"] = 2
     del value["wire"]
     for one in value["rounds"]:
@@ -191,6 +200,11 @@ def of_version_1(run: Run) -> dict[str, Any]:
     for cell in value["cells"]:
         del cell["silent_rounds"]
     return value
+
+
+def test_results_of_version_3_are_read_with_their_cable() -> None:
+    run = replace(RUN, wire="delay=1ms")
+    assert from_json(json.dumps(of_version_3(run))) == run
 
 
 def test_results_of_version_2_are_read() -> None:
