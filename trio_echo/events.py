@@ -52,6 +52,18 @@ class AcceptFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificatesReloaded:
+    """The files of TLS were read again; later clients get the new certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatesKept:
+    """The files of TLS were read again and cannot be used; the old certificate stays."""
+
+    error: SocketCallError
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerDied:
     """A process of `workers.supervise` died, and its clients lost their connection.
 
@@ -238,6 +250,8 @@ ServerEvent: TypeAlias = (
     Listening
     | FamilyMissing
     | AcceptFailed
+    | CertificatesReloaded
+    | CertificatesKept
     | WorkerDied
     | WorkerReplaced
     | LinesMissing
@@ -264,7 +278,9 @@ def is_essential(event: ServerEvent) -> bool:
     """Return whether an event is about the server itself, not about what its clients do."""
     if isinstance(event, ClientFailed | HandshakeFailed):
         return not isinstance(event.error, SocketCallError)  # a bug
-    return isinstance(event, Listening | FamilyMissing | AcceptFailed | WorkerDied)
+    return isinstance(
+        event, Listening | FamilyMissing | AcceptFailed | CertificatesKept | WorkerDied
+    )
 
 
 def ignore(_event: object) -> None:

@@ -35,6 +35,8 @@ EVENTS: list[tuple[events.ServerEvent, dict[str, object]]] = [
     (events.Listening(CLIENT.local), {"endpoint": "[::1]:9000"}),
     (events.FamilyMissing(RESET), {"error": RESET_WRITTEN}),
     (events.AcceptFailed(RESET), {"error": RESET_WRITTEN}),
+    (events.CertificatesReloaded(), {}),
+    (events.CertificatesKept(RESET), {"error": RESET_WRITTEN}),
     (events.WorkerDied(1, -9, 2, 0.1), {"number": 1, "cause": -9, "clients": 2, "pause": 0.1}),
     (events.WorkerReplaced(1), {"number": 1}),
     (events.LinesMissing(3), {"lines": 3, "connection": None}),
@@ -98,7 +100,7 @@ def test_the_page_lists_the_keys_of_every_event() -> None:
     for event, _ in EVENTS:
         written = parsed("".join(JsonLines("utf-8").lines(event)))
         assert listed.pop(written.pop("event")) == list(written)
-    assert set(listed) == {"open_to_all", "failed"}
+    assert set(listed) == {"open_to_all", "self_signed", "failed"}
 
 
 def test_an_error_has_no_number_of_the_wrong_kind() -> None:

@@ -15,6 +15,8 @@ from trio_echo import Endpoint, IncompleteReceiveError, SocketCallError
 from trio_echo.errors import TlsError, WorkerError, ZoneMissingError
 from trio_echo.events import (
     AcceptFailed,
+    CertificatesKept,
+    CertificatesReloaded,
     ClientClosed,
     ClientConnected,
     ClientFailed,
@@ -111,6 +113,18 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             AcceptFailed(SocketCallError("accept()", OSError(errno.EMFILE, "too many"))),
             "[accept()] Too many open files\n",
             "[accept()] 열린 파일이 너무 많습니다\n",
+        ),
+        (
+            CertificatesReloaded(),
+            "[TCP server] certificate reloaded\n",
+            "[TCP 서버] 인증서를 다시 읽었습니다.\n",
+        ),
+        (
+            CertificatesKept(TlsError("load_cert_chain()", TlsProblem.KEY_MISMATCH, where="k.pem")),
+            "[load_cert_chain()] the private key does not belong to the certificate: k.pem "
+            "(the old certificate stays)\n",
+            "[load_cert_chain()] 개인 키가 인증서와 맞지 않습니다: k.pem "
+            "(이전 인증서를 계속 사용합니다)\n",
         ),
         (
             WorkerDied(2, cause=-15, clients=1, pause=0.1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import re
 import sys
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import trio
 from click.core import ParameterSource
 
 from trio_echo.addresses import DEFAULT_PORT
+from trio_echo.certificates import LiveCertificates
 from trio_echo.errors import SocketCallError, WorkerError
 from trio_echo.events import ServerEvent, is_essential
 from trio_echo.faults import Faults
@@ -28,6 +29,12 @@ from trio_echo.server import serve as serve_echo
 from trio_echo.workers.supervisor import supervise, usable_cores
 
 from . import systemd
+from .certificates import (
+    certificate_files,
+    certificate_options,
+    reload_on_hangup,
+    trusting_command,
+)
 from .options import (
     keepalive_option,
     language_options,
@@ -120,6 +127,7 @@ def _workers(text: str) -> int:
     type=_workers,
     help="Serve with N processes; auto: one for each usable core.",
 )
+@certificate_options
 @click.option(
     "--fragment",
     metavar="N",
@@ -160,6 +168,10 @@ def serve(
     keepalive: float,
     grace: float,
     workers: int | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+    tls_client_ca: str | None,
+    tls_self_signed: bool,
     fragment: int | None,
     delay: float | None,
     reset_after: int | None,
@@ -171,7 +183,8 @@ def serve(
     """Echo what TCP clients send, and show it.
 
     SIGINT (Ctrl-C) or SIGTERM stops it: it accepts no more clients, lets those connected finish,
-    and prints a summary. A second signal ends it at once.
+    and prints a summary. A second signal ends it at once. With --tls-cert, SIGHUP reads the files
+    of TLS again.
     """
     if any_ and hosts:
         raise click.UsageError("--any already listens on every address: leave out --host")
@@ -180,33 +193,46 @@ def serve(
         if log_format == "json"
         else Transcript(translations(lang), encoding, terminal())
     )
-    try:
-        opened, notifier = systemd.opened_listeners(), systemd.Notifier()
-    except SocketCallError as exc:
-        click.echo(form.describe(exc), err=True)
-        return 1
-    if opened:
-        _refuse_addresses(workers)
-    service = partial(
-        partial(serve_echo, observe_data=not quiet, listeners=opened or None)
-        if workers is None
-        else partial(supervise, workers, quiet=quiet),
-        port,
-        hosts=ANY if any_ else hosts or LOOPBACK,
-        limits=Limits(
-            max_clients=max_clients,
-            max_clients_per_host=max_clients_per_host,
-            allow=allow or None,
-            idle_timeout=idle_timeout,
-            keepalive=keepalive,
-            grace=grace,
-        ),
-        faults=Faults(fragment=fragment, delay=delay, reset_after=reset_after),
-        portable=portable,
-    )
-    warning = form.open_to_all() if any_ and not allow else None
-    with closing(notifier):
-        return trio.run(_run, service, form, quiet, warning, notifier)
+    self_signed_for = hosts if tls_self_signed else None
+    with ExitStack() as stack:
+        files = stack.enter_context(
+            certificate_files(tls_cert, tls_key, tls_client_ca, self_signed_for)
+        )
+        try:
+            certificates = None if files is None else LiveCertificates(files)
+            opened, notifier = systemd.opened_listeners(), systemd.Notifier()
+        except SocketCallError as exc:
+            click.echo(form.describe(exc), err=True)
+            return 1
+        stack.enter_context(closing(notifier))
+        if opened:
+            _refuse_addresses(workers)
+        service = partial(
+            partial(
+                serve_echo,
+                observe_data=not quiet,
+                listeners=opened or None,
+                ssl_context=certificates,
+            )
+            if workers is None
+            else partial(supervise, workers, quiet=quiet, certificates=certificates),
+            port,
+            hosts=ANY if any_ else hosts or LOOPBACK,
+            limits=Limits(
+                max_clients=max_clients,
+                max_clients_per_host=max_clients_per_host,
+                allow=allow or None,
+                idle_timeout=idle_timeout,
+                keepalive=keepalive,
+                grace=grace,
+            ),
+            faults=Faults(fragment=fragment, delay=delay, reset_after=reset_after),
+            portable=portable,
+        )
+        remarks = [form.open_to_all()] if any_ and not (allow or tls_client_ca) else []
+        if files is not None and tls_self_signed:
+            remarks.append(form.self_signed(trusting_command(files.certificate, port)))
+        return trio.run(_run, service, form, quiet, remarks, notifier, certificates)
 
 
 def _refuse_addresses(workers: int | None) -> None:
@@ -225,13 +251,14 @@ async def _run(
     service: partial[Coroutine[Any, Any, None]],
     form: Transcript | JsonLines,
     quiet: bool,
-    warning: str | None,
+    remarks: list[str],
     notifier: systemd.Notifier,
+    certificates: LiveCertificates | None,
 ) -> int:
     gc.set_threshold(GC_THRESHOLD)
     screen = Screen(form)
-    if warning is not None:
-        screen.post(Complaint(warning))
+    for remark in remarks:
+        screen.post(Complaint(remark))
     status = 0
 
     def observe(event: ServerEvent) -> None:
@@ -244,6 +271,8 @@ async def _run(
         serving = trio.CancelScope()
         await nursery.start(_stop_on_signal, stop, serving)
         nursery.start_soon(notifier.run, stop)
+        if certificates is not None:
+            await nursery.start(reload_on_hangup, certificates, observe)
         with serving:
             try:
                 await service(observer=observe, stop=stop, task_status=notifier)

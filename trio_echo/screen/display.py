@@ -16,6 +16,7 @@ import trio
 from trio_echo.errors import SocketCallError
 from trio_echo.events import (
     AcceptFailed,
+    CertificatesKept,
     ClientEvent,
     FamilyMissing,
     ServerEvent,
@@ -142,7 +143,7 @@ class Format(Protocol):
         """Describe in one line why something failed."""
 
 
-_FOR_ERR = (Complaint, FamilyMissing, AcceptFailed, WorkerDied)
+_FOR_ERR = (Complaint, FamilyMissing, AcceptFailed, CertificatesKept, WorkerDied)
 
 
 class Screen:

@@ -56,6 +56,10 @@ class JsonLines:
         """Report that every address may connect."""
         return _line("open_to_all", {})
 
+    def self_signed(self, command: str) -> str:
+        """Report how a client trusts the certificate of `--tls-self-signed`."""
+        return _line("self_signed", {"command": command})
+
     def _attribute(self, name: str, value: object) -> dict[str, object]:
         match value:
             case Connection(number, local, remote):

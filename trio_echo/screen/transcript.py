@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from trio_echo.errors import SocketCallError, TlsError, WorkerError, ZoneMissingError
 from trio_echo.events import (
     AcceptFailed,
+    CertificatesKept,
+    CertificatesReloaded,
     ClientClosed,
     ClientConnected,
     ClientEvent,
@@ -128,6 +130,11 @@ class Transcript:
                 yield text.format(error=self.describe(error)) + "\n"
             case AcceptFailed(error) | HandshakeFailed(error=error):
                 yield self.describe(error) + "\n"
+            case CertificatesReloaded():
+                yield _("[TCP server] certificate reloaded") + "\n"
+            case CertificatesKept(error):
+                text = _("{error} (the old certificate stays)")
+                yield text.format(error=self.describe(error)) + "\n"
             case WorkerDied():
                 self._texts.clear()  # its clients' texts end without an event
                 yield self._worker_died(event)
@@ -220,6 +227,11 @@ class Transcript:
         return self._(
             "[TCP server] anyone who reaches this machine can connect; --allow NETWORK limits that"
         )
+
+    def self_signed(self, command: str) -> str:
+        """Say how a client trusts the certificate of `--tls-self-signed`."""
+        text = self._("[TCP server] self-signed certificate; a client that trusts it: {command}")
+        return text.format(command=safe(command))
 
     def closed_by_server(self) -> str:
         """Report that the server closed the connection while the client waited for a line."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import trio
 
 from trio_echo.addresses import Endpoint
+from trio_echo.certificates import CertificateFiles
 from trio_echo.exact import ExactReceiver, IncompleteReceiveError
 from trio_echo.faults import Faults
 from trio_echo.limits import Limits
@@ -38,6 +39,7 @@ class WorkerConfig:
         faults: as for `serve`.
         quiet: report only the events that are `is_essential`.
         portable: as for `serve`.
+        certificates: of TLS; each process reads the files itself. `None` for plain TCP.
     """
 
     endpoints: list[Endpoint]
@@ -46,6 +48,7 @@ class WorkerConfig:
     faults: Faults
     quiet: bool
     portable: bool
+    certificates: CertificateFiles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class Command(Enum):
     """Accept no more clients, and end when those connected have finished."""
     TAKE_SLOT = auto()
     """Serve one more client."""
+    RELOAD = auto()
+    """Read the files of TLS again."""
     PING = auto()
     """Answer with `Notice.PONG`."""
 
@@ -106,12 +111,14 @@ class Totals:
         echoed: how many bytes went back; while it serves, only those of clients that have left.
         unfinished: how many clients are connected; of a process that ended, how many it cut off.
         refused: how many clients it has refused, and reported.
+        failed_handshakes: how many clients it has not served because TLS failed.
     """
 
     clients: int = 0
     echoed: int = 0
     unfinished: int = 0
     refused: int = 0
+    failed_handshakes: int = 0
 
 
 class OpaqueError(Exception):

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trio_echo.addresses import Endpoint
+    from trio_echo.certificates import LiveCertificates
     from trio_echo.events import ServerEvent, ServerObserver
 
     from .process import Process
@@ -83,6 +84,7 @@ async def supervise(
     faults: Faults = Faults(),
     quiet: bool = False,
     portable: bool = False,
+    certificates: LiveCertificates | None = None,
     observer: ServerObserver = ignore,
     stop: trio.Event | None = None,
     task_status: trio.TaskStatus[list[Endpoint]] = trio.TASK_STATUS_IGNORED,
@@ -103,6 +105,8 @@ async def supervise(
         faults: as for `serve`.
         quiet: report no events of clients except bugs (`events.is_essential`).
         portable: as for `serve`.
+        certificates: the files of TLS, which each worker reads for itself, also when they are
+            reloaded here. `None` for plain TCP.
         observer: as for `serve`. If the workers send events faster than this process can read, a
             `LinesMissing` replaces some of them. A worker that died may not have sent all.
         stop: as for `serve`.
@@ -117,9 +121,10 @@ async def supervise(
     with reserved(await endpoints_of(hosts, port)) as ports:
         for error in ports.missing:
             observer(FamilyMissing(error))
-        config = WorkerConfig(ports.endpoints, [], limits, faults, quiet, portable)
+        files = None if certificates is None else certificates.files
+        config = WorkerConfig(ports.endpoints, [], limits, faults, quiet, portable, files)
         stop = trio.Event() if stop is None else stop
-        await _Supervisor(count, config, ports, observer, stop).run(task_status)
+        await _Supervisor(count, config, ports, observer, stop, certificates).run(task_status)
 
 
 def usable_cores() -> int:
@@ -179,12 +184,14 @@ class _Supervisor:
         ports: Ports,
         observer: ServerObserver,
         stop: trio.Event,
+        certificates: LiveCertificates | None = None,
     ) -> None:
         self._workers = [_Worker(number) for number in range(1, count + 1)]
         self._config = config
         self._ports = ports
         self._report = observer
         self._stop = stop
+        self._certificates = certificates
         self._stopping: set[_Worker] = set()
         self._slots = ClientSlots(config.limits.max_clients or 0, observer)
         self._hosts = HostCounts(config.limits.max_clients_per_host or 0)
@@ -202,7 +209,7 @@ class _Supervisor:
                     for endpoint in self._config.endpoints:
                         self._report(Listening(endpoint))
                     task_status.started(self._config.endpoints)
-                    await self._stop.wait()
+                    await self._until_stopped()
                     self._ports.close()
                     for worker in self._workers:
                         worker.send(Command.STOP)
@@ -212,7 +219,29 @@ class _Supervisor:
         finally:
             if listening:
                 total = _sum([worker.past for worker in self._workers])
-                self._report(Stopped(total.clients, total.echoed, total.unfinished, total.refused))
+                self._report(
+                    Stopped(
+                        total.clients,
+                        total.echoed,
+                        total.unfinished,
+                        total.refused,
+                        total.failed_handshakes,
+                    )
+                )
+
+    async def _until_stopped(self) -> None:
+        """Wait for the stop; meanwhile, pass it on when the certificates were reloaded."""
+        async with trio.open_nursery() as nursery:
+            if self._certificates is not None:
+                nursery.start_soon(self._pass_reloads_on, self._certificates)
+            await self._stop.wait()
+            nursery.cancel_scope.cancel()
+
+    async def _pass_reloads_on(self, certificates: LiveCertificates) -> None:
+        while True:
+            await certificates.changed.wait()
+            for worker in self._workers:
+                worker.send(Command.RELOAD)
 
     async def _keep(self, worker: _Worker) -> None:
         """Keep a process running for this worker until stopped: replace each one that dies."""
@@ -358,4 +387,5 @@ def _sum(parts: Sequence[Totals]) -> Totals:
         sum(one.echoed for one in parts),
         sum(one.unfinished for one in parts),
         sum(one.refused for one in parts),
+        sum(one.failed_handshakes for one in parts),
     )

@@ -17,14 +17,17 @@ from typing import TYPE_CHECKING, cast
 
 import trio
 
+from trio_echo.certificates import LiveCertificates
 from trio_echo.errors import SocketCallError, ungrouped
 from trio_echo.events import (
+    CertificatesKept,
     ClientClosed,
     ClientConnected,
     ClientFailed,
     ClientsRefused,
     Draining,
     FamilyMissing,
+    HandshakeFailed,
     Listening,
     ServerEvent,
     Stopped,
@@ -83,6 +86,7 @@ class _LinkedServer:
         self._slots = _ClientSlots(link)
         self._hosts = _HostSlots(link)
         self._totals = Totals()
+        self._certificates: LiveCertificates | None = None
 
     async def run(self, commands: list[object]) -> None:
         """Serve until the link ends or STOP is done; `commands` came with the config."""
@@ -102,10 +106,16 @@ class _LinkedServer:
             nursery.start_soon(self._follow, commands)
             with self._serving:
                 try:
+                    if config.certificates is not None:
+                        self._certificates = LiveCertificates(config.certificates)
                     with ungrouped(SocketCallError):
                         async with trio.open_nursery() as listening:
                             listeners = self._listeners()
-                            await listening.start(partial(service, listeners=listeners))
+                            await listening.start(
+                                partial(
+                                    service, listeners=listeners, ssl_context=self._certificates
+                                )
+                            )
                             self._link.post(Notice.LISTENING)
                 except SocketCallError as exc:
                     self._link.post(exc)
@@ -133,18 +143,27 @@ class _LinkedServer:
                         self._slots.grant()
                     case HostAnswer(number, granted):
                         self._hosts.answer(number, granted=granted)
+                    case Command.RELOAD:
+                        await self._reload()
                     case Command.PING:
                         self._link.post(Notice.PONG)
             commands = await self._link.receive()
         self._serving.cancel()
+
+    async def _reload(self) -> None:
+        if self._certificates is not None:
+            try:
+                await self._certificates.reload()
+            except SocketCallError as exc:
+                self._link.post(CertificatesKept(exc))
 
     def _report(self, event: ServerEvent) -> None:
         totals = self._totals
         match event:
             case Listening() | FamilyMissing() | Draining():
                 return  # the parent reports these once for all workers
-            case Stopped(clients, echoed, cut_off, refused):
-                self._link.post_state(Totals(clients, echoed, cut_off, refused))
+            case Stopped(clients, echoed, cut_off, refused, failed):
+                self._link.post_state(Totals(clients, echoed, cut_off, refused, failed))
                 return
             case ClientConnected():
                 totals = replace(
@@ -156,9 +175,13 @@ class _LinkedServer:
                 )
             case ClientsRefused(clients=clients):
                 totals = replace(totals, refused=totals.refused + clients)
-            case ClientFailed(connection, error) if not isinstance(error, SocketCallError):
-                # A bug's exception may be impossible to pickle.
-                event = ClientFailed(connection, OpaqueError(repr(error)))
+            case HandshakeFailed():
+                totals = replace(totals, failed_handshakes=totals.failed_handshakes + 1)
+        match event:
+            case ClientFailed(error=error) | HandshakeFailed(error=error):
+                if not isinstance(error, SocketCallError):
+                    # A bug's exception may be impossible to pickle.
+                    event = replace(event, error=OpaqueError(repr(error)))
         if totals is not self._totals:
             self._totals = totals
             self._link.post_state(totals)

@@ -1,0 +1,146 @@
+"""The options of `serve` for TLS, its self-signed certificate, and SIGHUP."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import contextmanager, suppress
+from ipaddress import ip_address
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import click
+import trio
+
+from trio_echo.addresses import DEFAULT_PORT
+from trio_echo.certificates import CertificateFiles
+from trio_echo.errors import SocketCallError
+from trio_echo.events import CertificatesKept, CertificatesReloaded
+from trio_echo.listening import LOOPBACK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from trio_echo.certificates import LiveCertificates
+    from trio_echo.events import ServerObserver
+
+    from .options import Command
+
+
+def certificate_options(command: Command) -> Command:
+    """Add `--tls-cert`, `--tls-key`, `--tls-client-ca` and `--tls-self-signed`."""
+    command = click.option(
+        "--tls-self-signed",
+        is_flag=True,
+        help="Speak TLS with a new certificate for this machine, for a first try.",
+    )(command)
+    command = click.option(
+        "--tls-client-ca",
+        metavar="F",
+        help="Serve only clients with a certificate that an authority in this PEM file has signed.",
+    )(command)
+    command = click.option(
+        "--tls-key", metavar="F", help="PEM file with the certificate's private key."
+    )(command)
+    return click.option(
+        "--tls-cert",
+        metavar="F",
+        help="Speak TLS, with the certificate in this PEM file; SIGHUP reads it again.",
+    )(command)
+
+
+@contextmanager
+def certificate_files(
+    certificate: str | None,
+    key: str | None,
+    client_authority: str | None,
+    self_signed_for: Sequence[str] | None,
+) -> Iterator[CertificateFiles | None]:
+    """Yield the files that the options name, or make them; `None` for plain TCP.
+
+    Args:
+        certificate: `--tls-cert`.
+        key: `--tls-key`.
+        client_authority: `--tls-client-ca`.
+        self_signed_for: names and addresses for a certificate of our own, or `None`. Its files are
+            removed at the end.
+
+    Raises:
+        click.UsageError: the options do not go together.
+    """
+    if self_signed_for is not None:
+        if certificate is not None or key is not None:
+            raise click.UsageError("--tls-self-signed makes a certificate: leave out the other one")
+        with TemporaryDirectory(prefix="trio-echo-") as folder:
+            yield _self_signed(Path(folder), self_signed_for, client_authority)
+        return
+    if (certificate is None) != (key is None):
+        raise click.UsageError("--tls-cert and --tls-key need each other")
+    if certificate is None or key is None:
+        if client_authority is not None:
+            raise click.UsageError("--tls-client-ca needs --tls-cert and --tls-key")
+        yield None
+        return
+    yield CertificateFiles(certificate, key, client_authority)
+
+
+def _self_signed(
+    folder: Path, hosts: Sequence[str], client_authority: str | None
+) -> CertificateFiles:
+    try:
+        import trustme
+    except ImportError as exc:
+        raise click.UsageError(
+            '--tls-self-signed needs trustme: python -m pip install "trio-echo[tls]"'
+        ) from exc
+    names = dict.fromkeys(["localhost", *LOOPBACK, *map(_without_zone, hosts)])
+    authority = trustme.CA()
+    try:
+        issued = authority.issue_cert(*names, common_name="trio-echo")
+    except ValueError as exc:
+        raise click.UsageError(f"no certificate can have such a name: {exc}") from exc
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    certificate.write_bytes(b"".join(one.bytes() for one in issued.cert_chain_pems))
+    issued.private_key_pem.write_to_path(str(key))
+    authority.cert_pem.write_to_path(str(_authority_of(str(certificate))))
+    return CertificateFiles(str(certificate), str(key), client_authority)
+
+
+def trusting_command(certificate: str, port: int) -> str:
+    """Return the command of a client that trusts a certificate of our own."""
+    command = f"python -m trio_echo connect --tls --tls-ca {_authority_of(certificate)}"
+    if port == DEFAULT_PORT:
+        return command
+    return f"{command} localhost {port or 'PORT'}"
+
+
+async def reload_on_hangup(
+    certificates: LiveCertificates,
+    observer: ServerObserver,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Read the files again at each SIGHUP, until cancelled."""
+    if sys.platform == "win32":
+        task_status.started()
+        return
+    with trio.open_signal_receiver(signal.SIGHUP) as signals:
+        task_status.started()
+        async for _ in signals:
+            try:
+                await certificates.reload()
+            except SocketCallError as exc:
+                observer(CertificatesKept(exc))
+            else:
+                observer(CertificatesReloaded())
+
+
+def _authority_of(certificate: str) -> Path:
+    return Path(certificate).with_name("ca.pem")
+
+
+def _without_zone(host: str) -> str:
+    with suppress(ValueError):
+        return str(ip_address(host.partition("%")[0]))
+    return host
