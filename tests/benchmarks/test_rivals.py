@@ -119,7 +119,7 @@ def test_a_race_in_which_a_server_fails_has_no_winner(
         "print(listener.getsockname()[1], flush=True)\n"
         "while True: listener.accept()[0].close()"
     )
-    monkeypatch.setattr(Rival, "command", lambda _, __: [sys.executable, "-c", closes])
+    monkeypatch.setattr(Rival, "command", lambda *_: [sys.executable, "-c", closes])
     assert race.main([*PAIR, "--rounds", "1", "--seconds", "0.05", "--size", "8"]) == 1
     shown = capsys.readouterr()
     assert shown.out == ""

@@ -16,6 +16,7 @@ from trio_echo.measure.load.tls import Tls
 from trio_echo.measure.load.workload import Workload
 from trio_echo.screen.text import safe
 
+from .certificates import authority_of, certificate_files
 from .lists import parse_connections, parse_sizes
 from .options import client_tls, positive_seconds, seconds, tls_options
 from .plot import check_library, picture_path
@@ -191,6 +192,9 @@ def bench(
     """
     if serve == bool(targets):
         raise click.UsageError("give the targets to measure, or --serve")
+    given = (tls_ca, tls_cert, tls_key, tls_server_name)
+    if serve and tls and any(one is not None for one in given):
+        raise click.UsageError("--serve makes its own certificate: leave out the others")
     if wire is not None and not serve:
         raise click.UsageError("--wire is for the server of --serve")
     if duration is not None and messages is not None:
@@ -226,14 +230,17 @@ def bench(
     if output is not None and output.name.endswith(".samples.zip"):
         raise click.UsageError(f"--output is for the results, not their samples: {output}")
     check({"--output": output, "its raw samples": samples, "--csv": csv, "--plot": plot})
-    asked = Asked(list(targets), serve, wire, workloads, rounds, timeout, secured)
     refusals: tuple[type[Exception], ...] = (SocketCallError,)
     if wire is not None:
         from trio_echo.lan import LanError
 
         refusals += (LanError,)
     try:
-        return trio.run(run, asked, Files(output, csv, plot))
+        with certificate_files(None, None, None, () if serve and tls else None) as own:
+            if own is not None:
+                secured = Tls("localhost", str(authority_of(own.certificate)))
+            asked = Asked(list(targets), serve, wire, workloads, rounds, timeout, secured, own)
+            return trio.run(run, asked, Files(output, csv, plot))
     except refusals as exc:
         click.echo(safe(str(exc)), err=True)
     except OSError as exc:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trio_echo.addresses import Endpoint
+    from trio_echo.certificates import CertificateFiles
     from trio_echo.lan.options import Wire
     from trio_echo.measure.load.tls import Tls
     from trio_echo.measure.load.workload import Samples, Workload
@@ -44,6 +45,7 @@ class Asked(NamedTuple):
         timeout: seconds without an echo after which a connection has failed; `None` for what suits
             the cable.
         tls: how the load uses TLS; `None` if it does not.
+        certificates: of the server that is started, for TLS.
     """
 
     targets: list[Endpoint]
@@ -53,6 +55,7 @@ class Asked(NamedTuple):
     rounds: int
     timeout: float | None
     tls: Tls | None
+    certificates: CertificateFiles | None
 
 
 class Files(NamedTuple):
@@ -155,10 +158,10 @@ async def _servers(asked: Asked) -> AsyncIterator[tuple[list[Endpoint], Wired | 
 
         if (warning := asked.wire.warning) is not None:
             click.echo(warning, err=True)
-        async with wired(asked.wire) as far:
+        async with wired(asked.wire, certificates=asked.certificates) as far:
             yield far.targets, far
     elif asked.serve:
-        async with served() as targets:
+        async with served(certificates=asked.certificates) as targets:
             yield targets, None
     else:
         yield asked.targets, None
