@@ -189,6 +189,7 @@ async def test_every_echo_is_what_was_sent(
     assert samples.tls.startswith(f"{version} ")
 
 
+@pytest.mark.slow
 async def test_the_name_in_the_certificate_is_by_default_the_servers_host(
     files: papers.Files,
 ) -> None:
