@@ -8,12 +8,13 @@ from . import events
 from .addresses import AddressError, Endpoint
 from .background import BackgroundServer
 from .client import EchoClient, connect
-from .errors import SocketCallError
+from .errors import SocketCallError, TlsError
 from .exact import ExactReceiver, IncompleteReceiveError, receive_exactly
 from .faults import Faults, FaultyStream
 from .limits import Limits
 from .relay import Relay
 from .server import serve
+from .tls_problems import TlsProblem
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -30,6 +31,8 @@ __all__ = [
     "Limits",
     "Relay",
     "SocketCallError",
+    "TlsError",
+    "TlsProblem",
     "connect",
     "events",
     "receive_exactly",

@@ -62,8 +62,8 @@ class SecureClient(ABC):
             TlsError: the handshake failed.
             SocketCallError: the connection broke.
         """
-        with trio.move_on_after(limit) as scope, naming(HANDSHAKE, where):
-            await self._shake_hands()
+        with trio.move_on_after(limit) as scope:
+            await self._shake_hands(where)
         if scope.cancelled_caught:
             raise TlsError(HANDSHAKE, TlsProblem.TIMED_OUT, where=where)
 
@@ -85,7 +85,7 @@ class SecureClient(ABC):
         """Send close_notify if it was not sent, and if there is room for it."""
 
     @abstractmethod
-    async def _shake_hands(self) -> None:
+    async def _shake_hands(self, where: str) -> None:
         """Shake hands, whatever time it takes."""
 
 
@@ -121,14 +121,15 @@ class SecureSocket(SecureClient):
         with suppress(OSError, ValueError):  # it is unwrapped already
             self._tls.unwrap()
 
-    async def _shake_hands(self) -> None:
-        self.sock = self._tls = self._context().wrap_socket(
-            self._plain,
-            server_side=True,
-            do_handshake_on_connect=False,
-            suppress_ragged_eofs=False,
-        )
-        await _when_ready(self._tls.do_handshake, self._tls)
+    async def _shake_hands(self, where: str) -> None:
+        with naming(HANDSHAKE, where):
+            self.sock = self._tls = self._context().wrap_socket(
+                self._plain,
+                server_side=True,
+                do_handshake_on_connect=False,
+                suppress_ragged_eofs=False,
+            )
+            await _when_ready(self._tls.do_handshake, self._tls)
 
 
 class SecureStream(SecureClient):
@@ -165,8 +166,10 @@ class SecureStream(SecureClient):
         with trio.move_on_after(_FAREWELL, shield=True), suppress(trio.BrokenResourceError):
             await self._tls.aclose()
 
-    async def _shake_hands(self) -> None:
-        self._tls = await shake_hands(self._transport, self._context(), server_side=True)
+    async def _shake_hands(self, where: str) -> None:
+        self._tls = await shake_hands(
+            self._transport, self._context(), server_side=True, where=where
+        )
 
 
 async def _when_ready(call: Callable[[], object], sock: socket.socket) -> None:
