@@ -172,7 +172,7 @@ def test_a_server_that_ends_without_close_notify_may_have_been_cut_off(
     [
         (["--tls-ca", "ca.pem"], "--tls-ca is for --tls: give that too"),
         (["--tls-server-name", "a.test"], "--tls-server-name is for --tls: give that too"),
-        (["--tls", "--tls-cert", "cert.pem"], "--tls-cert and --tls-key belong together"),
+        (["--tls", "--tls-cert", "cert.pem"], "--tls-cert and --tls-key need each other"),
         (
             ["--tls", "--tls-server-name", ""],
             "Invalid value for '--tls-server-name': '' is not the name of a server",

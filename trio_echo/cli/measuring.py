@@ -101,7 +101,7 @@ async def run(asked: Asked, kept: Files) -> int:
             with starting:
                 async with _servers(asked) as (targets, far):
                     session = Session(
-                        targets=[await named(target) for target in targets],
+                        targets=[await named(target, tls=asked.tls) for target in targets],
                         workloads=asked.workloads,
                         rounds=asked.rounds,
                         timeout=asked.timeout,

@@ -149,7 +149,7 @@ def client_tls(
         if value is not None and not tls:
             raise click.UsageError(f"--tls-{name} is for --tls: give that too")
     if (cert is None) != (key is None):
-        raise click.UsageError("--tls-cert and --tls-key belong together")
+        raise click.UsageError("--tls-cert and --tls-key need each other")
     return client_context(ca=ca, cert=cert, key=key) if tls else None
 
 

@@ -16,7 +16,7 @@ import trio
 
 from trio_echo.addresses import Endpoint, parse_endpoint, resolve
 from trio_echo.client import connect
-from trio_echo.errors import SocketCallError
+from trio_echo.errors import SocketCallError, TlsError
 
 from .load.round import look_for_servers, run_round
 from .load.workload import Samples, Workload
@@ -215,12 +215,16 @@ async def measure(
     return session.results()
 
 
-async def named(target: Endpoint) -> Target:
+async def named(target: Endpoint, *, tls: Tls | None = None) -> Target:
     """Find the address of a target's name that is measured.
 
     If there are several, it is the first one that takes a connection: many names have an IPv6
     address on which their server does not listen. If none does, it is the first one, and the first
     round fails.
+
+    Args:
+        target: as the user gave it.
+        tls: how a connection uses TLS, or the server would see a handshake that breaks off.
 
     Raises:
         AddressError: host or port is not valid.
@@ -229,7 +233,7 @@ async def named(target: Endpoint) -> Target:
     addresses = await resolve(*target)
     address = addresses[0]
     for one in addresses if len(addresses) > 1 else []:
-        if await _takes_a_connection(one):
+        if await _takes_a_connection(one, None if tls is None else tls.of(target.host)):
             address = one
             break
     return Target(
@@ -237,8 +241,12 @@ async def named(target: Endpoint) -> Target:
     )
 
 
-async def _takes_a_connection(address: Endpoint) -> bool:
+async def _takes_a_connection(address: Endpoint, tls: Tls | None) -> bool:
+    context, name = (None, None) if tls is None else (tls.context(), tls.server_name)
     with trio.move_on_after(_PATIENCE), suppress(SocketCallError):
-        async with await connect(*address):
+        try:
+            async with await connect(*address, ssl_context=context, server_hostname=name):
+                return True
+        except TlsError:
             return True
     return False

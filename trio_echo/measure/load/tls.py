@@ -44,9 +44,13 @@ class Tls(msgspec.Struct, frozen=True):
         """Return this with the name of a server, if it has none."""
         return structs.replace(self, server_name=self.server_name or server_name_of(host))
 
+    def context(self) -> ssl.SSLContext:
+        """Make the context of its connections."""
+        return client_context(ca=self.ca, cert=self.cert, key=self.key)
+
     def secure(self) -> Secure:
         """Return what puts TLS on a connected socket; its handshake is still to be made."""
-        context = client_context(ca=self.ca, cert=self.cert, key=self.key)
+        context = self.context()
         context.sslsocket_class = LoadSocket
         wrap = partial(
             context.wrap_socket, server_hostname=self.server_name, do_handshake_on_connect=False
