@@ -43,7 +43,7 @@ def test_the_root_offers_what_a_user_types() -> None:
     names = """
         serve connect EchoClient BackgroundServer ExactReceiver receive_exactly
         IncompleteReceiveError Faults FaultyStream Limits Relay Endpoint SocketCallError
-        AddressError events
+        AddressError TlsError TlsProblem events
     """
     assert sorted(trio_echo.__all__) == sorted(names.split())
 

@@ -101,11 +101,12 @@ def test_options_that_do_not_go_together_are_refused(
 
 @pytest.mark.slow
 @ipv6
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
 @pytest.mark.parametrize("workers", [[], ["--workers", "2"]], ids=["one process", "workers"])
 def test_sighup_reads_the_certificate_again_and_loses_nobody(
     tmp_path: Path, workers: list[str]
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no SIGHUP")
     options = write_pair(tmp_path)
     with Process("serve", "--port", "0", *options, *workers) as server:
         address, _ = server.endpoints()
