@@ -15,7 +15,7 @@ import papers
 import pytest
 import trio
 from msgspec.structs import replace
-from support import PATIENCE, RawServer, receive_all
+from support import PATIENCE, RawServer, receive_all, receive_count
 
 from trio_echo import Endpoint, Relay, SocketCallError
 from trio_echo.addresses import parse_endpoint
@@ -66,12 +66,12 @@ def test_what_the_kernel_has_no_room_for_is_sent_later_without_a_gap() -> None:
         with pytest.raises(BlockingIOError):
             ours.send(unsent)
         got: list[bytes] = []
-        receiving = threading.Thread(target=lambda: got.append(receive_all(peer)))
+        receive = partial(receive_count, peer, len(message))
+        receiving = threading.Thread(target=lambda: got.append(receive()))
         receiving.start()
         while unsent:
             select.select([], [ours], [])
             unsent = unsent[ours.send(unsent) :]
-        ours.close()
         receiving.join()
     assert got == [message]
 
