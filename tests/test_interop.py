@@ -192,8 +192,8 @@ def test_a_foreign_peer_gets_back_what_it_sent(name: str, way: tuple[str, ...]) 
 @pytest.mark.parametrize(
     ("options", "count"),
     [
-        pytest.param(("--quiet",), 16, id="quiet"),
-        pytest.param((), 16, id="with the display"),
+        pytest.param(("--quiet",), 16, id="quiet", marks=pytest.mark.slow),
+        pytest.param((), 16, id="with the display", marks=pytest.mark.slow),
         pytest.param(("--quiet", "--portable"), 16, id="portable"),
         pytest.param(
             ("--quiet",), 1024, id="1 GiB", marks=[pytest.mark.slow, pytest.mark.timeout(600)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import random
 import socket
+import struct
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -127,7 +128,7 @@ class Ends:
 def pattern(start: int, count: int) -> bytes:
     """Bytes that show their place in the stream."""
     first, last = start // 4, (start + count) // 4 + 1
-    data = b"".join(number.to_bytes(4, "big") for number in range(first, last))
+    data = struct.pack(f">{last - first}I", *range(first, last))
     return data[start % 4 : start % 4 + count]
 
 

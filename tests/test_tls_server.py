@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+import sys
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -195,6 +196,25 @@ async def test_after_close_notify_all_comes_back_and_then_close_notify(way: str,
         assert await client.receive_all(stream) == data
         assert (await server.events.wait(ClientClosed)).echoed == len(data)
     assert not any(isinstance(one, ClientFailed) for one in server.events.seen)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the reactor")
+async def test_close_notify_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    unwrap, full = ssl.SSLSocket.unwrap, [ssl.SSLWantWriteError()]
+
+    def unwrap_later(sock: ssl.SSLSocket) -> socket.socket:
+        if full:
+            raise full.pop()
+        return unwrap(sock)
+
+    monkeypatch.setattr(ssl.SSLSocket, "unwrap", unwrap_later)
+    client = BareClient()
+    async with serving(HOST) as server, await trio.open_tcp_stream(HOST, server.port) as stream:
+        await client.shake_hands(stream)
+        client.say_farewell()
+        await stream.send_all(client.outgoing.read())
+        assert await client.receive_all(stream) == b""
+    assert not full
 
 
 async def test_an_end_without_close_notify_is_reported(way: str, host: str) -> None:

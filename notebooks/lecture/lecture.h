@@ -52,7 +52,7 @@ typedef int SOCKET;
 
 static inline void start_sockets(void)
 {
-    signal(SIGPIPE, SIG_IGN); // else send() to a peer that has left ends the program
+    signal(SIGPIPE, SIG_IGN); // else send() to a peer that has left can end the program
 }
 
 static inline void stop_sockets(void)

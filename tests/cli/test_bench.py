@@ -167,6 +167,7 @@ def test_without_matplotlib_nothing_is_measured(tmp_path: Path) -> None:
     assert len(command.err.seen) == 1
 
 
+@pytest.mark.slow
 def test_a_character_that_the_screen_lacks_is_an_escape() -> None:
     with (
         BackgroundServer() as server,
@@ -178,6 +179,7 @@ def test_a_character_that_the_screen_lacks_is_an_escape() -> None:
     assert re.search(r"round trip p50 [\d,.]+ (\\xb5s|ms)", command.out.text)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_silent_does_not_hold_it_up(command_line: CommandLine) -> None:
     with RawServer(receive_all_quietly) as address:
         load = ("--rounds", "1", "--messages", "5", "--connections", "1", "--timeout", "0.3")
@@ -253,6 +255,7 @@ def of(parent: psutil.Process) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_its_server_starts_leaves_nothing() -> None:
     with Process("bench", "--serve") as command:
         parent = psutil.Process(command.popen.pid)
@@ -690,6 +693,7 @@ def test_a_target_that_never_echoes_exits_with_1(command_line: CommandLine) -> N
     assert lines_of(out) == ["IPv4, 1 x 64 B: nothing came back", "failed: 1 x no echo for 0.5 s"]
 
 
+@pytest.mark.slow
 def test_unanswered_messages_of_an_open_loop_are_counted(command_line: CommandLine) -> None:
     load = ("--rounds", "1", "--duration", "0.2", "--warm-up", "0", "--rate", "100")
     with RawServer(receive_all_quietly) as address:
@@ -700,6 +704,7 @@ def test_unanswered_messages_of_an_open_loop_are_counted(command_line: CommandLi
     assert "unanswered when its round ended: 20 of 20\n" in out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="it takes /dev/full")
 def test_the_files_are_written_even_if_the_screen_cannot_be(tmp_path: Path) -> None:
     output, sheet = tmp_path / "results.json", tmp_path / "results.csv"

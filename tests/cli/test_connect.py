@@ -52,7 +52,7 @@ def test_a_piped_session_looks_like_a_typed_one(server: BackgroundServer) -> Non
 @pytest.mark.parametrize(
     "spelling",
     [
-        "{0}:{1}",
+        pytest.param("{0}:{1}", marks=pytest.mark.slow),
         "{1}",
         *(pytest.param(one, marks=pytest.mark.slow) for one in SPELLINGS),
     ],
@@ -64,7 +64,9 @@ def test_every_usual_spelling_of_an_endpoint_works(spelling: str, server: Backgr
 
 
 @ipv6
-@pytest.mark.parametrize(("option", "number"), [("-4", 0), ("-6", 1)])
+@pytest.mark.parametrize(
+    ("option", "number"), [pytest.param("-4", 0, marks=pytest.mark.slow), ("-6", 1)]
+)
 def test_a_family_can_be_chosen(option: str, number: int) -> None:
     with (
         BackgroundServer() as both,
@@ -77,6 +79,7 @@ def test_a_family_can_be_chosen(option: str, number: int) -> None:
         assert (status, error) == (1, f"[connect()] Connection refused: localhost:{port}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mib", [12, pytest.param(50, marks=pytest.mark.slow)])
 def test_a_line_larger_than_buffers_does_not_deadlock(server: BackgroundServer, mib: int) -> None:
     line = b"0123456789abcdef" * (mib * 65536)
@@ -115,7 +118,11 @@ def test_an_echo_that_differs_is_reported_and_the_session_continues() -> None:
     assert error == ("[TCP client] the echo differs at byte 3: sent 0x6c, received 0x4c\n")
 
 
-@pytest.mark.parametrize("extra", [b"!", bytes(300_000)], ids=["one byte", "a flood"])
+@pytest.mark.parametrize(
+    "extra",
+    [pytest.param(b"!", marks=pytest.mark.slow), bytes(300_000)],
+    ids=["one byte", "a flood"],
+)
 def test_bytes_that_are_not_an_echo_are_reported(extra: bytes) -> None:
     def add(sock: socket.socket) -> None:
         with suppress(ConnectionResetError):  # the client closes with unread bytes
@@ -172,13 +179,18 @@ def test_a_connection_closed_within_an_echo_is_reported_with_the_count() -> None
     assert out.endswith("[TCP client] 15 bytes sent.\n")
 
 
+@pytest.mark.slow
 def test_a_reset_names_the_call() -> None:
     with RawServer(break_off) as address:
         status, _, error = piped(b"hello\n", address)
     assert (status, error) == (1, "[recv()] Connection reset by peer\n")
 
 
-@pytest.mark.parametrize("faults", [Faults(fragment=1), Faults(delay=0.01)], ids=str)
+@pytest.mark.parametrize(
+    "faults",
+    [pytest.param(Faults(fragment=1), marks=pytest.mark.slow), Faults(delay=0.01)],
+    ids=str,
+)
 def test_it_waits_for_the_whole_echo_if_that_is_in_pieces_or_late(faults: Faults) -> None:
     with BackgroundServer(faults=faults) as server:
         for address in server.addresses:
@@ -262,6 +274,7 @@ def test_a_character_missing_from_the_encoding_is_named(server: BackgroundServer
     assert (status, error) == (1, "[encode()] ascii cannot encode 한 (U+D55C)\n")
 
 
+@pytest.mark.slow
 def test_a_closed_screen_ends_it(server: BackgroundServer) -> None:
     reading, writing = os.pipe()
     with (

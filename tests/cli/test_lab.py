@@ -19,13 +19,14 @@ from trio_echo.notebook import copies
 from trio_echo.notebook.copies import CLONED
 
 STAND_IN = """
-import json, os, signal, sys
+import json, os, signal, sys, time
 print(json.dumps(sys.argv[1:]), flush=True)
 if "--wait" in sys.argv:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(8))
     try:
         print(os.getpid(), flush=True)
-        signal.pause()
+        while True:  # a signal that comes just before signal.pause() would not wake it
+            time.sleep(0.01)
     except KeyboardInterrupt:
         sys.exit(7)
 sys.exit(3)
@@ -69,6 +70,7 @@ def within(folder: Path) -> tuple[str, ...]:
     return ("sh", "-c", 'cd "$0" && exec "$@"', str(folder))
 
 
+@pytest.mark.slow
 @posix
 def test_in_a_clone_they_are_copied_to_the_current_folder(
     env: dict[str, str], tmp_path: Path
@@ -149,7 +151,15 @@ def test_an_impossible_folder_is_a_one_line_error(
         assert str(tmp_path / Path(name).parts[0]) in process.err.text
 
 
-@pytest.mark.parametrize("missing", ["jupyterlab", "matplotlib", "ipywidgets", "ipykernel"])
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "jupyterlab",
+        pytest.param("matplotlib", marks=pytest.mark.slow),
+        pytest.param("ipywidgets", marks=pytest.mark.slow),
+        pytest.param("ipykernel", marks=pytest.mark.slow),
+    ],
+)
 def test_without_its_libraries_it_prints_how_to_install_them(missing: str, tmp_path: Path) -> None:
     with Process("lab", env=without_module(missing, tmp_path)) as process:
         assert process.wait() == 1
@@ -169,7 +179,9 @@ def test_an_installation_without_notebooks_is_a_one_line_error(
 
 
 @posix
-@pytest.mark.parametrize(("name", "status"), [("SIGINT", 7), ("SIGTERM", 8)])
+@pytest.mark.parametrize(
+    ("name", "status"), [("SIGINT", 7), pytest.param("SIGTERM", 8, marks=pytest.mark.slow)]
+)
 def test_signals_reach_jupyterlab_itself(env: dict[str, str], name: str, status: int) -> None:
     with Process("lab", "--", "--wait", env=env) as process:
         started_with(process)

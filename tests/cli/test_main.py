@@ -52,7 +52,14 @@ def test_it_is_also_installed_as_a_command() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["serve", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--help"], marks=pytest.mark.slow),
+        pytest.param(["--version"], marks=pytest.mark.slow),
+        ["serve", "--help"],
+    ],
+)
 def test_help_that_cannot_be_written_is_a_one_line_error(arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full, Process(*arguments, stdout=full) as process:
         assert process.wait() == 1
@@ -61,7 +68,9 @@ def test_help_that_cannot_be_written_is_a_one_line_error(arguments: list[str]) -
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs ulimit")
 @pytest.mark.parametrize("command", ["serve", "connect"])
-@pytest.mark.parametrize("limit", [6, pytest.param(7, marks=pytest.mark.slow), 8])
+@pytest.mark.parametrize(
+    "limit", [6, pytest.param(7, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
+)
 def test_too_few_descriptors_are_a_one_line_error(command: str, limit: int) -> None:
     prefix = ("sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh")
     with Process(command, prefix=prefix) as process:

@@ -51,12 +51,14 @@ def test_it_writes_the_page_and_says_where(
     assert path.read_bytes().startswith(begins)
 
 
+@pytest.mark.slow
 def test_without_a_name_it_is_a_png_beside_the_results(results: Path, plot: CommandLine) -> None:
     path = results.with_suffix(".png")
     assert plot(results) == (0, f"{path}\n", "")
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_without_raw_samples_it_says_so_and_draws_the_rest(
     results: Path, plot: CommandLine
 ) -> None:

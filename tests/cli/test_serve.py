@@ -103,10 +103,15 @@ def test_a_reset_is_shown_in_the_users_language() -> None:
     ("env", "line"),
     [
         ({"LC_ALL": "ko_KR.UTF-8"}, "[TCP 서버] 접속 대기: IP 주소=127.0.0.1"),
-        ({"LC_ALL": "ja_JP.UTF-8"}, "[TCP server] listening: IP address=127.0.0.1"),
-        (
+        pytest.param(
+            {"LC_ALL": "ja_JP.UTF-8"},
+            "[TCP server] listening: IP address=127.0.0.1",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
             {"LC_ALL": "ko_KR.UTF-8", "PYTHONIOENCODING": "ascii"},
             r"[TCP \uc11c\ubc84] \uc811\uc18d \ub300\uae30: IP \uc8fc\uc18c=127.0.0.1",
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -121,6 +126,7 @@ def epoll_sets(pid: int) -> int:
     return sum("eventpoll" in str(link) for link in links)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", [(), ("--portable",)], ids=["default", "portable"])
 def test_portable_shows_and_echoes_the_same(option: tuple[str, ...]) -> None:
     with Process("serve", "--port", "0", *option) as server:
@@ -171,6 +177,7 @@ def test_after_the_grace_period_the_other_clients_are_cut_off() -> None:
         assert server.out.seen[-1].endswith("1 client served, 0 bytes echoed, 1 client cut off\n")
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_at_once() -> None:
     with Process("serve", "--port", "0", "--grace", "3600") as server:
         address, _ = server.endpoints()
@@ -182,6 +189,7 @@ def test_a_second_signal_ends_it_at_once() -> None:
         assert server.out.seen[-1].endswith("1 client cut off\n")
 
 
+@pytest.mark.slow
 def test_an_idle_client_is_closed_and_reported() -> None:
     with Process("serve", "--port", "0", "--idle-timeout", "0.1") as server:
         address, _ = server.endpoints()
@@ -195,7 +203,11 @@ def test_an_idle_client_is_closed_and_reported() -> None:
     ("lang", "line"),
     [
         ("en", "[TCP server] reset on purpose after 3 bytes"),
-        ("ko", "[TCP 서버] 3바이트를 되돌려 보낸 뒤 일부러 연결을 강제로 끊었습니다."),
+        pytest.param(
+            "ko",
+            "[TCP 서버] 3바이트를 되돌려 보낸 뒤 일부러 연결을 강제로 끊었습니다.",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_reset_on_purpose_is_reported_and_counted(lang: str, line: str) -> None:
@@ -214,6 +226,7 @@ def test_a_reset_on_purpose_is_reported_and_counted(lang: str, line: str) -> Non
             server.out.expect(rf"=(127\.0\.0\.1|::1), .*{mine}$")
 
 
+@pytest.mark.slow
 @posix
 def test_the_bytes_of_an_echo_that_is_cut_off_are_counted() -> None:
     with Process(
@@ -228,6 +241,7 @@ def test_the_bytes_of_an_echo_that_is_cut_off_are_counted() -> None:
         assert server.out.seen[-1].endswith(f"{echoed} bytes echoed, 1 client cut off\n")
 
 
+@pytest.mark.slow
 def test_quiet_hides_a_reset_on_purpose() -> None:
     with Process("serve", "--port", "0", "--quiet", "--reset-after", "0") as server:
         for address in server.endpoints():
@@ -239,6 +253,7 @@ def test_quiet_hides_a_reset_on_purpose() -> None:
         assert len(server.out.seen) == 2
 
 
+@pytest.mark.slow
 def test_clients_beyond_max_clients_wait() -> None:
     with Process("serve", "--port", "0", "--max-clients", "1") as server:
         address, other = server.endpoints()
@@ -416,6 +431,7 @@ def test_a_closed_screen_stops_no_echo() -> None:
         assert len(server.err.seen) == 2
 
 
+@pytest.mark.slow
 def test_any_listens_on_every_interface_of_both_families() -> None:
     with Process("serve", "--port", "0", "--any") as server:
         ipv4, ipv6 = server.endpoints()
@@ -461,6 +477,7 @@ def test_the_log_can_be_json_lines() -> None:
         assert json.loads(server.err.text)["event"] == "open_to_all"
 
 
+@pytest.mark.slow
 def test_an_address_may_have_so_many_clients() -> None:
     with Process("serve", "--port", "0", "--max-clients-per-host", "1") as server:
         address, _ = server.endpoints()
@@ -470,6 +487,7 @@ def test_an_address_may_have_so_many_clients() -> None:
             server.out.expect("too many clients of its address")
 
 
+@pytest.mark.slow
 def test_each_host_is_served_once_by_name_or_address() -> None:
     arguments = ["--host", "localhost", "--host", "[::1]", "--host", "127.0.0.2"]
     with Process("serve", "--port", "0", *arguments) as server:
@@ -527,6 +545,7 @@ def test_a_port_in_use_is_a_one_line_error_in_the_users_language(server: Process
             assert second.err.seen == [f"[bind()] {words}: 127.0.0.1:{address.port}\n"]
 
 
+@pytest.mark.slow
 def test_a_privileged_port_is_a_one_line_error() -> None:
     if sys.platform == "win32":
         pytest.skip("on Windows any user may listen on port 80")

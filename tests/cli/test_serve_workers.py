@@ -118,6 +118,7 @@ def test_a_signal_lets_the_clients_of_all_workers_finish(number: int) -> None:
         assert not psutil.wait_procs(everybody, PATIENCE)[1]
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_all_workers_at_once() -> None:
     with Process("serve", "--port", "0", "--workers", "2", "--grace", "3600") as server:
         address, _ = server.endpoints()
@@ -223,6 +224,7 @@ def test_a_parent_that_was_stopped_keeps_its_workers(server: Process) -> None:
     assert server.err.text == ""
 
 
+@pytest.mark.slow
 def test_quiet_shows_the_listening_lines_and_dead_workers() -> None:
     with Process("serve", "--port", "0", "--workers", "2", "--quiet") as server:
         address, _ = server.endpoints()

@@ -61,6 +61,7 @@ def test_a_port_without_sockets_is_not_an_error(command_line: CommandLine) -> No
     assert command_line("sockets", "--port", "0", "--json")[:2] == (0, "[]\n")
 
 
+@pytest.mark.slow
 def test_several_ports_can_be_named(command_line: CommandLine) -> None:
     with BackgroundServer() as one, BackgroundServer() as two:
         ports = [str(server.addresses[0].port) for server in (one, two)]
@@ -80,7 +81,8 @@ def test_a_bad_port_is_a_one_line_error(command_line: CommandLine) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux can a process rename itself")
 @pytest.mark.parametrize(
-    ("encoding", "shown"), [("utf-8", "한\\x1b[2J ("), ("ascii", "\\ud55c\\x1b[2J (")]
+    ("encoding", "shown"),
+    [("utf-8", "한\\x1b[2J ("), pytest.param("ascii", "\\ud55c\\x1b[2J (", marks=pytest.mark.slow)],
 )
 def test_a_process_cannot_drive_the_terminal_with_its_name(encoding: str, shown: str) -> None:
     code = """

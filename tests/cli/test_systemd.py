@@ -106,7 +106,7 @@ def test_sockets_of_another_process_are_left_alone(environment: dict[str, str]) 
     assert environment == {}  # no child may take them for its own
 
 
-@pytest.mark.parametrize("workers", [[], ["--workers", "1"]])
+@pytest.mark.parametrize("workers", [[], pytest.param(["--workers", "1"], marks=pytest.mark.slow)])
 def test_systemd_learns_when_it_listens_lives_and_stops(workers: list[str], tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))

@@ -63,7 +63,7 @@ def test_a_terminal_of_another_session_is_left_as_it_is(server: BackgroundServer
     assert end(client)[0] == 0
 
 
-@pytest.mark.parametrize("last", ["\n", "\x04"])
+@pytest.mark.parametrize("last", ["\n", pytest.param("\x04", marks=pytest.mark.slow)])
 def test_a_typed_session_looks_like_the_lectures(server: BackgroundServer, last: str) -> None:
     client = spawn(str(server.addresses[0]))
     shown = ""
@@ -92,7 +92,7 @@ def test_lines_can_be_edited_and_recalled(server: BackgroundServer) -> None:
     assert end(client)[0] == 0
 
 
-@pytest.mark.parametrize("locale", ["C", "xx_XX.UTF-8"])
+@pytest.mark.parametrize("locale", [pytest.param("C", marks=pytest.mark.slow), "xx_XX.UTF-8"])
 def test_korean_can_be_typed_without_its_locale(server: BackgroundServer, locale: str) -> None:
     client = spawn(str(server.addresses[0]), LC_ALL=locale)
     client.expect_exact("[data to send] ")
@@ -162,6 +162,7 @@ def test_an_abandoned_prompt_restores_the_terminal() -> None:
         shell.close()
 
 
+@pytest.mark.slow
 def test_ctrl_c_within_an_echo_reports_how_much_came() -> None:
     started = threading.Event()
 
@@ -184,7 +185,14 @@ def test_ctrl_c_within_an_echo_reports_how_much_came() -> None:
         assert "of 5 bytes" in rest
 
 
-@pytest.mark.parametrize(("columns", "charset"), [(40, "utf-8"), (80, "utf-8"), (80, "ascii")])
+@pytest.mark.parametrize(
+    ("columns", "charset"),
+    [
+        pytest.param(40, "utf-8", marks=pytest.mark.slow),
+        (80, "utf-8"),
+        pytest.param(80, "ascii", marks=pytest.mark.slow),
+    ],
+)
 def test_no_client_can_forge_a_row_of_a_terminal_with_a_long_line(
     columns: int, charset: str
 ) -> None:

@@ -77,6 +77,7 @@ def test_without_pyroute2_it_is_one_line(
     )
 
 
+@pytest.mark.slow
 @hosts
 def test_where_hosts_are_not_allowed_it_is_one_line() -> None:
     # Within a user namespace that may have no others.
@@ -94,7 +95,7 @@ def test_where_hosts_are_not_allowed_it_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        (["sh", "-c", "exit 7"], 7),
+        pytest.param(["sh", "-c", "exit 7"], 7, marks=pytest.mark.slow),
         (["sh", "-c", "kill -TERM $$"], 128 + signal.SIGTERM),
         (["no-such-command"], 127),
     ],
@@ -108,6 +109,7 @@ def test_it_exits_as_the_command_does(
     assert err.endswith("[wire] to server: 0 frames; to client: 0 frames\n")
 
 
+@pytest.mark.slow
 @hosts
 def test_a_server_that_a_signal_ended_has_the_status_of_a_shell(command_line: CommandLine) -> None:
     status, _, err = command_line("wire", "--server", "kill -KILL $$", "true")
@@ -137,6 +139,7 @@ def test_too_many_open_files_are_one_line(
     assert (status, err.splitlines()[2:]) == (1, ["trio-echo: Too many open files"])
 
 
+@pytest.mark.slow
 @hosts
 def test_a_signal_during_the_start_ends_it(tmp_path: Path) -> None:
     started = tmp_path / "started"

@@ -365,11 +365,13 @@ trio.run(main)
 
 def test_nothing_is_left_when_the_owner_is_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", _OWNER], stdout=subprocess.PIPE) as owner:
-        assert owner.stdout is not None
-        assert owner.stdout.readline() == b"ready\n"
-        left = processes_below(owner.pid)
-        lives = [os.pidfd_open(one) for one in left]
-        owner.kill()
+        try:
+            assert owner.stdout is not None
+            assert owner.stdout.readline() == b"ready\n"
+            left = processes_below(owner.pid)
+            lives = [os.pidfd_open(one) for one in left]
+        finally:
+            owner.kill()
     assert len(left) == 4
     for one in lives:
         select.select([one], [], [])  # it has ended

@@ -321,6 +321,7 @@ def test_a_widgets_callback_may_run_trio_itself_and_draw(kernel: Kernel) -> None
     kernel.run("server.stop()")
 
 
+@pytest.mark.slow
 def test_ipython_at_a_terminal_runs_cells_in_trio_too(tmp_path: Path) -> None:
     lines = ["%load_ext trio_echo", "import trio", "trio.current_time() > 0", "await trio.sleep(0)"]
     ran = subprocess.run(

@@ -108,13 +108,30 @@ def test_the_long_code_of_a_widget_is_folded(notebook: NotebookNode) -> None:
 
 def test_its_estimated_time_fits_its_length(notebook: NotebookNode) -> None:
     text = prose(notebook)
-    lines = sum(len(cell.source.splitlines()) for cell in code_cells(notebook))
-    exercises = sum("exercise" in cell.metadata.get("tags", []) for cell in code_cells(notebook))
-    # Notebook 01 states this rate.
-    minutes = len(text.split()) / 150 + lines / 20 + text.count("**Predict.**") + 3 * exercises
-    claimed = re.search(r"^\| time \| about (\d+) minutes", text, re.MULTILINE)
+    minutes = minutes_for(notebook.cells)
+    claimed = re.search(r"^\| time \| about (\d+) minutes(.*)\|$", text, re.MULTILINE)
     assert claimed is not None
     assert int(claimed[1]) == pytest.approx(minutes, rel=0.15)
+    parts = re.search(r"in two parts of (\d+) and (\d+)", claimed[2])
+    pauses = [at for at, cell in enumerate(notebook.cells) if cell.source.startswith("## Pause")]
+    assert len(pauses) == (parts is not None)
+    if parts is not None:
+        both = [minutes_for(notebook.cells[: pauses[0]]), minutes_for(notebook.cells[pauses[0] :])]
+        assert [int(one) for one in parts.groups()] == pytest.approx(both, rel=0.15)
+
+
+def minutes_for(cells: list[NotebookNode]) -> float:
+    """How long cells take by the rule that notebook 01 states, without the time they run."""
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    codes = [cell for cell in cells if cell.cell_type == "code"]
+    shown = [cell.source for cell in codes if "hide-input" not in cell.metadata.get("tags", [])]
+    for output in (one for cell in codes for one in cell.outputs):  # C that a cell shows
+        shown += re.findall(
+            r"^```\w+\n(.*)\n```$", output.get("data", {}).get("text/markdown", ""), re.DOTALL
+        )
+    lines = sum(len(one.splitlines()) for one in shown)
+    exercises = sum("exercise" in cell.metadata.get("tags", []) for cell in codes)
+    return len(text.split()) / 150 + lines / 20 + text.count("**Predict.**") + 3 * exercises
 
 
 EXPERIMENTS = [one for one in execute.committed() if "lan.observe(" in one.read_text("utf-8")]

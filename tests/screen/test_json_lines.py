@@ -125,3 +125,10 @@ def test_no_peer_can_forge_a_line(data: bytes) -> None:
     assert line.count("\n") == 1
     assert line[:-1].isprintable()
     assert parsed(line)["bytes"] == len(data)
+
+
+def test_the_command_that_trusts_a_self_signed_certificate_is_a_key() -> None:
+    assert parsed(JsonLines("utf-8").self_signed("connect --tls")) == {
+        "event": "self_signed",
+        "command": "connect --tls",
+    }

@@ -583,3 +583,14 @@ def test_every_line_of_a_client_begins_with_its_own_prefix_whatever_others_send(
         own = [sent for one, sent in pieces if one == client]
         alone = show(make(encoding=encoding), *received(*own, connection=client))
         assert shown == alone
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "[TCP server] self-signed certificate; a client that trusts it: connect --tls"),
+        ("ko", "[TCP 서버] 자체 서명 인증서입니다. 신뢰하는 클라이언트: connect --tls"),
+    ],
+)
+def test_a_self_signed_certificate_comes_with_a_command(language: str, line: str) -> None:
+    assert make(language).self_signed("connect --tls") == line

@@ -10,13 +10,14 @@ import pytest
 import trio
 from support import PATIENCE
 
-from trio_echo import Endpoint, Faults, Limits, SocketCallError
+from trio_echo import Endpoint, Faults, Limits, SocketCallError, TlsError, TlsProblem
 from trio_echo.events import (
     ClientClosed,
     ClientConnected,
     ClientFailed,
     Connection,
     DataReceived,
+    HandshakeFailed,
 )
 from trio_echo.workers.link import Link, Notice, Totals, WorkerConfig
 from trio_echo.workers.process import start
@@ -67,6 +68,18 @@ async def test_a_network_error_is_sent_unchanged() -> None:
         assert isinstance(failed, ClientFailed)
         assert isinstance(failed.error, SocketCallError)
         assert (failed.error.call, failed.error.errno) == ("recv()", 104)
+
+
+async def test_a_failed_handshake_is_counted_and_its_bug_sent_as_a_repr() -> None:
+    async with reporting(quiet=True) as (worker, parent):
+        worker._report(HandshakeFailed(CLIENT, TlsError("do_handshake()", TlsProblem.NOT_TLS)))
+        worker._report(HandshakeFailed(CLIENT, ValueError("a bug")))
+        messages = await parent.receive()
+        assert messages is not None
+        totals, failed = messages
+        assert totals == Totals(failed_handshakes=2)
+        assert isinstance(failed, HandshakeFailed)
+        assert repr(failed.error) == "ValueError('a bug')"
 
 
 @pytest.mark.parametrize("quiet", [False, True])

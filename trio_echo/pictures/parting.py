@@ -9,7 +9,7 @@ from matplotlib.patches import FancyArrowPatch
 from trio_echo.observe.experiments.parting import GONE, Step
 
 from .badge import WIDTH, badge
-from .canvas import BLUE, GREEN, GREY, INK, PAPER, VERMILION, Picture
+from .canvas import BLUE, GREEN, GREY, INK, VERMILION, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Inches.
 _WIDTH, _ROW, _HEAD, _MARGIN = 8.2, 0.72, 0.95, 0.15
-_LINES = {"client": 2.75, "server": 5.45}
+_LINES = {"client": 2.85, "server": 5.35}
 _ARROWS = {"data": GREEN, "FIN": BLUE, "RST": VERMILION}
 
 
@@ -70,7 +70,8 @@ def _row(axes: Axes, y: float, step: Step, before: Step) -> None:
         )
     arrows = _arrows(before, step)
     for index, (what, side) in enumerate(arrows):
-        _arrow(axes, y + 0.1 + 0.17 * index, 0.1 if arrows[1:] else 0.24, what, side)
+        # Of two, the first has its word above it, the second below.
+        _arrow(axes, y + 0.1 + 0.15 * index, 0.09 if arrows[1:] else 0.24, what, side, below=index)
     for state, old, line in (
         (step.client, before.client, _LINES["client"]),
         (step.server, before.server, _LINES["server"]),
@@ -92,7 +93,7 @@ def _arrows(before: Step, after: Step) -> list[tuple[str, Side]]:
     return [("RST" if is_reset else "FIN", after.side)]
 
 
-def _arrow(axes: Axes, y: float, slant: float, what: str, side: Side) -> None:
+def _arrow(axes: Axes, y: float, slant: float, what: str, side: Side, *, below: int) -> None:
     start, end = _LINES[side], _LINES["server" if side == "client" else "client"]
     ahead = 1 if start < end else -1
     axes.add_patch(
@@ -109,12 +110,11 @@ def _arrow(axes: Axes, y: float, slant: float, what: str, side: Side) -> None:
         )
     )
     axes.text(
-        start + ahead * 1.0,
-        y + 0.02,
+        (start + end) / 2,
+        y + slant / 2 + (0.12 if below else -0.12),
         what,
         ha="center",
         va="center",
         size=9.5,
         weight="bold",
-        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.5},
     )

@@ -133,7 +133,7 @@ async def test_a_closed_loop_lasts_as_long_as_it_should(host: str) -> None:
     assert not samples.failures
 
 
-@pytest.mark.parametrize("rate", [None, 2000.0])
+@pytest.mark.parametrize("rate", [None, pytest.param(2000.0, marks=pytest.mark.slow)])
 async def test_the_messages_of_the_warm_up_do_not_count(rate: float | None) -> None:
     load = Workload(connections=3, messages=200, warm_up=0.1, rate=rate, processes=2)
     with serving() as (target, events):
@@ -151,7 +151,15 @@ async def test_an_echo_that_comes_in_pieces_is_right(pipeline: int) -> None:
     assert not samples.failures
 
 
-@pytest.mark.parametrize("size", [1, pytest.param(7, marks=pytest.mark.slow), 8, 65536])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(1, marks=pytest.mark.slow),
+        pytest.param(7, marks=pytest.mark.slow),
+        pytest.param(8, marks=pytest.mark.slow),
+        65536,
+    ],
+)
 async def test_messages_of_every_size_are_verified(size: int) -> None:
     with serving() as (target, _):
         samples = await measured(target, Workload(size=size, messages=300, verify=True))
@@ -159,6 +167,7 @@ async def test_messages_of_every_size_are_verified(size: int) -> None:
     assert not samples.failures
 
 
+@pytest.mark.slow
 async def test_large_messages_do_not_deadlock(host: str) -> None:
     load = Workload(connections=2, size=16 * MIB, messages=6, pipeline=2, verify=True)
     with serving(host) as (target, _):
@@ -229,10 +238,10 @@ def swap(sock: socket.socket) -> None:
 @pytest.mark.parametrize(
     ("treat", "kind", "came_back"),
     [
-        (close_early, "closed early", 1),
+        pytest.param(close_early, "closed early", 1, marks=pytest.mark.slow),
         (reset_midway, f"recv(): {os.strerror(errno.ECONNRESET)}", 0),
         (echo_wrongly, "echo differs", 1),
-        (echo_the_one_before, "echo differs", 1),
+        pytest.param(echo_the_one_before, "echo differs", 1, marks=pytest.mark.slow),
     ],
 )
 async def test_a_connection_that_fails_is_counted_by_kind(
@@ -276,6 +285,7 @@ async def test_a_target_that_takes_no_connection_is_an_error(host: str) -> None:
     assert not loaders()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems answer when a backlog is full")
 @pytest.mark.parametrize(
     "asked", [{"duration": 60.0}, pytest.param({"messages": 5}, marks=pytest.mark.slow)]
@@ -289,7 +299,7 @@ async def test_a_target_that_does_not_answer_is_given_up(asked: dict[str, Any]) 
     assert not loaders()
 
 
-@pytest.mark.parametrize("rate", [None, 1000.0])
+@pytest.mark.parametrize("rate", [None, pytest.param(1000.0, marks=pytest.mark.slow)])
 async def test_the_other_connections_go_on(rate: float | None) -> None:
     """Of two clients the first is cut off after a message; the second one is served."""
 
@@ -480,7 +490,7 @@ async def test_an_open_loop_does_not_wait_for_echoes() -> None:
     assert 64 < len(sent[0]) <= 50 * 64
 
 
-@pytest.mark.parametrize("warm_up", [0.0, 0.05])
+@pytest.mark.parametrize("warm_up", [pytest.param(0.0, marks=pytest.mark.slow), 0.05])
 async def test_an_open_loop_keeps_its_times(warm_up: float) -> None:
     load = Workload(connections=3, rate=3000.0, messages=100, processes=2, warm_up=warm_up)
     with serving() as (target, _):
@@ -528,7 +538,7 @@ async def test_progress_counts_up() -> None:
 
 
 @pytest.mark.parametrize("rate", [None, 1000.0])
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.slow), 2])
 async def test_a_round_that_is_stopped_returns_what_it_has(
     rate: float | None, processes: int
 ) -> None:
@@ -552,7 +562,7 @@ async def test_a_round_that_is_stopped_before_it_begins_takes_no_time() -> None:
     assert not samples.received
 
 
-@pytest.mark.parametrize("rate", [None, 1000.0])
+@pytest.mark.parametrize("rate", [None, pytest.param(1000.0, marks=pytest.mark.slow)])
 async def test_a_round_that_is_cancelled_is_cancelled(rate: float | None) -> None:
     load = Workload(connections=2, duration=3600.0, rate=rate, processes=2)
     with serving() as (target, _), trio.CancelScope() as scope:
@@ -624,6 +634,7 @@ print(len(samples.received), samples.failures)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
 @pytest.mark.parametrize("hard", [pytest.param(256, marks=pytest.mark.slow), 64])
 def test_the_limit_of_open_files_is_raised_as_far_as_it_may(hard: int) -> None:
@@ -675,18 +686,22 @@ def peers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return programs
 
 
+@pytest.mark.slow
 async def test_the_c_echo_server_echoes(host: str, peers: dict[str, str]) -> None:
     command = [peers["echo"], host, "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220  at once
     with server:
-        assert server.stdout is not None
-        target = Endpoint(host, int(server.stdout.readline()))
-        samples = await measured(target, Workload(connections=8, messages=500, verify=True))
-        server.kill()
+        try:
+            assert server.stdout is not None
+            target = Endpoint(host, int(server.stdout.readline()))
+            samples = await measured(target, Workload(connections=8, messages=500, verify=True))
+        finally:
+            server.kill()
     assert len(samples.received) == 500
     assert not samples.failures
 
 
+@pytest.mark.slow
 def test_the_c_load_measures_an_echo_server(host: str, peers: dict[str, str]) -> None:
     with serving(host) as (target, events):
         command = [peers["load"], host, str(target.port), "8", "64", "0", "0.1"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
-import jsonschema
 import pytest
 import runs
 from msgspec.structs import replace
@@ -25,6 +25,11 @@ from trio_echo.measure.results.run import (
 )
 from trio_echo.measure.results.summary import MINIMUM_BEYOND, PERCENTILES, summarize
 from trio_echo.measure.statistics import MINIMUM_ROUNDS
+
+with pytest.MonkeyPatch.context() as patch:
+    # The import of these grammars, of IRIs, takes more than a second; our schema has no IRI.
+    patch.setitem(sys.modules, "rfc3987_syntax", None)
+    import jsonschema
 
 SCHEMA = json.loads(schema.PATH.read_text("utf-8"))
 RUN, _ = runs.run()

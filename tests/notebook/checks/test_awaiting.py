@@ -116,6 +116,17 @@ async def stays(first: Function, second: Function) -> None:
     await trio.sleep_forever()
 
 
+async def awaits_a_function(first: Any, second: Function) -> None:
+    await first
+
+
+async def cancels_the_other_one(first: Function, second: Function) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(first)
+        await second()
+        nursery.cancel_scope.cancel()
+
+
 async def forgets(first: Function, second: Function) -> None:
     first()
     await trio.lowlevel.checkpoint()
@@ -131,6 +142,8 @@ async def test_a_right_both(answer: awaiting.Answer) -> None:
     [
         (one_after_the_other, "The second function did not begin while the other one waited"),
         (only_starts, "returned before both were done"),
+        (cancels_the_other_one, "returned before both were done"),
+        (awaits_a_function, "await a call, with ()"),
         (calls_in_start_soon, "start_soon(f), not start_soon(f())"),
         (stays, "Both functions ended, but yours did not."),
         (forgets, "an `await` is missing"),

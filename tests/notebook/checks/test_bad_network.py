@@ -49,7 +49,7 @@ def of_length(length: int) -> Callable[[Any], bool]:
         (lambda: lan.drop(lan.arp), "lets the third data segment from the server pass"),
         (lambda: lan.delay(lan.data, source="server", nth=3, by=1), "lets the third data segment"),
         (lambda: lan.duplicate(lan.syn), "the client's SYN is duplicated"),
-        (lambda: lan.drop, "a function: call it, with ()"),
+        (lambda: lan.drop, "the function drop: call it, with ()"),
         (lambda: "drop", "which is not a rule"),
         (lambda: lan.drop(is_misspelled), "raised AttributeError("),
         (lambda: ONE, "the same rule each time"),

@@ -50,6 +50,25 @@ async def forgets_to_call() -> object:
     return b"hello".hex
 
 
+async def awaits_too_much() -> None:
+    await str(1)  # type: ignore[misc]
+
+
+async def starts_a_coroutine() -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hello())  # type: ignore[arg-type]
+
+
+async def binds_two_arguments() -> None:
+    with trio.socket.socket() as sock:
+        await sock.bind("127.0.0.1", 0)  # type: ignore[call-arg]
+
+
+async def fails_in_a_nursery() -> None:
+    async with trio.open_nursery():
+        raise KeyError("mine")
+
+
 async def hangs() -> None:
     await trio.sleep_forever()
 
@@ -62,7 +81,14 @@ async def hangs() -> None:
         (drops_a_coroutine, "it never awaited hello(): an `await` is missing"),
         (keeps_a_coroutine_and_fails, "it never awaited hello(): an `await` is missing"),
         (exits, "it raised SystemExit('bind()')"),
-        (forgets_to_call, ", a function: call it, with ()"),
+        (forgets_to_call, "it returned the function hex: call it, with ()"),
+        (awaits_too_much, ": leave out the `await`, for that call does not wait"),
+        (starts_a_coroutine, ": pass the function itself, without ()"),
+        (binds_two_arguments, "but 3 were given'): an address is one pair, in ()"),
+        (
+            fails_in_a_nursery,
+            "it raised ExceptionGroup('Exceptions from Trio nursery', [KeyError('mine')])",
+        ),
         (hangs, "it did not return"),
     ],
 )

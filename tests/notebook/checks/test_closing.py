@@ -34,6 +34,8 @@ def test_the_states() -> None:
         ((("FIN_WAIT1", "CLOSE_WAIT"), B, C), "a is not"),
         ((A, "TIME_WAIT", C), "b is not"),
         ((A, None, 7), "b is not"),
+        ((A, B, ("CLOSE",)), "c is not ('CLOSE',): 2 values are expected, not 1."),
+        ((("FIN_WAIT2", "CLOSE_WAIT2"), B, C), "a: 'CLOSE_WAIT2' is not the name of a state."),
     ],
 )
 def test_wrong_states(answers: tuple[object, ...], why: str) -> None:
@@ -92,14 +94,36 @@ def plain(stream: trio.SocketStream, data: bytes) -> object:
     return data
 
 
+async def keeps_a_byte(stream: trio.SocketStream, data: bytes) -> object:
+    return await ask(stream, data[1:])
+
+
+async def returns_pieces(stream: trio.SocketStream, data: bytes) -> object:
+    return [await ask(stream, data)]
+
+
+async def receives_for_ever(stream: trio.SocketStream, data: bytes) -> object:
+    await ask(stream, data)
+    await trio.sleep_forever()
+
+
+async def receives_nothing(stream: trio.SocketStream, data: bytes) -> object:
+    await ask(stream, data)
+    return b""
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
+        (keeps_a_byte, "The server received 262143 of the question's 262144 bytes."),
+        (returns_pieces, ": bytes are expected, not a list."),
+        (receives_for_ever, "The server has sent its whole answer and has closed."),
+        (receives_nothing, "This is not the answer: b''."),
         (without_end, "does not know that this was all"),
         (closes, "ClosedResourceError"),
         (receives_once, "the first 1000 of"),
         (forgets_to_return, "returned None. Is a `return` missing?"),
-        (nonsense, "is not the answer"),
+        (nonsense, "This is not the answer"),
         (waits, "did not return"),
         (plain, "async def"),
     ],

@@ -69,3 +69,7 @@ def test_fatal(answer: object, right: bool | None, why: str) -> None:
 )
 def test_without_htons(answer: object, right: bool | None) -> None:
     assert lecture.without_htons(answer).right is right
+
+
+def test_without_htons_recognises_a_hexadecimal_number() -> None:
+    assert "0x5000" in lecture.without_htons(5000).why

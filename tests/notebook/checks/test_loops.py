@@ -205,8 +205,11 @@ def returns_nothing(sock: Any, waiting: bytes) -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (all_or_nothing, "room for 2 bytes, and b'hello' was waiting: the rest is b'llo', but it"),
-        (overlooks_a_full_buffer, "room for 0 bytes, and b'hello' was waiting: the rest is b'hel"),
+        (all_or_nothing, "2 bytes in the buffer, and b'hello' waiting: the rest is b'llo', but it"),
+        (
+            overlooks_a_full_buffer,
+            "0 bytes in the buffer, and b'hello' waiting, it raised BlockingIOErr",
+        ),
         (sends_byte_by_byte_but_loses_count, "b'hellohello' was sent"),
         (says_how_many, "the rest is b'', but it returned 5"),
         (returns_nothing, "Is a `return` missing?"),

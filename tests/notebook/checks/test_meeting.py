@@ -25,7 +25,7 @@ def test_count(answer: object, right: bool) -> None:
 
 
 def test_a_wrong_count_is_named() -> None:
-    assert meeting.count(16).why == "Not 16."
+    assert meeting.count(16).why == "16 is too large."
     assert meeting.count("15").why == "Not '15': an integer is expected, not a str."
 
 
@@ -49,6 +49,15 @@ def swapped(sock: SocketType) -> object:
     return family, remote, local
 
 
+def two_of_them(sock: SocketType) -> object:
+    return three_facts(sock)[1:]
+
+
+def not_called(sock: SocketType) -> object:
+    family, _, remote = three_facts(sock)
+    return family, sock.getsockname, remote
+
+
 def connected_only(sock: SocketType) -> object:
     return sock.family, sock.getsockname(), sock.getpeername()
 
@@ -65,7 +74,9 @@ async def test_right_facts() -> None:
     ("answer", "why"),
     [
         (without_remote, "For a connected client's socket, it returned"),
-        (swapped, f"For {FIRST} socket, it returned"),
+        (swapped, ": the values are right, but their order is not."),
+        (two_of_them, ": 3 values are expected, not 2."),
+        (not_called, ": call getsockname, with ()."),
         (connected_only, f"For {FIRST} socket, it raised OSError"),
     ],
 )

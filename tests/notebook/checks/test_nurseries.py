@@ -107,7 +107,7 @@ async def dawdles(*functions: Function) -> object:
     ("answer", "why"),
     [
         (waits_for_all, "3 ran to their end"),
-        (the_first_in_the_list, "it returned 'the one of 3 seconds'"),
+        (the_first_in_the_list, "it returned 'the result after 3 s'"),
         (one_after_the_other, "3 ran to their end"),
         (dawdles, "it took 2. Does it wait"),
         (raises, "it raised KeyError('mine')"),
@@ -163,6 +163,19 @@ async def one_limit_for_all(stream: trio.abc.Stream, patience: float) -> None:
         await echo(stream, patience)
 
 
+async def keeps_the_last_word(stream: trio.abc.Stream, patience: float) -> None:
+    while True:
+        with trio.move_on_after(patience):
+            data = await stream.receive_some()
+        if not data:
+            break
+        await stream.send_all(data)
+
+
+async def limit_of_its_own(stream: trio.abc.Stream, _patience: float) -> None:
+    await echo(stream, 10)
+
+
 async def no_limit(stream: trio.abc.Stream, _patience: float) -> None:
     async for data in stream:
         await stream.send_all(data)
@@ -201,6 +214,8 @@ async def sends_outside_of_its_boundary(stream: trio.abc.Stream, patience: float
         (sends_outside_of_its_boundary, "A client went away before its echo: it raised Broken"),
         (bounded(BaseException), "your handler swallowed trio.Cancelled"),
         (bounded(Exception, one_limit_for_all), "received b'a'. Does your limit start again"),
+        (bounded(Exception, keeps_the_last_word), "then nothing, and received b'oneone"),
+        (bounded(Exception, limit_of_its_own), "ended after 10 seconds of silence."),
         (bounded(Exception, no_limit), "a client stayed silent"),
         (bounded(Exception, one_word), "received b'one'"),
         (bounded(Exception, overlooks_the_end), "your handler did not end"),

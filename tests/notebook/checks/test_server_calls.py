@@ -49,6 +49,19 @@ async def wrong_host(host: str, backlog: int) -> object:
     return await right("127.0.0.2", backlog)
 
 
+async def always_the_same_port(host: str, backlog: int) -> object:
+    if host not in PORTS:
+        listener = await right(host, backlog)
+        PORTS[host] = listener.getsockname()[1]
+        return listener
+    with trio.socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as second:
+        await second.bind((host, PORTS.pop(host)))
+        raise AssertionError("two sockets have one port")
+
+
+PORTS: dict[str, int] = {}
+
+
 async def not_listening(host: str, backlog: int) -> object:
     sock = trio.socket.socket()
     await sock.bind((host, 0))
@@ -85,6 +98,7 @@ def plain(host: str, backlog: int) -> object:
             "it listens on 127.0.0.2",
             marks=pytest.mark.skipif(sys.platform == "darwin", reason="no such address"),
         ),
+        (always_the_same_port, "for a second door, it raised OSError("),
         (not_listening, "does not listen"),
         (closed, "closed socket"),
         (raises, "raised OSError('no')"),

@@ -90,4 +90,5 @@ async def test_a_forgotten_return_is_not_a_missing_answer() -> None:
 def test_states_may_have_the_names_of_the_rfc_or_of_linux() -> None:
     a, b = ["FIN-WAIT-2", "CLOSE-WAIT"], ("CLOSE", "time_wait")
     assert closing.states(a, b, ("CLOSED", "CLOSED")).right
+    assert closing.states(("FIN WAIT 2", "CLOSE WAIT"), b, ("CLOSE", "CLOSE")).right
     assert closing.states(a, b, "CLOSED").right is False

@@ -23,9 +23,10 @@ async def counts() -> int:
         (None, "Not None: an integer is expected, not None."),
         ([15], "Not [15]: an integer is expected, not a list."),
         (np.float64(15), "Not np.float64(15.0): an integer is expected, not a float64."),
-        (16, "Not 16."),
+        (16, "16 is too large."),
+        (-3, "-3 is too small."),
         (np.int64(14), "One too few."),
-        (len, "<built-in function len> is a function: call it, with ()."),
+        (len, "len is a function: call it, with ()."),
     ],
 )
 def test_a_wrong_number(answer: object, why: str) -> None:
@@ -68,7 +69,10 @@ ADDRESS = (socket.AF_INET, ("127.0.0.1", 9000), None)
         (bytearray(b"hello"), b"hello", ""),
         ("0.25", 0.25, ": a number is expected, not a str"),
         (1, 0.25, ""),
-        ((1, 2, 3), (1, 2), ""),
+        ((1, 2, 3), (1, 2), ": 2 values are expected, not 3"),
+        ((2, 1), (1, 2), ": the values are right, but their order is not"),
+        ((2, ("127.0.0.1", 9000), ""), ADDRESS, ": None is expected, not a str"),
+        ((2, str.upper, None), ADDRESS, ": call upper, with ()"),
     ],
 )
 def test_types_that_differ_are_named(got: object, right: object, words: str) -> None:

@@ -6,11 +6,10 @@ makes a check raise, and each one that is wrong gets a reason.
 
 from .calls import DID_NOT_RETURN, NotAwaited, call, call_async, failed, said, unusable
 from .values import compare, is_integer, is_number, near, same, shown, unfinished, wanted
-from .verdict import MISSING_RETURN, NO_ANSWER, Verdict
+from .verdict import NO_ANSWER, Verdict
 
 __all__ = [
     "DID_NOT_RETURN",
-    "MISSING_RETURN",
     "NO_ANSWER",
     "NotAwaited",
     "Verdict",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import trio
 
@@ -60,14 +60,22 @@ async def both(answer: Answer) -> Verdict:
     """A function that runs two others at the same time and returns when both are done."""
     if (verdict := unusable(answer)) is not None:
         return verdict
+    for late in ("first", "second"):
+        if (verdict := await _waits_for_both(answer, late)) is not None:
+            return verdict
+    return Verdict(True, "Both ran at the same time, and your function waited for both.")
+
+
+async def _waits_for_both(answer: Answer, late: str) -> Verdict | None:
+    """Try the answer with two functions that wait for each other; one of them ends later."""
     begun = {"first": trio.Event(), "second": trio.Event()}
-    done: list[str] = []
+    done = {"first": trio.Event(), "second": trio.Event()}
 
     async def meet(own: str, other: str) -> None:
         begun[own].set()
-        await begun[other].wait()
+        await (done if own == late else begun)[other].wait()
         await trio.lowlevel.checkpoint()
-        done.append(own)
+        done[own].set()
 
     functions = _AsyncFunction(meet, "first", "second"), _AsyncFunction(meet, "second", "first")
     got = await call_async(_PATIENCE, answer, *functions)
@@ -83,9 +91,9 @@ async def both(answer: Answer) -> Verdict:
         return Verdict(False, f"The {' and the '.join(missing)} function did not begin {when}.")
     if got is DID_NOT_RETURN:
         return Verdict(False, "Both functions ended, but yours did not.")
-    if len(done) < len(begun):
+    if not all(event.is_set() for event in done.values()):
         return Verdict(False, "Your function returned before both were done.")
-    return Verdict(True, "Both ran at the same time, and your function waited for both.")
+    return None
 
 
 async def in_time(answer: Answer) -> Verdict:
@@ -120,6 +128,9 @@ class _AsyncFunction:
         made = self._body(*self._args)
         self._made.append(made)
         return made
+
+    def __await__(self) -> NoReturn:
+        raise TypeError("await a call, with (): function(), not function")
 
     def forgotten(self) -> bool:
         """Return whether one of the coroutines never began; close those, or Python would warn."""

@@ -14,7 +14,6 @@ from trio.testing import MockClock
 from trio_echo import lan
 
 from . import (
-    MISSING_RETURN,
     Verdict,
     call,
     call_async,
@@ -174,8 +173,8 @@ async def _patient(answer: Waits) -> Verdict:
         how = "a time limit ended the wait" if isinstance(got, trio.TooSlowError) else said(got)
         words = f"The peer was there, only silent for {_THOUGHT:.0f} s, and you gave it up: {how}."
         return Verdict(False, words)
-    if got is None:
-        return MISSING_RETURN
+    if (verdict := failed("When the peer sent b'hello' after a while", got)) is not None:
+        return verdict
     if not same(got, b"hello"):
         return Verdict(False, f"The peer sent b'hello' after a while; {said(got)}.")
     return _judge(options)

@@ -13,13 +13,24 @@ from typing import TYPE_CHECKING
 import trio
 
 from .values import forgotten, shown, wanted
-from .verdict import MISSING_RETURN, NO_ANSWER, Verdict
+from .verdict import NO_ANSWER, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
 DID_NOT_RETURN = object()
 """The result of a call that took too long."""
+
+
+_SLIPS = {
+    # Python up to 3.13, then later ones.
+    r"can't be used in 'await' expression|object can't be awaited": (
+        "leave out the `await`, for that call does not wait"
+    ),
+    r"expecting an async function.* got a coroutine": "pass the function itself, without ()",
+    r"\.(bind|connect)\(\) takes 2 positional arguments but 3": "an address is one pair, in ()",
+}
+"""Common slips: what Python or Trio says of them, and what to do."""
 
 
 class NotAwaited(Exception):  # noqa: N818  it is not raised, but a result like what was raised
@@ -129,10 +140,18 @@ def said(got: object, right: object = None) -> str:
     if isinstance(got, NotAwaited):
         return str(got)
     if inspect.isroutine(got):
-        return f"it returned {shown(got)}, a function: call it, with ()"
+        return f"it returned the function {got.__name__}: call it, with ()"
     if isinstance(got, BaseException):
-        return f"it raised {shown(got)}"
+        return f"it raised {shown(got)}{_slip(got)}"
     return f"it returned {shown(got)}{wanted(got, right)}"
+
+
+def _slip(error: BaseException) -> str:
+    """Return `: ` and what to do about an error, or about one in its group; "" if unknown."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_slip, error.exceptions)), "")
+    known = (what for pattern, what in _SLIPS.items() if re.search(pattern, str(error), re.DOTALL))
+    return next((f": {what}" for what in known), "")
 
 
 def failed(case: str, got: object) -> Verdict | None:
@@ -143,7 +162,7 @@ def failed(case: str, got: object) -> Verdict | None:
         got: the result of the call.
     """
     if got is None:
-        return MISSING_RETURN
+        return Verdict(False, f"{case}, it returned None. Is a `return` missing?")
     if got is DID_NOT_RETURN or isinstance(got, BaseException) or inspect.isroutine(got):
         return Verdict(False, f"{case}, {said(got)}.")
     return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from trio_echo.observe import kernel
 
@@ -18,6 +20,20 @@ if TYPE_CHECKING:
 # Seconds. No right answer takes this long.
 _PATIENCE = 5.0
 # More than one receive returns, less than two sockets' buffers hold.
+_STATES = {
+    "CLOSE",
+    "CLOSE_WAIT",
+    "CLOSING",
+    "ESTABLISHED",
+    "FIN_WAIT1",
+    "FIN_WAIT2",
+    "LAST_ACK",
+    "LISTEN",
+    "SYN_RECV",
+    "SYN_SENT",
+    "TIME_WAIT",
+}
+_NAMES = {name.replace("_", ""): name for name in _STATES} | {"CLOSED": "CLOSE"}
 _QUESTION = bytes(range(256)) * 1024
 
 
@@ -37,6 +53,9 @@ def states(a: object, b: object, c: object) -> Verdict:
         return verdict
     for (name, pair), given in zip(right.items(), (a, b, c), strict=True):
         answer = _in_linux_names(given)
+        for one in answer if isinstance(answer, tuple) else ():
+            if isinstance(one, str) and one not in _STATES:
+                return Verdict(False, f"{name}: {shown(one)} is not the name of a state.")
         if pair[::-1] != pair and same(answer, pair[::-1]):
             return Verdict(
                 False, f"{name}: the states are right, but the client's must come first."
@@ -48,11 +67,10 @@ def states(a: object, b: object, c: object) -> Verdict:
 
 
 def _in_linux_names(pair: object) -> object:
-    """Translate the RFC's names, such as FIN-WAIT-1 and CLOSED, into Linux's."""
+    """Translate the names of the RFC and of Windows: FIN-WAIT-1, CLOSED, TIME WAIT."""
     if not isinstance(pair, list | tuple) or not all(isinstance(one, str) for one in pair):
         return pair
-    names = (one.upper().replace("-", "_").replace("WAIT_", "WAIT") for one in pair)
-    return tuple("CLOSE" if name == "CLOSED" else name for name in names)
+    return tuple(_NAMES.get(re.sub(r"[\s_-]", "", one.upper()), one) for one in pair)
 
 
 async def asks(answer: Callable[[trio.SocketStream, bytes], Awaitable[object]]) -> Verdict:
@@ -70,20 +88,19 @@ async def asks(answer: Callable[[trio.SocketStream, bytes], Awaitable[object]]) 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.run)
             got = await call_async(_PATIENCE, answer, trio.SocketStream(sock), _QUESTION)
+            # What was sent has arrived, on this machine. Let the server receive it.
+            await wait_all_tasks_blocked(0.05)
             nursery.cancel_scope.cancel()
     if (verdict := failed("Given a stream and a question", got)) is not None:
-        if server.heard == len(_QUESTION) and not server.knew_the_end:
-            why = "The server has received everything, but does not know that this was all."
-            return Verdict(False, f"{verdict.why} {why}")
-        return verdict
+        return Verdict(False, f"{verdict.why}{server.saw()}")
     right = _QUESTION[::-1]
     if same(got, right):
         return Verdict(True, f"All {len(right)} bytes of the answer came back.")
-    if isinstance(got, bytes | bytearray) and right.startswith(got):
-        return Verdict(
-            False, f"You returned the first {len(got)} of the answer's {len(right)} bytes."
-        )
-    return Verdict(False, f"You returned {shown(got, 60)}, which is not the answer.")
+    if isinstance(got, bytes | bytearray) and got and right.startswith(got):
+        why = f"You returned the first {len(got)} of the answer's {len(right)} bytes."
+        return Verdict(False, f"{why}{server.saw()}")
+    found = f"{shown(got, 60)}{wanted(got, right)}"
+    return Verdict(False, f"This is not the answer: {found}.{server.saw()}")
 
 
 class _Answerer:
@@ -91,20 +108,30 @@ class _Answerer:
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
-        self.heard = 0
-        self.knew_the_end = False
+        self._heard = 0
+        self._knew_the_end = False
+        self._has_answered = False
 
     async def run(self) -> None:
         question = b""
         try:
             async for chunk in self._stream:
                 question += chunk
-                self.heard = len(question)
-            self.knew_the_end = True
+                self._heard = len(question)
+            self._knew_the_end = True
             await self._stream.send_all(question[::-1])
             await self._stream.aclose()
+            self._has_answered = True
         except trio.BrokenResourceError:
             pass  # the learner's function has closed: the check judges its result
+
+    def saw(self) -> str:
+        """Return a space and what the server knows of a wrong answer's cause; "" if nothing."""
+        if self._heard != len(_QUESTION):
+            return f" The server received {self._heard} of the question's {len(_QUESTION)} bytes."
+        if not self._knew_the_end:
+            return " The server has received everything, but does not know that this was all."
+        return " The server has sent its whole answer and has closed." if self._has_answered else ""
 
 
 async def restarts(answer: Callable[[int], Awaitable[object]]) -> Verdict:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from trio_echo.notebook.arriving import Arriving, cut
 
-from . import MISSING_RETURN, Verdict, call_async, said, same, shown, unfinished, unusable, wanted
+from . import Verdict, call_async, failed, said, same, shown, unfinished, unusable, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,12 +25,12 @@ def lengths(in_cp949: object, in_utf_8: object) -> Verdict:
     answers = (in_cp949, in_utf_8)
     if (verdict := unfinished(*answers)) is not None:
         return verdict
+    if same(answers, (15, 10)):
+        return Verdict(False, "Which of the two encodings is the longer one?")
     if found := wanted(answers, (10, 15)):
         return Verdict(False, f"Not {shown(answers)}{found}.")
     if same(answers, (10, 15)):
         return Verdict(True, "Five characters: two bytes each in CP949, three in UTF-8.")
-    if same(answers, (15, 10)):
-        return Verdict(False, "Which of the two encodings is the longer one?")
     return Verdict(False, "Count the characters, then look above at how long one of them is.")
 
 
@@ -74,7 +74,7 @@ async def exactly(answer: Exactly) -> Verdict:
 
 def _judge(got: object, expected: bytes, case: str) -> Verdict | None:
     if got is None:
-        return MISSING_RETURN
+        return failed(case, got)
     if same(got, expected):
         return None
     return Verdict(False, f"{case}, it should have returned {expected!r}; {said(got, expected)}.")

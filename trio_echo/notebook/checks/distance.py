@@ -11,7 +11,6 @@ import trio.testing
 
 from . import (
     DID_NOT_RETURN,
-    MISSING_RETURN,
     Verdict,
     call,
     call_async,
@@ -111,8 +110,8 @@ async def echo_all(answer: EchoAll) -> Verdict:
                 f"{case}, you waited for {stream.waits} round trips. The first time, you had sent"
                 f" {stream.first_sent} of {len(b''.join(messages))} bytes.",
             )
-        if got is None:
-            return MISSING_RETURN
+        if (verdict := failed(case, got)) is not None:
+            return verdict
         if not isinstance(got, Sequence) or not same(list(got), messages):
             return Verdict(False, f"{case}, the echoes are not the messages: {shown(got, 60)}.")
         if stream.received < len(b"".join(messages)):

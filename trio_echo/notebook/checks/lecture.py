@@ -75,6 +75,7 @@ def without_htons(answer: object) -> Verdict:
     hints = {
         80: "The kernel reads the two bytes in network order. In which order does this PC write?",
         5: "The bytes change places, not the decimal digits: write 80 in hexadecimal first.",
+        5000: "Almost: 5000 is how it is written in hexadecimal, 0x5000.",
         0x0500: "80 is 0x0050. Which two bytes does the PC write, and in which order?",
     }
     why = "80 is 0x0050. The PC writes 50 00, and the kernel reads 0x5000."

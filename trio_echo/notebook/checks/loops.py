@@ -9,7 +9,7 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import MISSING_RETURN, Verdict, call, said, shown, unfinished, unusable
+from . import Verdict, call, failed, said, shown, unfinished, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,9 +67,9 @@ def rest(answer: Rest) -> Verdict:
     for room in (100, 2, 0, 5):
         kernel = _Buffer(room)
         got = call(answer, kernel, b"hello")
-        case = f"The buffer had room for {room} bytes, and b'hello' was waiting"
-        if got is None:
-            return MISSING_RETURN
+        case = f"With room for {room} bytes in the buffer, and b'hello' waiting"
+        if (verdict := failed(case, got)) is not None:
+            return verdict
         wanted = b"hello"[room:]
         if not isinstance(got, bytes | bytearray | memoryview) or bytes(got) != wanted:
             return Verdict(False, f"{case}: the rest is {wanted!r}, but {said(got)}.")

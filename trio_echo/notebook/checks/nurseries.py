@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
-from . import DID_NOT_RETURN, Verdict, call_async, compare, said, same, unusable
+from . import DID_NOT_RETURN, Verdict, call_async, compare, said, same, shown, unusable
 from .clock import with_own_clock
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ async def handler(answer: Handler) -> Verdict:
 
 
 async def _race(answer: Race, order: Sequence[int]) -> Verdict | None:
-    case = f"With functions that take {', '.join(map(str, order))} seconds"
+    case = f"With functions that take {', '.join(map(str, order))} s"
     begun: list[int] = []
     done: list[int] = []
 
@@ -65,12 +65,12 @@ async def _race(answer: Race, order: Sequence[int]) -> Verdict | None:
         begun.append(seconds)
         await trio.sleep(seconds)
         done.append(seconds)
-        return f"the one of {seconds} seconds"
+        return f"the result after {seconds} s"
 
     started = trio.current_time()
     got = await call_async(_ENDLESS, answer, *(partial(run, seconds) for seconds in order))
     took = trio.current_time() - started
-    if not same(got, right := f"the one of {min(order)} seconds"):
+    if not same(got, right := f"the result after {min(order)} s"):
         return Verdict(False, f"{case}, it should have returned {right!r}; {said(got, right)}.")
     if len(done) > 1:
         return Verdict(False, f"{case}, {len(done)} ran to their end. Cancel all but the first.")
@@ -154,13 +154,23 @@ async def _minds_silence(answer: Handler) -> Verdict | None:
         return Verdict(
             False, f"{case} {slow.echoed!r}. Does your limit start again with each word?"
         )
-    started = trio.current_time()
-    got = await call_async(_ENDLESS, answer, _Client(end=None), _IDLE)
-    took = trio.current_time() - started
-    if isinstance(got, BaseException):
-        return Verdict(False, f"{limit}, a client was silent: {said(got)}, which ends the server.")
-    if took > 2 * _IDLE:
-        return Verdict(False, f"{limit}, a client stayed silent, but your handler did not end.")
+    for patience, words in ((_IDLE, ()), (_IDLE / 5, (b"one",))):
+        limit = f"With a limit of {patience:g} seconds"
+        client = _Client(*words, end=None)
+        started = trio.current_time()
+        got = await call_async(_ENDLESS, answer, client, patience)
+        took = trio.current_time() - started
+        if isinstance(got, BaseException):
+            why = f"{limit}, a client was silent: {said(got)}, which ends the server."
+            return Verdict(False, why)
+        if client.echoed != b"".join(words):
+            why = f"a client sent b'one', then nothing, and received {shown(client.echoed, 30)}"
+            return Verdict(False, f"{limit}, {why}.")
+        if got is DID_NOT_RETURN:
+            return Verdict(False, f"{limit}, a client stayed silent, but your handler did not end.")
+        if took > 2 * patience:
+            why = f"{limit}, your handler ended after {took:g} seconds of silence."
+            return Verdict(False, why)
     return None
 
 

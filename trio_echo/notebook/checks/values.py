@@ -25,7 +25,7 @@ def unfinished(*answers: object) -> Verdict | None:
         return Verdict(False, f"That is a coroutine, of {found}(): an `await` is missing.")
     for one in answers:
         if inspect.isroutine(one):
-            return Verdict(False, f"{shown(one)} is a function: call it, with ().")
+            return Verdict(False, f"{one.__name__} is a function: call it, with ().")
     return None
 
 
@@ -67,7 +67,8 @@ def compare(answer: object, right: int, why: str, hints: Mapping[int, str]) -> V
         return Verdict(False, f"Not {shown(answer)}{wanted(answer, right)}.")
     if answer == right:
         return Verdict(True, why)
-    return Verdict(False, hints.get(int(answer), f"Not {shown(answer)}."))
+    other = f"{shown(answer)} is too {'large' if answer > right else 'small'}."
+    return Verdict(False, hints.get(int(answer), other))
 
 
 def is_integer(answer: object) -> TypeGuard[int]:
@@ -108,22 +109,47 @@ def shown(value: object, most: int = 200) -> str:
 def wanted(answer: object, right: object) -> str:
     """Name both types, if they differ: `: a tuple is expected, not a list`; otherwise return "".
 
+    Of tuples, name their lengths or the wrong order, or compare them element by element.
+
     Args:
         answer: what the learner's answer is.
-        right: a right answer; tuples are compared element by element.
+        right: a right answer; `None` if none is known.
     """
-    if right is None or _fits(answer, right):
-        if isinstance(right, tuple) and isinstance(answer, tuple) and len(right) == len(answer):
-            for one, its_right in zip(answer, right, strict=True):
-                if found := wanted(one, its_right):
-                    return f"{found}, for {shown(one)}"
+    return "" if right is None else _wanted(answer, right)
+
+
+def _wanted(answer: object, right: object) -> str:
+    if not _fits(answer, right):
+        if inspect.isroutine(answer):
+            return f": call {answer.__name__}, with ()"
+        expected = "a number" if isinstance(right, float) else _kind(right)
+        verb = "are" if isinstance(right, bytes) else "is"
+        return f": {expected} {verb} expected, not {_kind(answer)}"
+    if not (isinstance(answer, tuple) and isinstance(right, tuple)):
         return ""
-    expected = "a number" if isinstance(right, float) else _kind(right)
-    verb = "are" if isinstance(right, bytes) else "is"
-    return f": {expected} {verb} expected, not {_kind(answer)}"
+    if len(answer) != len(right):
+        return f": {len(right)} values are expected, not {len(answer)}"
+    if _is_reordered(answer, right):
+        return ": the values are right, but their order is not"
+    for one, its_right in zip(answer, right, strict=True):
+        if found := _wanted(one, its_right):
+            return found if inspect.isroutine(one) else f"{found}, for {shown(one)}"
+    return ""
+
+
+def _is_reordered(answer: tuple[object, ...], right: tuple[object, ...]) -> bool:
+    left = list(right)
+    for one in answer:
+        for index, other in enumerate(left):
+            if same(one, other):
+                del left[index]
+                break
+    return not left and not same(answer, right)
 
 
 def _fits(answer: object, right: Any) -> bool:
+    if right is None:
+        return answer is None
     if isinstance(right, int):
         return is_integer(answer)
     if isinstance(right, float):

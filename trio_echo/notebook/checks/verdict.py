@@ -31,5 +31,3 @@ class Verdict:
 
 NO_ANSWER = Verdict(None, "Replace the … above, run that cell, then this one again.")
 """For an answer that is still `...`, as in the notebook."""
-
-MISSING_RETURN = Verdict(False, "Your function returned None. Is a `return` missing?")

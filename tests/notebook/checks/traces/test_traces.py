@@ -30,7 +30,7 @@ ENDED = {
     1: ("client", "thrown away"),
     2: ("server", "nobody listens"),
     3: ("client", "no answer"),
-    4: ("server", "no such connection"),
+    4: ("server", "already closed"),
 }
 LOST = {5: "ACK", 6: "nothing", 7: "data", 8: "SYN or its answer"}
 MEASURED = {
@@ -65,12 +65,16 @@ def test_right_fields() -> None:
     ("letter", "answer", "words"),
     [
         ("a", "SYN", "a is not 'SYN'. It answers a SYN"),
+        ("a", "SA", "a is not 'SA': write the names of the flags"),
+        ("a", ["SYN", "ACK"], "write the names of the flags"),
         ("b", 10, "b is not 10. An ack is the byte that is expected next"),
         ("b", 1, "b is not 1. That is its sender's own count"),
         ("b", 5, "b is not 5. Look at the last segment of the other side"),
         ("c", 1, "c is not 1. That is the other side's count."),
         ("c", 15, "c is not 15. Look at the last segment of the same side"),
-        ("d", "the server", "d is not 'the server'. Whose numbers continue here?"),
+        ("d", "the server", "d is not 'the server': it is one of"),
+        ("d", "Server", 'd is not \'Server\': it is one of "client", "server".'),
+        ("d", "client", "d is not 'client'. Whose numbers continue here?"),
         ("e", "7", "e is not '7': an integer is expected, not a str."),
         ("e", True, "e is not True: an integer is expected, not a bool."),
         ("f", 6, "f is not 6. Which byte does the other side expect after it?"),
@@ -87,6 +91,13 @@ def test_the_first_wrong_field_is_named_with_a_hint(letter: str, answer: Any, wo
 
 def test_answers_must_be_a_dict() -> None:
     assert "a dict is expected" in traces.fields([1, 2], NAGLE).why
+
+
+def test_a_key_that_is_not_asked_for_is_named() -> None:
+    capitals = {letter.upper(): answer for letter, answer in FIELDS.items()}
+    assert "'A' is not asked for. The keys: \"a\"," in traces.fields(capitals, NAGLE).why
+    texts = {str(case): pair for case, pair in ENDED.items()}
+    assert traces.ended(texts).why == "'1' is not asked for. The keys: 1, 2, 3, 4."
 
 
 def letters_of(indexes: list[int]) -> str:
@@ -165,9 +176,12 @@ def test_each_other_end_has_a_hint(case: int) -> None:
     ("answer", "words"),
     [
         ("client", "a pair (who, why) is expected"),
-        (("me", "no answer"), "'me' is neither"),
-        (("client", "who knows"), "'who knows' is not in the list"),
-        (("client", ["no answer"]), "is not in the list"),
+        (("me", "no answer"), '\'me\' is not one of "client", "server".'),
+        (("thrown away", "client"), '\'thrown away\' is not one of "client", "server".'),
+        (("client", ...), "Case 1 has no whole answer yet."),
+        (("client", "Thrown away"), "'Thrown away' is not one of \"nobody listens\", "),
+        (("client", "who knows"), "'who knows' is not one of"),
+        (("client", ["no answer"]), "is not one of"),
     ],
 )
 def test_what_is_not_an_end_is_said(answer: object, words: str) -> None:
@@ -181,11 +195,16 @@ def test_each_other_loss_has_a_hint(case: int) -> None:
             verdict = traces.lost({**LOST, case: other}, 5, 8)
             assert not verdict.right
             assert verdict.why.startswith(f"Case {case}: not {other!r}. ")
-    assert "is not in the list" in traces.lost({**LOST, case: "time"}, 5, 8).why
+    for word in ("time", "ack"):
+        verdict = traces.lost({**LOST, case: word}, 5, 8)
+        assert f'Case {case}: {word!r} is not one of "data", "ACK",' in verdict.why
 
 
 def test_a_wrong_segment_is_named() -> None:
-    assert traces.lost(LOST, 4, 8).why.startswith("needless is not 4.")
+    assert traces.lost(LOST, 4, 8).why.startswith("needless is not 4. Two segments")
+    assert traces.lost(LOST, "5", 8).why == (
+        "needless is not '5': an integer is expected, not a str."
+    )
     assert traces.lost(LOST, 5, 9).why.startswith("stop is not 9.")
 
 
@@ -199,6 +218,7 @@ def test_right_measurements() -> None:
     ("name", "answer", "words"),
     [
         ("round trip", 20.04, "Are these milliseconds?"),
+        ("round trip", 20_042_000, "These are nanoseconds."),
         ("round trip", 0.01, "How long after the SYN"),
         ("client's MSS", 1460, "That is the other side's."),
         ("server's MSS", 1448, "Each side announces"),

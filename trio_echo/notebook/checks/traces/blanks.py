@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from trio_echo.notebook.checks import Verdict, is_integer, same, shown, wanted
 
-from .answers import answered
-from .sheets import Sheet, field, with_blanks
+from .answers import answered, either
+from .sheets import SIDES, Sheet, field, with_blanks
 
 if TYPE_CHECKING:
     from trio_echo.observe.packets import Segment, Trace
@@ -25,6 +25,7 @@ _BLANKS = {
     "h": (22, "seq"),
     "i": (22, "ack"),
 }
+_NAMES = {"FIN", "SYN", "RST", "PSH", "ACK", "URG"}
 
 
 def hidden(trace: Trace) -> Sheet:
@@ -41,8 +42,15 @@ def fields(answers: object, trace: Trace) -> Verdict:
         segment = trace.segments[number - 1]
         answer, right = known[letter], field(trace, number, column)
         if column == "flags":
-            good = isinstance(answer, str) and _flags(answer) == _flags(right)
+            if not (isinstance(answer, str) and _flags(answer) <= _NAMES):
+                words = 'write the names of the flags, such as "FIN+ACK"'
+                return Verdict(False, f"{letter} is not {shown(answer)}: {words}.")
+            good = _flags(answer) == _flags(right)
         elif column == "from":
+            if not (isinstance(answer, str) and answer in SIDES):
+                return Verdict(
+                    False, f"{letter} is not {shown(answer)}: it is one of {either(SIDES)}."
+                )
             good = same(answer, right)
         elif not is_integer(answer):
             found = f"{shown(answer)}{wanted(answer, int(right))}"
@@ -65,7 +73,7 @@ def _hint(column: str, answer: object, right: int, segment: Segment) -> str:
     if column == "flags":
         return "It answers a SYN: it has a SYN of its own, and says what it has received."
     if column == "from":
-        return 'Whose numbers continue here? Write "client" or "server".'
+        return "Whose numbers continue here?"
     if column == "bytes":
         return "Which byte does the other side expect after it?"
     if answer == right - 1:

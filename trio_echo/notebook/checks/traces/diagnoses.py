@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from trio_echo.notebook.checks import Verdict, same, shown, unfinished
+from trio_echo.notebook.checks import Verdict, is_integer, shown, unfinished, wanted
 
-from .answers import answered
+from .answers import answered, either
+from .sheets import SIDES
 
-_SIDES = ("client", "server")
-
-_LISTENS, _UNKNOWN = "nobody listens", "no such connection"
+_LISTENS, _CLOSED = "nobody listens", "already closed"
 _ABORTED, _VANISHED = "thrown away", "no answer"
 _ENDS = {
     1: ("client", _ABORTED),
     2: ("server", _LISTENS),
     3: ("client", _VANISHED),
-    4: ("server", _UNKNOWN),
+    4: ("server", _CLOSED),
 }
 _NOT_THAT = {
     _LISTENS: "Then the RST would answer a SYN. Here the handshake is complete.",
-    _UNKNOWN: "Then the RST would answer a segment, and continue at its ack, without an ACK flag.",
+    _CLOSED: "Then the RST would answer data, and its seq would be that segment's ack.",
     _ABORTED: "Is there a connection that a program could throw away, and why just then?",
     _VANISHED: "Then its sender would have asked several times before, without an answer.",
 }
@@ -36,10 +35,11 @@ def ended(answers: object) -> Verdict:
                 False, f"Case {case}: not {shown(answer)}: a pair (who, why) is expected."
             )
         who, cause = answer
-        if not (isinstance(who, str) and who in _SIDES):
-            return Verdict(False, f'Case {case}: {shown(who)} is neither "client" nor "server".')
-        if not isinstance(cause, str) or cause not in _NOT_THAT:
-            return Verdict(False, f"Case {case}: {shown(cause)} is not in the list of causes.")
+        if who is ... or cause is ...:
+            return Verdict(False, f"Case {case} has no whole answer yet.")
+        for one, choices in ((who, SIDES), (cause, _NOT_THAT)):
+            if not (isinstance(one, str) and one in choices):
+                return Verdict(False, f"Case {case}: {shown(one)} is not one of {either(choices)}.")
         if who != side:
             return Verdict(False, f"Case {case}: which side sends the segment with RST?")
         if cause != why:
@@ -80,14 +80,23 @@ def lost(answers: object, needless: object, stop: object) -> Verdict:
     for case, what in _LOST.items():
         answer = known[case]
         if not (isinstance(answer, str) and answer in _LOST.values()):
-            return Verdict(False, f"Case {case}: {shown(answer)} is not in the list.")
+            choices = either(_NOT_LOST)
+            return Verdict(False, f"Case {case}: {shown(answer)} is not one of {choices}.")
         if answer != what:
             return Verdict(False, f"Case {case}: not {answer!r}. {_NOT_LOST[answer][case]}")
-    if not same(needless, _NEEDLESS):
-        hint = "Which bytes came twice, and in which segment?"
-        return Verdict(False, f"needless is not {shown(needless)}. {hint}")
-    if not same(stop, _STOP):
-        return Verdict(False, f"stop is not {shown(stop)}. Which window leaves no room, first?")
+    for name, number, right, hint in (
+        (
+            "needless",
+            needless,
+            _NEEDLESS,
+            "Two segments have the same bytes. Which came later?",
+        ),
+        ("stop", stop, _STOP, "Which window leaves no room, first?"),
+    ):
+        if not is_integer(number):
+            return Verdict(False, f"{name} is not {shown(number)}{wanted(number, right)}.")
+        if number != right:
+            return Verdict(False, f"{name} is not {shown(number)}. {hint}")
     return Verdict(
         True, "A lost segment and a lost ACK look alike, until the other side says what it has."
     )

@@ -49,6 +49,8 @@ def _numbers(trace: Trace) -> dict[str, float]:
 
 
 def _number_hint(name: str, answer: float, right: float, numbers: Mapping[str, float]) -> str:
+    if name == "round trip" and _close(answer, right * 1e9):
+        return "These are nanoseconds."
     if _close(answer, right * 1000):
         return "Are these milliseconds?" if name == "round trip" else "A second has 1000 ms."
     if name == "round trip":
@@ -60,7 +62,7 @@ def _number_hint(name: str, answer: float, right: float, numbers: Mapping[str, f
     if name == "first flight":
         return "Count the segments with data before the pause of a round trip."
     if name == "bytes":
-        return "The last ack of the client minus 2: its SYN and FIN take a number each."
+        return "The client's last ack, minus 2: the server's SYN and FIN take a number each."
     if _close(answer, right * 8):
         return "These are bits."
     if _close(answer, right / 1000):

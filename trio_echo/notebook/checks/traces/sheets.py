@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("ms", "from", "flags", "seq", "ack", "window", "MSS", "bytes", "SACK", "data")
 _NUMERIC = {"ms", "seq", "ack", "window", "MSS", "bytes"}
+SIDES = ("client", "server")
 # How many characters of the data a table shows.
 _SHOWN = 12
 
@@ -98,7 +99,7 @@ def _cells(trace: Trace, one: Segment) -> dict[str, str]:
     whole = len(one.payload) <= _SHOWN
     return {
         "ms": f"{one.time / 1e6:.3f}",
-        "from": "client" if one.source == trace.client else "server",
+        "from": SIDES[one.source != trace.client],
         "flags": str(one.flags),
         "seq": str(one.sequence),
         "ack": "" if one.acknowledgement is None else str(one.acknowledgement),

@@ -1,0 +1,373 @@
+"""Load, churn, hostile clients and faults for as long as you like, and what the server survived.
+
+    python benchmarks/soak.py [--minutes M] [--seed N] [--tasks N] [--wire SETTINGS]
+                              [--descriptors N] [--output FILE] [--plot FILE]
+                              [-- OPTIONS OF serve...]
+
+Rounds of half a minute follow each other. In each, many clients come and go: well-behaved ones
+compare every byte, hostile ones try what `hostile.py` lists, and the server is stopped for a moment
+(SIGSTOP). With `--workers` among its options, a worker is killed as well; its clients are cut, and
+counted. After each round all clients leave, and the server's memory and descriptors are read at
+rest. At last it gets SIGTERM with clients connected. Each line of its screen is checked.
+
+`--wire loss=1%,delay=5ms` puts the server on another host, behind such a cable. The exit status is
+1 if anything was not as it should be. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import signal
+import sys
+from contextlib import asynccontextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from subprocess import PIPE
+from typing import TYPE_CHECKING
+
+import psutil
+import trio
+from checked_screen import CheckedScreen
+from hostile import Tally, attack
+from soak_report import draw, report
+from terminal import positive, seconds
+
+from trio_echo import Endpoint, lan
+from trio_echo.lan.options import parse_wire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from trio_echo.lan.options import Wire
+
+# Seconds of a round; and how long the server may take to be at rest after it. Over a lossy cable,
+# the last RST of a client may get lost: then keepalive ends it, a minute later.
+ROUND, PATIENCE = 30.0, 150.0
+_LOOPBACK = ("127.0.0.1", "::1")
+# What a server may say on standard error: about killed workers, too few descriptors, and its end.
+_EXPECTED = re.compile(
+    r"\[TCP server\] worker \d+ died: SIGKILL; .*"
+    r"|\[accept\(\)\] Too many open files.*"
+    r"|\[TCP server\] \d+ lines? not shown"
+)
+
+
+@dataclass
+class Rest:
+    """The server at rest.
+
+    Attributes:
+        second: since the first round began.
+        memory: resident bytes of all its processes.
+        descriptors: open ones of all its processes.
+    """
+
+    second: float
+    memory: int
+    descriptors: int
+
+
+@dataclass
+class Soak:
+    """What happened, and what was found.
+
+    Attributes:
+        command: that repeats it.
+        seconds: how long it took.
+        tally: of the clients of all rounds.
+        rests: before the first round, and after each.
+        stopped: how often the server was stopped for a moment.
+        killed: how many workers were killed.
+        lines: of the server's screen, by kind.
+        faults: what was not as it should be, a line each.
+    """
+
+    command: str
+    seconds: float = 0.0
+    tally: Tally = field(default_factory=Tally)
+    rests: list[Rest] = field(default_factory=list)
+    stopped: int = 0
+    killed: int = 0
+    lines: dict[str, int] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+
+class Server:
+    """The server as a process, on this machine or on a host of its own.
+
+    Args:
+        process: as Trio started it, with pipes.
+        hosts: its addresses, one of each family.
+        client: the host that clients are on, or `None` for this machine.
+
+    Attributes:
+        endpoints: where it listens; empty if it ended before that.
+        screen: what it has written.
+        errors: what it has written to standard error.
+    """
+
+    def __init__(
+        self, process: trio.Process, hosts: Sequence[str], client: lan.Host | None
+    ) -> None:
+        self.process = process
+        self.endpoints: list[Endpoint] = []
+        self.screen = CheckedScreen()
+        self.errors = b""
+        self._hosts = hosts
+        self._client = client
+
+    async def read_screen(
+        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Check its lines until it ends; this is started once it listens, or has ended."""
+        beginning = b""
+        async with _pipe(self.process.stdout) as screen:
+            while data := await screen.receive_some():
+                self.screen.feed(data)
+                if self.endpoints:
+                    continue
+                beginning += data
+                ports = re.findall(rb"port=(\d+)\n", beginning)
+                if len(ports) == len(self._hosts):
+                    ends = zip(self._hosts, map(int, ports), strict=True)
+                    self.endpoints = [Endpoint(*one) for one in ends]
+                    task_status.started()
+        if not self.endpoints:
+            task_status.started()
+
+    async def read_errors(self) -> None:
+        """Keep its standard error."""
+        async with _pipe(self.process.stderr) as errors:
+            while data := await errors.receive_some():
+                self.errors += data
+
+    def complaints(self) -> list[str]:
+        """Return the lines of standard error that should not be there, and a torn last line."""
+        lines = self.errors.decode(errors="replace").splitlines()
+        wrong = [f"on standard error: {one}" for one in lines if not _EXPECTED.fullmatch(one)]
+        # If it ended before its screen was read, it has said that lines are missing.
+        if self.screen.rest and not (lines and lines[-1].endswith("not shown")):
+            wrong.append(f"the last line has no end: {self.screen.rest[:100]!r}")
+        return wrong
+
+    async def attack(
+        self, tally: Tally, draws: random.Random, tasks: int, stop: trio.Event
+    ) -> None:
+        """Let clients come, on both families, until `stop` is set and all have left."""
+        with nullcontext() if self._client is None else self._client.here():
+            async with trio.open_nursery() as nursery:
+                for one in self.endpoints:
+                    seed = draws.getrandbits(64)
+                    come = partial(attack, one, tally, seed=seed, tasks=tasks, stop=stop)
+                    nursery.start_soon(come)
+
+    def processes(self) -> list[psutil.Process]:
+        """List its processes; the first one is the parent of the workers. None if it has ended."""
+        try:
+            started = psutil.Process(self.process.pid)
+            family = [started, *started.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+        if self._client is not None:
+            del family[0]  # it entered the host, and waits for the server
+        return family
+
+    def rest(self, second: float) -> Rest:
+        """Read its memory and descriptors."""
+        memory = descriptors = 0
+        for one in self.processes():
+            with suppress(psutil.NoSuchProcess, FileNotFoundError):  # a killed worker
+                memory += one.memory_info().rss
+                descriptors += len(list(Path(f"/proc/{one.pid}/fd").iterdir()))
+        return Rest(second, memory, descriptors)
+
+
+def _pipe(stream: trio.abc.ReceiveStream | None) -> trio.abc.ReceiveStream:
+    if stream is None:
+        raise ValueError("the server was started without pipes")
+    return stream
+
+
+@asynccontextmanager
+async def started(
+    options: Sequence[str], wire: Wire | None, descriptors: int | None
+) -> AsyncIterator[Server]:
+    """Start the server, and read what it writes; at the end of the block it is killed."""
+    limit = [] if descriptors is None else ["prlimit", f"--nofile={descriptors}"]
+    serve = [sys.executable, "-m", "trio_echo", "serve", "--port", "0", "--lang", "en"]
+    command = [*limit, *serve, *options]
+    async with trio.open_nursery() as nursery:
+        if wire is None:
+            process = await nursery.start(
+                partial(trio.run_process, command, stdout=PIPE, stderr=PIPE, check=False)
+            )
+            server = Server(process, _LOOPBACK, None)
+        else:
+            net = await nursery.start(_hosts, wire)
+            host = net["server"]
+            where = ["--host", host.ipv4, "--host", host.ipv6]
+            process = await nursery.start(
+                partial(host.run, [*command, *where], stdout=PIPE, stderr=PIPE, check=False)
+            )
+            server = Server(process, (host.ipv4, host.ipv6), net["client"])
+        nursery.start_soon(server.read_errors)
+        await nursery.start(server.read_screen)
+        yield server
+        nursery.cancel_scope.cancel()
+
+
+async def _hosts(wire: Wire, task_status: trio.TaskStatus[lan.Network]) -> None:
+    cable = wire.cable("client", "server", keep=0)
+    async with lan.hosts("client", "server", cable=cable, mtu=wire.mtu) as net:
+        task_status.started(net)
+        await trio.sleep_forever()
+
+
+async def soak(
+    found: Soak,
+    options: Sequence[str] = (),
+    *,
+    wire: Wire | None = None,
+    descriptors: int | None = None,
+    minutes: float,
+    seed: int,
+    tasks: int,
+) -> None:
+    """Run all rounds, and then the end.
+
+    Args:
+        found: is filled in.
+        options: of `serve`.
+        wire: the cable to the server; `None` for loopback.
+        descriptors: how many each process of the server may have; `None` for the system's limit.
+        minutes: the rounds end with the first one that is over then.
+        seed: of all that is drawn.
+        tasks: how many clients there are at a time, of each family.
+    """
+    draws = random.Random(seed)
+    async with started(options, wire, descriptors) as server:
+        if not server.endpoints:
+            await server.process.wait()
+            found.faults.append(f"it does not listen: {server.errors.decode(errors='replace')}")
+            return
+        found.rests.append(server.rest(0))
+        begun = trio.current_time()
+        while trio.current_time() < begun + 60 * minutes:
+            await _round(found, server, draws, tasks, workers="--workers" in options)
+            found.rests.append(await _at_rest(found, server, begun))
+            _show_progress(found)
+            if server.process.returncode is not None:
+                found.faults.append("it ended by itself")
+                break
+        await _end(found, server, draws, tasks)
+        found.seconds = trio.current_time() - begun
+        found.lines = dict(server.screen.lines)
+        found.faults += found.tally.wrong + server.screen.faults
+        if server.process.returncode:
+            found.faults.append(f"its exit status is {server.process.returncode}")
+        found.faults += server.complaints()
+        if found.tally.cut and not found.killed:
+            found.faults.append(f"{found.tally.cut} well-behaved clients lost their connection")
+
+
+async def _round(
+    found: Soak, server: Server, draws: random.Random, tasks: int, *, workers: bool
+) -> None:
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.attack, found.tally, draws, tasks, stop)
+        await trio.sleep(draws.uniform(0, ROUND / 2))
+        for one in server.processes():
+            one.suspend()
+        await trio.sleep(draws.random())
+        for one in server.processes():
+            one.resume()
+        found.stopped += 1
+        if workers and (family := server.processes()[1:]):
+            draws.choice(family).kill()
+            found.killed += 1
+        await trio.sleep(ROUND / 2)
+        stop.set()
+
+
+async def _at_rest(found: Soak, server: Server, begun: float) -> Rest:
+    """Wait until the server has as few descriptors as at first, and all its clients are closed.
+
+    A killed worker closes no clients, and may take lines with it that it was about to write.
+    """
+    at_first = found.rests[0].descriptors
+    lines = server.screen.lines
+
+    def busy() -> bool:
+        some_left = lines["connected"] != lines["closed"] and not found.killed
+        return some_left or server.rest(0).descriptors != at_first
+
+    with trio.move_on_after(PATIENCE):
+        while busy():  # noqa: ASYNC110  another process has no event for it
+            await trio.sleep(0.1)
+    rest = server.rest(trio.current_time() - begun)
+    if rest.descriptors != at_first:
+        found.faults.append(f"{rest.descriptors} descriptors at rest, {at_first} at first")
+    if lines["connected"] != lines["closed"] and not found.killed:
+        found.faults.append(f"{lines['connected']} clients connected, {lines['closed']} closed")
+    return rest
+
+
+async def _end(found: Soak, server: Server, draws: random.Random, tasks: int) -> None:
+    """Send SIGTERM while clients are connected; they may lose their connections."""
+    stop, last = trio.Event(), Tally()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.attack, last, draws, tasks, stop)
+        await trio.sleep(1)
+        for one in server.processes()[:1]:
+            one.send_signal(signal.SIGTERM)
+        with trio.move_on_after(PATIENCE):
+            await server.process.wait()
+        stop.set()
+        nursery.cancel_scope.cancel()
+    if server.process.returncode is None:
+        found.faults.append("it did not end after SIGTERM")
+    found.faults += last.wrong
+
+
+def _show_progress(found: Soak) -> None:
+    rest = found.rests[-1]
+    words = (
+        f"{rest.second:.0f} s, {found.tally.clients.total()} clients, {len(found.faults)} faults"
+    )
+    print(words, file=sys.stderr)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run it, print the report, and return the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(description="What an echo server survives.")
+    parser.add_argument("--minutes", metavar="M", type=seconds, default=10.0)
+    parser.add_argument("--seed", metavar="N", type=int, default=random.getrandbits(32))
+    parser.add_argument("--tasks", metavar="N", type=positive, default=10, help="of each family")
+    parser.add_argument("--wire", metavar="SETTINGS", type=parse_wire)
+    parser.add_argument("--descriptors", metavar="N", type=positive, help="a limit, to exceed it")
+    parser.add_argument("--output", metavar="FILE", type=Path, help="for the findings as JSON")
+    parser.add_argument("--plot", metavar="FILE", type=Path)
+    parser.add_argument("options", metavar="OPTION", nargs="*", help="of the server, after --")
+    options = parser.parse_args(arguments)
+    if sys.platform != "linux":
+        parser.error("it takes Linux")
+    again = arguments if "--seed" in arguments else ["--seed", str(options.seed), *arguments]
+    found = Soak(" ".join(["python benchmarks/soak.py", *again]))
+    run = partial(soak, found, options.options, wire=options.wire, descriptors=options.descriptors)
+    trio.run(partial(run, minutes=options.minutes, seed=options.seed, tasks=options.tasks))
+    print(report(found))
+    if options.output is not None:
+        options.output.write_text(json.dumps(asdict(found), indent=1), "utf-8")
+    if options.plot is not None:
+        draw(found).save(options.plot)
+    return bool(found.faults)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

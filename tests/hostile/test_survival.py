@@ -1,0 +1,97 @@
+"""A server under well-behaved and hostile clients at once, while it is stopped, starved and cut.
+
+Each test is a short `benchmarks/soak.py`, and what that finds must be nothing: every well-behaved
+client got exactly its bytes back, memory and descriptors returned to where they began, each line of
+the screen was whole, safe and of a known kind, and the exit status was 0. A failure prints the
+command that repeats it.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from functools import partial
+from typing import Any
+
+import pytest
+import soak
+import trio
+from checked_screen import CheckedScreen
+from soak_report import draw, report
+
+from trio_echo.lan.options import parse_wire
+
+if sys.platform != "linux":
+    pytest.skip("it stops processes and makes hosts", allow_module_level=True)
+
+_MIB = 1 << 20
+_WIRE = "delay=2ms,jitter=1ms,loss=1%,duplicate=1%,reorder=1%"
+
+
+@pytest.fixture(autouse=True)
+def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soak, "ROUND", 2.0)
+
+
+def survive(*options: str, **settings: Any) -> soak.Soak:
+    """Run for two rounds or three, with a new seed, and expect that nothing was found."""
+    seed = random.getrandbits(32)
+    found = soak.Soak(f"{options} {settings}, seed {seed}")
+    run = partial(soak.soak, found, options, minutes=0.05, seed=seed, tasks=5, **settings)
+    trio.run(run)
+    assert not found.faults, report(found)
+    assert found.tally.checked
+    assert len(found.tally.clients) > 5
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--portable", "--quiet"), ("--max-clients", "5")])
+def test_a_server_survives(options: tuple[str, ...]) -> None:
+    found = survive(*options)
+    assert found.rests[-1].memory - found.rests[1].memory < 32 * _MIB
+    assert found.stopped
+    assert draw(found).svg()
+
+
+@pytest.mark.slow
+def test_workers_survive_one_of_them() -> None:
+    assert survive("--workers", "2").killed
+
+
+@pytest.mark.slow
+def test_a_server_with_too_few_descriptors_survives() -> None:
+    assert survive(descriptors=40).stopped
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hosts_allowed")
+def test_a_server_survives_behind_a_bad_wire() -> None:
+    assert survive(wire=parse_wire(_WIRE)).stopped
+
+
+@pytest.mark.parametrize(
+    ("output", "fault"),
+    [
+        (b"[TCP server] client closed: IP address=127.0.0.1, port=1 and more\n", "whole"),
+        (b"forged\n", "whole"),
+        (b"[TCP/127.0.0.1:4242] \x1b[2J\n", "safe"),
+        (b"[TCP/[::1]:4242] \xe2\x80\xae\n", "safe"),
+        (b"[TCP/127.0.0.1:4242] \xff\n", "UTF-8"),
+    ],
+)
+def test_a_line_that_is_forged_or_torn_is_found(output: bytes, fault: str) -> None:
+    screen = CheckedScreen()
+    screen.feed(output[:10])
+    screen.feed(output[10:])
+    (words,) = screen.faults
+    assert fault in words
+
+
+def test_lines_are_counted_by_kind() -> None:
+    screen = CheckedScreen()
+    screen.feed(b"\n[TCP server] client connected: IP address=::1, port=7\n[TCP/[::1]:7] a\xea\xb0")
+    screen.feed(b"\x80\n[recv()] Connection reset by peer\n[TCP server] 3 lines of [::1]:7 not ")
+    screen.feed(b"shown\n")
+    assert screen.lines == dict.fromkeys(("blank", "connected", "text", "failed", "dropped"), 1)
+    assert (screen.faults, screen.rest) == ([], b"")
