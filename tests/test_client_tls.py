@@ -29,6 +29,12 @@ def test_a_context_takes_nothing_older_than_tls_1_2_and_verifies_the_server() ->
     assert context.check_hostname
 
 
+def test_wireshark_can_have_the_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = str(tmp_path / "keys.log")
+    monkeypatch.setenv("SSLKEYLOGFILE", keys)
+    assert client_context().keylog_filename == keys
+
+
 def test_only_the_given_authority_is_trusted(tmp_path: Path) -> None:
     files = papers.written(tmp_path)
     (trusted,) = client_context(ca=files.ca, cert=files.cert, key=files.key).get_ca_certs()

@@ -14,6 +14,8 @@ def client_context(
 ) -> ssl.SSLContext:
     """Make the context of a client: TLS 1.2 or newer, and the server's certificate is verified.
 
+    With `SSLKEYLOGFILE` in the environment, the keys of its connections are written to that file.
+
     Args:
         ca: a PEM file with the authorities to trust; by default those of the system.
         cert: a PEM file with the client's certificate and those that lead to its authority.
@@ -22,12 +24,10 @@ def client_context(
     Raises:
         SocketCallError: a file cannot be read, or used.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if ca is not None:
+        trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca)  # it says what is wrong with the file
+    context = ssl.create_default_context(cafile=ca)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca is None:
-        context.load_default_certs()
-    else:
-        trust(context, ca)
     if cert is not None and key is not None:
         load_pair(context, cert, key)
     return context
