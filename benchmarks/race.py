@@ -1,7 +1,7 @@
 """Race trio_echo's server against echo servers on other libraries.
 
     python benchmarks/race.py [--rounds N] [--seconds S] [--connections LIST] [--size LIST]
-        [--load bench|c] [--against NAME] [--plot FILE] [--output FILE] [NAME...]
+        [--load bench|c] [--tls] [--against NAME] [--plot FILE] [--output FILE] [NAME...]
 
 All servers that can run here take turns, in random order, with the load of `bench`: a closed loop
 with one message under way on each connection. On Linux, the servers share one core and the load has
@@ -10,6 +10,8 @@ CPU time that the server took for a message. Each is a median over the turns wit
 
 The load of `bench` is in Python, and the fastest servers wait for it. The table marks their rates,
 which are then the load's. `--load c` uses the C program of this directory instead.
+
+With `--tls`, all of them use TLS with a certificate made for the race.
 
 Without `--connections` and `--size`: 64 and 512 connections with 64 B, and 64 with 64 KiB.
 """
@@ -122,7 +124,15 @@ async def race(
                     break
                 costs.append(watch.between(target, samples.began, samples.ended))
                 summary = summarize(samples, asked)
-                done.append(Round(number=number, target=target, workload=workload, summary=summary))
+                done.append(
+                    Round(
+                        number=number,
+                        target=target,
+                        workload=workload,
+                        summary=summary,
+                        tls=samples.tls,
+                    )
+                )
                 rate = summary.messages_per_second or 0
                 words = f"{len(done)} of {len(plan)}: {cell(asked)}, {server.rival.name}"
                 print(f"{words}: {rate:,.0f}/s", file=sys.stderr)
@@ -142,11 +152,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--connections", metavar="LIST", type=counts)
     parser.add_argument("--size", metavar="LIST", type=counts)
     parser.add_argument("--load", choices=["bench", "c"], default="bench")
+    parser.add_argument("--tls", action="store_true")
     parser.add_argument("--plot", metavar="FILE", type=Path)
     parser.add_argument("--output", metavar="FILE", type=Path)
     options = parser.parse_args(arguments)
     if options.load == "c" and sys.platform != "linux":
         parser.error("the load in C takes Linux")
+    if options.load == "c" and options.tls:
+        parser.error("the load in C has no TLS")
     for path in (options.plot, options.output):
         if path and not path.parent.is_dir():  # better said now than after the race
             parser.error(f"there is no directory {path.parent}")
@@ -159,9 +172,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Workload(connections=n, size=size, duration=options.seconds, warm_up=WARM_UP)
         for n, size in cells
     ]
-    with Field(options.names, options.against) as field:
+    with Field(options.names, options.against, tls=options.tls) as field:
         where = environment.describe()
-        one_round: RunRound = run_round
+        one_round: RunRound = partial(run_round, tls=field.tls)
         if options.load == "c":
             one_round = partial(round_in_c, compiled("load", field.folder))
         rounds, samples, costs = trio.run(race, field, workloads, options.rounds, one_round)

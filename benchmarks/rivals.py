@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+import trustme
 
 from trio_echo import Endpoint
+from trio_echo.measure.load.tls import Tls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +38,8 @@ _OPTIONS = {
 }
 OURS = tuple(_OPTIONS)
 
+# In the certificate of the servers.
+_NAME = "localhost"
 # Seconds.
 _PATIENCE = 10.0
 # Seconds that a server may take to listen on a busy machine; one that dies is noticed at once.
@@ -53,14 +57,18 @@ class Rival:
         name: on the command line; that of its file, but for the C program and for ours.
         title: for people.
         package: the distribution that it needs and whose version is named; of none, Python's.
+        tls: whether it can serve over TLS.
     """
 
     name: str
     title: str
     package: str | None = None
+    tls: bool = False
 
-    def missing(self) -> str | None:
+    def missing(self, *, tls: bool = False) -> str | None:
         """Return the reason why it cannot run here, if there is one."""
+        if tls and not self.tls:
+            return "it has no TLS"
         if self.name == "c_epoll":
             if sys.platform != "linux":
                 return "it takes Linux"
@@ -80,29 +88,36 @@ class Rival:
             return f"Python {platform.python_version()}"
         return f"{self.package} {metadata.version(self.package)}"
 
-    def command(self, folder: Path) -> list[str]:
-        """Return the command that serves on 127.0.0.1. Compiled programs go into the folder."""
+    def command(self, folder: Path, pem: Path | None = None) -> list[str]:
+        """Return the command that serves on 127.0.0.1.
+
+        Args:
+            folder: for compiled programs.
+            pem: for TLS: the file with the server's certificate and its key.
+        """
         if self.name == "c_epoll":
             return [compiled("echo", folder), "127.0.0.1", "0"]
         if self.name in OURS:
             command = [sys.executable, "-m", "trio_echo", "serve", "--host", "127.0.0.1"]
-            return [*command, "--port", "0", "--lang", "en", *_OPTIONS[self.name]]
-        return [sys.executable, str(FOLDER / f"{self.name}.py"), "0"]
+            command += ["--port", "0", "--lang", "en", *_OPTIONS[self.name]]
+            return command + (["--tls-cert", str(pem), "--tls-key", str(pem)] if pem else [])
+        command = [sys.executable, str(FOLDER / f"{self.name}.py"), "0"]
+        return command + ([str(pem)] if pem else [])
 
 
 RIVALS = {
     one.name: one
     for one in (
         Rival("c_epoll", "C, epoll"),
-        Rival("uvloop_protocol", "uvloop `Protocol`", "uvloop"),
-        Rival("asyncio_protocol", "asyncio `Protocol`"),
-        Rival("asyncio_streams", "asyncio streams"),
+        Rival("uvloop_protocol", "uvloop `Protocol`", "uvloop", tls=True),
+        Rival("asyncio_protocol", "asyncio `Protocol`", tls=True),
+        Rival("asyncio_streams", "asyncio streams", tls=True),
         Rival("gevent_server", "gevent", "gevent"),
         Rival("anyio_streams", "AnyIO on asyncio", "anyio"),
-        Rival("trio_tutorial", "Trio's tutorial", "trio"),
-        Rival("trio_echo", "trio_echo `--quiet`", "trio-echo"),
-        Rival("trio_echo_display", "trio_echo, to a file", "trio-echo"),
-        Rival("trio_echo_portable", "trio_echo `--portable`", "trio-echo"),
+        Rival("trio_tutorial", "Trio's tutorial", "trio", tls=True),
+        Rival("trio_echo", "trio_echo `--quiet`", "trio-echo", tls=True),
+        Rival("trio_echo_display", "trio_echo, to a file", "trio-echo", tls=True),
+        Rival("trio_echo_portable", "trio_echo `--portable`", "trio-echo", tls=True),
     )
 }
 
@@ -197,20 +212,25 @@ class Field:
     Args:
         names: of the rivals that are wanted; of none, all.
         against: the one that the others are compared with.
+        tls: whether the servers use TLS.
 
     Attributes:
         rivals: those that can run here, the baseline first.
         conditions: where the servers and where the load run.
         folder: for what is compiled and shown.
+        tls: what a load needs for TLS; `None` without it.
 
     Raises:
         SystemExit: the baseline or all others cannot run here.
     """
 
-    def __init__(self, names: Sequence[str], against: str) -> None:
+    def __init__(self, names: Sequence[str], against: str, *, tls: bool = False) -> None:
         self.rivals = []
+        self.tls: Tls | None = None
+        self._pem: Path | None = None
+        self._with_tls = tls
         for name in dict.fromkeys((against, *(names or RIVALS))):
-            reason = RIVALS[name].missing()
+            reason = RIVALS[name].missing(tls=tls)
             if reason is None:
                 self.rivals.append(RIVALS[name])
             else:
@@ -227,6 +247,8 @@ class Field:
 
     def __enter__(self) -> Self:
         self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+        if self._with_tls:
+            self._certify()
         self._pin(0, 0)
         self._stack.callback(self._unpin)
         return self
@@ -241,10 +263,19 @@ class Field:
             servers = []
             for one in rivals:
                 shown = self.folder / f"{one.name}.out"
-                port, pid = stack.enter_context(running(one.command(self.folder), shown))
+                port, pid = stack.enter_context(running(one.command(self.folder, self._pem), shown))
                 self._pin(pid, 1)
                 servers.append(Server(one, port, pid))
             yield servers
+
+    def _certify(self) -> None:
+        """Make a certificate, and an authority that the load trusts."""
+        authority = trustme.CA()
+        ca, self._pem = self.folder / "ca.pem", self.folder / "server.pem"
+        authority.cert_pem.write_to_path(ca)
+        issued = authority.issue_cert(_NAME)
+        issued.private_key_and_cert_chain_pem.write_to_path(self._pem)
+        self.tls = Tls(server_name=_NAME, ca=str(ca))
 
     def forget(self) -> None:
         """Empty the files that hold what the servers printed."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rivals import RIVALS, Rival
 from terminal import table, with_interval
 
+from trio_echo.measure.results.run import tls_words
 from trio_echo.measure.statistics import Estimate, paired_ratio
 from trio_echo.quantities import duration, size
 
@@ -133,6 +134,8 @@ def conditions(run: Run, ranks: Sequence[Sequence[Standing]], cores: str) -> lis
         f"{rounds} rounds of {run.workloads[0].duration:g} s each, by turns; {cores}",
         "; ".join(versions),
     ]
+    if used := tls_words(run):
+        lines.append(f"TLS: {used}")
     if any(one.held_back for ranked in ranks for one in ranked):
         lines.append(
             f"† busy for less than {BUSY:.0%} of the time: the load, or other work on its core, "

@@ -1,4 +1,4 @@
-"""The same asyncio `Protocol` on uvloop's event loop: `python uvloop_protocol.py PORT`."""
+"""The same asyncio `Protocol` on uvloop's event loop: `python uvloop_protocol.py PORT [PEM]`."""
 
 from __future__ import annotations
 

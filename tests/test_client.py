@@ -8,8 +8,9 @@ import socket
 import sys
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import papers
 import pytest
 import trio
 from support import ipv6
@@ -32,19 +33,47 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 
+class Place(NamedTuple):
+    """Where a server listens, and whether it speaks TLS."""
+
+    host: str
+    tls: bool = False
+
+
+@pytest.fixture(
+    params=[Place("127.0.0.1"), pytest.param(Place("::1"), marks=ipv6), Place("127.0.0.1", True)],
+    ids=["IPv4", "IPv6", "TLS"],
+)
+def place(request: pytest.FixtureRequest) -> Place:
+    """Each kind of connection; what holds for one holds for all."""
+    found: Place = request.param
+    return found
+
+
 @asynccontextmanager
 async def connected_to(
-    handler: Callable[[trio.SocketStream], Awaitable[None]], host: str
+    handler: Callable[[trio.abc.Stream], Awaitable[None]], place: Place
 ) -> AsyncIterator[EchoClient]:
     """Connect to a server that runs `handler` for its client."""
+
+    async def serve(transport: trio.SocketStream) -> None:
+        if not place.tls:
+            await handler(transport)
+            return
+        async with trio.SSLStream(transport, papers.server_context(), server_side=True) as secured:
+            await secured.do_handshake()
+            await handler(secured)
+
     async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(partial(trio.serve_tcp, handler, 0, host=host))
-        async with await connect(host, listeners[0].socket.getsockname()[1]) as client:
+        listeners = await nursery.start(partial(trio.serve_tcp, serve, 0, host=place.host))
+        port = listeners[0].socket.getsockname()[1]
+        trust = papers.client_context() if place.tls else None
+        async with await connect(place.host, port, ssl_context=trust) as client:
             yield client
         nursery.cancel_scope.cancel()
 
 
-async def echo(stream: trio.SocketStream) -> None:
+async def echo(stream: trio.abc.Stream) -> None:
     await Relay(stream).run()
 
 
@@ -53,8 +82,8 @@ async def echo(stream: trio.SocketStream) -> None:
     [b"", b"a", bytes(range(256)), b"x" * 20_000_000],
     ids=["no byte", "one byte", "every byte", "20 MB"],
 )
-async def test_a_message_of_any_length_comes_back(host: str, message: bytes) -> None:
-    async with connected_to(echo, host) as client:
+async def test_a_message_of_any_length_comes_back(place: Place, message: bytes) -> None:
+    async with connected_to(echo, place) as client:
         assert await client.echo(message) == message
         assert await client.echo(message) == message
 
@@ -69,8 +98,8 @@ async def test_it_works_over_any_stream() -> None:
     assert events == [DataSent(5), EchoReceived(b"hello")]
 
 
-async def test_messages_of_several_tasks_do_not_mix(host: str) -> None:
-    async with connected_to(echo, host) as client, trio.open_nursery() as nursery:
+async def test_messages_of_several_tasks_do_not_mix(place: Place) -> None:
+    async with connected_to(echo, place) as client, trio.open_nursery() as nursery:
 
         async def send(letter: bytes) -> None:
             for _ in range(20):
@@ -80,22 +109,22 @@ async def test_messages_of_several_tasks_do_not_mix(host: str) -> None:
             nursery.start_soon(send, letter)
 
 
-async def test_if_the_server_leaves_midway_the_error_has_the_partial_echo(host: str) -> None:
-    async def leave(stream: trio.SocketStream) -> None:
+async def test_if_the_server_leaves_midway_the_error_has_the_partial_echo(place: Place) -> None:
+    async def leave(stream: trio.abc.Stream) -> None:
         await stream.receive_some()
         await stream.send_all(b"par")
 
-    async with connected_to(leave, host) as client:
+    async with connected_to(leave, place) as client:
         with pytest.raises(IncompleteReceiveError) as failure:
             await client.echo(b"partial")
         assert (failure.value.expected, failure.value.partial) == (7, b"par")
 
 
 async def test_a_reset_is_one_typed_error_that_names_the_call(host: str) -> None:
-    async def close_unread(stream: trio.SocketStream) -> None:
+    async def close_unread(stream: trio.abc.Stream) -> None:
         await stream.receive_some(1)  # closing with unread bytes sends RST
 
-    async with connected_to(close_unread, host) as client:
+    async with connected_to(close_unread, Place(host)) as client:
         with pytest.raises(SocketCallError) as failure:
             await client.echo(b"x" * 10_000_000)
         assert failure.value.call in ("send()", "recv()")
@@ -103,10 +132,10 @@ async def test_a_reset_is_one_typed_error_that_names_the_call(host: str) -> None
 
 
 async def test_a_reset_between_two_echoes_is_found_while_waiting(host: str) -> None:
-    async def reset(stream: trio.SocketStream) -> None:
+    async def reset(stream: trio.abc.Stream) -> None:
         await stream.receive_some(1)
 
-    async with connected_to(reset, host) as client:
+    async with connected_to(reset, Place(host)) as client:
         assert isinstance(client.stream, trio.SocketStream)
         await client.stream.send_all(b"xx")
         with pytest.raises(SocketCallError) as failure:
@@ -114,15 +143,15 @@ async def test_a_reset_between_two_echoes_is_found_while_waiting(host: str) -> N
         assert (failure.value.call, failure.value.errno) == ("recv()", errno.ECONNRESET)
 
 
-async def test_after_an_interrupted_echo_the_connection_is_not_used_again(host: str) -> None:
+async def test_after_an_interrupted_echo_the_connection_is_not_used_again(place: Place) -> None:
     scope = trio.CancelScope()
 
-    async def interrupt(stream: trio.SocketStream) -> None:
+    async def interrupt(stream: trio.abc.Stream) -> None:
         await stream.receive_some()
         scope.cancel()
         await trio.sleep_forever()
 
-    async with connected_to(interrupt, host) as client:
+    async with connected_to(interrupt, place) as client:
         with scope:
             await client.echo(b"hello")
         assert scope.cancelled_caught
@@ -131,18 +160,18 @@ async def test_after_an_interrupted_echo_the_connection_is_not_used_again(host: 
 
 
 async def test_bytes_that_a_server_sends_unsolicited_are_returned_and_so_is_its_end(
-    host: str,
+    place: Place,
 ) -> None:
-    async def leave(stream: trio.SocketStream) -> None:
+    async def leave(stream: trio.abc.Stream) -> None:
         await stream.send_all(b"bye")
 
-    async with connected_to(leave, host) as client:
+    async with connected_to(leave, place) as client:
         assert await client.receive_unsolicited() == b"bye"
         assert await client.receive_unsolicited() == b""
 
 
-async def test_an_echo_is_refused_during_receive_unsolicited(host: str) -> None:
-    async with connected_to(echo, host) as client, trio.open_nursery() as nursery:
+async def test_an_echo_is_refused_during_receive_unsolicited(place: Place) -> None:
+    async with connected_to(echo, place) as client, trio.open_nursery() as nursery:
         nursery.start_soon(client.receive_unsolicited)
         await trio.testing.wait_all_tasks_blocked()
         with pytest.raises(trio.BusyResourceError):
@@ -150,8 +179,8 @@ async def test_an_echo_is_refused_during_receive_unsolicited(host: str) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_after_a_refused_echo_the_connection_can_be_used(host: str) -> None:
-    async with connected_to(echo, host) as client:
+async def test_after_a_refused_echo_the_connection_can_be_used(place: Place) -> None:
+    async with connected_to(echo, place) as client:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.receive_unsolicited)
             await trio.testing.wait_all_tasks_blocked()
@@ -178,8 +207,8 @@ async def test_receive_unsolicited_is_refused_during_an_echo_or_another_one() ->
         nursery.cancel_scope.cancel()
 
 
-async def test_after_an_echo_that_sent_nothing_the_connection_can_be_used(host: str) -> None:
-    async with connected_to(echo, host) as client:
+async def test_after_an_echo_that_sent_nothing_the_connection_can_be_used(place: Place) -> None:
+    async with connected_to(echo, place) as client:
         await client._turn.acquire()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.echo, b"never sent")
@@ -190,12 +219,12 @@ async def test_after_an_echo_that_sent_nothing_the_connection_can_be_used(host: 
 
 
 async def test_an_echo_is_refused_while_another_task_sends_on_the_stream_itself(host: str) -> None:
-    async def echo_later(stream: trio.SocketStream) -> None:
+    async def echo_later(stream: trio.abc.Stream) -> None:
         await refused.wait()
         await echo(stream)
 
     refused = trio.Event()
-    async with connected_to(echo_later, host) as client:
+    async with connected_to(echo_later, Place(host)) as client:
         assert isinstance(client.stream, trio.SocketStream)
         size = 20_000_000
         async with trio.open_nursery() as nursery:
@@ -209,27 +238,27 @@ async def test_an_echo_is_refused_while_another_task_sends_on_the_stream_itself(
         assert await client.echo(b"hello") == b"hello"
 
 
-async def test_every_call_on_a_closed_client_says_so(host: str) -> None:
-    async with connected_to(echo, host) as client:
+async def test_every_call_on_a_closed_client_says_so(place: Place) -> None:
+    async with connected_to(echo, place) as client:
         await client.aclose()
         for _ in range(2):
             with pytest.raises(trio.ClosedResourceError):
                 await client.echo(b"hello")
 
 
-async def test_a_text_is_refused_and_the_connection_can_be_used(host: str) -> None:
-    async with connected_to(echo, host) as client:
+async def test_a_text_is_refused_and_the_connection_can_be_used(place: Place) -> None:
+    async with connected_to(echo, place) as client:
         with pytest.raises(TypeError):
             await client.echo("text")  # type: ignore[arg-type]
         assert await client.echo(bytearray(b"bytes")) == b"bytes"
         assert await client.echo(memoryview(b"abcdefgh").cast("I")) == b"abcdefgh"
 
 
-async def test_closing_during_an_echo_ends_it_with_one_error(host: str) -> None:
-    async def say_nothing(stream: trio.SocketStream) -> None:
+async def test_closing_during_an_echo_ends_it_with_one_error(place: Place) -> None:
+    async def say_nothing(stream: trio.abc.Stream) -> None:
         await trio.sleep_forever()
 
-    async with connected_to(say_nothing, host) as client, trio.open_nursery() as nursery:
+    async with connected_to(say_nothing, place) as client, trio.open_nursery() as nursery:
 
         async def close_once_it_waits() -> None:
             await trio.testing.wait_all_tasks_blocked()
@@ -377,7 +406,7 @@ async def test_a_connection_has_the_given_keepalive(host: str, keepalive: float)
 
 
 async def test_keepalive_is_on_by_default(host: str) -> None:
-    async with connected_to(echo, host) as client:
+    async with connected_to(echo, Place(host)) as client:
         assert isinstance(client.stream, trio.SocketStream)
         assert client.stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 

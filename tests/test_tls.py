@@ -153,7 +153,7 @@ async def test_both_sides_learn_why_a_handshake_fails(
         (b"GET / HTTP/1.1\r\n\r\n", TlsProblem.NOT_TLS),
         (b"", TlsProblem.ENDED),
         (b"\x16\x03\x01", TlsProblem.ENDED),
-        (b"\x16\x03\x01\x00\x05hello", TlsProblem.INVALID),
+        (b"\x16\x03\x01\x00\x05hello", TlsProblem.NOT_TLS),
     ],
 )
 async def test_a_server_says_what_a_peer_said_instead(

@@ -10,21 +10,30 @@ from typing import TYPE_CHECKING
 import trio
 
 from .addresses import DEFAULT_PORT, Endpoint, check_endpoint, is_localhost, no_such_host, resolve
-from .errors import SocketCallError, naming, strerror, ungrouped
+from .client_tls import server_name_of
+from .errors import SocketCallError, TlsError, naming, strerror, ungrouped
 from .events import DataSent, EchoReceived, ignore
 from .exact import ExactReceiver, IncompleteReceiveError
 from .keepalive import KEEPALIVE, check_keepalive, keep_alive
+from .tls import shake_hands
 
 if TYPE_CHECKING:
+    import ssl
+
     from .events import ClientObserver
 
-# If sending and receiving fail in different ways, the earlier one is raised.
+# If sending and receiving fail in different ways, the earlier one is raised. Only receiving finds
+# out what a server says about TLS.
 _ECHO_ERRORS = (
+    TlsError,
     SocketCallError,
     IncompleteReceiveError,
     trio.BusyResourceError,
     trio.ClosedResourceError,
 )
+
+# Seconds that closing may take. TLS says goodbye to a server that may not be receiving.
+_FAREWELL = 1.0
 
 _NO_WAY = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL}
 
@@ -32,7 +41,8 @@ _NO_WAY = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EIN
 class EchoClient(trio.abc.AsyncResource):
     """Sends messages to an echo server and receives what comes back.
 
-    Use it with `async with`, which closes the stream at the end.
+    Use it with `async with`, which closes the stream at the end. With TLS, the server learns that
+    this is the end (close_notify; RFC 8446, section 6.1), unless the block is cancelled.
 
     Args:
         stream: any connected Trio stream.
@@ -47,6 +57,31 @@ class EchoClient(trio.abc.AsyncResource):
         self._turn = trio.Lock()
         self._awaits_unsolicited = False
         self._interrupted = False
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str, *, where: str | None = None
+    ) -> None:
+        """Begin TLS, before the first echo. If that fails or is cancelled, the client is closed.
+
+        Args:
+            ssl_context: as for `connect`.
+            server_hostname: the name or the address that the server's certificate must have.
+            where: of the error.
+
+        Raises:
+            TlsError: the handshake failed.
+            SocketCallError: the connection broke.
+            ValueError: `server_hostname` is not a name.
+        """
+        try:
+            name = server_name_of(server_hostname)
+            self.stream = await shake_hands(
+                self.stream, ssl_context, server_hostname=name, where=where
+            )
+        except BaseException:
+            await trio.aclose_forcefully(self.stream)
+            raise
+        self._receiver = ExactReceiver(self.stream)
 
     @property
     def buffered(self) -> bytes:
@@ -113,7 +148,8 @@ class EchoClient(trio.abc.AsyncResource):
 
     async def aclose(self) -> None:
         """Close the connection."""
-        await self.stream.aclose()
+        with trio.move_on_after(_FAREWELL):
+            await self.stream.aclose()
 
     async def _send(self, data: bytes) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -138,6 +174,8 @@ async def connect(
     *,
     family: socket.AddressFamily = socket.AF_UNSPEC,
     keepalive: float = KEEPALIVE,
+    ssl_context: ssl.SSLContext | None = None,
+    server_hostname: str | None = None,
     observer: ClientObserver = ignore,
 ) -> EchoClient:
     """Connect to an echo server.
@@ -154,15 +192,32 @@ async def connect(
         family: `AF_INET` or `AF_INET6` to use only that one.
         keepalive: seconds without an answer from the server's machine after which the connection
             breaks (see `keepalive.keep_alive`). `math.inf` for never.
+        ssl_context: for TLS: whom to trust, such as `ssl.create_default_context()`.
+        server_hostname: the name that the server's certificate must have; by default the host.
         observer: passed to the `EchoClient`.
 
     Raises:
         AddressError: host or port is not valid.
-        SocketCallError: `getaddrinfo()`, `socket()` or `connect()` failed.
-        ValueError: systems do not accept this `keepalive`.
+        SocketCallError: `getaddrinfo()`, `socket()` or `connect()` failed; for TLS also
+            `do_handshake()`, as a `TlsError` that says why. With TLS 1.3, a server that wants a
+            certificate says so later: the first `echo` or `receive_unsolicited` raises it.
+        ValueError: systems do not accept this `keepalive`, or `server_hostname` is not a name.
     """
     check_endpoint(host, port)
     check_keepalive(keepalive)
+    if server_hostname is not None:
+        server_name_of(server_hostname)
+    stream = await _open(host, port, family, keepalive)
+    client = EchoClient(stream, observer=observer)
+    if ssl_context is not None:
+        where = str(Endpoint(host, port))
+        await client.start_tls(ssl_context, server_hostname or host, where=where)
+    return client
+
+
+async def _open(
+    host: str, port: int, family: socket.AddressFamily, keepalive: float
+) -> trio.SocketStream:
     hosts = [host]
     if family != socket.AF_UNSPEC or is_localhost(host) or ":" in host:
         hosts = [endpoint.host for endpoint in await resolve(host, port, family=family)]
@@ -180,7 +235,7 @@ async def connect(
         if itself is None:
             with suppress(OSError):  # macOS refuses if it broke already; the next call raises
                 keep_alive(stream.socket, keepalive)
-            return EchoClient(stream, observer=observer)
+            return stream
         await stream.aclose()
         attempts.append(OSError(errno.ECONNREFUSED, strerror(errno.ECONNREFUSED)))
         if name != itself:  # a name, whose other addresses were not tried any more

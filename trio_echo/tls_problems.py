@@ -59,6 +59,7 @@ _BY_REASON = {
     "HTTP_REQUEST": TlsProblem.NOT_TLS,
     "PACKET_LENGTH_TOO_LONG": TlsProblem.NOT_TLS,
     "RECORD_LAYER_FAILURE": TlsProblem.NOT_TLS,
+    "UNEXPECTED_MESSAGE": TlsProblem.NOT_TLS,  # an echo server returns the client's first message
     "UNKNOWN_PROTOCOL": TlsProblem.NOT_TLS,
     "WRONG_VERSION_NUMBER": TlsProblem.NOT_TLS,
     "NO_PROTOCOLS_AVAILABLE": TlsProblem.NO_COMMON_VERSION,

@@ -94,6 +94,23 @@ def test_a_race_writes_a_table_results_and_a_chart(
     assert again.read_bytes() == plot.read_bytes() != dark.read_bytes()
 
 
+def test_every_rival_that_has_tls_can_race_over_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(race, "WARM_UP", 0.0)
+    output = tmp_path / "race.json"
+    load = ["--rounds", "1", "--seconds", "0.05", "--connections", "2", "--size", "8"]
+    against = ["--against", "asyncio_streams"]
+    assert race.main(["--tls", *against, *load, "--output", str(output)]) == 0
+    shown = capsys.readouterr()
+    assert "left out: gevent_server: it has no TLS\n" in shown.err
+    assert re.search(r"^TLS: TLSv1.3 \w+\.$", shown.out, re.MULTILINE)
+    raced = {target.name for target in files.read(output).targets}
+    assert raced == {one.name for one in RIVALS.values() if one.tls and not one.missing()}
+    with pytest.raises(SystemExit):
+        race.main(["--tls", "--load", "c"])
+
+
 def test_a_race_in_which_a_server_fails_has_no_winner(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,7 +119,7 @@ def test_a_race_in_which_a_server_fails_has_no_winner(
         "print(listener.getsockname()[1], flush=True)\n"
         "while True: listener.accept()[0].close()"
     )
-    monkeypatch.setattr(Rival, "command", lambda _, __: [sys.executable, "-c", closes])
+    monkeypatch.setattr(Rival, "command", lambda *_: [sys.executable, "-c", closes])
     assert race.main([*PAIR, "--rounds", "1", "--seconds", "0.05", "--size", "8"]) == 1
     shown = capsys.readouterr()
     assert shown.out == ""

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import papers
 import psutil
 import pytest
 import runs
@@ -98,6 +99,39 @@ def test_it_serves_itself(command_line: CommandLine) -> None:
     assert status == 0
     for size in ("1 B", "1 KiB"):
         assert f"IPv4, 3 x {size}: " in out
+
+
+def test_it_serves_itself_over_tls(tmp_path: Path, command_line: CommandLine) -> None:
+    output = tmp_path / "results.json"
+    kept = ("--output", str(output), "--verify")
+    status, out, _ = command_line("bench", "--serve", "--tls", *SHORT, *kept)
+    assert status == 0
+    (line,) = re.findall(r"^TLS: (.*)$", out, re.MULTILINE)
+    result = files.read(output)
+    assert {one.tls for one in result.rounds} == {line}
+    assert line.startswith("TLSv1.3 ")
+    assert f"TLS: {line}" in conditions(result)
+
+
+def test_its_own_server_needs_no_other_certificate(command_line: CommandLine) -> None:
+    status, _, error = command_line("bench", "--serve", "--tls", "--tls-ca", "ca.pem")
+    assert status == 2
+    assert "--serve makes its own certificate: leave out the others" in error
+
+
+@pytest.mark.slow
+def test_targets_that_are_not_trusted_or_have_no_tls_are_refused_in_one_line(
+    command_line: CommandLine,
+) -> None:
+    context = papers.server_context()
+    for secured, words in (
+        (context, "the peer's certificate is not signed by a trusted authority"),
+        (None, "the peer does not speak TLS"),
+    ):
+        with BackgroundServer(hosts=["127.0.0.1"], ssl_context=secured) as server:
+            target = str(server.addresses[0])
+            said = command_line("bench", target, "--tls", *SHORT)
+        assert said == (1, "", f"[do_handshake()] {words}: {target}\n")
 
 
 @pytest.mark.slow

@@ -7,17 +7,23 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
+import papers
 import pytest
 import trio
 from support import PATIENCE, RawServer, ipv6, receive_all, receive_count
 
 from trio_echo import BackgroundServer, Endpoint, SocketCallError
 from trio_echo.addresses import parse_endpoint
+from trio_echo.events import HandshakeFailed
+from trio_echo.measure.load.tls import Tls
 from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.session import Session, measure, named
 
 if TYPE_CHECKING:
     import socket
+    from pathlib import Path
+
+    from trio_echo.events import ServerEvent
 
 SHORT = [Workload(connections=2, size=size, messages=20) for size in (8, 16)]
 
@@ -84,6 +90,19 @@ async def test_of_several_addresses_the_first_that_takes_a_connection_is_measure
     assert run.targets == (target,)
     assert run.rounds[0].summary.messages
     assert not run.failures
+
+
+@ipv6
+async def test_looking_for_the_address_of_a_name_breaks_no_handshake_off(tmp_path: Path) -> None:
+    trusting = Tls(ca=papers.written(tmp_path).ca)
+    for tls, failed in ((trusting, 0), (Tls(), 1)):
+        events: list[ServerEvent] = []
+        context = papers.server_context()
+        with BackgroundServer(ssl_context=context, observer=events.append) as server:
+            address = server.addresses[0]
+            found = await named(Endpoint("localhost", address.port), tls=tls)
+        assert found.address == str(address)
+        assert sum(isinstance(one, HandshakeFailed) for one in events) == failed
 
 
 async def test_a_name_that_nobody_answers_for_is_its_first_address() -> None:

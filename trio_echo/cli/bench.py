@@ -12,11 +12,13 @@ import trio
 from trio_echo.addresses import AddressError, Endpoint, parse_endpoint
 from trio_echo.errors import SocketCallError
 from trio_echo.measure.load.poller import MOST_SOCKETS
+from trio_echo.measure.load.tls import Tls
 from trio_echo.measure.load.workload import Workload
 from trio_echo.screen.text import safe
 
+from .certificates import authority_of, certificate_files
 from .lists import parse_connections, parse_sizes
-from .options import positive_seconds, seconds
+from .options import client_tls, positive_seconds, seconds, tls_options
 from .plot import check_library, picture_path
 
 if TYPE_CHECKING:
@@ -141,6 +143,7 @@ def _target(text: str) -> Endpoint:
     show_default=True,
     help="Processes that share the connections.",
 )
+@tls_options
 @click.option("--verify", is_flag=True, help="Compare each echo with its message.")
 @click.option(
     "--output",
@@ -174,6 +177,11 @@ def bench(
     output: Path | None,
     csv: Path | None,
     plot: Path | None,
+    tls: bool,
+    tls_ca: str | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+    tls_server_name: str | None,
     **load: Any,
 ) -> int:
     """Measure TCP echo servers: HOST:PORT or [IPV6]:PORT, one or several.
@@ -184,6 +192,9 @@ def bench(
     """
     if serve == bool(targets):
         raise click.UsageError("give the targets to measure, or --serve")
+    given = (tls_ca, tls_cert, tls_key, tls_server_name)
+    if serve and tls and any(one is not None for one in given):
+        raise click.UsageError("--serve makes its own certificate: leave out the others")
     if wire is not None and not serve:
         raise click.UsageError("--wire is for the server of --serve")
     if duration is not None and messages is not None:
@@ -201,6 +212,12 @@ def bench(
         raise click.UsageError(
             f"this system takes {MOST_SOCKETS} connections a process: give more --processes"
         )
+    try:  # it says what is wrong with the files before the first process does
+        client_tls(tls=tls, ca=tls_ca, cert=tls_cert, key=tls_key, server_name=tls_server_name)
+    except SocketCallError as exc:
+        click.echo(safe(str(exc)), err=True)
+        return 1
+    secured = Tls(tls_server_name, tls_ca, tls_cert, tls_key) if tls else None
     if plot is not None and not check_library("bench"):
         return 1
     # Imported here, or every other command would start more slowly.
@@ -213,14 +230,17 @@ def bench(
     if output is not None and output.name.endswith(".samples.zip"):
         raise click.UsageError(f"--output is for the results, not their samples: {output}")
     check({"--output": output, "its raw samples": samples, "--csv": csv, "--plot": plot})
-    asked = Asked(list(targets), serve, wire, workloads, rounds, timeout)
     refusals: tuple[type[Exception], ...] = (SocketCallError,)
     if wire is not None:
         from trio_echo.lan import LanError
 
         refusals += (LanError,)
     try:
-        return trio.run(run, asked, Files(output, csv, plot))
+        with certificate_files(None, None, None, () if serve and tls else None) as own:
+            if own is not None:
+                secured = Tls("localhost", str(authority_of(own.certificate)))
+            asked = Asked(list(targets), serve, wire, workloads, rounds, timeout, secured, own)
+            return trio.run(run, asked, Files(output, csv, plot))
     except refusals as exc:
         click.echo(safe(str(exc)), err=True)
     except OSError as exc:

@@ -92,7 +92,7 @@ def _self_signed(
         import trustme
     except ImportError as exc:
         raise click.UsageError(
-            '--tls-self-signed needs trustme: python -m pip install "trio-echo[tls]"'
+            'a certificate of our own needs trustme: python -m pip install "trio-echo[tls]"'
         ) from exc
     names = dict.fromkeys(["localhost", *LOOPBACK, *map(_without_zone, hosts)])
     authority = trustme.CA()
@@ -103,13 +103,13 @@ def _self_signed(
     certificate, key = folder / "cert.pem", folder / "key.pem"
     certificate.write_bytes(b"".join(one.bytes() for one in issued.cert_chain_pems))
     issued.private_key_pem.write_to_path(str(key))
-    authority.cert_pem.write_to_path(str(_authority_of(str(certificate))))
+    authority.cert_pem.write_to_path(str(authority_of(str(certificate))))
     return CertificateFiles(str(certificate), str(key), client_authority)
 
 
 def trusting_command(certificate: str, port: int) -> str:
     """Return the command of a client that trusts a certificate of our own."""
-    command = f"python -m trio_echo connect --tls --tls-ca {_authority_of(certificate)}"
+    command = f"python -m trio_echo connect --tls --tls-ca {authority_of(certificate)}"
     if port == DEFAULT_PORT:
         return command
     return f"{command} localhost {port or 'PORT'}"
@@ -136,7 +136,8 @@ async def reload_on_hangup(
                 observer(CertificatesReloaded())
 
 
-def _authority_of(certificate: str) -> Path:
+def authority_of(certificate: str) -> Path:
+    """Return the file with the authority of a certificate of our own."""
     return Path(certificate).with_name("ca.pem")
 
 

@@ -5,31 +5,30 @@ from __future__ import annotations
 import errno
 import socket
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 import trio
 
 from trio_echo.addresses import DEFAULT_PORT, AddressError, Endpoint, parse_endpoint
-from trio_echo.client import EchoClient
 from trio_echo.client import connect as connect_client
-from trio_echo.errors import SocketCallError, strerror, ungrouped
+from trio_echo.errors import HANDSHAKE, SocketCallError, TlsError, strerror, ungrouped
 from trio_echo.exact import IncompleteReceiveError
 from trio_echo.screen.display import FAREWELL, Complaint, Screen, Text, terminal
 from trio_echo.screen.language import translations
 from trio_echo.screen.text import safe
 from trio_echo.screen.transcript import Transcript
+from trio_echo.tls_problems import TlsProblem
 
 from .console import Console, restored_terminal
-from .options import keepalive_option, language_options, positive_seconds
+from .options import client_tls, keepalive_option, language_options, positive_seconds, tls_options
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    import ssl
+    from collections.abc import Iterator
 
-    Dial = Callable[..., Awaitable[EchoClient]]
-    """`trio_echo.connect` with all arguments but the observer."""
+    from trio_echo.client import EchoClient
 
 _DEFAULT = Endpoint("localhost", DEFAULT_PORT)
 
@@ -47,6 +46,7 @@ _DEFAULT = Endpoint("localhost", DEFAULT_PORT)
     show_default="no limit",
     help="Give up connecting, or waiting for an echo, after S seconds.",
 )
+@tls_options
 @keepalive_option("server")
 @language_options
 def connect(
@@ -56,6 +56,11 @@ def connect(
     ipv4: bool,
     ipv6: bool,
     timeout: float,
+    tls: bool,
+    tls_ca: str | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+    tls_server_name: str | None,
     keepalive: float,
     lang: str | None,
     encoding: str,
@@ -75,9 +80,34 @@ def connect(
     if endpoint.port == 0:
         raise click.UsageError("port 0 cannot be reached: give 1 to 65535")
     transcript = Transcript(translations(lang), encoding, terminal())
+    try:
+        context = client_tls(
+            tls=tls, ca=tls_ca, cert=tls_cert, key=tls_key, server_name=tls_server_name
+        )
+    except SocketCallError as exc:
+        click.echo(transcript.describe(exc), err=True)
+        return 1
+    server = _Server(endpoint, family, keepalive, context, tls_server_name or endpoint.host)
     with restored_terminal():
-        dial = partial(connect_client, *endpoint, family=family, keepalive=keepalive)
-        return trio.run(_run, endpoint, dial, transcript, encoding, timeout)
+        return trio.run(_run, server, transcript, encoding, timeout)
+
+
+class _Server(NamedTuple):
+    """The server to talk to.
+
+    Attributes:
+        endpoint: where it listens.
+        family: of the address to use.
+        keepalive: as for `trio_echo.connect`.
+        context: for TLS.
+        name: in its certificate.
+    """
+
+    endpoint: Endpoint
+    family: socket.AddressFamily
+    keepalive: float
+    context: ssl.SSLContext | None
+    name: str
 
 
 class _FailedError(Exception):
@@ -85,8 +115,7 @@ class _FailedError(Exception):
 
 
 async def _run(
-    endpoint: Endpoint,
-    dial: Dial,
+    server: _Server,
     transcript: Transcript,
     encoding: str,
     timeout: float,  # noqa: ASYNC109  it limits each step, not this function
@@ -98,7 +127,7 @@ async def _run(
         nursery.start_soon(screen.run)
         with leaving:
             await nursery.start(_leave_on_signal, leaving, farewell)
-            await session.run(endpoint, dial)
+            await session.run(server)
         with farewell:
             await screen.flush()
         nursery.cancel_scope.cancel()
@@ -147,10 +176,10 @@ class _Session:
         self._screen.post(Complaint(line))
         self.status = 1
 
-    async def run(self, endpoint: Endpoint, dial: Dial) -> None:
+    async def run(self, server: _Server) -> None:
         """Connect and echo line by line; errors are shown."""
         with self._reporting():
-            async with await self._connect(endpoint, dial) as client:
+            async with await self._connect(server) as client:
                 self.status = 0
                 # Show an error before closing: that is a checkpoint, and a signal would replace it.
                 with self._reporting():
@@ -166,13 +195,26 @@ class _Session:
         except (SocketCallError, IncompleteReceiveError) as exc:
             self.fail(self._transcript.describe(exc))
 
-    async def _connect(self, endpoint: Endpoint, dial: Dial) -> EchoClient:
+    async def _connect(self, server: _Server) -> EchoClient:
+        deadline, where = trio.current_time() + self._timeout, str(server.endpoint)
         try:
-            with trio.fail_after(self._timeout):
-                return await dial(observer=self._screen.post)
+            with trio.fail_at(deadline):
+                client = await connect_client(
+                    *server.endpoint,
+                    family=server.family,
+                    keepalive=server.keepalive,
+                    observer=self._screen.post,
+                )
         except trio.TooSlowError:
             reason = TimeoutError(errno.ETIMEDOUT, strerror(errno.ETIMEDOUT))
-            raise SocketCallError("connect()", reason, str(endpoint)) from None
+            raise SocketCallError("connect()", reason, where) from None
+        if server.context is not None:
+            try:
+                with trio.fail_at(deadline):
+                    await client.start_tls(server.context, server.name, where=where)
+            except trio.TooSlowError:
+                raise TlsError(HANDSHAKE, TlsProblem.TIMED_OUT, where=where) from None
+        return client
 
     async def _next_line(self, client: EchoClient) -> str | None:
         """Show the prompt and read a line; a pipe gives the same transcript as a terminal."""
@@ -183,16 +225,17 @@ class _Session:
             self.status = 1
             return None
         ended, unsolicited = "", b""
+        broken: SocketCallError | None = None
         line, was_read = None, False
 
         async def watch(*, task_status: trio.TaskStatus[None]) -> None:
-            nonlocal ended, unsolicited
+            nonlocal ended, unsolicited, broken
             task_status.started()  # bytes already received are seen before the line is read
             try:
                 unsolicited = await client.receive_unsolicited()
                 ended = self._transcript.closed_by_server()
             except SocketCallError as exc:
-                ended = self._transcript.describe(exc)
+                broken = exc
             nursery.cancel_scope.cancel()
 
         try:
@@ -210,6 +253,8 @@ class _Session:
                 self._screen.post(Text(safe(line) + "\n"))
         if unsolicited:
             raise _FailedError(self._transcript.unsolicited(len(unsolicited)))
+        if broken is not None:
+            raise broken
         if ended and not was_read:  # a line that was already there is still sent
             raise _FailedError(ended)
         return line

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trio_echo.addresses import Endpoint
+    from trio_echo.certificates import CertificateFiles
     from trio_echo.lan.options import Wire
+    from trio_echo.measure.load.tls import Tls
     from trio_echo.measure.load.workload import Samples, Workload
     from trio_echo.measure.results.run import Run
     from trio_echo.measure.wired import Wired
@@ -42,6 +44,8 @@ class Asked(NamedTuple):
         rounds: how many with each target and workload.
         timeout: seconds without an echo after which a connection has failed; `None` for what suits
             the cable.
+        tls: how the load uses TLS; `None` if it does not.
+        certificates: of the server that is started, for TLS.
     """
 
     targets: list[Endpoint]
@@ -50,6 +54,8 @@ class Asked(NamedTuple):
     workloads: list[Workload]
     rounds: int
     timeout: float | None
+    tls: Tls | None
+    certificates: CertificateFiles | None
 
 
 class Files(NamedTuple):
@@ -95,10 +101,11 @@ async def run(asked: Asked, kept: Files) -> int:
             with starting:
                 async with _servers(asked) as (targets, far):
                     session = Session(
-                        targets=[await named(target) for target in targets],
+                        targets=[await named(target, tls=asked.tls) for target in targets],
                         workloads=asked.workloads,
                         rounds=asked.rounds,
                         timeout=asked.timeout,
+                        tls=asked.tls,
                         wired=far,
                     )
                     with Progress(session) as shown:
@@ -151,10 +158,10 @@ async def _servers(asked: Asked) -> AsyncIterator[tuple[list[Endpoint], Wired | 
 
         if (warning := asked.wire.warning) is not None:
             click.echo(warning, err=True)
-        async with wired(asked.wire) as far:
+        async with wired(asked.wire, certificates=asked.certificates) as far:
             yield far.targets, far
     elif asked.serve:
-        async with served() as targets:
+        async with served(certificates=asked.certificates) as targets:
             yield targets, None
     else:
         yield asked.targets, None

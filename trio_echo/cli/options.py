@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from trio_echo.addresses import AddressError, parse_endpoint, parse_port
+from trio_echo.client_tls import client_context, server_name_of
 from trio_echo.keepalive import KEEPALIVE, check_keepalive
 from trio_echo.quantities import A_YEAR
 from trio_echo.screen.language import LANGUAGES
 from trio_echo.screen.text import checked_encoding
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from ipaddress import IPv4Network, IPv6Network
     from typing import Any, TypeAlias
@@ -89,6 +91,13 @@ def encoding(name: str) -> str:
         raise click.BadParameter(str(exc.args[0])) from exc
 
 
+def _server_name(text: str) -> str:
+    try:
+        return server_name_of(text)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
+
+
 def keepalive_option(peer: str) -> Callable[[Command], Command]:
     """Add `--keepalive`.
 
@@ -103,6 +112,55 @@ def keepalive_option(peer: str) -> Callable[[Command], Command]:
         show_default=True,
         help=f"Give up on a {peer} whose machine has not answered for S seconds; inf: never.",
     )
+
+
+def tls_options(command: Command) -> Command:
+    """Add `--tls` and the options that say whom to trust and who this side is."""
+    file = click.Path(dir_okay=False)
+    for option in reversed(
+        (
+            click.option("--tls", is_flag=True, help="Use TLS, 1.2 or newer."),
+            click.option(
+                "--tls-ca",
+                metavar="FILE",
+                type=file,
+                help="Trust only the authorities in this PEM file.  [default: those of the system]",
+            ),
+            click.option(
+                "--tls-cert",
+                metavar="FILE",
+                type=file,
+                help="Present the certificate in this PEM file, if the server asks for one.",
+            ),
+            click.option("--tls-key", metavar="FILE", type=file, help="The key of --tls-cert."),
+            click.option(
+                "--tls-server-name",
+                metavar="NAME",
+                type=_server_name,
+                help="The name in the server's certificate.  [default: the host]",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def client_tls(
+    *, tls: bool, ca: str | None, cert: str | None, key: str | None, server_name: str | None
+) -> ssl.SSLContext | None:
+    """Make what the options of TLS ask for; `None` without TLS.
+
+    Raises:
+        click.UsageError: they do not go together.
+        SocketCallError: a file cannot be used.
+    """
+    given = {"ca": ca, "cert": cert, "key": key, "server-name": server_name}
+    for name, value in given.items():
+        if value is not None and not tls:
+            raise click.UsageError(f"--tls-{name} is for --tls: give that too")
+    if (cert is None) != (key is None):
+        raise click.UsageError("--tls-cert and --tls-key need each other")
+    return client_context(ca=ca, cert=cert, key=key) if tls else None
 
 
 def language_options(command: Command) -> Command:

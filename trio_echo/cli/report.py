@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from trio_echo.measure.results.remarks import remarks
-from trio_echo.measure.results.run import labels
+from trio_echo.measure.results.run import labels, tls_words
 from trio_echo.quantities import duration, size
 from trio_echo.screen.text import safe
 
@@ -57,6 +57,8 @@ def report(result: Run) -> list[str]:
         if incomplete & {(one.target, one.workload), (one.baseline, one.workload)}:
             line += "; but not every connection answered"
         lines.append(line)
+    if used := tls_words(result):
+        lines.append(f"TLS: {safe(used)}")
     if result.wire is not None:
         lines.append(f"wire: {result.wire or 'a perfect cable'}")
     lines += [safe(one) for one in remarks(result)]

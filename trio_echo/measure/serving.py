@@ -20,6 +20,7 @@ import msgspec
 import trio
 
 from trio_echo.addresses import Endpoint
+from trio_echo.certificates import CertificateFiles
 from trio_echo.errors import SocketCallError, ungrouped
 from trio_echo.faults import Faults
 from trio_echo.listening import LOOPBACK
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 
 
 class Service(msgspec.Struct, frozen=True):
-    """What to serve: arguments of `trio_echo.serve`."""
+    """What to serve: arguments of `trio_echo.serve`, and the files for its `ssl_context`."""
 
     port: int
     hosts: tuple[str, ...]
     faults: Faults
+    certificates: CertificateFiles | None
 
 
 class Started(msgspec.Struct, frozen=True, tag=True):
@@ -64,6 +66,7 @@ async def served(
     *,
     hosts: Sequence[str] = LOOPBACK,
     faults: Faults = Faults(),
+    certificates: CertificateFiles | None = None,
     open_process: OpenProcess = trio.lowlevel.open_process,
 ) -> AsyncIterator[list[Endpoint]]:
     """Run this package's server in its own process; yields where it listens.
@@ -75,6 +78,7 @@ async def served(
         port: as for `serve`; by default a free one.
         hosts: as for `serve`; by default loopback on both families.
         faults: as for `serve`.
+        certificates: for TLS.
         open_process: what starts the process, such as `Host.open_process` of `trio_echo.lan`.
 
     Raises:
@@ -93,8 +97,9 @@ async def served(
     stdin = cast("trio.abc.SendStream", process.stdin)
     stdout = cast("trio.abc.ReceiveStream", process.stdout)
     try:
+        service = Service(port, tuple(hosts), faults, certificates)
         with suppress(trio.BrokenResourceError):  # it has ended, and says so below
-            await stdin.send_all(msgspec.json.encode(Service(port, tuple(hosts), faults)) + b"\n")
+            await stdin.send_all(msgspec.json.encode(service) + b"\n")
         answer = b""
         while not answer.endswith(b"\n"):
             chunk = await stdout.receive_some()
@@ -136,10 +141,16 @@ def main() -> None:
 
 
 async def _serve(service: Service) -> None:
-    start = partial(
-        serve, service.port, hosts=service.hosts, faults=service.faults, observe_data=False
-    )
+    files = service.certificates
     try:
+        start = partial(
+            serve,
+            service.port,
+            hosts=service.hosts,
+            faults=service.faults,
+            ssl_context=None if files is None else files.server_context(),
+            observe_data=False,
+        )
         with ungrouped(SocketCallError):
             async with trio.open_nursery() as nursery:
                 listeners = await nursery.start(start)

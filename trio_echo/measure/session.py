@@ -16,7 +16,7 @@ import trio
 
 from trio_echo.addresses import Endpoint, parse_endpoint, resolve
 from trio_echo.client import connect
-from trio_echo.errors import SocketCallError
+from trio_echo.errors import SocketCallError, TlsError
 
 from .load.round import look_for_servers, run_round
 from .load.workload import Samples, Workload
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .load.round import OpenProcess
+    from .load.tls import Tls  # noqa: TC004  nothing evaluates the type
     from .wired import Wired  # noqa: TC004  it takes long to import, and nothing evaluates the type
 
 __all__ = ["Session", "measure", "named", "served"]
@@ -51,6 +52,8 @@ class Session:
         rounds: how many with each target and each workload.
         timeout: as `patience` of `run_round`; by default 10 seconds, and with a cable at least
             four times its longest round trip.
+        tls: how the connections use TLS; `None` if they do not. The name in a server's certificate
+            is that of its target, unless another one is given.
         wired: the cable that is between load and targets, if there is one.
         environment: where and when.
         done: the rounds that have ended.
@@ -62,6 +65,7 @@ class Session:
     workloads: Sequence[Workload]
     rounds: int
     timeout: float | None = None
+    tls: Tls | None = None
     wired: Wired | None = None
     environment: Environment = field(default_factory=environment.describe)
     done: list[Round] = field(default_factory=list)
@@ -93,7 +97,8 @@ class Session:
             stop: ends the run early. The round under way is kept, as cut short.
 
         Raises:
-            SocketCallError: of `connect()` or `socket()`: a target took no connection.
+            SocketCallError: of `connect()`, `socket()` or `do_handshake()`: a target took no
+            connection.
         """
 
         def count(messages: int) -> None:
@@ -113,6 +118,7 @@ class Session:
                 endpoints[target],
                 self.workloads[workload],
                 patience=self.patience,
+                tls=self._tls_of(self.targets[target]),
                 server=servers[target],
                 open_process=open_process,
                 progress=count,
@@ -130,11 +136,15 @@ class Session:
                     cut=samples.cut,
                     summary=summarize(samples, self.workloads[workload]),
                     usage=samples.usage,
+                    tls=samples.tls,
                 )
             )
             progress()
             if stop.is_set():
                 return
+
+    def _tls_of(self, target: Target) -> Tls | None:
+        return None if self.tls is None else self.tls.of(parse_endpoint(target.name).host)
 
     def results(self) -> Run:
         """Return the results of the rounds that have ended."""
@@ -205,12 +215,16 @@ async def measure(
     return session.results()
 
 
-async def named(target: Endpoint) -> Target:
+async def named(target: Endpoint, *, tls: Tls | None = None) -> Target:
     """Find the address of a target's name that is measured.
 
     If there are several, it is the first one that takes a connection: many names have an IPv6
     address on which their server does not listen. If none does, it is the first one, and the first
     round fails.
+
+    Args:
+        target: as the user gave it.
+        tls: how a connection uses TLS, or the server would see a handshake that breaks off.
 
     Raises:
         AddressError: host or port is not valid.
@@ -219,7 +233,7 @@ async def named(target: Endpoint) -> Target:
     addresses = await resolve(*target)
     address = addresses[0]
     for one in addresses if len(addresses) > 1 else []:
-        if await _takes_a_connection(one):
+        if await _takes_a_connection(one, None if tls is None else tls.of(target.host)):
             address = one
             break
     return Target(
@@ -227,8 +241,12 @@ async def named(target: Endpoint) -> Target:
     )
 
 
-async def _takes_a_connection(address: Endpoint) -> bool:
+async def _takes_a_connection(address: Endpoint, tls: Tls | None) -> bool:
+    context, name = (None, None) if tls is None else (tls.context(), tls.server_name)
     with trio.move_on_after(_PATIENCE), suppress(SocketCallError):
-        async with await connect(*address):
+        try:
+            async with await connect(*address, ssl_context=context, server_hostname=name):
+                return True
+        except TlsError:
             return True
     return False

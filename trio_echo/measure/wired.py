@@ -25,6 +25,8 @@ from .serving import served
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from trio_echo.certificates import CertificateFiles
+
 _LOAD, _SERVER = "load", "server"
 
 
@@ -46,12 +48,15 @@ class Wired:
 
 
 @asynccontextmanager
-async def wired(wire: Wire | str, *, faults: Faults = Faults()) -> AsyncIterator[Wired]:
+async def wired(
+    wire: Wire | str, *, faults: Faults = Faults(), certificates: CertificateFiles | None = None
+) -> AsyncIterator[Wired]:
     """Run a server of this package at the far end of a cable, which this process carries.
 
     Args:
         wire: the cable; a text is read by `parse_wire`.
         faults: as for `serve`.
+        certificates: for TLS.
 
     Raises:
         SettingError: the text is wrong.
@@ -63,7 +68,9 @@ async def wired(wire: Wire | str, *, faults: Faults = Faults()) -> AsyncIterator
     async with lan.hosts(_LOAD, _SERVER, cable=cable, mtu=wire.mtu) as net:
         server = net[_SERVER]
         own = (server.ipv4, server.ipv6)
-        async with served(hosts=own, faults=faults, open_process=server.open_process) as targets:
+        async with served(
+            hosts=own, faults=faults, certificates=certificates, open_process=server.open_process
+        ) as targets:
             listening = (row.process_id for row in server.snapshot().rows if row.state == "LISTEN")
             process = psutil.Process(next(listening))
             watched = Server(here=True, process=process, carrier=psutil.Process())

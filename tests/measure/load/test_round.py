@@ -34,7 +34,7 @@ from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import strerror
 from trio_echo.events import DataReceived
 from trio_echo.measure.load.connection import LoadConnection
-from trio_echo.measure.load.opening import connect
+from trio_echo.measure.load.opening import Failure, connect
 from trio_echo.measure.load.pace import Pacer
 from trio_echo.measure.load.round import run_round
 from trio_echo.measure.load.traffic import Traffic
@@ -467,7 +467,8 @@ def test_a_connection_to_itself_is_a_refused_one(
     waker, wake = socket.socketpair()
     with waker, wake:
         opened = connect(*target, 1, wake, patience=PATIENCE)
-        assert opened == ([], {("connect()", errno.ECONNREFUSED): 1})
+        reason = Failure("connect()", errno.ECONNREFUSED, strerror(errno.ECONNREFUSED))
+        assert opened == ([], {reason: 1})
 
 
 def test_connections_have_keepalive(host: str) -> None:

@@ -1,9 +1,9 @@
 """One process of a load: `python -m trio_echo.measure.load.loader`, which `round` starts.
 
-It reads a line of JSON, its `Job`, and connects. It writes how many connections are open, and the
-call and the error number that most of the others failed with:
+It reads a line of JSON, its `Job`, and connects. It writes how many connections are open, what TLS
+they use, and what most of the others failed with:
 
-    {"connected": 0, "failure": ["connect()", 111]}
+    {"connected": 0, "tls": null, "failure": ["connect()", 111, "Connection refused"]}
 
 It reads a line with the time to start, and loads the server. Now and then it writes how many
 messages came back, and at the end a line with its CPU use and the scalars of its `Samples`,
@@ -27,7 +27,8 @@ import msgspec
 
 from .opening import allow_files, connect
 from .pace import Pacer, Share
-from .traffic import FOREVER, Traffic, failure
+from .tls import Tls, described
+from .traffic import FOREVER, Traffic
 from .workload import Samples, Workload
 
 SCALARS = ("began", "ended", "failures", "unanswered", "cut")
@@ -53,6 +54,7 @@ class Job(msgspec.Struct, frozen=True):
         share: this process's part of it.
         patience: seconds without an answer after which it opens no further connection, and after
             which a connection that waits for an echo has failed.
+        tls: if the connections use it.
     """
 
     host: str
@@ -60,6 +62,7 @@ class Job(msgspec.Struct, frozen=True):
     workload: Workload
     share: Share
     patience: float
+    tls: Tls | None = None
 
     def to_line(self) -> bytes:
         """Write it as one line."""
@@ -95,15 +98,24 @@ def main() -> None:
     # from the load: it sleeps in read().
     threading.Thread(target=listen, daemon=True).start()
     allow_files(len(job.share) + _OTHER_FILES)
-    socks, failures = connect(job.host, job.port, len(job.share), wake, patience=job.patience)
+    secure = None if job.tls is None else job.tls.secure()
+    socks, failures = connect(
+        job.host, job.port, len(job.share), wake, patience=job.patience, secure=secure
+    )
     most = failures.most_common(1)
     try:
-        _say({"connected": len(socks), "failure": most[0][0] if most else None})
+        _say(
+            {
+                "connected": len(socks),
+                "tls": described(socks[0]) if socks else None,
+                "failure": most[0][0] if most else None,
+            }
+        )
         commanded.wait()
         if starts:
             samples, busy, spun = load(job, socks, wake, starts[0])
-            for (call, number), count in failures.items():
-                kind = failure(call, OSError(number, ""))
+            for failure, count in failures.items():
+                kind = str(failure)
                 samples.failures[kind] = samples.failures.get(kind, 0) + count
             _write(samples, busy=busy, spun=spun)
     except OSError as exc:

@@ -5,14 +5,37 @@ from __future__ import annotations
 import errno
 import selectors
 import socket
+import ssl
 import sys
 from collections import Counter
-from typing import TypeAlias, cast
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, NamedTuple, TypeAlias
 
+from trio_echo.errors import HANDSHAKE, SocketCallError, naming, strerror
 from trio_echo.keepalive import KEEPALIVE, keep_alive
 
-Failures: TypeAlias = "Counter[tuple[str, int]]"
-"""How many connections could not be opened, by call and error number."""
+Secure: TypeAlias = Callable[[socket.socket], ssl.SSLSocket]
+_Wait: TypeAlias = tuple[socket.socket, int]
+"""A socket, and which of `selectors`' events it waits for."""
+_Steps: TypeAlias = Generator[_Wait, None, socket.socket]
+
+
+class Failure(NamedTuple):
+    """Why a connection could not be opened.
+
+    Attributes:
+        call: that failed, such as `"connect()"`.
+        number: of the error.
+        words: the reason.
+    """
+
+    call: str
+    number: int
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.call}: {self.words}"
+
 
 # connect() goes on in the background: on Windows the second.
 _UNDER_WAY = {errno.EINPROGRESS, errno.EWOULDBLOCK}
@@ -34,8 +57,14 @@ def allow_files(count: int) -> None:
 
 
 def connect(
-    host: str, port: int, count: int, wake: socket.socket, *, patience: float
-) -> tuple[list[socket.socket], Failures]:
+    host: str,
+    port: int,
+    count: int,
+    wake: socket.socket,
+    *,
+    patience: float,
+    secure: Secure | None = None,
+) -> tuple[list[socket.socket], Counter[Failure]]:
     """Open connections, many at a time.
 
     Args:
@@ -43,70 +72,100 @@ def connect(
         port: of the server.
         count: how many connections.
         wake: a socket that ends this when something arrives on it.
-        patience: seconds. If no connection is answered for so long, the rest has failed.
+        patience: seconds. If the server answers nothing for so long, the rest has failed.
+        secure: puts TLS on a connection, whose handshake is then made.
 
     Returns:
-        The open connections, and the number of failed ones by call and error number. Both are
-        incomplete if something arrived on `wake`.
+        The open connections, and how many failed in each way. Both are incomplete if something
+        arrived on `wake`.
     """
     info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     family, _, _, _, address = info[0]
-    connected: list[socket.socket] = []
-    failures: Failures = Counter()
+    opened: list[socket.socket] = []
+    failures: Counter[Failure] = Counter()
     to_open = count
     with selectors.DefaultSelector() as selector:
+
+        def go_on(steps: _Steps, error: OSError | None = None) -> None:
+            try:
+                sock, event = next(steps) if error is None else steps.throw(error)
+            except StopIteration as done:
+                opened.append(done.value)
+            except SocketCallError as exc:
+                failures[Failure(exc.call, exc.errno or 0, exc.strerror or "")] += 1
+            else:
+                selector.register(sock, event, steps)
+
         selector.register(wake, selectors.EVENT_READ)
         while to_open or len(selector.get_map()) > 1:
             while to_open and len(selector.get_map()) <= _CONNECTING:
                 to_open -= 1
-                try:
-                    sock = socket.socket(family, socket.SOCK_STREAM)
-                except OSError as exc:
-                    failures["socket()", exc.errno or 0] += 1
-                    continue
-                sock.setblocking(False)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                keep_alive(sock, KEEPALIVE)
-                error = sock.connect_ex(address)
-                if error in _UNDER_WAY:
-                    selector.register(sock, selectors.EVENT_WRITE)
-                else:
-                    _settle(sock, error, connected, failures)
+                go_on(_steps(family, address, secure))
             # Without one under way there is only `wake`, which may never come.
             wait = min(patience, _LONGEST_WAIT) if len(selector.get_map()) > 1 else 0
             settled = selector.select(wait)
             if wait and not settled:
-                to_open += _give_up(selector, wake)
-                failures["connect()", errno.ETIMEDOUT] += to_open
+                words = strerror(errno.ETIMEDOUT)
+                for key in list(selector.get_map().values()):
+                    if key.fileobj is not wake:
+                        selector.unregister(key.fileobj)
+                        go_on(key.data, TimeoutError(errno.ETIMEDOUT, words))
+                if to_open:
+                    failures[Failure("connect()", errno.ETIMEDOUT, words)] += to_open
                 break
             for key, _ in settled:
-                one = cast("socket.socket", key.fileobj)
-                if one is wake:
-                    return connected, failures
-                selector.unregister(one)
-                error = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                _settle(one, error, connected, failures)
-    return connected, failures
+                if key.fileobj is wake:
+                    return opened, failures
+                selector.unregister(key.fileobj)
+                go_on(key.data)
+    return opened, failures
 
 
-def _give_up(selector: selectors.BaseSelector, wake: socket.socket) -> int:
-    """Close the sockets that are still connecting; returns how many."""
-    socks = [key.fileobj for key in selector.get_map().values() if key.fileobj is not wake]
-    for sock in socks:
-        cast("socket.socket", sock).close()
-    return len(socks)
+def _steps(family: int, address: Any, secure: Secure | None) -> _Steps:
+    """Open a connection; yields what it must wait for.
+
+    Raises:
+        SocketCallError: it failed.
+    """
+    with naming("socket()"):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        with naming("connect()"):
+            yield from _connecting(sock, address)
+        if secure is not None:
+            with naming(HANDSHAKE):
+                sock = secured = secure(sock)
+                yield from _shaking_hands(secured)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
-def _settle(
-    sock: socket.socket, error: int, connected: list[socket.socket], failures: Failures
-) -> None:
+def _connecting(sock: socket.socket, address: Any) -> Iterator[_Wait]:
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    keep_alive(sock, KEEPALIVE)
+    error = sock.connect_ex(address)
+    if error in _UNDER_WAY:
+        yield sock, selectors.EVENT_WRITE
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if not error and _is_its_own_peer(sock):
         error = errno.ECONNREFUSED
     if error:
-        sock.close()
-        failures["connect()", error] += 1
-    else:
-        connected.append(sock)
+        raise OSError(error, strerror(error))
+
+
+def _shaking_hands(sock: ssl.SSLSocket) -> Iterator[_Wait]:
+    while True:
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            yield sock, selectors.EVENT_READ
+        except ssl.SSLWantWriteError:
+            yield sock, selectors.EVENT_WRITE
+        else:
+            return
 
 
 def _is_its_own_peer(sock: socket.socket) -> bool:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, cast
 import trio
 
 from trio_echo.addresses import Endpoint, resolve
-from trio_echo.errors import SocketCallError, strerror
+from trio_echo.errors import SocketCallError
 
 from .loader import ARRAYS, SCALARS, Job
 from .meter import Meter, find_servers
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from .meter import Server
     from .pace import Share
+    from .tls import Tls
     from .workload import Workload
 
     OpenProcess = Callable[..., Awaitable[trio.Process]]
@@ -52,6 +53,7 @@ async def run_round(
     workload: Workload,
     *,
     patience: float = 10.0,
+    tls: Tls | None = None,
     server: Server | None = None,
     open_process: OpenProcess = trio.lowlevel.open_process,
     progress: Callable[[int], object] = lambda _: None,
@@ -71,6 +73,7 @@ async def run_round(
         patience: seconds without an answer after which no further connection is opened; those
             that are not open then have failed. So has a connection that waits that long for a byte
             of an echo.
+        tls: how the connections use TLS; `None` if they do not.
         server: whose CPU use is measured; by default it is looked for.
         open_process: what starts the processes of the load, such as `Host.open_process` of
             `trio_echo.lan`.
@@ -81,11 +84,12 @@ async def run_round(
 
     Raises:
         AddressError: host or port is not valid.
-        SocketCallError: of `getaddrinfo()`: there is no such host; of `connect()` or `socket()`:
-            no connection could be opened.
+        SocketCallError: of `getaddrinfo()`: there is no such host; of `connect()`, `socket()` or
+            `do_handshake()`: no connection could be opened.
     """
     stop = trio.Event() if stop is None else stop
     endpoint = (await resolve(target.host, target.port))[0]
+    tls = None if tls is None else tls.of(target.host)
     if server is None:
         (server,) = await look_for_servers([endpoint])
     parts = shares(workload.connections, workload.processes)
@@ -98,7 +102,7 @@ async def run_round(
     async with AsyncExitStack() as stack:
         loaders = [
             await stack.enter_async_context(
-                _started(Job(*endpoint, workload, part, patience), open_process)
+                _started(Job(*endpoint, workload, part, patience, tls), open_process)
             )
             for part in parts
         ]
@@ -123,6 +127,7 @@ async def run_round(
     began = start + int(workload.warm_up * 1e9)
     merged = _merged(began, [loader.samples() for loader in loaders], parts)
     merged.usage = usage
+    merged.tls = next(filter(None, (loader.tls for loader in loaders)), None)
     return merged
 
 
@@ -137,7 +142,11 @@ async def look_for_servers(endpoints: Sequence[Endpoint]) -> list[Server]:
 
 
 class _Loader:
-    """A process that loads the server, seen from this one."""
+    """A process that loads the server, seen from this one.
+
+    Attributes:
+        tls: what its connections use, as `Samples` has it.
+    """
 
     def __init__(self, process: trio.Process, job: Job) -> None:
         self._process = process
@@ -147,6 +156,7 @@ class _Loader:
         # What it wrote and nobody has parsed yet.
         self._buffer = bytearray()
         self._last: dict[str, Any] | None = None
+        self.tls: str | None = None
 
     async def connected(self) -> SocketCallError | None:
         """Send it its job, and wait until its connections are open or have failed.
@@ -156,11 +166,14 @@ class _Loader:
         """
         await self._send(self._job.to_line())
         line = await self._line()
-        if line is None or line["connected"] or line["failure"] is None:
+        if line is None:
             return None
-        call, number = line["failure"]
+        self.tls = line["tls"]
+        if line["connected"] or line["failure"] is None:
+            return None
+        call, number, words = line["failure"]
         where = str(Endpoint(self._job.host, self._job.port))
-        return SocketCallError(call, OSError(number, strerror(number)), where)
+        return SocketCallError(call, OSError(number, words), where)
 
     async def begin(self, start: int) -> None:
         """Send it the time to start."""

@@ -18,7 +18,7 @@ from collections import deque
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from trio_echo.errors import strerror
+from trio_echo.errors import SocketCallError
 
 from .connection import LoadConnection
 from .poller import READ, WRITE, open_poller
@@ -187,7 +187,7 @@ class Traffic:
                 except BlockingIOError:
                     continue
                 except OSError as exc:
-                    self._fail(connection, failure("recv()", exc))
+                    self._fail(connection, _failure("recv()", exc))
                     continue
                 connection.heard = now = clock()
                 # The usual case of _take, inlined, and below that of _flush. Together they are a
@@ -320,7 +320,11 @@ class Traffic:
                     continue
                 message = self._message
                 if self._verify:
-                    offset = (self._offset + _STEP) % _OFFSETS
+                    # TLS may have sent a part of a message that was refused: it keeps its bytes.
+                    if len(connection.offsets) == len(connection.sent):
+                        self._offset = (self._offset + _STEP) % _OFFSETS
+                        connection.offsets.append(self._offset)
+                    offset = connection.offsets[-1]
                     message = message[offset : offset + self._size]
                 now = time.perf_counter_ns()
                 unsent = message[connection.send(message) :]
@@ -328,13 +332,10 @@ class Traffic:
                 due = waiting.popleft()
                 if self._open:
                     connection.dues.append(due)
-                if self._verify:
-                    connection.offsets.append(offset)
-                    self._offset = offset
         except BlockingIOError:
             blocked = True
         except OSError as exc:
-            self._fail(connection, failure("send()", exc))
+            self._fail(connection, _failure("send()", exc))
             return
         else:
             blocked = False
@@ -350,11 +351,11 @@ class Traffic:
             if connection.silent(now) < self._patience:
                 continue
             try:  # if this process was stopped or late, the echo may be there, unread
-                connection.sock.recv(1, socket.MSG_PEEK)
+                socket.socket.recv(connection.sock, 1, socket.MSG_PEEK)  # below TLS, if it has it
             except BlockingIOError:
                 self._fail(connection, self._no_echo)
             except OSError as exc:
-                self._fail(connection, failure("recv()", exc))
+                self._fail(connection, _failure("recv()", exc))
 
     def _fail(self, connection: LoadConnection, kind: str) -> None:
         """Close one connection; the others go on."""
@@ -368,6 +369,6 @@ class Traffic:
         self.failures[kind] = self.failures.get(kind, 0) + 1
 
 
-def failure(call: str, exc: OSError) -> str:
+def _failure(call: str, exc: OSError) -> str:
     """Name what a connection failed with."""
-    return f"{call}: {strerror(exc.errno) if exc.errno else exc}"
+    return f"{call}: {SocketCallError.wrap(call, exc).strerror}"

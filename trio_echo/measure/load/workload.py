@@ -101,6 +101,8 @@ class Samples:
             loop also those that were due but could not be sent.
         cut: whether the round was stopped before its end.
         usage: how busy the machine was meanwhile; `None` if that was not measured.
+        tls: the version and the cipher of the first connection, such as `"TLSv1.3
+            TLS_AES_256_GCM_SHA384"`; `None` without TLS.
     """
 
     began: int
@@ -112,3 +114,4 @@ class Samples:
     unanswered: int = 0
     cut: bool = False
     usage: Usage | None = None
+    tls: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trio_echo.measure.results.remarks import remarks
+from trio_echo.measure.results.run import tls_words
 from trio_echo.quantities import size
 
 from .style import drawable, shown
@@ -57,6 +58,8 @@ def conditions(run: Run) -> list[str]:
         f"{where.platform}, {where.cpu_model}{cpus}; {where.python}, trio {where.trio}, "
         f"trio-echo {where.trio_echo}{commit}; {where.date[:16].replace('T', ' ')} UTC",
     ]
+    if used_tls := tls_words(run):
+        paragraphs.insert(1, f"TLS: {used_tls}")
     if run.wire is not None:
         paragraphs.insert(1, f"Wire: {run.wire or 'a perfect cable'}")
     if used := _usage(run):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..statistics import Quantity
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Counts up when a program that reads the file must know about a change."""
 
 
@@ -60,6 +60,8 @@ class Round(Record, frozen=True, kw_only=True):
             enough messages.
         summary: what was measured.
         usage: how busy the machine was during the round; `None` if that was not measured.
+        tls: the version and the cipher of its connections, such as `TLSv1.3
+            TLS_AES_256_GCM_SHA384`; `None` without TLS.
     """
 
     number: Ordinal
@@ -68,6 +70,7 @@ class Round(Record, frozen=True, kw_only=True):
     cut: bool = False
     summary: Summary
     usage: Usage | None = None
+    tls: str | None = None
 
 
 class Cell(Record, frozen=True, kw_only=True):
@@ -135,7 +138,7 @@ class Run(Record, frozen=True, kw_only=True):
             there.
     """
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     environment: Environment
     targets: Annotated[tuple[Target, ...], Meta(min_length=1)]
     workloads: Annotated[tuple[Workload, ...], Meta(min_length=1)]
@@ -231,6 +234,16 @@ def labels(targets: Sequence[Target]) -> list[str]:
     return [f"{name} (target {i})" for i, name in enumerate(names, 1)]
 
 
+def tls_words(run: Run) -> str:
+    """Say what TLS the connections used, and if that differs, with which target; "" without TLS."""
+    names = labels(run.targets)
+    used = {(one.target, one.tls) for one in run.rounds if one.tls is not None}
+    kinds = {tls for _, tls in used}
+    if len(kinds) <= 1:
+        return "".join(kinds)
+    return "; ".join(f"{names[target]}: {tls}" for target, tls in sorted(used))
+
+
 def pairs_of(run: Run, compared: Compared) -> list[tuple[float | None, float | None]]:
     """Return the values behind a comparison, in the order of the rounds.
 
@@ -278,20 +291,25 @@ def from_json(text: str | bytes) -> Run:
 def _build_older(value: dict[str, Any]) -> Run:
     """Build a run of an older version.
 
-    Version 2 has no cables. Version 1 also has no usage, and other medians: all are computed again.
+    Version 3 has no TLS, and version 2 also no cables. Version 1 also has no usage, and other
+    medians: all are computed again.
     """
     rounds = value.get("rounds")
     for one in rounds if isinstance(rounds, list) else ():
-        if isinstance(one, dict) and isinstance(one.setdefault("usage", None), dict):
-            one["usage"]["cable"] = None
-    new: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "wire": None,
-        "cells": [],
-        "comparisons": [],
-    }
-    old = build(Run, value | new)
-    return collect(old.environment, old.targets, old.workloads, old.rounds, partial=old.partial)
+        if isinstance(one, dict):
+            one["tls"] = None
+            if isinstance(one.setdefault("usage", None), dict):
+                one["usage"].setdefault("cable", None)
+    new: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "cells": [], "comparisons": []}
+    old = build(Run, {"wire": None} | value | new)
+    return collect(
+        old.environment,
+        old.targets,
+        old.workloads,
+        old.rounds,
+        partial=old.partial,
+        wire=old.wire,
+    )
 
 
 def _cell(target: int, workload: int, rounds: Sequence[Round]) -> Cell:
