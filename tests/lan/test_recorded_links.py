@@ -60,11 +60,9 @@ def test_the_mss_and_the_size_of_full_segments() -> None:
 
 
 def test_the_speeds_are_those_predicted_from_the_headers() -> None:
-    ((four, sent_four), (six, sent_six)), _ = load("goodput")
+    (four, six), _ = load("goodput")
     assert six / four == pytest.approx(1428 / 1448, rel=0.005)
     assert four == pytest.approx(20e6 * 1448 / 1514, rel=0.005)
-    assert 3_000_000 / sent_four == pytest.approx(1448 / 1514, rel=0.005)
-    assert 3_000_000 / sent_six == pytest.approx(1428 / 1514, rel=0.005)
 
 
 def test_a_router_says_the_mtu_of_its_narrow_link_in_both_families() -> None:
@@ -85,7 +83,8 @@ def test_routers_cut_packets_of_ipv4_only() -> None:
 
 
 def test_small_packets_pass_a_black_hole_and_probing_finds_it() -> None:
-    (_, sent, probing, arrived), cables = load("black-hole")
+    times, cables = load("black-hole")
+    _, sent, probing, arrived = times.values()
     lost = [one.words for one in cables["client"].crossings if one.notes == ("lost",)]
     assert set(lost) == {"Packet Too Big: MTU 1400"}
     assert probing - sent >= 1
