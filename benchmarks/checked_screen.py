@@ -16,6 +16,10 @@ _FORMS = {
     "text": rf"\[TCP/{_CLIENT}\] .*",
     "failed": r"\[(?:recv|send|accept)\(\)\] .+",
     "dropped": rf"\[TCP server\] [\d,]+ lines?(?: of {_CLIENT})? not shown",
+    "folded": (
+        r"\[TCP server\] [\d,]+ more clients? left without sending anything:"
+        r" IP address=[0-9a-f.:%]+(?: \(.+\))?"
+    ),
     "server": r"\[TCP server\] (?:stopping|stopped|limit of|worker \d+ restarted)\b[^[]*",
 }
 _KNOWN = re.compile("|".join(f"(?P<{name}>{form})" for name, form in _FORMS.items()))
