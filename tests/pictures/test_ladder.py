@@ -186,10 +186,30 @@ def both_ways() -> Trace:
     return Trace.from_passages(crossed.passages)
 
 
-@pytest.mark.parametrize("name", [*TRACES, *TRAFFIC, "both-ways"])
+def overtaken() -> Trace:
+    """Five segments leave together; the fifth overtakes the fourth, and ACKs cross both."""
+    crossed = Crossed().handshake()
+    crossed.segment(46.1, PSH | ACK, 1, 1, Fate.DUPLICATED, way=(10, 10.1), payload=b"one ")
+    crossed.segment(46.2, PSH | ACK, 5, 1, Fate.CORRUPTED, way=(10.2,), payload=b"two ")
+    crossed.segment(46.3, PSH | ACK, 9, 1, way=(10.2,), payload=b"three ")
+    crossed.segment(46.4, PSH | ACK, 15, 1, Fate.REORDERED, way=(13,), payload=b"four ")
+    crossed.segment(46.5, PSH | ACK, 20, 1, way=(10.2,), payload=b"five")
+    for at in (56.3, 56.35, 56.6, 65.8, 65.9):
+        crossed.segment(at, ACK, 1, 5, back=True)
+    return Trace.from_passages(crossed.passages)
+
+
+DENSE = {"both-ways": both_ways(), "overtaken": overtaken()}
+
+
+@pytest.mark.parametrize("name", DENSE)
+def test_words_beside_arrows_that_cross_do_not_overlap(name: str) -> None:
+    texts(ladder(DENSE[name]))
+
+
+@pytest.mark.parametrize("name", [*TRACES, *TRAFFIC, *DENSE])
 def test_no_arrow_crosses_words(name: str) -> None:
-    seen = both_ways() if name == "both-ways" else TRACES.get(name) or TRAFFIC[name]
-    picture = ladder(seen)
+    picture = ladder((TRACES | TRAFFIC | DENSE)[name])
     picture.figure.draw_without_rendering()
     (axes,) = picture.figure.axes
     labels = [shape(one) for one in drawn(picture)]

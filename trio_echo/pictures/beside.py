@@ -17,7 +17,7 @@ Point: TypeAlias = "tuple[float, float]"
 _ALONG: Sequence[float] = (0.5, 0.0, 1.0, 0.25, 0.75)
 _AT_START = (0.0,)
 # Inches.
-_ABOVE, _ABOVE_MARK = 0.04, 0.08  # between an arrow and its label
+_AWAY, _AWAY_FROM_MARK = 0.04, 0.08  # between an arrow and its label
 _AFTER = 0.08  # between a label and the ends of its arrow
 _BETWEEN = 0.04  # between the ends of a label and what crosses its arrow
 _MARK = 0.075  # half of a mark
@@ -66,27 +66,31 @@ class Labels:
             for x, y in marks
         ]
 
-    def find(self, arrow: Arrow, width: float, height: float, *, lost: bool) -> Place:
-        """Find a place for a label above its arrow: the one with the fewest crossings.
+    def find(
+        self, arrow: Arrow, width: float, height: float, *, lost: bool, below: bool = False
+    ) -> Place:
+        """Find a place for a label beside its arrow: the one with the fewest crossings.
 
         Args:
             arrow: what it belongs to.
             width: of the label, in inches.
             height: of the label, in inches.
             lost: whether the arrow ends halfway, at a mark; the label may be longer.
+            below: whether it is below its arrow, not above.
         """
-        shares, above = _ALONG, _ABOVE
+        shares, away = _ALONG, _AWAY
         if lost:
-            arrow, shares, above = arrow.twice(), _AT_START, _ABOVE_MARK
+            arrow, shares, away = arrow.twice(), _AT_START, _AWAY_FROM_MARK
         half = width / 2 + _BETWEEN
-        box = Bbox.from_extents(-half, -above - height, half, -above)
+        bottom = away + height if below else -away
+        box = Bbox.from_extents(-half, bottom - height, half, bottom)
         found = []
         for share in shares:
             point = _point(arrow, width, height, share)
             turned = Affine2D().rotate_deg(arrow.angle).translate(*point)
             here = turned.inverted()
             crossed = sum(one.transformed(here).intersects_bbox(box) for one in self._taken)
-            x, y = turned.transform((0, -above))
+            x, y = turned.transform((0, bottom))
             outline = Path(turned.transform(box.corners()[_RING]))
             found.append(Place(outline, (float(x), float(y)), crossed))
             if not crossed:
@@ -99,9 +103,9 @@ class Labels:
 
 
 def _point(arrow: Arrow, width: float, height: float, share: float) -> Point:
-    """Return the point of an arrow that is below the middle of its label."""
-    # An upper corner of a turned label is beyond the end of its lower edge.
-    after = _AFTER + (_ABOVE_MARK + height) * math.sin(math.radians(abs(arrow.angle)))
+    """Return the point of an arrow that is beside the middle of its label."""
+    # A far corner of a turned label is beyond the end of its near edge.
+    after = _AFTER + (_AWAY_FROM_MARK + height) * math.sin(math.radians(abs(arrow.angle)))
     half = min((width / 2 + after) / arrow.length, 0.5)
     along = half + share * (1 - 2 * half)
     (x, y), (x_end, y_end) = arrow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trio_echo.quantities import duration
@@ -31,7 +32,7 @@ _BREAK = 0.05  # half of what a life line lacks where time is left out
 _LARGE, _SMALL = 10, 8.5  # points
 _POINTS = 72  # in an inch
 
-# Inches for the words above an arrow: its length, and less if something crosses them.
+# Inches for the words beside an arrow: its length, and less if something crosses them.
 _ROOMS = tuple(
     (RIGHT - LEFT - 3 * _BETWEEN) * share for share in (1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 )
@@ -42,7 +43,7 @@ _LONG = 10_000  # milliseconds; from here on, times are in seconds
 
 
 class Kind(NamedTuple):
-    """How an arrow is drawn. The words above it say its kind as well."""
+    """How an arrow is drawn. The words beside it say its kind as well."""
 
     colour: str
     style: str
@@ -223,10 +224,11 @@ def draw(axes: Axes, rung: Rung, copies: Sequence[Arrow], labels: Labels) -> Non
 
 
 def _label(axes: Axes, rung: Rung, arrow: Arrow, labels: Labels) -> None:
-    """Write what a rung says above its arrow; if it is crossed everywhere, shorten it."""
-    for room in _ROOMS:
+    """Write what a rung says above its arrow, or shorter, or below it: the first that is free."""
+    for below, room in product((False, True), _ROOMS):
         words = fitting(rung.words, room, _SMALL)
-        place = labels.find(arrow, width(words, _SMALL), _SMALL / _POINTS, lost=not rung.copies)
+        size = width(words, _SMALL), _SMALL / _POINTS
+        place = labels.find(arrow, *size, lost=not rung.copies, below=below)
         if not place.crossed:
             break
     labels.take(place)

@@ -106,7 +106,7 @@ async def returns_half(stream: trio.SocketStream) -> bytes:
     ("answer", "verdict", "why"),
     [
         (right, True, "notices a vanished one after 5 s: 2 s of silence, then 3 probes"),
-        (gives_up, False, "silent for 60 s, and you gave it up: a time limit"),
+        (gives_up, False, "silent for 60 s, and you gave up on it: a time limit"),
         (waits_for_ever, False, "nothing probes it"),
         (is_slow, False, "It would take 6 s"),
         (asks_only_for_probes, False, "It would take 7875 s"),

@@ -27,7 +27,7 @@ from trio_echo.notebook.checks import distance
         ("1000000", 0.12112, False, "window must be a number, not '1000000'"),
         (1_000_000, 0.01514, False, "8 times as many bits"),
         (1_000_000, 121.12, False, "in seconds"),
-        (1_000_000, 0.20112, False, "without the way"),
+        (1_000_000, 0.20112, False, "not the way"),
         (1_000_000, None, False, "wait must be a number, not None"),
         (1_000_000, ..., None, ""),
         (..., 0.12112, None, ""),

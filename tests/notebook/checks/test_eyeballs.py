@@ -138,10 +138,10 @@ async def test_a_right_race() -> None:
     [
         (one_after_the_other, "With functions that take 6, 9 s and a delay of 5 s"),
         (all_at_once, "function 2 begins after 5 s, not after 0"),
-        (cancels_nothing, "the first has ended after 1 s; it took 5"),
+        (cancels_nothing, "the first ended after 1 s; yours took 5"),
         (keeps_the_others, "2 ran to their end. Cancel all but the first"),
         (waits_first, "function 1 begins after 0 s, not after 1"),
-        (lingers, "the first has ended after 1 s; it took 2"),
+        (lingers, "the first ended after 1 s; yours took 2"),
         (never_ends, "it did not return"),
     ],
 )

@@ -105,8 +105,8 @@ async def _patient(answer: Waits) -> Verdict:
         if isinstance(got, Exception) and not isinstance(got, OSError | trio.TooSlowError):
             return Verdict(False, f"With a peer that is only silent, {said(got)}.")
         how = "a time limit ended the wait" if isinstance(got, trio.TooSlowError) else said(got)
-        words = f"The peer was there, only silent for {_THOUGHT:.0f} s, and you gave it up: {how}."
-        return Verdict(False, words)
+        silent = f"The peer was there, only silent for {_THOUGHT:.0f} s"
+        return Verdict(False, f"{silent}, and you gave up on it: {how}.")
     if (verdict := failed("When the peer sent b'hello' after a while", got)) is not None:
         return verdict
     if not same(got, b"hello"):

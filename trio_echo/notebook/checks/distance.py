@@ -53,11 +53,11 @@ def full_line(window: object, wait: object) -> Verdict:
         hints = {
             0.01514: "A frame of 1514 bytes has 8 times as many bits.",
             121.12: "The answer is wanted in seconds.",
-            0.20112: "Only the wait is asked for, without the way.",
+            0.20112: "Only the wait is asked for, not the way.",
             0.00012112: "That is the wait for one frame, not for 1000.",
-            1_514_000: "That many bytes wait. How long does the line take for them?",
+            1_514_000: "That many bytes wait. How long does the line take to send them?",
         }
-        words = "How long does the line take for these frames?"
+        words = "How long does the line take to send these frames?"
         return Verdict(False, _hint("wait", wait, hints, words))
     return Verdict(True, "The window must cover the distance. The queue makes the distance longer.")
 
@@ -99,7 +99,7 @@ async def echo_all(answer: EchoAll) -> Verdict:
             return Verdict(False, f"{case}, the echoes are not the messages: {shown(got, 60)}.")
         if stream.received < len(b"".join(messages)):
             return Verdict(False, f"{case}, you received only {stream.received:,} bytes of echoes.")
-    return Verdict(True, "All leave at once, and somebody receives while somebody still sends.")
+    return Verdict(True, "All leave at once, and one task receives while another still sends.")
 
 
 def _close(answer: float, right: float) -> bool:

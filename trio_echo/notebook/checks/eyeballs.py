@@ -108,5 +108,5 @@ async def _staggered(
     if ended != [first]:
         return Verdict(False, f"{case}, {len(ended)} ran to their end. Cancel all but the first.")
     if not math.isclose(took, after, abs_tol=1e-9):
-        return Verdict(False, f"{case}, the first has ended after {after:g} s; it took {took:g}.")
+        return Verdict(False, f"{case}, the first ended after {after:g} s; yours took {took:g}.")
     return None

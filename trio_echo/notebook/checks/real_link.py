@@ -64,7 +64,7 @@ def wire_bytes(answer: Callable[[int, int, int], object]) -> Verdict:
             why = f"segments with at most {most} bytes of data: {segments}"
             found = f"{shown(got)}{wanted(got, right)}"
             return Verdict(False, f"{case}: {right} bytes cross the cable, not {found}; {why}.")
-    return Verdict(True, "The headers count once for each segment, also for a short one.")
+    return Verdict(True, "The headers count once for each segment, even a short one.")
 
 
 def path_mtu(answer: Callable[[Sequence[Crossing], int], object]) -> Verdict:
