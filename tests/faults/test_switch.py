@@ -51,6 +51,20 @@ async def test_another_thread_ends_an_endless_delay() -> None:
             thread.join()
 
 
+async def test_a_change_wakes_a_task_that_sends_beside_one_that_receives() -> None:
+    switch = FaultSwitch(Faults(delay=math.inf))
+    near, far = memory_stream_pair()
+    stream = FaultyStream(near, switch)
+    with trio.fail_after(PATIENCE):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.receive_some)
+            nursery.start_soon(stream.send_all, b"hello")
+            await wait_all_tasks_blocked()
+            switch.faults = Faults()
+            assert await receive_exactly(far, 5) == b"hello"
+            nursery.cancel_scope.cancel()
+
+
 async def test_a_change_during_a_pause_decides_about_what_was_not_sent(
     mock_clock: MockClock,
 ) -> None:
