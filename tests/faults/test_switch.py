@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -142,6 +142,13 @@ async def test_a_share_is_that_of_the_connection_numbers() -> None:
     swallows(switch)
     switch.faults = faults
     assert hit(swallows(switch) for _ in range(50)) == [faults.hit(n) for n in range(1, 51)]
+
+
+def test_only_faults_are_accepted() -> None:
+    switch: Any = FaultSwitch(ALL)
+    with pytest.raises(TypeError, match=r"not None"):
+        switch.faults = None
+    assert switch.faults == ALL
 
 
 def test_a_change_after_the_run_of_trio_has_ended_does_nothing() -> None:
