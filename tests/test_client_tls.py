@@ -15,7 +15,7 @@ from trio.testing import MemorySendStream, memory_stream_pair
 from trio_echo import EchoClient, connect, serve
 from trio_echo.addresses import parse_endpoint
 from trio_echo.client_tls import client_context, server_name_of
-from trio_echo.errors import TlsError
+from trio_echo.errors import SocketCallError, TlsError
 from trio_echo.tls_problems import TlsProblem
 
 if TYPE_CHECKING:
@@ -33,6 +33,16 @@ def test_wireshark_can_have_the_keys(tmp_path: Path, monkeypatch: pytest.MonkeyP
     keys = str(tmp_path / "keys.log")
     monkeypatch.setenv("SSLKEYLOGFILE", keys)
     assert client_context().keylog_filename == keys
+
+
+def test_a_file_for_the_keys_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = str(tmp_path / "missing" / "keys.log")
+    monkeypatch.setenv("SSLKEYLOGFILE", keys)
+    with pytest.raises(SocketCallError) as caught:
+        client_context()
+    assert (caught.value.call, caught.value.where) == ("open()", keys)
 
 
 def test_only_the_given_authority_is_trusted(tmp_path: Path) -> None:

@@ -277,6 +277,22 @@ async def test_a_reset_during_the_handshake_is_one_event(way: str) -> None:
         assert (error.call, error.errno) == ("do_handshake()", errno.ECONNRESET)
 
 
+async def test_a_reset_just_before_the_handshake_ends_only_that_client(way: str) -> None:
+    clients: list[socket.socket] = []
+
+    def context_after_reset() -> ssl.SSLContext:
+        while clients:
+            reset(clients.pop())
+        return server_context()
+
+    async with serving(HOST, context_after_reset) as server:
+        clients.append(server.plain())
+        clients[0].sendall(HELLO)
+        assert isinstance((await server.events.wait(HandshakeFailed)).error, SocketCallError)
+        async with await server.connect() as client:
+            assert await echoes(client)
+
+
 async def test_a_client_that_never_finishes_the_handshake_is_ended(
     way: str, mock_clock: MockClock
 ) -> None:

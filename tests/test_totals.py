@@ -10,7 +10,8 @@ from ipaddress import ip_network
 
 import pytest
 import trio
-from support import Events, reset
+from support import Events, connected, reset
+from trio.testing import wait_all_tasks_blocked
 
 from trio_echo import Faults, Limits, SocketCallError, connect, serve
 from trio_echo.events import (
@@ -20,7 +21,10 @@ from trio_echo.events import (
     DataReceived,
     Refusal,
     Stopped,
+    ignore,
 )
+from trio_echo.handler import ClientHandler
+from trio_echo.relay import BaseRelay
 from trio_echo.totals import Ending, Tally, Totals
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -78,6 +82,44 @@ async def test_bytes_and_clients_are_counted_while_they_are_connected(host: str)
     await events.wait(Stopped)
     ended = Counter({Ending.CLOSED: 1, Ending.RESET: 1, Ending.CUT_OFF: 1})
     assert tally.totals() == Totals(clients=3, echoed=10, cut_off=1, ended=ended)
+
+
+class _Leaving(BaseRelay):
+    """Has sent back five bytes; its client leaves while a thread counts them."""
+
+    def __init__(self) -> None:
+        self._leaves, self.has_left = trio.Event(), trio.Event()
+        self.moved = None
+
+    @property
+    def echoed(self) -> int:  # type: ignore[override]
+        if not self._leaves.is_set():
+            trio.from_thread.run(self._leave)
+        return 5
+
+    async def _leave(self) -> None:
+        self._leaves.set()
+        await self.has_left.wait()
+
+    async def run(self) -> None:
+        await self._leaves.wait()
+
+
+async def test_a_client_that_leaves_while_a_thread_counts_is_counted_once() -> None:
+    handler = ClientHandler(ignore, observe_data=False, idle_watch=None, handshake_timeout=1)
+    relay = _Leaving()
+    sock, peer = connected("127.0.0.1")
+
+    async def serve_client() -> None:
+        await handler.serve(sock, lambda _tap: relay)
+        relay.has_left.set()
+
+    with peer:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve_client)
+            await wait_all_tasks_blocked()
+            await trio.to_thread.run_sync(handler.count_echoed)
+    assert handler.echoed == 5
 
 
 @pytest.mark.parametrize(

@@ -102,17 +102,19 @@ def load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
     def refuse() -> str:
         raise TlsError(LOADING, TlsProblem.KEY_ENCRYPTED, where=key)
 
-    _check_certificates(LOADING, certificate)
+    # Later calls do not say which file is at fault.
+    _load_certificates(LOADING, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
     _check_readable(key)
-    try:
-        context.load_cert_chain(certificate, key, password=refuse)
-    except ssl.SSLError as exc:
-        problem, where = TlsProblem.REFUSED_FILE, certificate
-        if exc.reason == "KEY_VALUES_MISMATCH":
-            problem, where = TlsProblem.KEY_MISMATCH, key
-        elif exc.reason is None:
-            problem, where = TlsProblem.NO_KEY, key
-        raise TlsError(LOADING, problem, _words(exc), where) from exc
+    with naming(LOADING, f"{certificate}, {key}"):  # a file may vanish meanwhile
+        try:
+            context.load_cert_chain(certificate, key, password=refuse)
+        except ssl.SSLError as exc:
+            problem, where = TlsProblem.REFUSED_FILE, certificate
+            if exc.reason == "KEY_VALUES_MISMATCH":
+                problem, where = TlsProblem.KEY_MISMATCH, key
+            elif exc.reason is None:
+                problem, where = TlsProblem.NO_KEY, key
+            raise TlsError(LOADING, problem, _words(exc), where) from exc
 
 
 def trust(context: ssl.SSLContext, authority: str) -> None:
@@ -121,8 +123,7 @@ def trust(context: ssl.SSLContext, authority: str) -> None:
     Raises:
         SocketCallError: the file cannot be read, or used.
     """
-    _check_certificates(TRUSTING, authority)
-    context.load_verify_locations(authority)
+    _load_certificates(TRUSTING, context, authority)
 
 
 def _check_readable(path: str) -> None:
@@ -130,13 +131,13 @@ def _check_readable(path: str) -> None:
         pass
 
 
-def _check_certificates(call: str, path: str) -> None:
-    """Check a file on its own: later calls do not say which file is at fault."""
+def _load_certificates(call: str, context: ssl.SSLContext, path: str) -> None:
     _check_readable(path)
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-    except ssl.SSLError as exc:
-        raise TlsError(call, TlsProblem.NO_CERTIFICATE_IN_FILE, _words(exc), path) from exc
+    with naming(call, path):
+        try:
+            context.load_verify_locations(path)
+        except ssl.SSLError as exc:
+            raise TlsError(call, TlsProblem.NO_CERTIFICATE_IN_FILE, _words(exc), path) from exc
 
 
 def _words(error: ssl.SSLError) -> str:

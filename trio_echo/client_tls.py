@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 
 from .certificates import load_pair, trust
+from .errors import naming
 
 _LONGEST_NAME = 253  # RFC 1035, section 2.3.4, as text
 
@@ -26,7 +28,8 @@ def client_context(
     """
     if ca is not None:
         trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca)  # it says what is wrong with the file
-    context = ssl.create_default_context(cafile=ca)
+    with naming("open()", os.environ.get("SSLKEYLOGFILE", ca)):
+        context = ssl.create_default_context(cafile=ca)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if cert is not None and key is not None:
         load_pair(context, cert, key)

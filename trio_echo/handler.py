@@ -93,10 +93,11 @@ class ClientHandler:
         """Count the bytes that were sent back to clients that are connected.
 
         The relays count for themselves, so that a message costs nothing more. Another thread may
-        call this.
+        call this. A client that leaves meanwhile may be missed, but must not be counted twice.
         """
+        to_gone = self._echoed_to_gone
         to_others = sum(relay.echoed for relay in tuple(self._relays))
-        self._echoed = max(self._echoed, self._echoed_to_gone + to_others)
+        self._echoed = max(self._echoed, to_gone + to_others)
 
     async def serve(self, sock: Socket, make_relay: MakeRelay) -> None:
         """Echo in the client's own nursery, close its socket, and report how that ended.

@@ -31,12 +31,15 @@ if sys.platform == "linux":
                 while True:
                     await trio.lowlevel.wait_readable(epoll.fileno())
                     for descriptor, _ in epoll.poll(0):
-                        call = self._calls[descriptor]
-                        self.remove(descriptor, call)
-                        call()
+                        call = self._calls.get(descriptor)
+                        if call is not None:
+                            self.remove(descriptor, call)
+                            call()
 
         def add(self, descriptor: int, call: Callable[[], object]) -> None:
-            self._epoll.register(descriptor, 0)
+            # A forked process may keep a socket in the set that was closed here. It cannot be
+            # removed any more, and is reported only once.
+            self._epoll.register(descriptor, select.EPOLLONESHOT)
             self._calls[descriptor] = call
 
         def remove(self, descriptor: int, call: Callable[[], object]) -> None:

@@ -70,6 +70,8 @@ class SecureClient(ABC):
 
     async def linger(self) -> None:
         """Let a client with which the handshake failed read why."""
+        if self.sock.fileno() == -1:  # it broke just before the handshake, and Python closed it
+            return
         with trio.move_on_after(_LINGER):
             await _drain(self.sock)
 

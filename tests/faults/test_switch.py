@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -49,6 +49,20 @@ async def test_another_thread_ends_an_endless_delay() -> None:
             thread.start()
             assert await receive_exactly(far, 5) == b"hello"
             thread.join()
+
+
+async def test_a_change_wakes_a_task_that_sends_beside_one_that_receives() -> None:
+    switch = FaultSwitch(Faults(delay=math.inf))
+    near, far = memory_stream_pair()
+    stream = FaultyStream(near, switch)
+    with trio.fail_after(PATIENCE):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.receive_some)
+            nursery.start_soon(stream.send_all, b"hello")
+            await wait_all_tasks_blocked()
+            switch.faults = Faults()
+            assert await receive_exactly(far, 5) == b"hello"
+            nursery.cancel_scope.cancel()
 
 
 async def test_a_change_during_a_pause_decides_about_what_was_not_sent(
@@ -128,6 +142,13 @@ async def test_a_share_is_that_of_the_connection_numbers() -> None:
     swallows(switch)
     switch.faults = faults
     assert hit(swallows(switch) for _ in range(50)) == [faults.hit(n) for n in range(1, 51)]
+
+
+def test_only_faults_are_accepted() -> None:
+    switch: Any = FaultSwitch(ALL)
+    with pytest.raises(TypeError, match=r"not None"):
+        switch.faults = None
+    assert switch.faults == ALL
 
 
 def test_a_change_after_the_run_of_trio_has_ended_does_nothing() -> None:

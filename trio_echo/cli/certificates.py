@@ -22,6 +22,8 @@ from trio_echo.listening import LOOPBACK
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import trustme
+
     from trio_echo.certificates import LiveCertificates
     from trio_echo.events import ServerObserver
 
@@ -72,8 +74,9 @@ def certificate_files(
     if self_signed_for is not None:
         if certificate is not None or key is not None:
             raise click.UsageError("--tls-self-signed makes a certificate: leave out the other one")
+        authority, issued = _self_signed(self_signed_for)
         with TemporaryDirectory(prefix="trio-echo-") as folder:
-            yield _self_signed(Path(folder), self_signed_for, client_authority)
+            yield _written(Path(folder), authority, issued, client_authority)
         return
     if (certificate is None) != (key is None):
         raise click.UsageError("--tls-cert and --tls-key need each other")
@@ -85,9 +88,7 @@ def certificate_files(
     yield CertificateFiles(certificate, key, client_authority)
 
 
-def _self_signed(
-    folder: Path, hosts: Sequence[str], client_authority: str | None
-) -> CertificateFiles:
+def _self_signed(hosts: Sequence[str]) -> tuple[trustme.CA, trustme.LeafCert]:
     try:
         import trustme
     except ImportError as exc:
@@ -97,9 +98,17 @@ def _self_signed(
     names = dict.fromkeys(["localhost", *LOOPBACK, *map(_without_zone, hosts)])
     authority = trustme.CA()
     try:
-        issued = authority.issue_cert(*names, common_name="trio-echo")
+        return authority, authority.issue_cert(*names, common_name="trio-echo")
     except ValueError as exc:
         raise click.UsageError(f"no certificate can have such a name: {exc}") from exc
+
+
+def _written(
+    folder: Path,
+    authority: trustme.CA,
+    issued: trustme.LeafCert,
+    client_authority: str | None,
+) -> CertificateFiles:
     certificate, key = folder / "cert.pem", folder / "key.pem"
     certificate.write_bytes(b"".join(one.bytes() for one in issued.cert_chain_pems))
     issued.private_key_pem.write_to_path(str(key))

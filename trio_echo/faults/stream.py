@@ -286,15 +286,16 @@ class FaultyStream(trio.abc.HalfCloseableStream):
             until: that time.
             check: raises if the wait ends for another reason.
         """
+        changes = self._changes  # another task of this stream may note the next change first
         if until > trio.current_time():
             with trio.move_on_at(until), self._noticing():
-                while self._changes == self._switch.changes:
+                while changes == self._switch.changes:
                     await self._pauses.park()
                     check()
                     self._check_peer()
             check()
             self._check_peer()
-        return self._changes == self._switch.changes
+        return changes == self._switch.changes
 
     @contextmanager
     def _noticing(self) -> Iterator[None]:

@@ -38,10 +38,13 @@ class FaultSwitch:
 
     Args:
         faults: what goes wrong at first; by default nothing.
+
+    Raises:
+        TypeError: `faults` is not a `Faults`, here or when it is set.
     """
 
     def __init__(self, faults: Faults = _NONE) -> None:
-        self._faults = faults
+        self._faults = _checked(faults)
         self._changes = 0
         self._connections = 0  # since the last change
         self._watchers: dict[Callable[[], object], trio.lowlevel.TrioToken] = {}
@@ -58,7 +61,7 @@ class FaultSwitch:
     @faults.setter
     def faults(self, faults: Faults) -> None:
         with self._lock:
-            self._faults = faults
+            self._faults = _checked(faults)
             self._changes += 1
             self._connections = 0
             watchers = [*self._watchers.items()]
@@ -95,6 +98,12 @@ class FaultSwitch:
         finally:
             with self._lock:
                 self._watchers.pop(changed)
+
+
+def _checked(faults: object) -> Faults:
+    if not isinstance(faults, Faults):
+        raise TypeError(f"faults must be Faults(...), not {faults!r}")
+    return faults
 
 
 def _course(faults: Faults, number: int) -> Course:

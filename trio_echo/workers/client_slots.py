@@ -36,11 +36,6 @@ class ClientSlots:
         self._report = observer
         self._reported_full = False
 
-    @property
-    def waiting(self) -> int:
-        """How many clients wait for a slot."""
-        return len(self._waiting)
-
     def request(self, holder: Holder) -> None:
         """Queue for a slot."""
         if self._left:

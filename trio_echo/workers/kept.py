@@ -55,14 +55,17 @@ class KeptWorker:
         self.silent, self.patience = 0, SILENT_TICKS
 
     def end_process(self) -> int:
-        """Add the ended process to the past; returns how many clients it cut off."""
+        """Add the ended process to the past; returns how many clients it cut off.
+
+        Those that waited for their turn are among them.
+        """
         present, self.present = self.present, Totals()
         lost = present.connected
         present = replace(
             present,
             connected=0,
             waiting=0,
-            cut_off=present.cut_off + lost,
+            cut_off=present.cut_off + lost + present.waiting,
             ended=present.ended + Counter({Ending.CUT_OFF: lost}),
         )
         self.past += present
