@@ -140,3 +140,10 @@ def test_a_change_after_the_run_of_trio_has_ended_does_nothing() -> None:
     trio.run(main)
     switch.faults = Faults()
     assert repr(switch) == f"<FaultSwitch: {Faults()}>"
+
+
+def test_only_faults_can_be_set() -> None:
+    switch = FaultSwitch(Faults(delay=1))
+    with pytest.raises(TypeError, match="it must be a Faults, not dict"):
+        switch.faults = {"delay": 2}  # type: ignore[assignment]
+    assert switch.faults == Faults(delay=1)

@@ -52,11 +52,17 @@ class FaultSwitch:
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong. Setting it is safe in any thread, and never waits."""
+        """What goes wrong. Setting it is safe in any thread, and never waits.
+
+        Raises:
+            TypeError: it was set to something else than a `Faults`.
+        """
         return self._faults
 
     @faults.setter
     def faults(self, faults: Faults) -> None:
+        if not isinstance(faults, Faults):
+            raise TypeError(f"it must be a Faults, not {type(faults).__name__}")
         with self._lock:
             self._faults = faults
             self._changes += 1
