@@ -35,7 +35,7 @@ from trio_echo.events import (
     ClientConnected,
     ClientFailed,
     ClientIdle,
-    ClientReset,
+    ClientResetOnPurpose,
     ClientsWaiting,
     DataReceived,
     Draining,
@@ -673,7 +673,7 @@ async def test_a_client_alone_is_reset_on_purpose_at_the_given_byte(host: str) -
                 await client.echo(b"again")
             assert (failure.value.call, failure.value.errno) == ("recv()", errno.ECONNRESET)
             assert client.buffered == b"aga"
-        was_reset = await server.events.wait(ClientReset)
+        was_reset = await server.events.wait(ClientResetOnPurpose)
         assert was_reset.echoed == 8
         assert await server.events.wait(ClientClosed) == ClientClosed(was_reset.connection, 8)
         assert await other.echo(b"!") == b"!"

@@ -36,7 +36,7 @@ from trio_echo.events import (
     ClientConnected,
     ClientFailed,
     ClientIdle,
-    ClientReset,
+    ClientResetOnPurpose,
     DataReceived,
     HandshakeFailed,
     Stopped,
@@ -432,7 +432,7 @@ async def test_faults_are_those_of_the_echo_inside_tls() -> None:
                 assert len(piece) <= 2
                 received += piece
         assert received == HELLO
-        assert (await server.events.wait(ClientReset)).echoed == 5
+        assert (await server.events.wait(ClientResetOnPurpose)).echoed == 5
         await stream.aclose()
 
 

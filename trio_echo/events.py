@@ -184,7 +184,7 @@ class ClientIdle:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientReset:
+class ClientResetOnPurpose:
     """The server reset a client on purpose (`Faults.reset_after`); `ClientClosed` follows."""
 
     connection: Connection
@@ -273,7 +273,7 @@ ServerEvent: TypeAlias = (
     | DataReceived
     | ClientFailed
     | ClientIdle
-    | ClientReset
+    | ClientResetOnPurpose
     | ClientClosedOnPurpose
     | ClientClosed
     | Draining

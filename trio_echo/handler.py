@@ -20,7 +20,7 @@ from .events import (
     ClientConnected,
     ClientFailed,
     ClientIdle,
-    ClientReset,
+    ClientResetOnPurpose,
     Connection,
     DataReceived,
     HandshakeFailed,
@@ -162,7 +162,7 @@ class ClientHandler:
                 ending = Ending.by(failure)
             self.ended[ending] += 1
             if relay.was_reset:
-                self._report(ClientReset(connection, relay.echoed))
+                self._report(ClientResetOnPurpose(connection, relay.echoed))
             elif relay.was_closed:
                 self._report(ClientClosedOnPurpose(connection, relay.echoed))
             elif failure is not None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,6 +137,35 @@ def test_sighup_reads_the_certificate_again_and_loses_nobody(
             assert echo(before) == b"hello"
             before.unwrap()
         assert server.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_server_ends_with_its_terminal_and_removes_its_files() -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no SIGHUP")
+    own_terminal = (
+        "import os, sys; os.login_tty(os.open(sys.argv[1], os.O_RDWR));"
+        "os.execv(sys.executable, [sys.executable, '-m', 'trio_echo', *sys.argv[2:]])"
+    )
+    ours, its = os.openpty()
+    words = [sys.executable, "-c", own_terminal, os.ttyname(its)]
+    words += ["serve", "--port", "0", "--tls-self-signed", "--lang", "en"]
+    with subprocess.Popen(words) as server:
+        try:
+            shown = os.read(ours, 4096)
+            os.close(its)
+            while not (line := re.search(rb"--tls-ca (\S+) .*listening", shown, re.DOTALL)):
+                shown += os.read(ours, 4096)
+            folder = Path(os.fsdecode(line[1])).parent
+            assert folder.exists()
+            server.send_signal(signal.SIGHUP)
+            while b"certificate reloaded" not in shown:
+                shown += os.read(ours, 4096)
+            os.close(ours)
+            assert server.wait(PATIENCE) == 0
+        finally:
+            server.kill()
+    assert not folder.exists()
 
 
 @pytest.mark.slow

@@ -540,6 +540,7 @@ def test_each_host_is_served_once_by_name_or_address() -> None:
         (["--rate", "fast"], 2, "'fast' is not a number"),
         (["--rate", "0"], 2, "--rate must be more than 0 bytes a second"),
         (["--only-share", "nan"], 2, "--only-share must be more than 0 and at most 1, not nan"),
+        (["--only-first", "1", "--delay", "0"], 2, "--only-first and --only-share limit a fault"),
         (["--grace", "-1"], 2, "'-1' is not a time in seconds"),
         (["--grace", "nan"], 2, "'nan' is not a time in seconds"),
         (["--idle-timeout", "0"], 2, "it must be more than 0 seconds"),

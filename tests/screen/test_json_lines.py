@@ -65,7 +65,7 @@ EVENTS: list[tuple[events.ServerEvent, dict[str, object]]] = [
     ),
     (events.ClientFailed(CLIENT, RESET), {**OF_CLIENT, "error": RESET_WRITTEN}),
     (events.ClientIdle(CLIENT, 2.5), {**OF_CLIENT, "idle_timeout": 2.5}),
-    (events.ClientReset(CLIENT, 4), {**OF_CLIENT, "echoed": 4}),
+    (events.ClientResetOnPurpose(CLIENT, 4), {**OF_CLIENT, "echoed": 4}),
     (events.ClientClosedOnPurpose(CLIENT, 4), {**OF_CLIENT, "echoed": 4}),
     (events.ClientClosed(CLIENT, 4), {**OF_CLIENT, "echoed": 4}),
     (events.Draining(1, math.inf), {"clients": 1, "grace": None}),

@@ -22,7 +22,7 @@ from trio_echo.events import (
     ClientConnected,
     ClientFailed,
     ClientIdle,
-    ClientReset,
+    ClientResetOnPurpose,
     ClientsRefused,
     ClientsWaiting,
     Connection,
@@ -245,12 +245,12 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
             "[TCP 서버] 30초 동안 주고받은 데이터가 없습니다.\n",
         ),
         (
-            ClientReset(CLIENT, 1),
+            ClientResetOnPurpose(CLIENT, 1),
             "[TCP server] reset on purpose after 1 byte\n",
             "[TCP 서버] 1바이트를 되돌려 보낸 뒤 일부러 연결을 강제로 끊었습니다.\n",
         ),
         (
-            ClientReset(CLIENT, 3),
+            ClientResetOnPurpose(CLIENT, 3),
             "[TCP server] reset on purpose after 3 bytes\n",
             "[TCP 서버] 3바이트를 되돌려 보낸 뒤 일부러 연결을 강제로 끊었습니다.\n",
         ),
@@ -523,7 +523,7 @@ def test_the_module_loads_on_a_system_without_some_error_numbers(
         ([], ""),
         ([ClientFailed(CLIENT, RESET)], "[recv()] Connection reset by peer\n"),
         ([ClientIdle(CLIENT, 1.0)], "[TCP server] client idle for 1 s\n"),
-        ([ClientReset(CLIENT, 2)], "[TCP server] reset on purpose after 2 bytes\n"),
+        ([ClientResetOnPurpose(CLIENT, 2)], "[TCP server] reset on purpose after 2 bytes\n"),
         (
             [ClientClosedOnPurpose(CLIENT, 2)],
             "[TCP server] closed on purpose after 2 bytes\n",

@@ -33,7 +33,7 @@ from trio_echo.events import (
     ClientClosed,
     ClientConnected,
     ClientIdle,
-    ClientReset,
+    ClientResetOnPurpose,
     ClientsRefused,
     ClientsWaiting,
     Draining,
@@ -419,7 +419,7 @@ async def test_the_other_options_reach_every_worker(host: str) -> None:
     async with supervised(host, faults=Faults(reset_after=3)) as server:
         for _ in range(4):
             assert not await echoes(await server.connect())
-            assert (await server.events.wait(ClientReset)).echoed == 3
+            assert (await server.events.wait(ClientResetOnPurpose)).echoed == 3
     async with supervised(host, limits=Limits(idle_timeout=0.01)) as server:
         client = await server.connect()
         assert await client.stream.receive_some() == b""

@@ -19,6 +19,8 @@ from trio_echo.errors import SocketCallError
 from trio_echo.events import CertificatesKept, CertificatesReloaded
 from trio_echo.listening import LOOPBACK
 
+from .signals import has_terminal
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -127,16 +129,24 @@ def trusting_command(certificate: str, port: int) -> str:
 async def reload_on_hangup(
     certificates: LiveCertificates,
     observer: ServerObserver,
+    stop: trio.Event,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Read the files again at each SIGHUP, until cancelled."""
+    """Read the files again at each SIGHUP, until cancelled.
+
+    If SIGHUP comes because the terminal was closed, set `stop` instead, unless nohup(1) ignores it.
+    """
     if sys.platform == "win32":
         task_status.started()
         return
+    ends_with_terminal = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN and has_terminal()
     with trio.open_signal_receiver(signal.SIGHUP) as signals:
         task_status.started()
         async for _ in signals:
+            if ends_with_terminal and not has_terminal():
+                stop.set()
+                continue
             try:
                 await certificates.reload()
             except SocketCallError as exc:

@@ -109,6 +109,8 @@ def fault_options(command: Command) -> Command:
         except ValueError as exc:
             name, words = str(exc).split(" ", 1)
             raise click.UsageError(f"--{name.replace('_', '-')} {words}") from exc
+        if faults.selective and not faults:
+            raise click.UsageError("--only-first and --only-share limit a fault: give one too")
         return command(faults=faults, **values)
 
     for option in reversed(_OPTIONS):

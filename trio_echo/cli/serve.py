@@ -275,7 +275,7 @@ async def _run(
         await nursery.start(_stop_on_signal, stop, serving)
         nursery.start_soon(notifier.run, stop)
         if certificates is not None:
-            await nursery.start(reload_on_hangup, certificates, observe)
+            await nursery.start(reload_on_hangup, certificates, observe, stop)
         with serving:
             try:
                 async with (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import contextmanager
@@ -21,6 +22,15 @@ else:
 def end_quietly_until_received() -> None:
     """Let Ctrl-C end the process as other signals do, without a Python traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def has_terminal() -> bool:
+    """Return whether this process has a controlling terminal that is still open."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

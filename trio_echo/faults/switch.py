@@ -55,13 +55,18 @@ class FaultSwitch:
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong. Setting it is safe in any thread, and never waits."""
+        """What goes wrong. Setting it is safe in any thread, and never waits.
+
+        Raises:
+            TypeError: it was set to something else than a `Faults`.
+        """
         return self._faults
 
     @faults.setter
     def faults(self, faults: Faults) -> None:
+        checked = _checked(faults)
         with self._lock:
-            self._faults = _checked(faults)
+            self._faults = checked
             self._changes += 1
             self._connections = 0
             watchers = [*self._watchers.items()]

@@ -92,7 +92,7 @@ class PageServer:
             with_body = request.method != b"HEAD"
             status, body = self._respond(request)
         except h11.RemoteProtocolError as exc:
-            status, body = exc.error_status_hint, b"this is not a request of HTTP\n"
+            status, body = exc.error_status_hint, b"this is not an HTTP request\n"
         headers = [
             ("Content-Type", self._content_type if status == 200 else "text/plain; charset=utf-8"),
             ("Content-Length", str(len(body))),

@@ -68,11 +68,11 @@ class _Visit:
 
 @dataclass(slots=True)
 class _Window:
-    """A second since a client of a host came that has sent nothing.
+    """Counts the silent clients of a host, for a second from when the first one came.
 
     Attributes:
         until: its end.
-        kinds: how such clients left, the last error, and how many are not shown.
+        kinds: for each way to leave, the last error, and how many clients are not shown.
     """
 
     until: float

@@ -17,7 +17,7 @@ from trio_echo.events import (
     ClientEvent,
     ClientFailed,
     ClientIdle,
-    ClientReset,
+    ClientResetOnPurpose,
     ClientsRefused,
     ClientsWaiting,
     Connection,
@@ -123,7 +123,7 @@ class Transcript:
                 yield from self._end(connection)
                 text = _("[TCP server] client idle for {seconds:g} s")
                 yield text.format(seconds=idle_timeout) + "\n"
-            case ClientReset(connection, echoed):
+            case ClientResetOnPurpose(connection, echoed):
                 yield from self._end(connection)
                 text = self._ngettext(
                     "[TCP server] reset on purpose after {count} byte",
