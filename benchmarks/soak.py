@@ -10,20 +10,19 @@ compare every byte, hostile ones try what `hostile.py` lists, and the server is 
 counted. After each round all clients leave, and the server's memory and descriptors are read at
 rest. At last it gets SIGTERM with clients connected. Each line of its screen is checked.
 
-`--wire loss=1%,delay=5ms` puts the server on another host, behind such a cable. The exit status is
-1 if anything was not as it should be. Linux only.
+`--wire loss=1%,delay=5ms` puts the server on another host, behind such a cable. `soak_report.py`
+draws the file of `--output` again, also for a dark page. The exit status is 1 if anything was not
+as it should be. Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import re
 import signal
 import sys
 from contextlib import asynccontextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE
@@ -33,19 +32,20 @@ import psutil
 import trio
 from checked_screen import CheckedScreen
 from hostile import Tally, attack
-from soak_report import draw, report
+from soak_report import Rest, Soak, draw, report, write
 from terminal import positive, seconds
 
 from trio_echo import Endpoint, lan
 from trio_echo.lan.options import parse_wire
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import AsyncIterator, Sequence
 
     from trio_echo.lan.options import Wire
 
-# Seconds of a round; and how long the server may take to be at rest after it. Over a lossy cable,
-# the last RST of a client may get lost: then keepalive ends it, a minute later.
+# Seconds of a round; and how long the server may do nothing before it is at rest. Over a lossy
+# cable, the last RST of a client may get lost: then keepalive ends it, a minute later.
 ROUND, PATIENCE = 30.0, 150.0
 _LOOPBACK = ("127.0.0.1", "::1")
 # What a server may say on standard error: about killed workers, too few descriptors, and its end.
@@ -54,46 +54,6 @@ _EXPECTED = re.compile(
     r"|\[accept\(\)\] Too many open files.*"
     r"|\[TCP server\] \d+ lines? not shown"
 )
-
-
-@dataclass
-class Rest:
-    """The server at rest.
-
-    Attributes:
-        second: since the first round began.
-        memory: resident bytes of all its processes.
-        descriptors: open ones of all its processes.
-    """
-
-    second: float
-    memory: int
-    descriptors: int
-
-
-@dataclass
-class Soak:
-    """What happened, and what was found.
-
-    Attributes:
-        command: that repeats it.
-        seconds: how long it took.
-        tally: of the clients of all rounds.
-        rests: before the first round, and after each.
-        stopped: how often the server was stopped for a moment.
-        killed: how many workers were killed.
-        lines: of the server's screen, by kind.
-        faults: what was not as it should be, a line each.
-    """
-
-    command: str
-    seconds: float = 0.0
-    tally: Tally = field(default_factory=Tally)
-    rests: list[Rest] = field(default_factory=list)
-    stopped: int = 0
-    killed: int = 0
-    lines: dict[str, int] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
 
 
 class Server:
@@ -258,7 +218,7 @@ async def soak(
         begun = trio.current_time()
         while trio.current_time() < begun + 60 * minutes:
             await _round(found, server, draws, tasks, workers="--workers" in options)
-            found.rests.append(await _at_rest(found, server, begun))
+            found.rests.append(await at_rest(found, server, begun))
             _show_progress(found)
             if server.process.returncode is not None:
                 found.faults.append("it ended by itself")
@@ -294,27 +254,33 @@ async def _round(
         stop.set()
 
 
-async def _at_rest(found: Soak, server: Server, begun: float) -> Rest:
+async def at_rest(found: Soak, server: Server, begun: float) -> Rest:
     """Wait until the server has as few descriptors as at first, and all its clients are closed.
 
-    A killed worker closes no clients, and may take lines with it that it was about to write.
+    A busy machine may take long. So what counts is the time without any progress: no new line, and
+    as many descriptors as before. A killed worker closes no clients, and may take lines with it
+    that it was about to write.
     """
     at_first = found.rests[0].descriptors
     lines = server.screen.lines
-
-    def busy() -> bool:
-        some_left = lines["connected"] != lines["closed"] and not found.killed
-        return some_left or server.rest(0).descriptors != at_first
-
-    with trio.move_on_after(PATIENCE):
-        while busy():  # noqa: ASYNC110  another process has no event for it
-            await trio.sleep(0.1)
+    rest, written = server.rest(0), -1
+    with trio.move_on_after(PATIENCE) as patience:
+        while rest.descriptors != at_first or _some_left(found, lines):
+            before = written, rest.descriptors
+            await trio.sleep(0.1)  # another process has no event for it
+            rest, written = server.rest(0), lines.total()
+            if (written, rest.descriptors) != before:
+                patience.deadline = trio.current_time() + PATIENCE
     rest = server.rest(trio.current_time() - begun)
     if rest.descriptors != at_first:
         found.faults.append(f"{rest.descriptors} descriptors at rest, {at_first} at first")
-    if lines["connected"] != lines["closed"] and not found.killed:
+    if _some_left(found, lines):
         found.faults.append(f"{lines['connected']} clients connected, {lines['closed']} closed")
     return rest
+
+
+def _some_left(found: Soak, lines: Counter[str]) -> bool:
+    return lines["connected"] != lines["closed"] and not found.killed
 
 
 async def _end(found: Soak, server: Server, draws: random.Random, tasks: int) -> None:
@@ -363,7 +329,7 @@ def main(arguments: list[str] | None = None) -> int:
     trio.run(partial(run, minutes=options.minutes, seed=options.seed, tasks=options.tasks))
     print(report(found))
     if options.output is not None:
-        options.output.write_text(json.dumps(asdict(found), indent=1), "utf-8")
+        write(found, options.output)
     if options.plot is not None:
         draw(found).save(options.plot)
     return bool(found.faults)
