@@ -83,13 +83,13 @@ def read(path: Path) -> Soak:
         ValueError: it is something else.
     """
     try:
-        found = Soak(**json.loads(path.read_text("utf-8")))
-        found.tally = Tally(**vars(found)["tally"])
-        found.tally.clients = Counter(found.tally.clients)
-        found.rests = [Rest(**one) for one in vars(found)["rests"]]
-    except TypeError as exc:
+        found = json.loads(path.read_text("utf-8"))
+        found["tally"]["clients"] = Counter(found["tally"]["clients"])
+        found["tally"] = Tally(**found["tally"])
+        found["rests"] = [Rest(**one) for one in found["rests"]]
+        return Soak(**found)
+    except (ValueError, TypeError, KeyError) as exc:
         raise ValueError(f"{path}: not the findings of a soak") from exc
-    return found
 
 
 def slope(found: Soak) -> tuple[float, float] | None:
@@ -152,7 +152,7 @@ def draw(found: Soak, *, dark: bool = False) -> Picture:
     for number, (name, values) in enumerate(rows):
         axes = picture.figure.add_axes((0.1, 0.6 - 0.45 * number, 0.86, 0.33))
         axes.plot(minutes, values, color=theme.colours[number], marker=".", linewidth=1)
-        axes.set_ylim(0, 1.2 * max(values))
+        axes.set_ylim(0, 1.2 * max(values, default=1))
         axes.set_facecolor(theme.paper)
         axes.set_ylabel(name, color=theme.ink, size=9)
         axes.tick_params(labelsize=8, colors=theme.ink)
