@@ -98,31 +98,44 @@ def test_other_files_are_not_findings(
 
 
 class SlowServer(Server):
-    """Has 20 descriptors, and closes one every 100 seconds until it has so many."""
+    """Has 20 descriptors, and closes one every two seconds until it has so many."""
 
-    def __init__(self, at_last: int) -> None:
+    def __init__(self, at_last: int, screen: bytes = b"") -> None:
         self.screen = CheckedScreen()
+        self.screen.feed(screen)
         self._at_last = at_last
 
     def rest(self, second: float) -> Rest:
-        return Rest(second, 0, max(self._at_last, 20 - int(trio.current_time() / 100)))
+        return Rest(second, 0, max(self._at_last, 20 - int(trio.current_time() / 2)))
 
 
-@pytest.mark.parametrize(
-    ("at_last", "faults"), [(13, []), (14, ["14 descriptors at rest, 13 at first"])]
-)
-def test_a_slow_server_may_close_as_long_as_it_closes_anything(
-    at_last: int, faults: list[str]
-) -> None:
+@pytest.fixture
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soak, "PATIENCE", 3.0)
+
+
+def faults_at_rest(server: Server) -> list[str]:
+    """Let it come to rest; it had 13 descriptors at first."""
     found = Soak("", rests=[Rest(0, 0, 13)])
-    trio.run(
-        soak.at_rest,
-        found,
-        SlowServer(at_last),
-        0.0,
-        clock=trio.testing.MockClock(autojump_threshold=0),
-    )
-    assert found.faults == faults
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    trio.run(soak.at_rest, found, server, 0.0, clock=clock)
+    return found.faults
+
+
+@pytest.mark.usefixtures("short_patience")
+def test_a_slow_server_may_close_as_long_as_it_closes_anything() -> None:
+    assert faults_at_rest(SlowServer(13)) == []
+    assert faults_at_rest(SlowServer(14)) == ["14 descriptors at rest, 13 at first"]
+
+
+@pytest.mark.usefixtures("short_patience")
+def test_a_client_that_is_not_closed_is_found_if_the_screen_is_complete() -> None:
+    screen = b"[TCP server] client connected: IP address=::1, port=7\n"
+    assert faults_at_rest(SlowServer(13, screen)) == ["1 clients connected, 0 closed"]
+    one_client = b"[TCP server] 3 lines of [::1]:7 not shown\n"
+    assert faults_at_rest(SlowServer(13, screen + one_client)) != []
+    any_client = b"[TCP server] 3 lines not shown\n"
+    assert faults_at_rest(SlowServer(13, screen + any_client)) == []
 
 
 @pytest.mark.parametrize(
