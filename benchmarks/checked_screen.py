@@ -15,7 +15,7 @@ _FORMS = {
     "closed": rf"\[TCP server\] client closed: {_END}",
     "text": rf"\[TCP/{_CLIENT}\] .*",
     "failed": r"\[(?:recv|send|accept)\(\)\] .+",
-    "dropped": rf"\[TCP server\] [\d,]+ lines?(?: of {_CLIENT})? not shown",
+    "dropped": rf"\[TCP server\] [\d,]+ lines?(?P<of> of {_CLIENT})? not shown",
     "folded": (
         r"\[TCP server\] [\d,]+ more clients? left without sending anything:"
         r" IP address=[0-9a-f.:%]+(?: \(.+\))?"
@@ -36,12 +36,14 @@ class CheckedScreen:
 
     Attributes:
         lines: how many there were of each kind.
+        gaps: how many of them stand for missing lines of several clients, or of the server.
         rest: the beginning of the next line.
         faults: lines that are not whole, or contain what a terminal might obey; the first ones.
     """
 
     def __init__(self) -> None:
         self.lines: Counter[str] = Counter()
+        self.gaps = 0
         self.faults: list[str] = []
         self.rest = b""
 
@@ -65,6 +67,7 @@ class CheckedScreen:
             self._fault(f"not a whole line: {line!r}")
             return
         self.lines[str(known.lastgroup)] += 1
+        self.gaps += known.lastgroup == "dropped" and known["of"] is None
 
     def _fault(self, words: str) -> None:
         if len(self.faults) < _KEPT:

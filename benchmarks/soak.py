@@ -10,221 +10,39 @@ compare every byte, hostile ones try what `hostile.py` lists, and the server is 
 counted. After each round all clients leave, and the server's memory and descriptors are read at
 rest. At last it gets SIGTERM with clients connected. Each line of its screen is checked.
 
-`--wire loss=1%,delay=5ms` puts the server on another host, behind such a cable. The exit status is
-1 if anything was not as it should be. Linux only.
+`--wire loss=1%,delay=5ms` puts the server on another host, behind such a cable. `soak_report.py`
+draws the file of `--output` again, also for a dark page. The exit status is 1 if anything was not
+as it should be. Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
-import re
 import signal
 import sys
-from contextlib import asynccontextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from subprocess import PIPE
 from typing import TYPE_CHECKING
 
-import psutil
 import trio
-from checked_screen import CheckedScreen
-from hostile import Tally, attack
-from soak_report import draw, report
+from hostile import Tally
+from soak_report import Rest, Soak, draw, report, write
+from soak_server import Server, started
 from terminal import positive, seconds
 
-from trio_echo import Endpoint, lan
 from trio_echo.lan.options import parse_wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
+
+    from checked_screen import CheckedScreen
 
     from trio_echo.lan.options import Wire
 
-# Seconds of a round; and how long the server may take to be at rest after it. Over a lossy cable,
-# the last RST of a client may get lost: then keepalive ends it, a minute later.
+# Seconds of a round; and how long the server may do nothing before it is at rest. Over a lossy
+# cable, the last RST of a client may get lost: then keepalive ends it, a minute later.
 ROUND, PATIENCE = 30.0, 150.0
-_LOOPBACK = ("127.0.0.1", "::1")
-# What a server may say on standard error: about killed workers, too few descriptors, and its end.
-_EXPECTED = re.compile(
-    r"\[TCP server\] worker \d+ died: SIGKILL; .*"
-    r"|\[accept\(\)\] Too many open files.*"
-    r"|\[TCP server\] \d+ lines? not shown"
-)
-
-
-@dataclass
-class Rest:
-    """The server at rest.
-
-    Attributes:
-        second: since the first round began.
-        memory: resident bytes of all its processes.
-        descriptors: open ones of all its processes.
-    """
-
-    second: float
-    memory: int
-    descriptors: int
-
-
-@dataclass
-class Soak:
-    """What happened, and what was found.
-
-    Attributes:
-        command: that repeats it.
-        seconds: how long it took.
-        tally: of the clients of all rounds.
-        rests: before the first round, and after each.
-        stopped: how often the server was stopped for a moment.
-        killed: how many workers were killed.
-        lines: of the server's screen, by kind.
-        faults: what was not as it should be, a line each.
-    """
-
-    command: str
-    seconds: float = 0.0
-    tally: Tally = field(default_factory=Tally)
-    rests: list[Rest] = field(default_factory=list)
-    stopped: int = 0
-    killed: int = 0
-    lines: dict[str, int] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-
-
-class Server:
-    """The server as a process, on this machine or on a host of its own.
-
-    Args:
-        process: as Trio started it, with pipes.
-        hosts: its addresses, one of each family.
-        client: the host that clients are on, or `None` for this machine.
-
-    Attributes:
-        endpoints: where it listens; empty if it ended before that.
-        screen: what it has written.
-        errors: what it has written to standard error.
-    """
-
-    def __init__(
-        self, process: trio.Process, hosts: Sequence[str], client: lan.Host | None
-    ) -> None:
-        self.process = process
-        self.endpoints: list[Endpoint] = []
-        self.screen = CheckedScreen()
-        self.errors = b""
-        self._hosts = hosts
-        self._client = client
-
-    async def read_screen(
-        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
-        """Check its lines until it ends; this is started once it listens, or has ended."""
-        beginning = b""
-        async with _pipe(self.process.stdout) as screen:
-            while data := await screen.receive_some():
-                self.screen.feed(data)
-                if self.endpoints:
-                    continue
-                beginning += data
-                ports = re.findall(rb"port=(\d+)\n", beginning)
-                if len(ports) == len(self._hosts):
-                    ends = zip(self._hosts, map(int, ports), strict=True)
-                    self.endpoints = [Endpoint(*one) for one in ends]
-                    task_status.started()
-        if not self.endpoints:
-            task_status.started()
-
-    async def read_errors(self) -> None:
-        """Keep its standard error."""
-        async with _pipe(self.process.stderr) as errors:
-            while data := await errors.receive_some():
-                self.errors += data
-
-    def complaints(self) -> list[str]:
-        """Return the lines of standard error that should not be there, and a torn last line."""
-        lines = self.errors.decode(errors="replace").splitlines()
-        wrong = [f"on standard error: {one}" for one in lines if not _EXPECTED.fullmatch(one)]
-        # If it ended before its screen was read, it has said that lines are missing.
-        if self.screen.rest and not (lines and lines[-1].endswith("not shown")):
-            wrong.append(f"the last line has no end: {self.screen.rest[:100]!r}")
-        return wrong
-
-    async def attack(
-        self, tally: Tally, draws: random.Random, tasks: int, stop: trio.Event
-    ) -> None:
-        """Let clients come, on both families, until `stop` is set and all have left."""
-        with nullcontext() if self._client is None else self._client.here():
-            async with trio.open_nursery() as nursery:
-                for one in self.endpoints:
-                    seed = draws.getrandbits(64)
-                    come = partial(attack, one, tally, seed=seed, tasks=tasks, stop=stop)
-                    nursery.start_soon(come)
-
-    def processes(self) -> list[psutil.Process]:
-        """List its processes; the first one is the parent of the workers. None if it has ended."""
-        try:
-            started = psutil.Process(self.process.pid)
-            family = [started, *started.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
-        if self._client is not None:
-            del family[0]  # it entered the host, and waits for the server
-        return family
-
-    def rest(self, second: float) -> Rest:
-        """Read its memory and descriptors."""
-        memory = descriptors = 0
-        for one in self.processes():
-            with suppress(psutil.NoSuchProcess, FileNotFoundError):  # a killed worker
-                memory += one.memory_info().rss
-                descriptors += len(list(Path(f"/proc/{one.pid}/fd").iterdir()))
-        return Rest(second, memory, descriptors)
-
-
-def _pipe(stream: trio.abc.ReceiveStream | None) -> trio.abc.ReceiveStream:
-    if stream is None:
-        raise ValueError("the server was started without pipes")
-    return stream
-
-
-@asynccontextmanager
-async def started(
-    options: Sequence[str], wire: Wire | None, descriptors: int | None
-) -> AsyncIterator[Server]:
-    """Start the server, and read what it writes; at the end of the block it is killed."""
-    limit = [] if descriptors is None else ["prlimit", f"--nofile={descriptors}"]
-    serve = [sys.executable, "-m", "trio_echo", "serve", "--port", "0", "--lang", "en"]
-    command = [*limit, *serve, *options]
-    async with trio.open_nursery() as nursery:
-        if wire is None:
-            process = await nursery.start(
-                partial(trio.run_process, command, stdout=PIPE, stderr=PIPE, check=False)
-            )
-            server = Server(process, _LOOPBACK, None)
-        else:
-            net = await nursery.start(_hosts, wire)
-            host = net["server"]
-            where = ["--host", host.ipv4, "--host", host.ipv6]
-            process = await nursery.start(
-                partial(host.run, [*command, *where], stdout=PIPE, stderr=PIPE, check=False)
-            )
-            server = Server(process, (host.ipv4, host.ipv6), net["client"])
-        nursery.start_soon(server.read_errors)
-        await nursery.start(server.read_screen)
-        yield server
-        nursery.cancel_scope.cancel()
-
-
-async def _hosts(wire: Wire, task_status: trio.TaskStatus[lan.Network]) -> None:
-    cable = wire.cable("client", "server", keep=0)
-    async with lan.hosts("client", "server", cable=cable, mtu=wire.mtu) as net:
-        task_status.started(net)
-        await trio.sleep_forever()
 
 
 async def soak(
@@ -258,7 +76,7 @@ async def soak(
         begun = trio.current_time()
         while trio.current_time() < begun + 60 * minutes:
             await _round(found, server, draws, tasks, workers="--workers" in options)
-            found.rests.append(await _at_rest(found, server, begun))
+            found.rests.append(await at_rest(found, server, begun))
             _show_progress(found)
             if server.process.returncode is not None:
                 found.faults.append("it ended by itself")
@@ -294,27 +112,38 @@ async def _round(
         stop.set()
 
 
-async def _at_rest(found: Soak, server: Server, begun: float) -> Rest:
+async def at_rest(found: Soak, server: Server, begun: float) -> Rest:
     """Wait until the server has as few descriptors as at first, and all its clients are closed.
 
-    A killed worker closes no clients, and may take lines with it that it was about to write.
+    A busy machine may take long. So what counts is the time without any progress: no new line, and
+    as many descriptors as before.
     """
     at_first = found.rests[0].descriptors
     lines = server.screen.lines
-
-    def busy() -> bool:
-        some_left = lines["connected"] != lines["closed"] and not found.killed
-        return some_left or server.rest(0).descriptors != at_first
-
-    with trio.move_on_after(PATIENCE):
-        while busy():  # noqa: ASYNC110  another process has no event for it
-            await trio.sleep(0.1)
+    rest, written = server.rest(0), -1
+    with trio.move_on_after(PATIENCE) as patience:
+        while rest.descriptors != at_first or _some_left(found, server.screen):
+            before = written, rest.descriptors
+            await trio.sleep(0.1)  # another process has no event for it
+            rest, written = server.rest(0), lines.total()
+            if (written, rest.descriptors) != before:
+                patience.deadline = trio.current_time() + PATIENCE
     rest = server.rest(trio.current_time() - begun)
     if rest.descriptors != at_first:
         found.faults.append(f"{rest.descriptors} descriptors at rest, {at_first} at first")
-    if lines["connected"] != lines["closed"] and not found.killed:
+    if _some_left(found, server.screen):
         found.faults.append(f"{lines['connected']} clients connected, {lines['closed']} closed")
     return rest
+
+
+def _some_left(found: Soak, screen: CheckedScreen) -> bool:
+    """Whether a client is not closed, as far as the screen shows it.
+
+    A killed worker closes no clients, and may take lines with it that it was about to write. If the
+    screen cannot keep up, it may miss who connected or closed.
+    """
+    may_miss_some = found.killed or screen.gaps
+    return not may_miss_some and screen.lines["connected"] != screen.lines["closed"]
 
 
 async def _end(found: Soak, server: Server, draws: random.Random, tasks: int) -> None:
@@ -363,7 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
     trio.run(partial(run, minutes=options.minutes, seed=options.seed, tasks=options.tasks))
     print(report(found))
     if options.output is not None:
-        options.output.write_text(json.dumps(asdict(found), indent=1), "utf-8")
+        write(found, options.output)
     if options.plot is not None:
         draw(found).save(options.plot)
     return bool(found.faults)

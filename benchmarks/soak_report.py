@@ -1,21 +1,95 @@
-"""A soak in words, and as a picture."""
+"""What a soak found: in words, as a file, and as a picture.
+
+    python benchmarks/soak_report.py SOAK.json FILE [--dark]
+
+draws what `soak.py --output SOAK.json` wrote.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from hostile import Tally
 
 from trio_echo.measure.plots.style import DARK, LIGHT
 from trio_echo.pictures.canvas import Picture
 from trio_echo.quantities import duration
 
 if TYPE_CHECKING:
-    from soak import Soak
+    from collections.abc import Sequence
 
 _NORMAL = 1.96  # the 97.5 % point of the normal distribution
 _WARM = 0.1  # the share of the rounds after which memory is compared
 _MIB = 1 << 20
+
+
+@dataclass
+class Rest:
+    """The server at rest.
+
+    Attributes:
+        second: since the first round began.
+        memory: resident bytes of all its processes.
+        descriptors: open ones of all its processes.
+    """
+
+    second: float
+    memory: int
+    descriptors: int
+
+
+@dataclass
+class Soak:
+    """What happened, and what was found.
+
+    Attributes:
+        command: that repeats it.
+        seconds: how long it took.
+        tally: of the clients of all rounds.
+        rests: before the first round, and after each.
+        stopped: how often the server was stopped for a moment.
+        killed: how many workers were killed.
+        lines: of the server's screen, by kind.
+        faults: what was not as it should be, a line each.
+    """
+
+    command: str
+    seconds: float = 0.0
+    tally: Tally = field(default_factory=Tally)
+    rests: list[Rest] = field(default_factory=list)
+    stopped: int = 0
+    killed: int = 0
+    lines: dict[str, int] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+
+def write(found: Soak, path: Path) -> None:
+    """Write all of it as JSON."""
+    path.write_text(json.dumps(found, default=vars, indent=1), "utf-8")
+
+
+def read(path: Path) -> Soak:
+    """Read what `write` wrote.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is something else.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        found["tally"]["clients"] = Counter(found["tally"]["clients"])
+        found["tally"] = Tally(**found["tally"])
+        found["rests"] = [Rest(**one) for one in found["rests"]]
+        return Soak(**found)
+    except (ValueError, TypeError, KeyError) as exc:
+        raise ValueError(f"{path}: not the findings of a soak") from exc
 
 
 def slope(found: Soak) -> tuple[float, float] | None:
@@ -78,7 +152,7 @@ def draw(found: Soak, *, dark: bool = False) -> Picture:
     for number, (name, values) in enumerate(rows):
         axes = picture.figure.add_axes((0.1, 0.6 - 0.45 * number, 0.86, 0.33))
         axes.plot(minutes, values, color=theme.colours[number], marker=".", linewidth=1)
-        axes.set_ylim(0, 1.2 * max(values))
+        axes.set_ylim(0, 1.2 * max(values, default=1))
         axes.set_facecolor(theme.paper)
         axes.set_ylabel(name, color=theme.ink, size=9)
         axes.tick_params(labelsize=8, colors=theme.ink)
@@ -88,3 +162,21 @@ def draw(found: Soak, *, dark: bool = False) -> Picture:
             axes.spines[side].set_color(theme.ink)
     axes.set_xlabel("minutes", color=theme.ink, size=9)
     return picture
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw a soak that was run before, and return the exit status."""
+    parser = argparse.ArgumentParser(description="Draw what a soak found.")
+    parser.add_argument("findings", metavar="SOAK.json", type=Path)
+    parser.add_argument("picture", metavar="FILE", type=Path)
+    parser.add_argument("--dark", action="store_true", help="for a dark page")
+    options = parser.parse_args(arguments)
+    try:
+        draw(read(options.findings), dark=options.dark).save(options.picture)
+    except (OSError, ValueError) as exc:
+        parser.error(str(exc))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
