@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from trio_echo.addresses import Endpoint
 from trio_echo.observe import kernel
 
 from . import Verdict, call_async, failed, said, same, shown, unfinished, unusable, wanted
@@ -155,26 +156,31 @@ async def restarts(answer: Callable[[int], Awaitable[object]]) -> Verdict:
                 where = f"127.0.0.1, port {port}" if port else "127.0.0.1"
                 return Verdict(False, f"It listens on {row.local}, not on {where}.")
             port = row.local.port
-            await _serve_one(listener)
+            client = await _serve_one(listener)
         with trio.move_on_after(_PATIENCE) as limit:
-            await kernel.until(partial(_remembers, port), port)
+            await kernel.until(partial(_remembers, row.local, client), port)
         if limit.cancelled_caught:
             return Verdict(False, "Its client's connection left no TIME_WAIT. Was it reset?")
     return Verdict(True, "It listened again while the kernel still kept a connection in TIME_WAIT.")
 
 
-def _remembers(port: int, now: kernel.Snapshot) -> bool:
-    """Return whether a connection of the server's port is in TIME_WAIT on the server's side."""
+def _remembers(server: Endpoint, client: Endpoint, now: kernel.Snapshot) -> bool:
+    """Return whether this connection is in TIME_WAIT on the server's side.
+
+    The port may have others, of an earlier server that had the same number.
+    """
     return any(
-        row.state == "TIME_WAIT" and row.local and row.local.port == port for row in now.rows
+        (row.state, row.local, row.remote) == ("TIME_WAIT", server, client) for row in now.rows
     )
 
 
-async def _serve_one(listener: trio.socket.SocketType) -> None:
-    """Accept one client and close its connection first."""
+async def _serve_one(listener: trio.socket.SocketType) -> Endpoint:
+    """Accept one client, close its connection first, and return the client's address."""
     with trio.socket.socket() as sock:
         await sock.connect(listener.getsockname())
+        client = Endpoint(*sock.getsockname())
         accepted, _ = await listener.accept()
         accepted.close()
         with suppress(ConnectionResetError):  # then there is no TIME_WAIT, which the check reports
             await sock.recv(1)
+    return client
