@@ -18,7 +18,7 @@ from standings import cell, in_words, standings
 
 from trio_echo.measure.plots.style import DARK, LIGHT
 from trio_echo.measure.results import files
-from trio_echo.measure.results.run import ResultsError
+from trio_echo.measure.results.json_text import ResultsError
 from trio_echo.pictures.canvas import FRAME, ON_DARK, Picture
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import runs
 from support import Process, without_module
 
 from trio_echo.measure.results import files
-from trio_echo.measure.results.run import to_json
+from trio_echo.measure.results.json_text import to_json
 
 if TYPE_CHECKING:
     from pathlib import Path

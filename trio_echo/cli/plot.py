@@ -69,7 +69,7 @@ def plot(*, results: Path, output: Path | None, dark: bool) -> int:
     if not check_library("plot"):
         return 1
     from trio_echo.measure.results import files
-    from trio_echo.measure.results.run import ResultsError
+    from trio_echo.measure.results.json_text import ResultsError
 
     try:
         run = files.read(results)  # first, because a path without a name is not a file

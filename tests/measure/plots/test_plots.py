@@ -18,7 +18,8 @@ from trio_echo.measure import plots
 from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.plots.style import DARK, LIGHT, SIZE, shown
 from trio_echo.measure.results import environment
-from trio_echo.measure.results.run import Round, Run, Target, collect, from_json, to_json
+from trio_echo.measure.results.json_text import from_json, to_json
+from trio_echo.measure.results.run import Round, Run, Target, collect
 from trio_echo.measure.results.summary import percentiles, summarize
 from trio_echo.measure.statistics import Estimate, Interval
 from trio_echo.pictures.lettering import wrap

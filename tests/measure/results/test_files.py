@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from trio_echo.measure.load.workload import Samples
 from trio_echo.measure.results import files
-from trio_echo.measure.results.run import ResultsError, Round, collect
+from trio_echo.measure.results.json_text import ResultsError
+from trio_echo.measure.results.run import Round, collect
 from trio_echo.measure.results.summary import Summary
 
 RUN, SAMPLES = runs.run()

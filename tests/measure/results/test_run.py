@@ -12,17 +12,8 @@ from msgspec.structs import replace
 
 from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.results import environment, schema
-from trio_echo.measure.results.run import (
-    SCHEMA_VERSION,
-    ResultsError,
-    Round,
-    Run,
-    Target,
-    collect,
-    from_json,
-    labels,
-    to_json,
-)
+from trio_echo.measure.results.json_text import ResultsError, from_json, to_json
+from trio_echo.measure.results.run import SCHEMA_VERSION, Round, Run, Target, collect, labels
 from trio_echo.measure.results.summary import MINIMUM_BEYOND, PERCENTILES, summarize
 from trio_echo.measure.statistics import MINIMUM_ROUNDS
 

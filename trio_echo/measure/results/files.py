@@ -31,12 +31,14 @@ from trio_echo.writing import followed, whole
 
 from ..load.workload import Samples
 from ..records import Count, Nanoseconds, Ordinal, Record, build
-from .run import ResultsError, Run, from_json, to_json
+from .json_text import ResultsError, from_json, to_json
 from .spreadsheet import to_csv
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+
+    from .run import Run
 
 _ROUNDS = "rounds.json"
 _TIME = 8  # bytes of a time stamp

@@ -6,17 +6,15 @@ the JSON file: `python -m trio_echo.measure.results.schema` writes `results.sche
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-import msgspec
 from msgspec import Meta
 
 from ..load.usage import Usage
 from ..load.workload import Workload
-from ..records import Count, Ordinal, Record, build
+from ..records import Count, Ordinal, Record
 from ..statistics import Comparison, Estimate, compare, estimate
 from .environment import Environment
 from .summary import BY_PERCENTILE, PERCENTILES, Distribution, PercentileName, Summary
@@ -28,10 +26,6 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION: Final = 4
 """Counts up when a program that reads the file must know about a change."""
-
-
-class ResultsError(ValueError):
-    """A file does not hold complete results. The message says why, in one line."""
 
 
 class Target(Record, frozen=True, kw_only=True):
@@ -258,58 +252,6 @@ def pairs_of(run: Run, compared: Compared) -> list[tuple[float | None, float | N
         for target in (compared.target, compared.baseline)
     )
     return [(value, others[number]) for number, value in mine.items() if number in others]
-
-
-def to_json(run: Run) -> str:
-    """Write a run as the text of a JSON file."""
-    return json.dumps(msgspec.to_builtins(run), indent=1, allow_nan=False)  # msgspec: NaN as null
-
-
-def from_json(text: str | bytes) -> Run:
-    """Read what `to_json` wrote.
-
-    Raises:
-        ResultsError: it is not JSON or cut short, a value is wrong, or a newer version wrote it.
-    """
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise ResultsError(f"not a complete JSON file: {exc}") from None
-    if not isinstance(value, dict) or "schema_version" not in value:
-        raise ResultsError("not a results file: it has no schema_version")
-    found = value["schema_version"]
-    if type(found) is int and found > SCHEMA_VERSION:
-        raise ResultsError(f"schema version {found}; this version reads {SCHEMA_VERSION}")
-    if type(found) is not int or found < 1:
-        raise ResultsError("not a results file: its schema_version is not a version")
-    try:
-        return build(Run, value) if found == SCHEMA_VERSION else _build_older(value)
-    except ValueError as exc:
-        raise ResultsError(f"wrong results: {exc}") from None
-
-
-def _build_older(value: dict[str, Any]) -> Run:
-    """Build a run of an older version.
-
-    Version 3 has no TLS, and version 2 also no cables. Version 1 also has no usage, and other
-    medians: all are computed again.
-    """
-    rounds = value.get("rounds")
-    for one in rounds if isinstance(rounds, list) else ():
-        if isinstance(one, dict):
-            one["tls"] = None
-            if isinstance(one.setdefault("usage", None), dict):
-                one["usage"].setdefault("cable", None)
-    new: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "cells": [], "comparisons": []}
-    old = build(Run, {"wire": None} | value | new)
-    return collect(
-        old.environment,
-        old.targets,
-        old.workloads,
-        old.rounds,
-        partial=old.partial,
-        wire=old.wire,
-    )
 
 
 def _cell(target: int, workload: int, rounds: Sequence[Round]) -> Cell:
