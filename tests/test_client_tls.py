@@ -153,3 +153,9 @@ async def test_a_server_that_does_not_receive_cannot_hold_up_the_end(
     await client.aclose()
     with pytest.raises(trio.ClosedResourceError):
         await client.receive_unsolicited()
+
+
+@pytest.mark.parametrize("half", ["cert", "key"])
+def test_a_certificate_without_its_key_is_refused(half: str) -> None:
+    with pytest.raises(ValueError, match="cert and key need each other"):
+        client_context(**{half: "client.pem"})

@@ -25,7 +25,10 @@ def client_context(
 
     Raises:
         SocketCallError: a file cannot be read, or used.
+        ValueError: one of `cert` and `key` is missing.
     """
+    if (cert is None) != (key is None):
+        raise ValueError("cert and key need each other")
     if ca is not None:
         trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca)  # it says what is wrong with the file
     with naming("open()", os.environ.get("SSLKEYLOGFILE", ca)):
