@@ -76,7 +76,7 @@ class Progress:
             self._first = (now, messages) if messages else None  # the warm-up does not count
         elif now > self._first[0]:
             rate = (messages - self._first[1]) / (now - self._first[0])
-            words.append(f"{rate:,.0f} messages/s")
+            words.append(f"{rate:,.0f} {self._session.workloads[0].unit}/s")
         if done and (last := self._session.done[-1].summary.round_trip_ns) is not None:
             words += [
                 f"{name} {duration(last.percentiles[name])}"

@@ -25,15 +25,18 @@ from bisect import bisect_right
 
 import msgspec
 
-from .opening import allow_files, connect
+from .lanes import Lanes
+from .opening import allow_files, connect, opened_by
 from .pace import Pacer, Share
+from .ports import Ports, own_ports
 from .tls import Tls, described
 from .traffic import FOREVER, Traffic
-from .workload import Samples, Workload
+from .transaction import Transactions
+from .workload import STAGES, Samples, Workload
 
 SCALARS = ("began", "ended", "failures", "unanswered", "cut")
 """The fields of `Samples` in the last line."""
-ARRAYS = ("intended", "sent", "received")
+ARRAYS = ("intended", "sent", "received", *STAGES)
 """They follow it: 64-bit integers in this machine's byte order. The line has their sizes."""
 
 # Nobody reads the pipe any more: on Windows the second.
@@ -68,6 +71,20 @@ class Job(msgspec.Struct, frozen=True):
         """Write it as one line."""
         return msgspec.json.encode(self) + b"\n"
 
+    def transactions(self) -> Transactions:
+        """Return what makes its connections, if each message has one of its own."""
+        load = self.workload
+        return Transactions(
+            self.host,
+            self.port,
+            size=load.size,
+            verify=load.verify,
+            patience=self.patience,
+            ports=Ports(own_ports(self.share), but=self.port),
+            secure=None if self.tls is None else self.tls.secure(),
+            resume=load.resume,
+        )
+
     @classmethod
     def from_line(cls, line: bytes) -> Job:
         """Read what `to_line` wrote."""
@@ -98,10 +115,14 @@ def main() -> None:
     # from the load: it sleeps in read().
     threading.Thread(target=listen, daemon=True).start()
     allow_files(len(job.share) + _OTHER_FILES)
-    secure = None if job.tls is None else job.tls.secure()
-    socks, failures = connect(
-        job.host, job.port, len(job.share), wake, patience=job.patience, secure=secure
-    )
+    transactions = job.transactions() if job.workload.reconnect else None
+    if transactions is None:
+        secure = None if job.tls is None else job.tls.secure()
+        socks, failures = connect(
+            job.host, job.port, len(job.share), wake, patience=job.patience, secure=secure
+        )
+    else:  # one connection shows whether the server is there, and its TLS
+        socks, failures = opened_by(transactions.probe, 1, wake, patience=job.patience)
     most = failures.most_common(1)
     try:
         _say(
@@ -113,7 +134,19 @@ def main() -> None:
         )
         commanded.wait()
         if starts:
-            samples, busy, spun = load(job, socks, wake, starts[0])
+            if transactions is None:
+                traffic: Traffic | Lanes = Traffic(
+                    socks,
+                    wake,
+                    size=job.workload.size,
+                    verify=job.workload.verify,
+                    patience=job.patience,
+                )
+            else:
+                for probe in socks:
+                    probe.close()
+                traffic = Lanes(transactions, wake, count=len(job.share), patience=job.patience)
+            samples, busy, spun = load(job, traffic, starts[0])
             for failure, count in failures.items():
                 kind = str(failure)
                 samples.failures[kind] = samples.failures.get(kind, 0) + count
@@ -124,9 +157,7 @@ def main() -> None:
         os._exit(1)  # the interpreter would try to write again at its end
 
 
-def load(
-    job: Job, socks: list[socket.socket], wake: socket.socket, start: int
-) -> tuple[Samples, float, float]:
+def load(job: Job, traffic: Traffic | Lanes, start: int) -> tuple[Samples, float, float]:
     """Load the server from `start` on, a time of `time.perf_counter_ns`.
 
     Returns:
@@ -136,15 +167,13 @@ def load(
     began = start + int(workload.warm_up * 1e9)
     end = FOREVER if workload.duration is None else began + int(workload.duration * 1e9)
     quota = FOREVER if workload.messages is None else share.count(workload.messages)
-    traffic = Traffic(
-        socks, wake, size=workload.size, verify=workload.verify, patience=job.patience
-    )
     pacer = None if workload.rate is None else Pacer(workload.rate)
     traffic.allowance = quota if began == start else FOREVER
     gc.disable()  # the loop makes no cycles
     time.sleep(max(0, start - clock()) / 1e9)
     if pacer is None:
-        traffic.start_closed(workload.pipeline)
+        if isinstance(traffic, Traffic):
+            traffic.start_closed(workload.pipeline)
     else:  # its warm-up has the negative numbers
         first = min(0, 1 - pacer.due_before(began - start))
         traffic.start_open(began + pacer.due(number) for number in share.numbers(first))
@@ -176,6 +205,7 @@ def load(
     else:
         # The loop looks at the clock after each batch, so the last one may have sent too late.
         unanswered = traffic.under_way + sum(sent < ended for sent in traffic.sent[kept:quota])
+    stages = {name: getattr(traffic, name)[:kept] for name in STAGES if workload.reconnect}
     samples = Samples(
         began,
         ended,
@@ -185,6 +215,7 @@ def load(
         failures=traffic.failures,
         unanswered=unanswered,
         cut=traffic.stopped,
+        **stages,
     )
     return samples, busy / took, spun / took
 

@@ -282,6 +282,6 @@ def _merged(began: int, results: Sequence[Samples | str], parts: Sequence[Share]
     if len(brought) > 1:
         order = sorted(range(len(merged.received)), key=merged.received.__getitem__)
         for name in ARRAYS:
-            times = getattr(merged, name)
-            setattr(merged, name, array("q", map(times.__getitem__, order)))
+            if times := getattr(merged, name):
+                setattr(merged, name, array("q", map(times.__getitem__, order)))
     return merged
