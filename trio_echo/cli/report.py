@@ -42,7 +42,7 @@ def report(result: Run) -> list[str]:
             words.append(f"{rate.median:,.0f} {asked.unit}/s")
         if rate and rate.median and rate.interval is not None:
             words.append(f"({rate.interval.low:,.0f} to {rate.interval.high:,.0f})")
-        words += _times("whole" if asked.reconnect else "round trip", cell.round_trip_ns)
+        words += _times("whole connection" if asked.reconnect else "round trip", cell.round_trip_ns)
         words += _times("from the intended start", cell.from_intended_ns)
         lines.append(" ".join(words))
         for name, phase in PHASES.items():

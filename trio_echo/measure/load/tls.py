@@ -89,6 +89,8 @@ class LoadSocket(ssl.SSLSocket):
         except _WANTS:
             if not received:
                 raise BlockingIOError from None
+        except ssl.SSLZeroReturnError:  # the peer has ended, and so has this side
+            pass
         return received
 
     def send(self, data: ReadableBuffer, flags: int = 0) -> int:
