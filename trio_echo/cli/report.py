@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from trio_echo.measure.results.phases import PHASES, resumed_words
+from trio_echo.measure.results.phases import PHASES, WHOLE, resumed_words
 from trio_echo.measure.results.remarks import remarks
 from trio_echo.measure.results.run import labels, tls_words
 from trio_echo.quantities import duration, size
@@ -42,7 +42,7 @@ def report(result: Run) -> list[str]:
             words.append(f"{rate.median:,.0f} {asked.unit}/s")
         if rate and rate.median and rate.interval is not None:
             words.append(f"({rate.interval.low:,.0f} to {rate.interval.high:,.0f})")
-        words += _times("whole connection" if asked.reconnect else "round trip", cell.round_trip_ns)
+        words += _times(WHOLE[1] if asked.reconnect else "round trip", cell.round_trip_ns)
         words += _times("from the intended start", cell.from_intended_ns)
         lines.append(" ".join(words))
         for name, phase in PHASES.items():

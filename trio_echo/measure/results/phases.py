@@ -22,6 +22,9 @@ PHASES: Final[dict[str, str]] = {
 }
 """What a reader calls them, by the names of their fields."""
 
+WHOLE: Final = ("round_trip_ns", "whole connection")
+"""The same of the round trip, which is that of a whole connection then."""
+
 
 class Phases(Record, frozen=True, kw_only=True):
     """How long the phases of a round's connections took.
