@@ -60,8 +60,8 @@ class Lanes:
         transactions: makes the connections.
         wake: a socket that ends the load when something arrives on it.
         count: how many connections may be open at once.
-        patience: seconds for which a connection may wait; and seconds after which the load gives up
-            if all that time connections failed and none succeeded.
+        patience: seconds for which a connection may wait. If connections fail for so long and none
+            succeeds, the load gives up.
 
     Attributes:
         failures: how many connections failed, by kind.
@@ -91,7 +91,7 @@ class Lanes:
         self._open = False
         self._next_due = FOREVER
         self._lost = 0
-        self._succeeded = time.perf_counter_ns()  # when a connection last did
+        self._failing_since = 0  # the first failure after the latest success; 0 if there is none
         self.intended, self.sent, self.received = array("q"), array("q"), array("q")
         self.connected, self.secured = array("q"), array("q")
         self.answered, self.echoed, self.resumed = array("q"), array("q"), array("q")
@@ -141,7 +141,7 @@ class Lanes:
             report: called now and then with the number of connections that ended.
         """
         poll, clock = self._poller.poll, time.perf_counter_ns
-        now = self._succeeded = clock()
+        now = clock()
         report_at = now + _REPORT
         look_at = now + self._look_every
         spinning = 0  # the CPU time of this process after the latest turn of the loop, if it spins
@@ -245,7 +245,7 @@ class Lanes:
         """Keep the times of a connection that did all that it should."""
         lane.failed = 0
         self._free.append(lane)
-        self._succeeded = times.received
+        self._failing_since = 0
         if self._open:
             self.intended.append(lane.due)
         self.sent.append(times.sent)
@@ -265,7 +265,8 @@ class Lanes:
         now = time.perf_counter_ns()
         heapq.heappush(self._pausing, (now + _pause(lane.failed), next(self._order), lane))
         lane.failed += 1
-        if now - self._succeeded > self._patience:
+        self._failing_since = self._failing_since or now
+        if now - self._failing_since > self._patience:
             self.alive = False
 
     def _look(self) -> None:
