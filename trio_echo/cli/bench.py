@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,10 +17,10 @@ from trio_echo.measure.load.tls import Tls
 from trio_echo.measure.load.workload import Workload
 from trio_echo.screen.text import safe
 
-from .certificates import authority_of, certificate_files
 from .lists import parse_connections, parse_sizes
 from .options import client_tls, positive_seconds, seconds, tls_options
 from .plot import check_library, picture_path
+from .self_signed import self_signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,10 +237,13 @@ def bench(
 
         refusals += (LanError,)
     try:
-        with certificate_files(None, None, None, () if serve and tls else None) as own:
+        with self_signed() if serve and tls else nullcontext() as own:
+            certificates = None
             if own is not None:
-                secured = Tls("localhost", str(authority_of(own.certificate)))
-            asked = Asked(list(targets), serve, wire, workloads, rounds, timeout, secured, own)
+                certificates, secured = own.files, Tls("localhost", own.authority)
+            asked = Asked(
+                list(targets), serve, wire, workloads, rounds, timeout, secured, certificates
+            )
             return trio.run(run, asked, Files(output, csv, plot))
     except refusals as exc:
         click.echo(safe(str(exc)), err=True)

@@ -30,12 +30,7 @@ from trio_echo.totals import Tally
 from trio_echo.workers.supervisor import supervise, usable_cores
 
 from . import systemd
-from .certificates import (
-    certificate_files,
-    certificate_options,
-    reload_on_hangup,
-    trusting_command,
-)
+from .certificates import certificate_files, certificate_options, reload_on_hangup
 from .faulting import CommandWithFaults, fault_options
 from .metrics import missing_library
 from .metrics import served as served_metrics
@@ -48,6 +43,7 @@ from .options import (
     positive_seconds,
     seconds,
 )
+from .self_signed import self_signed, trusting_command
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
@@ -55,6 +51,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
     from trio_echo.addresses import Endpoint
+    from trio_echo.certificates import CertificateFiles
     from trio_echo.faults import Faults
 
 
@@ -192,11 +189,16 @@ def serve(
     if metrics is not None and (missing := missing_library()) is not None:
         click.echo(f"trio-echo serve: {missing}", err=True)
         return 1
-    self_signed_for = hosts if tls_self_signed else None
+    if tls_self_signed and (tls_cert is not None or tls_key is not None):
+        raise click.UsageError("--tls-self-signed makes a certificate: leave out the other one")
+    remarks = [form.open_to_all()] if any_ and not (allow or tls_client_ca) else []
     with ExitStack() as stack:
-        files = stack.enter_context(
-            certificate_files(tls_cert, tls_key, tls_client_ca, self_signed_for)
-        )
+        if tls_self_signed:
+            own = stack.enter_context(self_signed(hosts, tls_client_ca, in_memory=True))
+            remarks.append(form.self_signed(trusting_command(own.authority, port)))
+            files: CertificateFiles | None = own.files
+        else:
+            files = certificate_files(tls_cert, tls_key, tls_client_ca)
         try:
             certificates = None if files is None else LiveCertificates(files)
             opened, notifier = systemd.opened_listeners(), systemd.Notifier()
@@ -228,9 +230,6 @@ def serve(
             faults=faults,
             portable=portable,
         )
-        remarks = [form.open_to_all()] if any_ and not (allow or tls_client_ca) else []
-        if files is not None and tls_self_signed:
-            remarks.append(form.self_signed(trusting_command(files.certificate, port)))
         return trio.run(_run, service, form, quiet, remarks, notifier, certificates, metrics)
 
 
