@@ -90,7 +90,7 @@ def test_a_bad_file_is_one_line_with_its_name(
         (["--tls-key", "k.pem"], "--tls-cert and --tls-key need each other"),
         (["--tls-client-ca", "ca.pem"], "--tls-client-ca needs --tls-cert and --tls-key"),
         (["--tls-self-signed", "--tls-cert", "c.pem"], "leave out the other one"),
-        (["--tls-self-signed", "--host", "a..b"], "no certificate can have such a name"),
+        (["--tls-handshake-timeout", "3"], "--tls-handshake-timeout needs --tls-cert"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(
@@ -210,6 +210,25 @@ def test_a_key_with_a_password_is_refused_with_the_remedy(
         "[load_cert_chain()] the private key has a password; remove it: "
         f"openssl pkey -in KEY -out NEW_KEY: {key}\n",
     )
+
+
+@pytest.mark.parametrize("host", ["a b", "a..b"])
+def test_a_name_that_no_certificate_can_have_is_one_line(
+    host: str, command_line: CommandLine
+) -> None:
+    words = f"[getaddrinfo()] No such host is known: {host}\n"
+    options = ("--port", "0", "--tls-self-signed", "--host", host)
+    assert command_line("serve", *options) == (1, "", words)
+
+
+@pytest.mark.slow
+def test_a_client_has_as_long_for_the_handshake_as_the_option_says() -> None:
+    options = ("--port", "0", "--tls-self-signed", "--tls-handshake-timeout", "0.1")
+    with Process("serve", *options) as server:
+        with socket.create_connection(server.endpoints()[0], PATIENCE) as silent:
+            server.out.expect(r"\[do_handshake\(\)\] the peer did not finish the handshake in time")
+            assert receive_all(silent) == b""
+        assert server.stop() == 0
 
 
 @pytest.mark.slow

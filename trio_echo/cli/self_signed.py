@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import click
 
-from trio_echo.addresses import DEFAULT_PORT
+from trio_echo.addresses import DEFAULT_PORT, no_such_host
 from trio_echo.certificates import CertificateFiles
 from trio_echo.listening import LOOPBACK
 
@@ -53,7 +53,8 @@ def self_signed(
             same user can read them, and not from a namespace of users below this one.
 
     Raises:
-        click.UsageError: trustme is missing, or a name is not one.
+        click.UsageError: trustme is missing.
+        SocketCallError: of `getaddrinfo()`: a host cannot exist.
     """
     authority, issued = _issued(hosts)
     with _memory() if in_memory and Path("/proc/self/fd").is_dir() else _folder() as keep:
@@ -83,7 +84,7 @@ def _issued(hosts: Sequence[str]) -> tuple[trustme.CA, trustme.LeafCert]:
     try:
         return authority, authority.issue_cert(*names, common_name="trio-echo")
     except ValueError as exc:
-        raise click.UsageError(f"no certificate can have such a name: {exc}") from exc
+        raise no_such_host(", ".join(hosts), UnicodeError()) from exc
 
 
 @contextmanager
