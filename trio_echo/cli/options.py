@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from contextlib import suppress
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
@@ -52,6 +53,33 @@ def network(text: str) -> IPv4Network | IPv6Network:
         with suppress(ValueError):
             words = f"{text!r} has bits beyond its prefix: write {ip_network(text, strict=False)}"
         raise click.BadParameter(words) from exc
+
+
+class WholeNumber(click.IntRange):
+    """A whole number in a range, or any; it is refused in plain words, and not in click's."""
+
+    name = "whole number"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read it in plain digits; `int` alone also takes "1_000"."""
+        text = str(value)
+        if re.fullmatch("-?[0-9]{1,4000}", text):
+            with suppress(click.BadParameter):
+                return super().convert(int(text), param, ctx)
+        limits = ""
+        if self.min is not None:
+            limits = f", {self.min} " + ("or more" if self.max is None else f"to {self.max}")
+        return self.fail(f"{text!r} is not a whole number{limits}", param, ctx)
+
+
+def number(text: str) -> float:
+    """Read a number, with or without a fraction."""
+    try:
+        return float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a number") from None
 
 
 def seconds(text: str) -> float:
