@@ -90,7 +90,7 @@ def _target(text: str) -> Endpoint:
     type=seconds,
     default=None,
     show_default="1",
-    help="Seconds of a round.",
+    help="Seconds of a round; also 500ms, 10m or 1h30m, as in every option that takes seconds.",
 )
 @click.option(
     "--messages", metavar="N", type=click.IntRange(min=1), help="Messages of a round instead."
