@@ -153,12 +153,12 @@ class Traffic:
         """How many messages have no echo yet, or never will: their connection failed."""
         return self._lost + self.pending
 
-    def run(self, until: int, report: Callable[[int], object] = lambda _: None) -> None:
+    def run(self, until: int, report: Callable[[], object] = lambda: None) -> None:
         """Load the server until a time, or until there is nothing left to do.
 
         Args:
             until: on the clock of `time.perf_counter_ns`.
-            report: called now and then with the number of messages that came back.
+            report: called about ten times a second. It may remove messages from the arrays.
         """
         poll, connections, clock = self._poller.poll, self._connections, time.perf_counter_ns
         buffer, size, message = self._buffer, self._size, self._block
@@ -171,7 +171,7 @@ class Traffic:
         while now < until and connections and (self.allowance or self.pending):
             due = self._next_due
             timeout = self._send_due(now) if self._open else _WAIT
-            events = poll(min(timeout, (min(until, look_at) - now) / 1e9), _EVENTS)
+            events = poll(min(timeout, (min(until, look_at, report_at) - now) / 1e9), _EVENTS)
             for fd, event in events:
                 try:
                     connection = connections[fd]
@@ -226,7 +226,7 @@ class Traffic:
                 self.spun += (cpu := time.process_time_ns()) - (spinning or cpu)
                 spinning = cpu
             if now >= report_at:
-                report(len(self.received))
+                report()
                 report_at = now + _REPORT
             if now >= look_at:
                 self._fail_silent(now)
