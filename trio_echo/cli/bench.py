@@ -16,6 +16,7 @@ from trio_echo.measure.load.tls import Tls
 from trio_echo.measure.load.workload import Workload
 from trio_echo.screen.text import safe
 
+from .bench_options import samples_options
 from .certificates import authority_of, certificate_files
 from .lists import parse_connections, parse_sizes
 from .options import client_tls, positive_seconds, seconds, tls_options
@@ -145,6 +146,7 @@ def _target(text: str) -> Endpoint:
 )
 @tls_options
 @click.option("--verify", is_flag=True, help="Compare each echo with its message.")
+@samples_options
 @click.option(
     "--output",
     metavar="FILE",
@@ -177,6 +179,8 @@ def bench(
     output: Path | None,
     csv: Path | None,
     plot: Path | None,
+    keep: int,
+    json_lines: Path | None,
     tls: bool,
     tls_ca: str | None,
     tls_cert: str | None,
@@ -223,24 +227,33 @@ def bench(
     # Imported here, or every other command would start more slowly.
     from trio_echo.measure.results.files import samples_path
 
+    from .json_lines import opened
     from .measuring import Asked, Files, run
     from .output_files import check
 
     samples = samples_path(output) if output is not None and output.name else None
     if output is not None and output.name.endswith(".samples.zip"):
         raise click.UsageError(f"--output is for the results, not their samples: {output}")
-    check({"--output": output, "its raw samples": samples, "--csv": csv, "--plot": plot})
+    names = {"--output": output, "its raw samples": samples, "--csv": csv, "--plot": plot}
+    if json_lines is not None and json_lines.is_file():
+        names["--json-lines"] = json_lines
+    check(names)
     refusals: tuple[type[Exception], ...] = (SocketCallError,)
     if wire is not None:
         from trio_echo.lan import LanError
 
         refusals += (LanError,)
     try:
-        with certificate_files(None, None, None, () if serve and tls else None) as own:
+        with (
+            opened(json_lines) as lines,
+            certificate_files(None, None, None, () if serve and tls else None) as own,
+        ):
             if own is not None:
                 secured = Tls("localhost", str(authority_of(own.certificate)))
-            asked = Asked(list(targets), serve, wire, workloads, rounds, timeout, secured, own)
-            return trio.run(run, asked, Files(output, csv, plot))
+            asked = Asked(
+                list(targets), serve, wire, workloads, rounds, timeout, secured, own, keep
+            )
+            return trio.run(run, asked, Files(output, csv, plot, lines))
     except refusals as exc:
         click.echo(safe(str(exc)), err=True)
     except OSError as exc:
