@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from trio_echo.lan.options import Wire
 
+    from .bench_options import Payload
+
 T = TypeVar("T")
 
 
@@ -81,8 +83,7 @@ def _target(text: str) -> Endpoint:
     "sizes",
     metavar="LIST",
     type=_refusing(parse_sizes),
-    default="64",
-    show_default=True,
+    show_default="64, or that of --payload",
     help="Bytes of a message; a list and ranges are a sweep: 1,64,1K..64K",
 )
 @click.option(
@@ -171,7 +172,7 @@ def bench(
     serve: bool,
     wire: Wire | None,
     counts: list[int],
-    sizes: list[int],
+    sizes: list[int] | None,
     duration: float | None,
     messages: int | None,
     rounds: int,
@@ -179,6 +180,7 @@ def bench(
     output: Path | None,
     csv: Path | None,
     plot: Path | None,
+    payload: Payload | None,
     keep: int,
     json_lines: Path | None,
     tls: bool,
@@ -205,6 +207,9 @@ def bench(
         raise click.UsageError("a round ends by --duration or by --messages: give one of them")
     if duration is None and messages is None:
         duration = 1.0
+    if sizes is None:
+        sizes = [64 if payload is None else len(payload.data)]
+    load["payload"] = None if payload is None else payload.name
     try:
         workloads = [
             Workload(connections=count, size=size, duration=duration, messages=messages, **load)
@@ -251,7 +256,16 @@ def bench(
             if own is not None:
                 secured = Tls("localhost", str(authority_of(own.certificate)))
             asked = Asked(
-                list(targets), serve, wire, workloads, rounds, timeout, secured, own, keep
+                list(targets),
+                serve,
+                wire,
+                workloads,
+                rounds,
+                timeout,
+                secured,
+                own,
+                keep,
+                b"" if payload is None else payload.data,
             )
             return trio.run(run, asked, Files(output, csv, plot, lines))
     except refusals as exc:

@@ -49,6 +49,7 @@ class Asked(NamedTuple):
         tls: how the load uses TLS; `None` if it does not.
         certificates: of the server that is started, for TLS.
         keep: of how many messages every time is kept.
+        payload: what messages consist of; random bytes if it is empty.
     """
 
     targets: list[Endpoint]
@@ -60,6 +61,7 @@ class Asked(NamedTuple):
     tls: Tls | None
     certificates: CertificateFiles | None
     keep: int
+    payload: bytes
 
 
 class Files(NamedTuple):
@@ -115,6 +117,7 @@ async def run(asked: Asked, kept: Files) -> int:
                         tls=asked.tls,
                         wired=far,
                         keep=asked.keep,
+                        payload=asked.payload,
                     )
                     refused = await _rounds(session, kept.lines, stop)
                     if far is not None:

@@ -69,7 +69,7 @@ class Progress:
     def update(self) -> None:
         """Show progress, if it can be shown. The measurement goes on in any case."""
         with suppress(OSError):
-            if not self._said_kept and 0 < self._session.keep and self._session.full:
+            if not self._said_kept and self._session.keep > 0 and self._session.full:
                 self._said_kept = True
                 click.echo(
                     f"the run has more than {self._session.keep:,} messages (--keep-samples): "

@@ -1,23 +1,28 @@
 """A run second by second, while it goes on. Values only, no I/O.
 
-The JSON lines of `bench --json-lines` are these records: `live.schema.json` describes them.
+The JSON lines of `bench --json-lines` are `Second` records. `python -m trio_echo.measure.live`
+writes `live.schema.json`, which describes them, from its docstring and types.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from .histogram import Histogram
 from .load.keeping import SECOND
 from .load.workload import FROM_INTENDED, ROUND_TRIP, Workload
 from .records import Amount, Count, Nanoseconds, Ordinal, Record
+from .results.schema import generated
 from .results.summary import Distribution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .load.loader import Report
+
+SCHEMA: Final = Path(__file__).with_name("live.schema.json")
 
 # Seconds that one part of a load may be behind another one. Then its messages count later.
 _BEHIND = 2
@@ -134,3 +139,12 @@ def _figures(times: Histogram | None) -> tuple[int | None, int | None, int | Non
     if found is None:
         return None, None, None
     return found.percentiles.get("p50"), found.percentiles.get("p99"), found.max
+
+
+def schema() -> str:
+    """Return the schema of a JSON line as the text of its file."""
+    return generated(Second, "A line of trio-echo bench --json-lines")
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(schema(), encoding="utf-8", newline="\n")

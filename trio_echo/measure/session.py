@@ -62,6 +62,7 @@ class Session:
         messages: how many came back so far in the round under way.
         keep: of how many messages of the run every time is kept. The round that has more, and
             those after it, go into histograms, whose relative error is 0.4 %.
+        payload: what messages consist of, as `run_round` has it.
         watch: called with each second of a round, soon after it; `None` if nobody looks.
     """
 
@@ -76,6 +77,7 @@ class Session:
     samples: list[Samples] = field(default_factory=list)
     messages: int = 0
     keep: int = KEPT_SAMPLES
+    payload: bytes = b""
     watch: Callable[[Second], object] | None = None
 
     def __len__(self) -> int:
@@ -141,6 +143,7 @@ class Session:
                 tls=self._tls_of(self.targets[target]),
                 server=servers[target],
                 executor=executor,
+                payload=self.payload,
                 keep=self.kept,
                 watched=self.watch is not None,
                 progress=reported,

@@ -1,6 +1,6 @@
 """One process of a load: `python -m trio_echo.measure.load.loader`, which `processes` starts.
 
-It reads a line of JSON, its `Job`, and connects. It writes how many connections are open, what TLS
+It reads its `Job`, and connects. It writes how many connections are open, what TLS
 they use, and what most of the others failed with:
 
     {"connected": 0, "tls": null, "failure": ["connect()", 111, "Connection refused"]}
@@ -19,8 +19,10 @@ import sys
 import threading
 import time
 from bisect import bisect_right
+from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import structs
 
 from ..histogram import Histogram
 from .opening import allow_files, connect
@@ -29,6 +31,9 @@ from .pace import Pacer, Share
 from .tls import Tls, described
 from .traffic import FOREVER, Traffic
 from .workload import Samples, Workload
+
+if TYPE_CHECKING:
+    from io import RawIOBase
 
 KEPT_SAMPLES = 10_000_000
 """A run keeps the times of so many messages by default: 16 or 24 bytes each."""
@@ -43,7 +48,7 @@ _DRAIN = 0.2
 
 
 class Job(msgspec.Struct, frozen=True):
-    """The first line that a loader reads.
+    """The first that a loader reads.
 
     Attributes:
         host: a numeric address, with a zone if it needs one.
@@ -55,6 +60,7 @@ class Job(msgspec.Struct, frozen=True):
         tls: if the connections use it.
         keep: of how many messages every time is kept, for whoever reads them.
         watched: whether somebody looks at the times in the reports.
+        payload: what messages consist of; random bytes if it is empty.
     """
 
     host: str
@@ -65,15 +71,27 @@ class Job(msgspec.Struct, frozen=True):
     tls: Tls | None = None
     keep: int = KEPT_SAMPLES
     watched: bool = False
+    payload: bytes = b""
 
-    def to_line(self) -> bytes:
-        """Write it as one line."""
-        return msgspec.json.encode(self) + b"\n"
+    def to_bytes(self) -> bytes:
+        """Write it as one line, the size of the payload as another one, and the payload."""
+        line = msgspec.json.encode(structs.replace(self, payload=b""))
+        return b"%b\n%d\n%b" % (line, len(self.payload), self.payload)
 
     @classmethod
-    def from_line(cls, line: bytes) -> Job:
-        """Read what `to_line` wrote."""
-        return msgspec.json.decode(line, type=cls)
+    def read(cls, file: RawIOBase) -> Job | None:
+        """Read what `to_bytes` wrote; `None` if the file ends before."""
+        try:
+            job = msgspec.json.decode(file.readline(), type=cls)
+            payload = bytearray(int(file.readline()))
+        except ValueError:
+            return None
+        rest = memoryview(payload)
+        while rest:
+            if not (count := file.readinto(rest)):
+                return None
+            rest = rest[count:]
+        return structs.replace(job, payload=bytes(payload))
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -99,9 +117,8 @@ def main() -> None:
     """Do one job."""
     # Not the buffered one: its lock would be held by the thread below when the process ends.
     commands = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115  it stays
-    if not (line := commands.readline()):
+    if (job := Job.read(commands)) is None:
         return
-    job = Job.from_line(line)
     waker, wake = socket.socketpair()
     commanded = threading.Event()
     starts: list[int] = []
@@ -158,7 +175,12 @@ def load(
     end = FOREVER if workload.duration is None else began + int(workload.duration * 1e9)
     quota = FOREVER if workload.messages is None else share.count(workload.messages)
     traffic = Traffic(
-        socks, wake, size=workload.size, verify=workload.verify, patience=job.patience
+        socks,
+        wake,
+        size=workload.size,
+        verify=workload.verify,
+        patience=job.patience,
+        payload=job.payload,
     )
     pacer = None if workload.rate is None else Pacer(workload.rate)
     traffic.allowance = quota if began == start else FOREVER

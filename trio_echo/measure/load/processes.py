@@ -85,7 +85,7 @@ class LoadProcess:
         Returns:
             What most of them failed with, if none is open.
         """
-        await self._send(self._job.to_line())
+        await self._send(self._job.to_bytes())
         line = await self._line()
         if line is None:
             return None

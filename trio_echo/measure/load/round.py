@@ -51,6 +51,7 @@ async def run_round(
     tls: Tls | None = None,
     server: Server | None = None,
     executor: Executor | None = None,
+    payload: bytes = b"",
     keep: int = KEPT_SAMPLES,
     watched: bool = False,
     progress: Callable[[Report], object] = lambda _: None,
@@ -73,6 +74,8 @@ async def run_round(
         tls: how the connections use TLS; `None` if they do not.
         server: whose CPU use is measured; by default it is looked for.
         executor: what runs the parts of the load; by default processes of this machine.
+        payload: what messages consist of, piece by piece, from its beginning again after its end;
+            random bytes if it is empty.
         keep: of how many messages every time is kept. A round that has more goes into histograms,
             whose relative error is 0.4 %.
         watched: whether the reports have the times of messages.
@@ -111,6 +114,7 @@ async def run_round(
                         tls,
                         keep=keep * len(share) // workload.connections,
                         watched=watched,
+                        payload=payload,
                     )
                 )
             )

@@ -59,6 +59,7 @@ class Workload(Record, frozen=True, kw_only=True):
             back (an open loop); `None` for a closed loop: each echo lets the next message go.
         processes: how many processes share the connections.
         verify: whether each echo is compared with its message, byte for byte.
+        payload: the name of the file whose bytes are sent; `None` for random ones.
 
     Raises:
         ValueError: the load cannot be made, or a field is out of its bounds in `RANGES`.
@@ -73,6 +74,7 @@ class Workload(Record, frozen=True, kw_only=True):
     rate: Annotated[float, _BOUNDS["rate"]] | None = None
     processes: Annotated[int, _BOUNDS["processes"]] = 1
     verify: bool = False
+    payload: str | None = None
 
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():

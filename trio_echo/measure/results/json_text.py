@@ -49,10 +49,13 @@ def from_json(text: str | bytes) -> Run:
 def _build_older(value: dict[str, Any]) -> Run:
     """Build a run of an older version.
 
-    Version 4 has no histograms, version 3 also no TLS, and version 2 also no cables. Version 1 also
-    has no usage, and other medians: all are computed again.
+    Version 4 has no histograms and no payload, version 3 also no TLS, and version 2 also no cables.
+    Version 1 also has no usage, and other medians: all are computed again.
     """
-    rounds = value.get("rounds")
+    workloads, rounds = value.get("workloads"), value.get("rounds")
+    for one in workloads if isinstance(workloads, list) else ():
+        if isinstance(one, dict):
+            one.setdefault("payload", None)
     for one in rounds if isinstance(rounds, list) else ():
         if isinstance(one, dict):
             one.setdefault("tls", None)
