@@ -232,7 +232,7 @@ def bench(
     # Imported here, or every other command would start more slowly.
     from trio_echo.measure.results.files import samples_path
 
-    from .json_lines import opened
+    from .json_lines import STANDARD_OUTPUT, opened
     from .measuring import Asked, Files, run
     from .output_files import check
 
@@ -267,7 +267,8 @@ def bench(
                 keep,
                 b"" if payload is None else payload.data,
             )
-            return trio.run(run, asked, Files(output, csv, plot, lines))
+            aside = json_lines is not None and str(json_lines) == STANDARD_OUTPUT
+            return trio.run(run, asked, Files(output, csv, plot, lines, aside))
     except refusals as exc:
         click.echo(safe(str(exc)), err=True)
     except OSError as exc:

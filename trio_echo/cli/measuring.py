@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,14 +70,15 @@ class Files(NamedTuple):
         output: as JSON, with the raw samples beside it.
         csv: as a table.
         plot: as a page of pictures.
-        lines: a descriptor, for a line of JSON each second. If it is that of standard output, the
-            report goes to standard error.
+        lines: a descriptor, for a line of JSON each second.
+        aside: whether the report goes to standard error, because the lines are on standard output.
     """
 
     output: Path | None
     csv: Path | None
     plot: Path | None
     lines: int | None
+    aside: bool
 
 
 async def run(asked: Asked, kept: Files) -> int:
@@ -123,18 +123,17 @@ async def run(asked: Asked, kept: Files) -> int:
                     if far is not None:
                         crossed = counted(far.net)
             nursery.cancel_scope.cancel()
-    beside = kept.lines is not None and kept.lines == sys.stdout.fileno()
     if session is None or not session.done:
-        click.echo("partial: the run ended before its first round did", err=beside)
+        click.echo("partial: the run ended before its first round did", err=kept.aside)
         return 1
     result = session.results()
     try:
         _keep(kept, result, session.samples)
     finally:  # files may fail to be written, and so may the screen
         for line in report(result):
-            click.echo(line, err=beside)
+            click.echo(line, err=kept.aside)
         if crossed:
-            click.echo(crossed, err=beside)
+            click.echo(crossed, err=kept.aside)
         if refused is not None:
             click.echo(safe(str(refused)), err=True)
     silent = any(cell.silent_rounds for cell in result.cells)
