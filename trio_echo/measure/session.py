@@ -6,7 +6,7 @@ async with served() as targets:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import product
@@ -18,6 +18,8 @@ from trio_echo.addresses import Endpoint, parse_endpoint, resolve
 from trio_echo.client import connect
 from trio_echo.errors import SocketCallError, TlsError
 
+from .live import Live, Second
+from .load.loader import KEPT_SAMPLES
 from .load.processes import Processes
 from .load.round import look_for_servers, run_round
 from .load.workload import Samples, Workload
@@ -29,8 +31,6 @@ from .serving import served
 from .turns import visits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .load.loader import Report
     from .load.tls import Tls  # noqa: TC004  nothing evaluates the type
     from .wired import Wired  # noqa: TC004  it takes long to import, and nothing evaluates the type
@@ -60,6 +60,10 @@ class Session:
         done: the rounds that have ended.
         samples: their samples.
         messages: how many came back so far in the round under way.
+        keep: of how many messages of the run every time is kept. The round that has more, and
+            those after it, go into histograms, whose relative error is 0.4 %.
+        payload: what messages consist of, as `run_round` has it.
+        watch: called with each second of a round, soon after it; `None` if nobody looks.
     """
 
     targets: Sequence[Target]
@@ -72,10 +76,23 @@ class Session:
     done: list[Round] = field(default_factory=list)
     samples: list[Samples] = field(default_factory=list)
     messages: int = 0
+    keep: int = KEPT_SAMPLES
+    payload: bytes = b""
+    watch: Callable[[Second], object] | None = None
 
     def __len__(self) -> int:
         """Return how many rounds are planned."""
         return len(self.targets) * len(self.workloads) * self.rounds
+
+    @property
+    def kept(self) -> int:
+        """Of how many more messages every time is kept."""
+        return max(0, self.keep - sum(len(one.received) for one in self.samples))
+
+    @property
+    def full(self) -> bool:
+        """Whether the round under way goes into histograms."""
+        return self.messages > self.kept
 
     @property
     def patience(self) -> float:
@@ -104,6 +121,9 @@ class Session:
 
         def reported(report: Report) -> None:
             self.messages = report.messages
+            if self.watch is not None:
+                for second in live.add(report):
+                    self.watch(second)
             progress()
 
         stop = trio.Event() if stop is None else stop
@@ -115,6 +135,7 @@ class Session:
             servers = [self.wired.server] * len(endpoints)
             executor = Processes(self.wired.net["load"].open_process)
         for number, workload, target in visits(len(endpoints), len(self.workloads), self.rounds):
+            live = Live(number, self.targets[target].name, self.workloads[workload])
             samples = await run_round(
                 endpoints[target],
                 self.workloads[workload],
@@ -122,10 +143,16 @@ class Session:
                 tls=self._tls_of(self.targets[target]),
                 server=servers[target],
                 executor=executor,
+                payload=self.payload,
+                keep=self.kept,
+                watched=self.watch is not None,
                 progress=reported,
                 stop=stop,
             )
             self.messages = 0
+            if self.watch is not None:
+                for second in live.rest():
+                    self.watch(second)
             if samples.cut and samples.ended == samples.began:
                 return  # stopped before the load began, or during its warm-up
             self.samples.append(samples)
