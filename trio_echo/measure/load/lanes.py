@@ -113,15 +113,21 @@ class Lanes:
     def forget(self, before: int) -> None:
         """Drop what ended before a time, and the count of lost messages: it was the warm-up."""
         gone = bisect_left(self.received, before)
-        for times in self._arrays():
+        for times in self.arrays:
             del times[:gone]
         self._lost = 0
 
     def keep_due(self, since: int) -> None:
         """In an open loop, keep only connections that were due at a time or later."""
         wanted = [due >= since for due in self.intended]
-        for times in self._arrays():
+        for times in self.arrays:
             times[:] = array("q", compress(times, wanted))
+
+    @property
+    def arrays(self) -> tuple[array[int], ...]:
+        """All of them, in the order of `ARRAYS`."""
+        return (self.intended, self.sent, self.received, self.connected, self.secured,
+                self.answered, self.echoed, self.resumed)  # fmt: skip
 
     @property
     def pending(self) -> int:
@@ -133,12 +139,12 @@ class Lanes:
         """How many connections are under way, or have failed."""
         return self._lost + self.pending
 
-    def run(self, until: int, report: Callable[[int], object] = lambda _: None) -> None:
+    def run(self, until: int, report: Callable[[], object] = lambda: None) -> None:
         """Load the server until a time, or until there is nothing left to do.
 
         Args:
             until: on the clock of `time.perf_counter_ns`.
-            report: called now and then with the number of connections that ended.
+            report: called about ten times a second. It may remove connections from the arrays.
         """
         poll, clock = self._poller.poll, time.perf_counter_ns
         now = clock()
@@ -148,7 +154,7 @@ class Lanes:
         while now < until and ((self.alive and self.allowance) or self._busy):
             due = self._next_due
             timeout = self._begin(now)
-            events = poll(min(timeout, (min(until, look_at) - now) / 1e9), _BURST)
+            events = poll(min(timeout, (min(until, look_at, report_at) - now) / 1e9), _BURST)
             for fd, _ in events:
                 if fd == self._wake:
                     self.stopped = True
@@ -161,7 +167,7 @@ class Lanes:
                 self.spun += (cpu := time.process_time_ns()) - (spinning or cpu)
                 spinning = cpu
             if now >= report_at:
-                report(len(self.received))
+                report()
                 report_at = now + _REPORT
             if now >= look_at:
                 self._look()
@@ -185,10 +191,6 @@ class Lanes:
         for lane in list(self._busy.values()):
             self._settle(lane)
         self._poller.close()
-
-    def _arrays(self) -> tuple[array[int], ...]:
-        return (self.intended, self.sent, self.connected, self.secured, self.answered, self.echoed,
-                self.received, self.resumed)  # fmt: skip
 
     def _begin(self, now: int) -> float:
         """Open what may be opened; returns the seconds until there may be more."""

@@ -8,7 +8,6 @@ no port in TIME_WAIT, but the server would do something else than it does for it
 from __future__ import annotations
 
 import errno
-import random
 import selectors
 import socket
 import time
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trio_echo.errors import HANDSHAKE, SocketCallError, naming, strerror
 
+from .contents import Contents
 from .opening import connecting, shaking_hands
 from .tls import LoadSocket
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from .ports import Ports
 
 _RECEIVE = 256 * 1024
-# Verified messages are slices of random bytes, each from another offset.
-_OFFSETS, _STEP = 1 << 20, 4099
 # So many ports in a row are tried. The next one is the one that has been free for longest.
 _TRIES = 100
 _NO_PORT = "no local port is free: each one rests for a while after its connection, in TIME_WAIT"
@@ -100,6 +98,7 @@ class Transactions:
         ports: chooses the port of each.
         secure: puts TLS on a connection, if there is to be TLS.
         resume: whether a connection resumes the TLS session of the one before it in its lane.
+        payload: what messages consist of; random bytes if it is empty.
     """
 
     def __init__(
@@ -113,14 +112,14 @@ class Transactions:
         ports: Ports,
         secure: Secure | None = None,
         resume: bool = False,
+        payload: bytes = b"",
     ) -> None:
         info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         self._family = info[0][0]
         self._address: Any = info[0][4]
         self._size = size
         self._verify = verify
-        self._block = random.randbytes(_OFFSETS + size if verify else size)  # noqa: S311  no secret
-        self._offset = 0
+        self._contents = Contents(size, payload, verify=verify)
         self._buffer = memoryview(bytearray(_RECEIVE))
         self._ports = ports
         self._secure = secure
@@ -209,10 +208,9 @@ class Transactions:
 
     def _exchanged(self, sock: socket.socket) -> Generator[Wait, None, tuple[int, int]]:
         """Send a message; returns when the first and the last byte of its echo were there."""
-        if self._verify:
-            self._offset = (self._offset + _STEP) % _OFFSETS
-        offset, missing = self._offset, self._size
-        unsent = memoryview(self._block)[offset : offset + missing]
+        contents, missing = self._contents, self._size
+        offset = contents.next() if contents.varied else 0
+        unsent = memoryview(contents.block)[offset : offset + missing]
         answered = now = 0
         while missing:
             if unsent:
@@ -230,7 +228,7 @@ class Transactions:
                 raise TransactionError("more than was sent")
             # Slices of bytes and memoryviews are compared one by one; this is memcmp.
             at = offset + self._size - missing
-            if self._verify and not self._block.startswith(self._buffer[:count], at):
+            if self._verify and not contents.block.startswith(self._buffer[:count], at):
                 raise TransactionError("echo differs")
             missing -= count
         return answered, now

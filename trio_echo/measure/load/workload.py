@@ -12,6 +12,7 @@ from msgspec import Meta
 from trio_echo.quantities import A_YEAR
 
 from ..records import Record
+from ..timeline import Timeline
 from .usage import Usage
 
 LARGEST_SIZE = 1 << 30
@@ -33,6 +34,23 @@ _BOUNDS = {name: Meta(ge=least, le=most) for name, (least, most) in RANGES.items
 
 _WHOLE = ("connections", "size", "messages", "pipeline", "processes")
 
+
+ROUND_TRIP: Final = "round_trip"
+FROM_INTENDED: Final = "from_intended"
+CONNECT: Final = "connect"
+HANDSHAKE: Final = "handshake"
+FIRST_BYTE: Final = "first_byte"
+CLOSE: Final = "close"
+
+KINDS: Final[dict[str, tuple[str, str]]] = {
+    ROUND_TRIP: ("sent", "received"),
+    FROM_INTENDED: ("intended", "received"),
+    CONNECT: ("sent", "connected"),
+    HANDSHAKE: ("connected", "secured"),
+    FIRST_BYTE: ("sent", "answered"),
+    CLOSE: ("echoed", "received"),
+}
+"""How long something took: the arrays of `Samples` with its beginning and its end."""
 
 StageName: TypeAlias = Literal["connected", "secured", "answered", "echoed", "resumed"]
 
@@ -58,6 +76,7 @@ class Workload(Record, frozen=True, kw_only=True):
             echo, and the end of both sides. `connections` are then open at once, `messages` and
             `rate` count connections, and a round trip is that of a whole connection.
         resume: whether each TLS handshake resumes the session of the connection before it.
+        payload: the name of the file whose bytes are sent; `None` for random ones.
 
     Raises:
         ValueError: the load cannot be made, or a field is out of its bounds in `RANGES`.
@@ -74,6 +93,7 @@ class Workload(Record, frozen=True, kw_only=True):
     verify: bool = False
     reconnect: bool = False
     resume: bool = False
+    payload: str | None = None
 
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():
@@ -106,7 +126,9 @@ class Samples:
     """What one round brought back. All times are nanoseconds of `time.perf_counter_ns`.
 
     Three arrays have an entry for each message that came back, in that order. A closed loop
-    keeps what came back between `began` and `ended`; an open loop only what was also due then.
+    keeps what came back between `began` and `ended`; an open loop only what was also due then. If
+    there are more messages than are to be kept, the arrays are empty, and histograms have how long
+    the messages took.
 
     If each message has a connection of its own, they have an entry for each connection: `sent` is
     when `connect()` was called, and `received` when the server had ended. Five more arrays then
@@ -115,7 +137,8 @@ class Samples:
     Attributes:
         began: when measuring began, after the warm-up.
         ended: when it ended.
-        intended: when the message should have been sent; in a closed loop, when it was.
+        intended: when the message should have been sent; in a closed loop, when it was: there it
+            may be the same array as `sent`.
         sent: when its first byte was handed to the kernel.
         received: when the last byte of its echo was there.
         connected: when the connection was established.
@@ -123,6 +146,8 @@ class Samples:
         answered: when the first byte of the echo was there.
         echoed: when the last one was there; then this side ended.
         resumed: 1 if the handshake resumed an earlier session, otherwise 0; empty without TLS.
+        timelines: the histograms, by the names in `KINDS`.
+        resumptions: how many handshakes of the messages in them resumed a session.
         failures: how many connections failed, by kind: `"connect(): Connection refused"`,
             `"recv(): Connection reset by peer"`, `"no echo for 10 s"`, `"echo differs"`,
             `"more than was sent"`, `"closed early"`, `"no end of the connection for 10 s"`, or
@@ -145,8 +170,15 @@ class Samples:
     answered: array[int] = field(default_factory=lambda: array("q"))
     echoed: array[int] = field(default_factory=lambda: array("q"))
     resumed: array[int] = field(default_factory=lambda: array("q"))
+    timelines: dict[str, Timeline] = field(default_factory=dict)
+    resumptions: int = 0
     failures: dict[str, int] = field(default_factory=dict)
     unanswered: int = 0
     cut: bool = False
     usage: Usage | None = None
     tls: str | None = None
+
+    @property
+    def messages(self) -> int:
+        """How many messages came back."""
+        return len(self.timelines[ROUND_TRIP] if self.timelines else self.received)

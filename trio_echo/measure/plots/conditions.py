@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from trio_echo.measure.results.run import Run
 
 _FIELDS = (
-    "connections", "size", "pipeline", "reconnect", "rate", "processes", "verify", "resume"
+    "connections", "size", "pipeline", "reconnect", "rate", "processes", "verify", "payload",
+    "resume",
 )  # fmt: skip
 _COUNTED = ("connections", "processes")
 _MOST = 6
@@ -126,7 +127,7 @@ def _few(texts: Sequence[str]) -> str:
     return " or ".join([", ".join(texts[:-1]), *texts[-1:]] if len(texts) > 2 else texts)
 
 
-def _one(name: str, value: float | None) -> str:
+def _one(name: str, value: float | str | None) -> str:
     return _WORDS[name](value)
 
 
@@ -146,4 +147,5 @@ _WORDS: dict[str, Callable[..., str]] = {
     "verify": lambda value: "echoes verified" if value else "",
     "reconnect": lambda value: "a connection for each message" if value else "",
     "resume": lambda value: "TLS sessions resumed" if value else "",
+    "payload": lambda value: f"bytes of {value}" if value else "",
 }

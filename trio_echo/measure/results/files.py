@@ -12,6 +12,9 @@ in nanoseconds, then the difference of each to the one before. numpy reads one l
 
 The rest of a round is in `rounds.json`: `began`, `ended`, `failures`, `unanswered`, whether there
 is `intended`, and which of the others there are.
+
+If a round had more messages than were to be kept, these arrays are empty, and `n/histograms` is
+there (see `histogram_text`).
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from trio_echo.writing import followed, whole
 
 from ..load.workload import STAGES, Samples, StageName
 from ..records import Count, Nanoseconds, Ordinal, Record, build
+from .histogram_text import from_bytes, to_bytes
 from .json_text import ResultsError, from_json, to_json
 from .spreadsheet import to_csv
 
@@ -45,6 +49,8 @@ _ROUNDS = "rounds.json"
 _TIME = 8  # bytes of a time stamp
 # Level 1 takes a quarter of the time of level 6 and 4 % more space: 7 bytes a message.
 _LEVEL = 1
+# Bytes of the histograms of a round. They have a few million.
+_MOST_HISTOGRAMS = 1 << 26
 
 
 class _Round(Record, frozen=True, kw_only=True):
@@ -174,6 +180,8 @@ def _write_samples(target: BinaryIO, samples: Sequence[Samples]) -> None:
                 file.writestr(f"{number}/intended", _packed(one.intended))
             for name in kept.stages:
                 file.writestr(f"{number}/{name}", _packed(getattr(one, name)))
+            if one.timelines:
+                file.writestr(f"{number}/histograms", to_bytes(one.timelines))
 
 
 def _read_rounds(file: zipfile.ZipFile, run: Run) -> tuple[_Round, ...]:
@@ -187,6 +195,13 @@ def _read_rounds(file: zipfile.ZipFile, run: Run) -> tuple[_Round, ...]:
 
 
 def _read_round(file: zipfile.ZipFile, number: int, one: _Round, messages: int) -> Samples:
+    timelines = {}
+    if (name := f"{number}/histograms") in file.NameToInfo:
+        timelines = from_bytes(_member(file, name, most=_MOST_HISTOGRAMS), one.began)
+        if any(len(timeline) != messages for timeline in timelines.values()):
+            raise ValueError(f"{name} is not of {messages} messages")
+        messages = 0
+
     def times(name: str) -> array[int]:
         data = _member(file, f"{number}/{name}", most=messages * _TIME)
         if len(data) != messages * _TIME:
@@ -200,6 +215,7 @@ def _read_round(file: zipfile.ZipFile, number: int, one: _Round, messages: int) 
         intended=times("intended") if one.intended else sent[:],
         sent=sent,
         received=times("received"),
+        timelines=timelines,
         failures=one.failures,
         unanswered=one.unanswered,
     )

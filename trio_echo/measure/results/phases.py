@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Final
 
+from ..load.workload import CLOSE, CONNECT, FIRST_BYTE, HANDSHAKE
 from ..records import Count, Record
 from ..statistics import Estimate
-from .summary import BY_PERCENTILE, Distribution, PercentileName
+from .summary import BY_PERCENTILE, Distribution, PercentileName, distribution
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ..load.workload import Samples
     from .run import Run
 
@@ -62,27 +61,27 @@ class PhaseEstimates(Record, frozen=True, kw_only=True):
 
 
 def phases_of(samples: Samples) -> Phases | None:
-    """Summarize the connections of a round; `None` if none of them was for one message.
-
-    Raises:
-        ValueError: the arrays differ in length.
-    """
-    if not samples.connected:
+    """Summarize the connections of a round; `None` if none of them was for one message."""
+    found = {
+        kind: distribution(samples, kind) if there or kind in samples.timelines else None
+        for kind, there in (
+            (CONNECT, samples.connected),
+            (HANDSHAKE, samples.secured),
+            (FIRST_BYTE, samples.answered),
+            (CLOSE, samples.echoed),
+        )
+    }
+    connect, first_byte, close = found[CONNECT], found[FIRST_BYTE], found[CLOSE]
+    if connect is None or first_byte is None or close is None:
         return None
-    secured = samples.secured
+    handshake = found[HANDSHAKE]
     return Phases(
-        connect_ns=_between(samples.sent, samples.connected),
-        handshake_ns=_between(samples.connected, secured) if secured else None,
-        first_byte_ns=_between(samples.sent, samples.answered),
-        close_ns=_between(samples.echoed, samples.received),
-        resumed=sum(samples.resumed) if secured else None,
+        connect_ns=connect,
+        handshake_ns=handshake,
+        first_byte_ns=first_byte,
+        close_ns=close,
+        resumed=None if handshake is None else samples.resumptions + sum(samples.resumed),
     )
-
-
-def _between(start: Sequence[int], end: Sequence[int]) -> Distribution:
-    found = Distribution.of([after - before for before, after in zip(start, end, strict=True)])
-    assert found is not None  # noqa: S101  there are some
-    return found
 
 
 def resumed_words(run: Run) -> str:
