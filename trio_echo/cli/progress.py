@@ -100,7 +100,7 @@ class Progress:
     def _show(self, second: Second) -> None:
         """Show a second of a round, if it can be shown."""
         self._rates.append(second.messages_per_second)
-        words = [f"{second.messages_per_second:,.0f} messages/s"]
+        words = [f"{second.messages_per_second:,.0f} {second.workload.unit}/s"]
         if failed := sum(second.failures.values()):
             words.append(f"{failed:,} failed")
         times = {"p50": second.p50_ns, "p99": second.p99_ns}
