@@ -48,18 +48,18 @@ class Keeper:
         """Add messages that have come back, after those that were added before.
 
         Args:
-            data: the arrays of `Samples`, in bytes.
+            data: arrays of `Samples`, in bytes.
             until: as in `Report`.
             failures: as in `Report`.
         """
         samples = self.samples
         first = len(samples.received)
-        for name in ARRAYS:
-            getattr(samples, name).frombytes(data[name])
-        times = dict(self._times(first)) if self._watched else {}
+        for name, times in data.items():
+            getattr(samples, name).frombytes(times)
+        seen = dict(self._times(first)) if self._watched else {}
         if samples.timelines or len(samples.received) > self._most:
             fold(samples)
-        return Report(samples.messages, until, failures, times)
+        return Report(samples.messages, until, failures, seen)
 
     def _times(self, first: int) -> Iterator[tuple[int, dict[str, Histogram]]]:
         """Count the times from a message on, by the second of the round."""
