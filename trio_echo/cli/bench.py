@@ -17,6 +17,7 @@ from trio_echo.measure.load.workload import Workload
 from trio_echo.screen.text import safe
 
 from .certificates import authority_of, certificate_files
+from .demands import demand_options
 from .lists import parse_connections, parse_sizes
 from .options import client_tls, positive_seconds, seconds, tls_options
 from .plot import check_library, picture_path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trio_echo.lan.options import Wire
+
+    from .demands import Demands
 
 T = TypeVar("T")
 
@@ -145,6 +148,7 @@ def _target(text: str) -> Endpoint:
 )
 @tls_options
 @click.option("--verify", is_flag=True, help="Compare each echo with its message.")
+@demand_options
 @click.option(
     "--output",
     metavar="FILE",
@@ -177,6 +181,7 @@ def bench(
     output: Path | None,
     csv: Path | None,
     plot: Path | None,
+    demands: Demands,
     tls: bool,
     tls_ca: str | None,
     tls_cert: str | None,
@@ -208,6 +213,7 @@ def bench(
         ]
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
+    demands.check(workloads, rounds)
     if MOST_SOCKETS is not None and max(counts) > MOST_SOCKETS * load["processes"]:
         raise click.UsageError(
             f"this system takes {MOST_SOCKETS} connections a process: give more --processes"
@@ -239,7 +245,9 @@ def bench(
         with certificate_files(None, None, None, () if serve and tls else None) as own:
             if own is not None:
                 secured = Tls("localhost", str(authority_of(own.certificate)))
-            asked = Asked(list(targets), serve, wire, workloads, rounds, timeout, secured, own)
+            asked = Asked(
+                list(targets), serve, wire, workloads, rounds, timeout, secured, own, demands
+            )
             return trio.run(run, asked, Files(output, csv, plot))
     except refusals as exc:
         click.echo(safe(str(exc)), err=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import trio
 
 from trio_echo.errors import SocketCallError, ungrouped
 from trio_echo.measure.results import files
+from trio_echo.measure.search import Search
 from trio_echo.measure.serving import served
 from trio_echo.measure.session import Session, named
 from trio_echo.screen.text import safe
@@ -19,6 +20,7 @@ from .plot import draw
 from .progress import Progress
 from .report import report
 from .signals import receive_stop_signals
+from .verdicts import verdicts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from trio_echo.measure.load.workload import Samples, Workload
     from trio_echo.measure.results.run import Run
     from trio_echo.measure.wired import Wired
+
+    from .demands import Demands
 
 
 class Asked(NamedTuple):
@@ -46,6 +50,7 @@ class Asked(NamedTuple):
             the cable.
         tls: how the load uses TLS; `None` if it does not.
         certificates: of the server that is started, for TLS.
+        demands: what the measurement must find or prove.
     """
 
     targets: list[Endpoint]
@@ -56,6 +61,7 @@ class Asked(NamedTuple):
     timeout: float | None
     tls: Tls | None
     certificates: CertificateFiles | None
+    demands: Demands
 
 
 class Files(NamedTuple):
@@ -80,6 +86,7 @@ async def run(asked: Asked, kept: Files) -> int:
         SocketCallError: of `getaddrinfo()`: there is no such host; of `bind()`: no server started;
             of `connect()`: the target of the first round takes no connection.
         LanError: there can be no cable.
+        click.UsageError: the baseline was measured in another way.
     """
     session: Session | None = None
     refused: SocketCallError | None = None
@@ -100,8 +107,14 @@ async def run(asked: Asked, kept: Files) -> int:
             await nursery.start(stop_on_signal)
             with starting:
                 async with _servers(asked) as (targets, far):
-                    session = Session(
-                        targets=[await named(target, tls=asked.tls) for target in targets],
+                    known = [await named(target, tls=asked.tls) for target in targets]
+                    wire = None if far is None else str(far.wire)
+                    asked.demands.check_baseline(
+                        known, asked.workloads, wire=wire, tls=asked.tls is not None
+                    )
+                    session = _session(
+                        asked.demands,
+                        targets=known,
                         workloads=asked.workloads,
                         rounds=asked.rounds,
                         timeout=asked.timeout,
@@ -127,12 +140,33 @@ async def run(asked: Asked, kept: Files) -> int:
     finally:  # files may fail to be written, and so may the screen
         for line in report(result):
             click.echo(line)
+        judged = verdicts(result, asked.demands)
+        for line in judged.lines:
+            click.echo(line)
         if crossed:
             click.echo(crossed)
         if refused is not None:
             click.echo(safe(str(refused)), err=True)
+        for line in judged.unmet:
+            click.echo(line, err=True)
+    if _failed(result, asked.demands):
+        return 1
+    return 3 if judged.unmet else 0
+
+
+def _session(demands: Demands, **options: Any) -> Session:
+    """Make a measurement, or one that searches."""
+    if demands.search is None:
+        return Session(**options)
+    return Search(requirement=demands.search, **options)
+
+
+def _failed(result: Run, demands: Demands) -> bool:
+    """Return whether something went wrong that no requirement judges."""
+    if result.partial or result.searches:  # a search loads a server until it fails
+        return result.partial
     silent = any(cell.silent_rounds for cell in result.cells)
-    return 1 if result.partial or result.failures or silent else 0
+    return silent or bool(result.failures and not demands.accepts_failures)
 
 
 def _keep(kept: Files, result: Run, samples: list[Samples]) -> None:

@@ -28,7 +28,7 @@ from .serving import served
 from .turns import visits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .load.round import OpenProcess
     from .load.tls import Tls  # noqa: TC004  nothing evaluates the type
@@ -113,7 +113,7 @@ class Session:
         else:
             servers = [self.wired.server] * len(endpoints)
             open_process = self.wired.net["load"].open_process
-        for number, workload, target in visits(len(endpoints), len(self.workloads), self.rounds):
+        for number, workload, target in self.visits():
             samples = await run_round(
                 endpoints[target],
                 self.workloads[workload],
@@ -142,6 +142,10 @@ class Session:
             progress()
             if stop.is_set():
                 return
+
+    def visits(self) -> Iterator[tuple[int, int, int]]:
+        """Yield number, workload and target of each round, when the one before it has ended."""
+        return visits(len(self.targets), len(self.workloads), self.rounds)
 
     def _tls_of(self, target: Target) -> Tls | None:
         return None if self.tls is None else self.tls.of(parse_endpoint(target.name).host)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from trio_echo.quantities import size
 
 from .run import labels
@@ -39,6 +41,8 @@ def remarks(run: Run) -> list[str]:
         At most one line for each of the first two, and one for the rest. Names of targets are
         as the user gave them.
     """
+    if run.searches:
+        run = _without_failing(run)
     lines = []
     used = [one.usage for one in run.rounds if one.usage is not None]
     limited = sum(max(one.load, default=0) > LOAD_BUSY for one in used)
@@ -57,6 +61,18 @@ def remarks(run: Run) -> list[str]:
     if conditions:
         lines.append("; ".join(conditions))
     return lines
+
+
+def _without_failing(run: Run) -> Run:
+    """Leave out the rates beyond what was found: a search loads until something is the limit."""
+    most = {one.target: one.holds or 0 for one in run.searches}
+
+    def kept(one: Round | Cell) -> bool:
+        rate = run.workloads[one.workload].rate
+        return rate is not None and rate <= most[one.target]
+
+    rounds, cells = filter(kept, run.rounds), filter(kept, run.cells)
+    return replace(run, rounds=tuple(rounds), cells=tuple(cells))
 
 
 def _busy(run: Run) -> Iterator[str]:
