@@ -163,8 +163,8 @@ _OPTIONS = (
         "--search",
         metavar="LIMIT",
         type=_requirement,
-        help="Find the highest rate at which a limit such as 'p99 < 5 ms' holds, with open loops of "
-        "--rounds rounds each.",
+        help="Find the highest rate at which a limit such as 'p99 < 5 ms' holds, with an open loop "
+        "of --rounds rounds at each rate.",
     ),
     click.option(
         "--require",

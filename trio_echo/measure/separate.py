@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .load.workload import Workload
+    from .results.found import Found
     from .results.run import Cell, Round, Run
     from .statistics import Estimate
 
@@ -101,11 +102,40 @@ def _value(one: Round, measured: Measured, *, open_loop: bool) -> float | None:
     return None if times is None else times.percentiles.get(measured)
 
 
+def searches(runs: Sequence[Run]) -> list[tuple[str, tuple[Found, ...]]]:
+    """Match the searches of runs, by target, load and requirement.
+
+    Returns:
+        The name of each, and what each run found.
+    """
+    each = [
+        {
+            ("" if _alone(runs) else labels(run.targets)[one.target], _search(run, one)): one
+            for one in run.searches
+        }
+        for run in runs
+    ]
+    return [
+        (
+            f"{cell_name(runs[0], one.target, 0)}: {one.requirement}",
+            tuple(others[place] for others in each),
+        )
+        for place, one in each[0].items()
+        if all(place in others for others in each)
+    ]
+
+
+def _search(run: Run, found: Found) -> tuple[Workload, str]:
+    return same_load(run.workloads[0]), found.requirement
+
+
 def _alone(runs: Sequence[Run]) -> bool:
     return all(len(run.targets) == 1 for run in runs)
 
 
 def _places(run: Run, *, alone: bool) -> dict[Place, Cell]:
+    if run.searches:
+        return {}  # each search chose its own rates: compare what it found
     names = [""] if alone else labels(run.targets)
     return {(names[one.target], same_load(run.workloads[one.workload])): one for one in run.cells}
 
