@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 _MEASURED: tuple[Measured, ...] = ("messages/s", "p50", "p99")
 
+_HEADS = ("load", "", "results", "median", "95 % interval", "ratio to the first", "its interval")
+_TIMES = "p50 and p99 are round trips; of an open loop, times from the intended start"
+_ALIKE = "nothing that these files know of differed"
+
 _CONCLUSIONS = """\
 These runs did not take turns, so each ratio also holds everything else that changed between them:
   - An interval of a ratio without 1 says that the runs differ, not that the servers do.
@@ -71,24 +75,15 @@ def compared(names: Sequence[str], runs: Sequence[Run]) -> list[str]:
     rows = [*_cells(names, runs), *_searches(names, runs)]
     lines = []
     if rows:
-        heads = [
-            "load",
-            "",
-            "results",
-            "median",
-            "interval",
-            f"ratio to {names[0]}",
-            "its interval",
-        ]
-        lines += [text_table(heads, rows, numbers=heads[3:]), ""]
+        lines += [text_table(_HEADS, rows, _TIMES, numbers=_HEADS[3:]), ""]
     else:
         lines += ["no load is in all of the files", ""]
     for name, cells in zip(names, unshared(runs), strict=True):
         if cells:
             lines += [safe(f"only in {name}: {'; '.join(cells)}"), ""]
     different = [(one.name, *one.values) for one in differences(runs)]
-    lines += [text_table(["conditions that differed", *names], different), "", _CONCLUSIONS]
-    return lines
+    lines.append(text_table(["what differed", *names], different) if different else _ALIKE)
+    return [*lines, "", _CONCLUSIONS]
 
 
 def _cells(names: Sequence[str], runs: Sequence[Run]) -> Iterator[list[str]]:
