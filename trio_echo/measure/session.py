@@ -18,6 +18,7 @@ from trio_echo.addresses import Endpoint, parse_endpoint, resolve
 from trio_echo.client import connect
 from trio_echo.errors import SocketCallError, TlsError
 
+from .load.processes import Processes
 from .load.round import look_for_servers, run_round
 from .load.workload import Samples, Workload
 from .results import environment
@@ -30,7 +31,7 @@ from .turns import visits
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .load.round import OpenProcess
+    from .load.loader import Report
     from .load.tls import Tls  # noqa: TC004  nothing evaluates the type
     from .wired import Wired  # noqa: TC004  it takes long to import, and nothing evaluates the type
 
@@ -101,18 +102,18 @@ class Session:
             connection.
         """
 
-        def count(messages: int) -> None:
-            self.messages = messages
+        def reported(report: Report) -> None:
+            self.messages = report.messages
             progress()
 
         stop = trio.Event() if stop is None else stop
         endpoints = [parse_endpoint(one.address) for one in self.targets]
         if self.wired is None:
             servers = await look_for_servers(endpoints)
-            open_process: OpenProcess = trio.lowlevel.open_process
+            executor = Processes()
         else:
             servers = [self.wired.server] * len(endpoints)
-            open_process = self.wired.net["load"].open_process
+            executor = Processes(self.wired.net["load"].open_process)
         for number, workload, target in self.visits():
             samples = await run_round(
                 endpoints[target],
@@ -120,8 +121,8 @@ class Session:
                 patience=self.patience,
                 tls=self._tls_of(self.targets[target]),
                 server=servers[target],
-                open_process=open_process,
-                progress=count,
+                executor=executor,
+                progress=reported,
                 stop=stop,
             )
             self.messages = 0

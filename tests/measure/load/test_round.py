@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from trio_echo.events import ServerEvent
+    from trio_echo.measure.load.loader import Report
 
 
 @pytest.fixture(params=["127.0.0.1", pytest.param("::1", marks=[pytest.mark.slow, ipv6])])
@@ -74,7 +75,7 @@ async def measured(
     load: Workload,
     *,
     patience: float = PATIENCE,
-    progress: Callable[[int], object] = lambda _: None,
+    progress: Callable[[Report], object] = lambda _: None,
     stop: trio.Event | None = None,
 ) -> Samples:
     """Run a round, and check what holds for all of them."""
@@ -528,10 +529,11 @@ async def test_a_warm_up_beyond_what_a_server_can_do_does_not_take_up_the_round(
 
 @pytest.mark.slow
 async def test_progress_counts_up() -> None:
-    counts: list[int] = []
+    reports: list[Report] = []
     with serving() as (target, _):
         load = Workload(connections=2, processes=2, duration=0.5)
-        samples = await measured(target, load, progress=counts.append)
+        samples = await measured(target, load, progress=reports.append)
+    counts = [one.messages for one in reports]
     assert counts
     assert counts == sorted(counts)
     assert counts[-1] <= len(samples.received)
@@ -582,7 +584,7 @@ async def test_a_round_that_is_cancelled_before_it_begins_leaves_nothing() -> No
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 async def test_a_loader_that_is_killed_is_a_failure_of_its_connections() -> None:
-    def kill(_: int) -> None:
+    def kill(_: Report) -> None:
         for loader in loaders()[:1]:
             loader.kill()
 

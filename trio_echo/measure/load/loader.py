@@ -1,12 +1,12 @@
-"""One process of a load: `python -m trio_echo.measure.load.loader`, which `round` starts.
+"""One process of a load: `python -m trio_echo.measure.load.loader`, which `processes` starts.
 
 It reads a line of JSON, its `Job`, and connects. It writes how many connections are open, what TLS
 they use, and what most of the others failed with:
 
     {"connected": 0, "tls": null, "failure": ["connect()", 111, "Connection refused"]}
 
-It reads a line with the time to start, and loads the server. Now and then it writes how many
-messages came back, and at the end a line with its CPU use and the scalars of its `Samples`,
+It reads a line with the time to start, and loads the server. Now and then it writes a `Report`, and
+at the end a line with its CPU use and the scalars of its `Samples`,
 followed by their arrays. Anything more on its standard input, or its end, ends the load, so no
 loader outlives the process that started it.
 """
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import errno
 import gc
-import json
 import os
 import socket
 import sys
@@ -72,6 +71,16 @@ class Job(msgspec.Struct, frozen=True):
     def from_line(cls, line: bytes) -> Job:
         """Read what `to_line` wrote."""
         return msgspec.json.decode(line, type=cls)
+
+
+class Report(msgspec.Struct, frozen=True):
+    """How far a load is.
+
+    Attributes:
+        messages: how many came back so far.
+    """
+
+    messages: int
 
 
 def main() -> None:
@@ -157,7 +166,7 @@ def load(
             traffic.allowance = quota
             traffic.start_open(began + pacer.due(number) for number in share.numbers())
     since, cpu, spun = clock(), time.process_time_ns(), traffic.spun
-    traffic.run(end, lambda count: _say({"messages": count}))
+    traffic.run(end, lambda count: _say(Report(count)))
     took, spun = max(1, clock() - since), traffic.spun - spun
     busy = max(0, time.process_time_ns() - cpu - spun)
     ended = max(began, min(clock(), end))  # it may be over before it began
@@ -189,8 +198,8 @@ def load(
     return samples, busy / took, spun / took
 
 
-def _say(fields: dict[str, object]) -> None:
-    sys.stdout.buffer.write(json.dumps(fields).encode() + b"\n")
+def _say(fields: dict[str, object] | Report) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(fields) + b"\n")
     sys.stdout.buffer.flush()
 
 
