@@ -152,9 +152,9 @@ def percentile_over(requirement: Requirement, run: Run, cell: Cell) -> Estimate 
 def time_of(requirement: Requirement, one: Round, workload: Workload) -> float | None:
     """Return the percentile that a requirement limits, in one round, in nanoseconds.
 
-    In an open loop it is from the intended start. It is infinite if so many messages have no echo
-    that the limit is broken whatever the others took: those that were due longer before the end of
-    the round than the limit are late.
+    In an open loop it is from the intended start. It is then infinite if those messages that came
+    back keep the limit, but too many others did not: without an echo, a message is late if it was
+    due longer before the end of the round than the limit.
 
     Returns:
         `None` if too few messages came back.
@@ -163,12 +163,13 @@ def time_of(requirement: Requirement, one: Round, workload: Workload) -> float |
     times = summary.round_trip_ns if workload.rate is None else summary.from_intended_ns
     if name is None or times is None or name not in times.percentiles:
         return None
-    if workload.rate is not None:
+    time = times.percentiles[name]
+    if workload.rate is not None and requirement.allows(time):
         due = summary.messages + summary.unanswered
         late = summary.unanswered - workload.rate * requirement.limit / 1e9
         if late > due * (1 - PERCENTILES[name]):
             return math.inf
-    return times.percentiles[name]
+    return time
 
 
 def holds(requirement: Requirement, one: Round, workload: Workload) -> bool:
@@ -184,7 +185,7 @@ def fewest_messages(name: PercentileName) -> int:
 
 def echo_time(nanoseconds: float) -> str:
     """Write the time until an echo, which may never have come."""
-    return "no echo" if math.isinf(nanoseconds) else duration(nanoseconds)
+    return "too few echoes" if math.isinf(nanoseconds) else duration(nanoseconds)
 
 
 def _too_few(name: PercentileName) -> str:

@@ -57,22 +57,18 @@ def remarks(run: Run) -> list[str]:
             f"the cable was busy for more than {LOAD_BUSY * 100:.0f} % of the time in "
             f"{limited} of {len(used)} rounds: it may be the limit"
         )
-    conditions = [*_busy(run), *_wide(run)]
+    conditions = [*_busy(run), *([] if run.searches else _wide(run))]
     if conditions:
         lines.append("; ".join(conditions))
     return lines
 
 
 def _without_failing(run: Run) -> Run:
-    """Leave out the rates beyond what was found: a search loads until something is the limit."""
+    """Leave out the rounds beyond what was found: a search loads until something is the limit."""
     most = {one.target: one.holds or 0 for one in run.searches}
-
-    def kept(one: Round | Cell) -> bool:
-        rate = run.workloads[one.workload].rate
-        return rate is not None and rate <= most[one.target]
-
-    rounds, cells = filter(kept, run.rounds), filter(kept, run.cells)
-    return replace(run, rounds=tuple(rounds), cells=tuple(cells))
+    rates = [one.rate for one in run.workloads]
+    rounds = [one for one in run.rounds if (rates[one.workload] or 0) <= most[one.target]]
+    return replace(run, rounds=tuple(rounds))
 
 
 def _busy(run: Run) -> Iterator[str]:
