@@ -84,7 +84,13 @@ class Progress:
                 if name in last.percentiles
             ]
         if self._bar.console.is_terminal:
-            self._bar.update(self._task, completed=done, description=", ".join(words), refresh=True)
+            self._bar.update(
+                self._task,
+                total=len(self._session),
+                completed=done,
+                description=", ".join(words),
+                refresh=True,
+            )
         elif now - self._said_at >= _INTERVAL:
             self._said_at = now
             which = min(done + 1, len(self._session))

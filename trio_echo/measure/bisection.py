@@ -69,6 +69,26 @@ def next_rate(answers: Answers, start: float, lowest: float, rounds: int) -> flo
     return min(again, key=lambda one: len(answers[one]), default=None)
 
 
+def rounds_left(answers: Answers, start: float, lowest: float, rounds: int) -> int:
+    """Return how many rounds a search still takes if the answers will agree from now on.
+
+    Args:
+        answers: those of the rounds so far.
+        start: the first rate.
+        lowest: no lower rate is tried.
+        rounds: how many at each rate.
+    """
+    found = ends(answers, rounds)
+    holds = start / 2 if found.holds is None else found.holds
+    fails = 2 * holds if found.fails is None else found.fails
+    supposed = {rate: list(each) for rate, each in answers.items()}
+    count = 0
+    while (rate := next_rate(supposed, start, lowest, rounds)) is not None:
+        supposed.setdefault(rate, []).append(rate <= math.sqrt(holds * fails))
+        count += 1
+    return count
+
+
 def ends(answers: Answers, rounds: int) -> Ends:
     """Return what the answers say. Rates whose rounds are not all done yet are left out.
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from .bisection import MOST_RATES, ends, next_rate
+from .bisection import MOST_RATES, ends, next_rate, rounds_left
 from .judging import fewest_messages, holds
 from .results.found import Found
 from .results.remarks import LOAD_BUSY
@@ -52,12 +52,14 @@ class Search(Session):
         workloads: first the closed loop that was given; then an open loop for each rate tried.
         rounds: how many at each rate. The first six are enough if they agree.
         requirement: a limit on a percentile.
+        planned: how many rounds it takes in all, if they agree from now on.
 
     Raises:
         ValueError: the requirement is not for a percentile, or the load is not that of a search.
     """
 
     requirement: Requirement
+    planned: int = 0
 
     def __post_init__(self) -> None:
         (closed,) = self.workloads
@@ -73,12 +75,18 @@ class Search(Session):
             for target in draw.sample(places, len(places)):
                 if (rate := self._next(target)) is not None:
                     workload = self._workload(rate)
+                    self._plan()
                     yield len(self._rounds(target, workload)) + 1, workload, target
 
     def __len__(self) -> int:
-        """Return how many rounds are known to be needed."""
-        more = sum(self._next(target) is not None for target in range(len(self.targets)))
-        return len(self.done) + more
+        """Return how many rounds are planned, as far as that is known now."""
+        return max(self.planned, len(self.done), 1)
+
+    def _plan(self) -> None:
+        self.planned = len(self.done)
+        for target in range(len(self.targets)):
+            start, lowest = self._limits(target)
+            self.planned += rounds_left(self._answers(target), start, lowest, self.rounds)
 
     def results(self) -> Run:
         """Return the results of the rounds that have ended, with what they found."""
@@ -113,13 +121,14 @@ class Search(Session):
         return 2 * sum(busy) > len(rounds)
 
     def _next(self, target: int) -> float | None:
-        closed = self.workloads[0]
-        first = self._rounds(target, 0)
-        if not first:
-            return None
-        start = first[0].summary.messages_per_second or 0.0
-        lowest = lowest_rate(closed, self.requirement)
-        return next_rate(self._answers(target), max(start, lowest), lowest, self.rounds)
+        start, lowest = self._limits(target)
+        return next_rate(self._answers(target), start, lowest, self.rounds)
+
+    def _limits(self, target: int) -> tuple[float, float]:
+        """Return the first rate and the lowest one."""
+        lowest = lowest_rate(self.workloads[0], self.requirement)
+        rates = [one.summary.messages_per_second for one in self._rounds(target, 0)]
+        return max(lowest, *(rate or 0.0 for rate in rates), 0.0), lowest
 
     def _answers(self, target: int) -> dict[float, list[bool]]:
         answers: dict[float, list[bool]] = {}

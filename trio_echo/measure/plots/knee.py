@@ -50,15 +50,15 @@ def panel(run: Run, theme: Theme) -> Panel:
         scales.logarithmic(axes, "x", scales.padded(rates, least=2), scales.count, wide)
         time_axis(axes, "y", [*times, requirement.limit], tall)
         _, top = axes.get_ylim()
-        axes.axhline(requirement.limit, color=theme.warning, linestyle=_LIMIT, linewidth=1.2)
+        axes.axhline(requirement.limit, color=theme.ink, linestyle=_LIMIT, linewidth=1.2)
         for line in lines:
             colour, marker, dash = theme.style(line.found.target)
             if (found := line.found.interval) is not None:
                 axes.axvspan(found.low, found.high, color=colour, alpha=0.15, linewidth=0)
             at = [rate for rate, _ in line.points]
             low, high = zip(*(_ends(value) for _, value in line.points), strict=True)
-            low, high = ([min(one, top) for one in end] for end in (low, high))
-            axes.vlines(at, low, high, color=colour)
+            inside = [[min(one, top) for one in end] for end in (low, high)]
+            axes.vlines(at, inside[0], inside[1], color=colour)
             medians = [min(value.median, top) for _, value in line.points]
             axes.plot(at, medians, color=colour, marker=marker, linestyle=dash, clip_on=False)
 
@@ -68,7 +68,7 @@ def panel(run: Run, theme: Theme) -> Panel:
         words=f"{requirement.name} against messages per second, limit {requirement}: "
         + "; ".join(_in_words(run, line) for line in lines),
         draw=draw,
-        keys=[key(str(requirement), Style(theme.warning, "", _LIMIT))],
+        keys=[key(str(requirement), Style(theme.ink, "", _LIMIT))],
         height=3.4,
     )
 
