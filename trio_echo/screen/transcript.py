@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trio_echo.errors import HANDSHAKE
 from trio_echo.events import (
     AcceptFailed,
     CertificatesKept,
@@ -258,13 +259,21 @@ class Transcript:
         return text.format(count=event.clients, host=safe(host), port=port, reason=reason) + "\n"
 
     def _folded(self, event: ClientsFolded) -> str:
-        text = self._ngettext(
-            "[TCP server] {count} more client left without sending anything: IP address={host}",
-            "[TCP server] {count} more clients left without sending anything: IP address={host}",
-            event.clients,
-        )
+        if event.error is not None and event.error.call == HANDSHAKE:
+            text = self._ngettext(
+                "[TCP server] {count} more handshake failed: IP address={host}",
+                "[TCP server] {count} more handshakes failed: IP address={host}",
+                event.clients,
+            )
+        else:
+            text = self._ngettext(
+                "[TCP server] {count} more client left without sending anything: IP address={host}",
+                "[TCP server] {count} more clients left without sending anything: "
+                "IP address={host}",
+                event.clients,
+            )
         line = text.format(count=event.clients, host=safe(event.host))
-        why = "" if event.error is None else f" ({self.describe(event.error)})"
+        why = "" if event.error is None else f" ({self._reasons.of_call(event.error)})"
         return f"{line}{why}\n"
 
     def _stopped(self, event: Stopped) -> str:
