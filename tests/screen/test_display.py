@@ -9,8 +9,9 @@ import pytest
 from trio_echo import Endpoint
 from trio_echo.events import ClientClosed, Connection, Listening
 from trio_echo.screen import backlog
-from trio_echo.screen.display import Output, Screen
+from trio_echo.screen.display import Screen
 from trio_echo.screen.language import translations
+from trio_echo.screen.output import Output
 from trio_echo.screen.transcript import Transcript
 
 
@@ -34,14 +35,15 @@ async def test_no_character_is_split_over_two_writes(start: int, character: str)
     # Windows' console decodes each write separately.
     text = "x" * start + character * 70_000
     raw = Pieces()
-    await Output(io.TextIOWrapper(io.BufferedWriter(raw), "utf-8")).write(text)
+    output = Output(io.TextIOWrapper(io.BufferedWriter(raw), "utf-8"))
+    await output.write(output.encoded(text))
     assert len(raw.taken) > 1
     assert "".join(piece.decode() for piece in raw.taken) == text
 
 
 async def test_bytes_that_are_not_utf_8_are_written_too() -> None:
     raw = Pieces()
-    await Output(io.TextIOWrapper(io.BufferedWriter(raw), "latin-1")).write("\xbf" * 200_000)
+    await Output(io.TextIOWrapper(io.BufferedWriter(raw), "latin-1")).write(b"\xbf" * 200_000)
     assert b"".join(raw.taken) == b"\xbf" * 200_000
 
 

@@ -19,10 +19,11 @@ from trio_echo.errors import SocketCallError, WorkerError
 from trio_echo.events import ServerEvent, is_essential
 from trio_echo.limits import Limits
 from trio_echo.listening import ANY, LOOPBACK
-from trio_echo.screen.display import FAREWELL, Complaint, Output, Screen, terminal
+from trio_echo.screen.display import FAREWELL, Complaint, Screen
 from trio_echo.screen.folding import Folding
 from trio_echo.screen.json_lines import JsonLines
 from trio_echo.screen.language import translations
+from trio_echo.screen.output import Output, terminal
 from trio_echo.screen.transcript import Transcript
 from trio_echo.server import GC_THRESHOLD
 from trio_echo.server import serve as serve_echo
@@ -210,6 +211,7 @@ def serve(
             partial(
                 serve_echo,
                 observe_data=not quiet,
+                take_over=screen.take_over,
                 listeners=opened or None,
                 ssl_context=certificates,
             )
@@ -292,8 +294,9 @@ async def _run(
             await screen.flush()
         nursery.cancel_scope.cancel()
     if screen.unshown:
+        err = Output(sys.stderr)
         with trio.move_on_after(FAREWELL), suppress(OSError):
-            await Output(sys.stderr).write(form.dropped(screen.unshown))
+            await err.write(err.encoded(form.dropped(screen.unshown)))
     return status
 
 
