@@ -16,14 +16,13 @@ from click.core import ParameterSource
 from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.certificates import LiveCertificates
 from trio_echo.errors import SocketCallError, WorkerError
-from trio_echo.events import ServerEvent, is_essential
 from trio_echo.limits import Limits
 from trio_echo.listening import ANY, LOOPBACK
-from trio_echo.screen.display import FAREWELL, Complaint, Screen
-from trio_echo.screen.folding import Folding
+from trio_echo.screen.display import FAREWELL, Complaint
 from trio_echo.screen.json_lines import JsonLines
 from trio_echo.screen.language import translations
 from trio_echo.screen.output import Output, terminal
+from trio_echo.screen.server_screen import ServerScreen
 from trio_echo.screen.transcript import Transcript
 from trio_echo.server import GC_THRESHOLD
 from trio_echo.server import serve as serve_echo
@@ -185,11 +184,14 @@ def serve(
     """
     if any_ and hosts:
         raise click.UsageError("--any already listens on every address: leave out --host")
+    window = terminal() if log_format == "text" else None
     form = (
         JsonLines(encoding)
         if log_format == "json"
-        else Transcript(translations(lang), encoding, terminal())
+        else Transcript(translations(lang), encoding, window)
     )
+    paced = window is not None
+    screen = ServerScreen(form, quiet=quiet, paced=paced)
     if metrics is not None and (missing := missing_library()) is not None:
         click.echo(f"trio-echo serve: {missing}", err=True)
         return 1
@@ -216,7 +218,7 @@ def serve(
                 ssl_context=certificates,
             )
             if workers is None
-            else partial(supervise, workers, quiet=quiet, certificates=certificates),
+            else partial(supervise, workers, quiet=quiet, paced=paced, certificates=certificates),
             port,
             hosts=ANY if any_ else hosts or LOOPBACK,
             limits=Limits(
@@ -233,7 +235,7 @@ def serve(
         remarks = [form.open_to_all()] if any_ and not (allow or tls_client_ca) else []
         if files is not None and tls_self_signed:
             remarks.append(form.self_signed(trusting_command(files.certificate, port)))
-        return trio.run(_run, service, form, quiet, remarks, notifier, certificates, metrics)
+        return trio.run(_run, service, form, screen, remarks, notifier, certificates, metrics)
 
 
 def _refuse_addresses(workers: int | None) -> None:
@@ -251,33 +253,24 @@ def _refuse_addresses(workers: int | None) -> None:
 async def _run(
     service: partial[Coroutine[Any, Any, None]],
     form: Transcript | JsonLines,
-    quiet: bool,
+    screen: ServerScreen,
     remarks: list[str],
     notifier: systemd.Notifier,
     certificates: LiveCertificates | None,
     metrics: Endpoint | None,
 ) -> int:
     gc.set_threshold(GC_THRESHOLD)
-    screen = Screen(form)
     for remark in remarks:
         screen.post(Complaint(remark))
     tally, status = Tally(), 0
-    folding = Folding(screen.post)
-    show = folding.put if isinstance(form, Transcript) else screen.post
-
-    def observe(event: ServerEvent) -> None:
-        if not quiet or is_essential(event):
-            show(event)
-
     async with trio.open_nursery() as nursery:
         nursery.start_soon(screen.run)
-        nursery.start_soon(folding.run)
         stop = trio.Event()
         serving = trio.CancelScope()
         await nursery.start(_stop_on_signal, stop, serving)
         nursery.start_soon(notifier.run, stop)
         if certificates is not None:
-            await nursery.start(reload_on_hangup, certificates, observe, stop)
+            await nursery.start(reload_on_hangup, certificates, screen.observe, stop)
         with serving:
             try:
                 async with (
@@ -285,11 +278,12 @@ async def _run(
                     if metrics is None
                     else served_metrics(metrics, tally, screen, form)
                 ):
-                    await service(observer=observe, stop=stop, tally=tally, task_status=notifier)
+                    await service(
+                        observer=screen.observe, stop=stop, tally=tally, task_status=notifier
+                    )
             except (SocketCallError, WorkerError) as exc:
                 screen.post(Complaint(form.describe(exc)))
                 status = 1
-        folding.flush()
         with trio.move_on_after(FAREWELL):
             await screen.flush()
         nursery.cancel_scope.cancel()

@@ -260,12 +260,15 @@ class PeerText:
         start = self._start_now
         if start is None or data.translate(_PLAIN) != data:
             return None
-        if self._unfinished and data.startswith(b"\n"):
+        newline = data.find(b"\n")
+        if newline < 0:
+            self._unfinished = True
+            return start + data + b"\n"
+        if newline == 0 and self._unfinished:
             return None
-        self._unfinished = not data.endswith(b"\n")
-        if data.find(b"\n", 0, -1) >= 0:
-            data = data[:-1].replace(b"\n", b"\n" + start) + data[-1:]
-        return start + data + b"\n" if self._unfinished else start + data
+        text = data.removesuffix(b"\n")
+        self._unfinished = len(text) == len(data)
+        return start + text.replace(b"\n", b"\n" + start) + b"\n"
 
     def end(self) -> None:
         """Leave the next piece to another `PeerText`."""
