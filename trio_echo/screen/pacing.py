@@ -3,7 +3,7 @@
 There is room for some hundred lines a second, and for as many at once after a pause. A client whose
 lines find room is shown at once. When there is none left, its next few lines wait, and the rest is
 only counted: no event is made for them, so a flood costs the echo little. Ten times a second, those
-that wait have their turn: quiet clients first, then the one that was shown the longest time ago. So:
+that wait have their turn: quiet clients first, then those that were not shown for longest. So:
 
 - Clients that flood share the room, and each has its turn.
 - Part of the room is kept for the others, so their lines appear at once beside a flood.
@@ -13,6 +13,7 @@ that wait have their turn: quiet clients first, then the one that was shown the 
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 import trio
@@ -62,7 +63,7 @@ class _Client:
 
     Attributes:
         connection: the client's.
-        since: when it was shown last, or came.
+        turn: grows each time that it is shown; smaller than that of those shown later.
         waiting: its events that wait.
         lines: how many lines these are.
         data_lines: how many of these are data.
@@ -84,13 +85,13 @@ class _Client:
         "lines",
         "missing",
         "relay",
-        "since",
+        "turn",
         "waiting",
     )
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, turn: int) -> None:
         self.connection = connection
-        self.since = trio.current_time()
+        self.turn = turn
         self.waiting: list[ServerEvent] = []
         self.lines = self.data_lines = self.bytes = self.missing = 0
         self.is_new = True
@@ -122,9 +123,11 @@ class Pacing:
     def __init__(self, show: Callable[[ServerEvent | ClientsFolded], object]) -> None:
         self._show = show
         self._room = _MOST  # below 0 after a long line
+        self._turns = count()
         self._clients: dict[Connection, _Client] = {}
         self._behind: dict[_Client, None] = {}  # those of which something waits or is missing
         self._new_behind = 0  # how many of these are new
+        self._share = _LINES  # for each of those that were behind at the last turns
         self._lines = 0
         self._bytes = 0
         self._missing = 0  # lines of clients that are not behind
@@ -145,7 +148,7 @@ class Pacing:
             case _ if connection is None:
                 self._show(event)
             case HandshakeFailed():
-                self._put_of(_Client(connection), event)  # it has no other event
+                self._put_of(_Client(connection, next(self._turns)), event)  # it has no other event
             case ClientClosed():
                 self._put_of(self._leaving(connection), event)
             case DataReceived(_, data):
@@ -186,6 +189,7 @@ class Pacing:
             while self._room < _MOST or self._behind or self._missing:
                 await trio.sleep(_TICK)
                 self._room = min(_MOST, self._room + _LINES)
+                self._share = _LINES // max(1, len(self._behind))
                 for client in sorted(self._behind, key=_rank):
                     if self._room > (0 if client.is_quiet else _KEPT):
                         self._take_turn(client)
@@ -195,11 +199,12 @@ class Pacing:
     def _client(self, connection: Connection) -> _Client:
         client = self._clients.get(connection)
         if client is None:
-            client = self._clients[connection] = _Client(connection)
+            client = self._clients[connection] = _Client(connection, next(self._turns))
         return client
 
     def _leaving(self, connection: Connection) -> _Client:
-        client = self._clients.pop(connection, None) or _Client(connection)
+        client = self._client(connection)
+        del self._clients[connection]
         if client.relay is not None:
             client.missing += client.relay.lines
             client.relay = None
@@ -215,7 +220,8 @@ class Pacing:
             room = self._room
         elif self._may_wait(client) and self._bytes + len(data) <= _WAITING_BYTES:
             others = len(self._behind) - (client in self._behind)
-            room = max(1, _LINES // (others + 1)) - client.data_lines
+            share = min(self._share, _LINES // (others + 1))
+            room = max(1, share) - client.data_lines
         else:
             room = 0
         first = _first_lines(data, room)
@@ -253,7 +259,7 @@ class Pacing:
         return self._lines < _WAITING_LINES - kept
 
     def _show_of(self, client: _Client, event: ServerEvent) -> None:
-        client.since = trio.current_time()
+        client.turn = next(self._turns)
         client.is_new = False
         self._show_now(event)
 
@@ -294,7 +300,7 @@ class Pacing:
         for event in client.waiting:
             self._show_now(event)
         self._leave_queue(client)
-        client.since = trio.current_time()
+        client.turn = next(self._turns)
         client.is_new = False
         self._let_speak(client)
 
@@ -335,14 +341,14 @@ class Pacing:
             self._missing = 0
 
 
-def _rank(client: _Client) -> tuple[bool, float]:
-    return not client.is_quiet, client.since
+def _rank(client: _Client) -> tuple[bool, int]:
+    return not client.is_quiet, client.turn
 
 
-def _first_lines(data: bytes, count: int) -> bytes:
+def _first_lines(data: bytes, most: int) -> bytes:
     """Return at most so many lines of a piece, whole."""
     end = 0
-    for _ in range(count):
+    for _ in range(most):
         end = data.find(b"\n", end) + 1
         if not end:
             return data
