@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..statistics import Quantity
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """Counts up when a program that reads the file must know about a change."""
 
 
@@ -132,7 +132,7 @@ class Run(Record, frozen=True, kw_only=True):
             there.
     """
 
-    schema_version: Literal[4] = SCHEMA_VERSION
+    schema_version: Literal[5] = SCHEMA_VERSION
     environment: Environment
     targets: Annotated[tuple[Target, ...], Meta(min_length=1)]
     workloads: Annotated[tuple[Workload, ...], Meta(min_length=1)]
