@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_echo.screen.display import discard_output
+from trio_echo.screen.output import discard_output
 from trio_echo.screen.text import safe
 
 from .signals import end_quietly_until_received
