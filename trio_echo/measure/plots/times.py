@@ -238,7 +238,8 @@ def trip_of(run: Run, workload: int) -> str:
 
 def which(run: Run, workload: int) -> str:
     """Name a workload in a title."""
-    return workload_words(run.workloads[workload])
+    fields = ("connections", "size", "rate") if run.searches else ("connections", "size")
+    return workload_words(run.workloads[workload], fields)
 
 
 def _in_words(run: Run, found: Sequence[Line]) -> str:
