@@ -54,7 +54,9 @@ class ClientHandler:
     Attributes:
         served: how many clients there were.
         ended: how those that are gone ended.
+        shaking_hands: how many clients are in the handshake of TLS: they are not served yet.
         failed_handshakes: how many clients were not served because TLS failed.
+        cut_off: how many were in the handshake when the server stopped.
     """
 
     def __init__(
@@ -67,11 +69,12 @@ class ClientHandler:
     ) -> None:
         self.served = 0
         self.ended: Counter[Ending] = Counter()
+        self.shaking_hands = 0
         self.failed_handshakes = 0
+        self.cut_off = 0
         self._echoed_to_gone = 0
         self._echoed = 0
         self._relays: set[BaseRelay] = set()  # of the clients that are served
-        self._shaking_hands = 0
         self._numbers = count(1)
         self._handshake_timeout = handshake_timeout
         self._report = report
@@ -81,8 +84,8 @@ class ClientHandler:
 
     @property
     def connected(self) -> int:
-        """How many clients there are."""
-        return len(self._relays) + self._shaking_hands
+        """How many clients are served now."""
+        return len(self._relays)
 
     @property
     def echoed(self) -> int:
@@ -196,7 +199,7 @@ class ClientHandler:
     async def _begin(self, client: SecureClient, connection: Connection) -> bool:
         """Begin TLS with a client, or close its socket; return whether TLS began."""
         began = failed = False
-        self._shaking_hands += 1
+        self.shaking_hands += 1
         try:
             await client.begin(self._handshake_timeout, str(connection.remote))
             began = True
@@ -206,10 +209,10 @@ class ClientHandler:
             self._report(HandshakeFailed(connection, exc))
             await client.linger()
         finally:
-            self._shaking_hands -= 1
+            self.shaking_hands -= 1
             if not began:
                 client.sock.close()
-                self.ended[Ending.CUT_OFF] += not failed
+                self.cut_off += not failed
         return began
 
     def _tap(self, connection: Connection) -> Tap:

@@ -248,12 +248,13 @@ class _Server:
 
     @property
     def _waiting(self) -> int:
-        return self._gate.waiting + self._admission.waiting
+        return self._gate.waiting + self._admission.waiting + self._handler.shaking_hands
 
     @property
     def _cut_off(self) -> int:
-        handler = self._handler.ended[Ending.CUT_OFF]
-        return handler + self._gate.cut_off + self._admission.cut_off
+        served = self._handler.ended[Ending.CUT_OFF]
+        waited = self._handler.cut_off + self._gate.cut_off + self._admission.cut_off
+        return served + waited
 
     async def _start(
         self,

@@ -567,11 +567,12 @@ def test_a_round_that_was_cut_short_is_reported(messages: int, words: str) -> No
         (("localhost:1", "--rate", "1e-300"), "rate must be "),
         (("localhost:1", "--rate", "1e300"), "rate must be "),
         (("localhost:1", "--rate", "nan"), "rate must be "),
+        (("localhost:1", "--rate", "x"), "'x' is not a number"),
         (("localhost:1", "--messages", f"1{'0' * 30}"), "messages must be "),
         (("localhost:1", "--messages", "9" * 400), "messages must be 1 to "),
         (("localhost:1", "--pipeline", f"1{'0' * 30}"), "pipeline must be "),
         (("localhost:1", "--processes", f"1{'0' * 30}"), "processes must be "),
-        (("localhost:1", "--rounds", f"1{'0' * 30}"), "is not in the range"),
+        (("localhost:1", "--rounds", f"1{'0' * 30}"), "is not a whole number, 1 to 10000"),
         (("localhost:1", "--plot", "page.gif"), "does not end in .png, .svg, .pdf"),
     ],
 )
@@ -743,5 +744,5 @@ def test_a_file_that_cannot_be_written_in_the_end_does_not_stop_the_others(tmp_p
         assert command.stop() == 1
     assert "messages/s" in command.out.text
     said = command.err.seen[-1]
-    assert said == f"trio-echo bench: No such file or directory: {folder / 'results.json'}\n"
+    assert said == f"[open()] No such file or directory: {folder / 'results.json'}\n"
     assert sheet.exists()

@@ -1,4 +1,4 @@
-"""Times on the command line."""
+"""Times and numbers on the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_echo.cli.options import positive_seconds, seconds
+from trio_echo.cli.options import WholeNumber, positive_seconds, seconds
 from trio_echo.quantities import A_YEAR
 
 
@@ -51,3 +51,25 @@ def test_what_is_not_a_time_is_refused(text: str) -> None:
 def test_zero_is_not_a_time_limit(text: str) -> None:
     with pytest.raises(click.BadParameter, match="more than 0"):
         positive_seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        ("x", WholeNumber(), "'x' is not a whole number"),
+        ("1_000", WholeNumber(), "'1_000' is not a whole number"),
+        ("1.5", WholeNumber(min=0), "'1.5' is not a whole number, 0 or more"),
+        ("-1", WholeNumber(min=0), "'-1' is not a whole number, 0 or more"),
+        ("11", WholeNumber(min=1, max=10), "'11' is not a whole number, 1 to 10"),
+        ("1" * 5000, WholeNumber(), f"'{'1' * 5000}' is not a whole number"),
+    ],
+)
+def test_what_is_not_a_whole_number_is_refused(text: str, kind: WholeNumber, words: str) -> None:
+    with pytest.raises(click.BadParameter) as refused:
+        kind.convert(text, None, None)
+    assert refused.value.message == words
+
+
+def test_a_whole_number_may_be_negative_or_large() -> None:
+    assert WholeNumber().convert("-7", None, None) == -7
+    assert WholeNumber(min=1).convert(str(10**30), None, None) == 10**30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,10 +18,10 @@ from trio_echo.measure.load.workload import Workload
 from trio_echo.screen.text import safe
 
 from .bench_options import samples_options
-from .certificates import authority_of, certificate_files
 from .lists import parse_connections, parse_sizes
-from .options import client_tls, positive_seconds, seconds, tls_options
+from .options import WholeNumber, client_tls, number, positive_seconds, seconds, tls_options
 from .plot import check_library, picture_path
+from .self_signed import self_signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,12 +96,12 @@ def _target(text: str) -> Endpoint:
     help="Seconds of a round; also 500ms, 10m or 1h30m, as in every option that takes seconds.",
 )
 @click.option(
-    "--messages", metavar="N", type=click.IntRange(min=1), help="Messages of a round instead."
+    "--messages", metavar="N", type=WholeNumber(min=1), help="Messages of a round instead."
 )
 @click.option(
     "--rounds",
     metavar="N",
-    type=click.IntRange(min=1, max=10_000),
+    type=WholeNumber(min=1, max=10_000),
     default=10,
     show_default=True,
     help="Rounds with each target and load; an interval needs at least six.",
@@ -124,7 +125,7 @@ def _target(text: str) -> Endpoint:
 @click.option(
     "--pipeline",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     default=1,
     show_default=True,
     help="Messages under way on each connection.",
@@ -132,7 +133,7 @@ def _target(text: str) -> Endpoint:
 @click.option(
     "--rate",
     metavar="R",
-    type=float,
+    type=number,
     help="Messages a second in all, sent on time whether or not echoes are back (an open loop). "
     "Every message due in a round counts, even if it could not be sent; what the warm-up could not "
     "send is left out.",
@@ -140,7 +141,7 @@ def _target(text: str) -> Endpoint:
 @click.option(
     "--processes",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     default=1,
     show_default=True,
     help="Processes that share the connections.",
@@ -234,7 +235,7 @@ def bench(
 
     from .json_lines import STANDARD_OUTPUT, opened
     from .measuring import Asked, Files, run
-    from .output_files import check
+    from .output_files import check, failure
 
     samples = samples_path(output) if output is not None and output.name else None
     if output is not None and output.name.endswith(".samples.zip"):
@@ -251,10 +252,11 @@ def bench(
     try:
         with (
             opened(json_lines) as lines,
-            certificate_files(None, None, None, () if serve and tls else None) as own,
+            self_signed() if serve and tls else nullcontext() as own,
         ):
+            certificates = None
             if own is not None:
-                secured = Tls("localhost", str(authority_of(own.certificate)))
+                certificates, secured = own.files, Tls("localhost", own.authority)
             asked = Asked(
                 list(targets),
                 serve,
@@ -263,7 +265,7 @@ def bench(
                 rounds,
                 timeout,
                 secured,
-                own,
+                certificates,
                 keep,
                 b"" if payload is None else payload.data,
             )
@@ -272,6 +274,5 @@ def bench(
     except refusals as exc:
         click.echo(safe(str(exc)), err=True)
     except OSError as exc:
-        where = f": {safe(str(exc.filename))}" if exc.filename else ""
-        click.echo(f"trio-echo bench: {exc.strerror}{where}", err=True)
+        click.echo(failure(exc), err=True)
     return 1

@@ -55,6 +55,33 @@ def network(text: str) -> IPv4Network | IPv6Network:
         raise click.BadParameter(words) from exc
 
 
+class WholeNumber(click.IntRange):
+    """A whole number in a range, or any; it is refused in plain words, and not in click's."""
+
+    name = "whole number"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read it in plain digits; `int` alone also takes "1_000"."""
+        text = str(value)
+        if re.fullmatch("-?[0-9]{1,4000}", text):
+            with suppress(click.BadParameter):
+                return super().convert(int(text), param, ctx)
+        limits = ""
+        if self.min is not None:
+            limits = f", {self.min} " + ("or more" if self.max is None else f"to {self.max}")
+        return self.fail(f"{text!r} is not a whole number{limits}", param, ctx)
+
+
+def number(text: str) -> float:
+    """Read a number, with or without a fraction."""
+    try:
+        return float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a number") from None
+
+
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _IN_UNITS = re.compile("".join(rf"(?:([0-9.]+){unit}(?![a-z]))?" for unit in _UNITS))
 
@@ -65,7 +92,7 @@ def seconds(text: str) -> float:
     try:
         if found is not None and text:
             given = zip(found.groups(), _UNITS.values(), strict=True)
-            value = math.fsum(float(number) * unit for number, unit in given if number)
+            value = math.fsum(float(count) * unit for count, unit in given if count)
         else:
             value = float(text)
     except ValueError:

@@ -198,6 +198,7 @@ async def measure(
     sizes: Sequence[int] = (64,),
     pipelines: Sequence[int] = (1,),
     rate: float | None = None,
+    tls: Tls | None = None,
     samples: list[Samples] | None = None,
     wired: Wired | None = None,
 ) -> Run:
@@ -212,17 +213,18 @@ async def measure(
         sizes: bytes of a message.
         pipelines: messages under way on each connection.
         rate: messages a second in all, for an open loop; `None` for a closed one.
+        tls: how the connections use TLS; `None` if they do not.
         samples: the raw samples of each round are appended to it.
         wired: the cable that is between load and targets (`trio_echo.measure.wired`).
 
     Raises:
         AddressError: a host or a port is not valid.
         SocketCallError: of `getaddrinfo()`: there is no such host; of `connect()`: a target took
-            no connection.
+            no connection; of `do_handshake()`, `open()` and others: TLS failed.
         ValueError: the load cannot be made.
     """
     session = Session(
-        targets=[await named(target) for target in targets],
+        targets=[await named(target, tls=tls) for target in targets],
         workloads=[
             Workload(
                 connections=count,
@@ -235,6 +237,7 @@ async def measure(
             for count, size, pipeline in product(connections, sizes, pipelines)
         ],
         rounds=rounds,
+        tls=tls,
         wired=wired,
     )
     await session.run()

@@ -43,6 +43,7 @@ def _row(run: Run, one: Round) -> _Row:
         "intended_messages_per_second": workload.rate,
         "processes": workload.processes,
         "verify": workload.verify,
+        "tls": one.tls,
         "payload": workload.payload,
         "warm_up_seconds": workload.warm_up,
         "cut_short": one.cut,
