@@ -328,7 +328,7 @@ def without(path: str) -> str:
         ("\x00", "not a complete JSON file"),
         ("[]", "no schema_version"),
         ("{}", "no schema_version"),
-        (changed("schema_version", 5), "schema version 5; this version reads 4"),
+        (changed("schema_version", 6), "schema version 6; this version reads 5"),
         (changed("schema_version", "1"), "schema_version is not a version"),
         (changed("schema_version", True), "schema_version is not a version"),
         (changed("schema_version", 0), "schema_version is not a version"),
