@@ -16,6 +16,7 @@ from trio_echo.measure.session import Session, named
 from trio_echo.screen.text import safe
 
 from .counting import counted
+from .json_lines import written
 from .plot import draw
 from .progress import Progress
 from .report import report
@@ -50,6 +51,8 @@ class Asked(NamedTuple):
             the cable.
         tls: how the load uses TLS; `None` if it does not.
         certificates: of the server that is started, for TLS.
+        keep: of how many messages every time is kept.
+        payload: what messages consist of; random bytes if it is empty.
         demands: what the measurement must find or prove.
     """
 
@@ -61,6 +64,8 @@ class Asked(NamedTuple):
     timeout: float | None
     tls: Tls | None
     certificates: CertificateFiles | None
+    keep: int
+    payload: bytes
     demands: Demands
 
 
@@ -71,11 +76,15 @@ class Files(NamedTuple):
         output: as JSON, with the raw samples beside it.
         csv: as a table.
         plot: as a page of pictures.
+        lines: a descriptor, for a line of JSON each second.
+        aside: whether the report goes to standard error, because the lines are on standard output.
     """
 
     output: Path | None
     csv: Path | None
     plot: Path | None
+    lines: int | None
+    aside: bool
 
 
 async def run(asked: Asked, kept: Files) -> int:
@@ -120,31 +129,27 @@ async def run(asked: Asked, kept: Files) -> int:
                         timeout=asked.timeout,
                         tls=asked.tls,
                         wired=far,
+                        keep=asked.keep,
+                        payload=asked.payload,
                     )
-                    with Progress(session) as shown:
-                        try:
-                            await session.run(progress=shown.update, stop=stop)
-                        except SocketCallError as exc:
-                            if not session.done:
-                                raise
-                            refused = exc
+                    refused = await _rounds(session, kept.lines, stop)
                     if far is not None:
                         crossed = counted(far.net)
             nursery.cancel_scope.cancel()
     if session is None or not session.done:
-        click.echo("partial: the run ended before its first round did")
+        click.echo("partial: the run ended before its first round did", err=kept.aside)
         return 1
     result = session.results()
     try:
         _keep(kept, result, session.samples)
     finally:  # files may fail to be written, and so may the screen
         for line in report(result):
-            click.echo(line)
+            click.echo(line, err=kept.aside)
         judged = verdicts(result, asked.demands)
         for line in judged.lines:
-            click.echo(line)
+            click.echo(line, err=kept.aside)
         if crossed:
-            click.echo(crossed)
+            click.echo(crossed, err=kept.aside)
         if refused is not None:
             click.echo(safe(str(refused)), err=True)
         for line in judged.unmet:
@@ -167,6 +172,26 @@ def _failed(result: Run, demands: Demands) -> bool:
         return result.partial
     silent = any(cell.silent_rounds for cell in result.cells)
     return silent or bool(result.failures and not demands.accepts_failures)
+
+
+async def _rounds(session: Session, lines: int | None, stop: trio.Event) -> SocketCallError | None:
+    """Run the rounds, and show how they go on; returns what a target refused after the first round.
+
+    Raises:
+        SocketCallError: of `connect()`: the target of the first round takes no connection.
+    """
+    async with written(lines) as write:
+        with Progress(session) as shown:
+            watchers = [one for one in (shown.watcher, write) if one is not None]
+            if watchers:
+                session.watch = lambda second: [watch(second) for watch in watchers]
+            try:
+                await session.run(progress=shown.update, stop=stop)
+            except SocketCallError as exc:
+                if not session.done:
+                    raise
+                return exc
+    return None
 
 
 def _keep(kept: Files, result: Run, samples: list[Samples]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.load.workload import Workload
     from trio_echo.measure.results.run import Run
 
-_FIELDS = ("connections", "size", "pipeline", "rate", "processes", "verify")
+_FIELDS = ("connections", "size", "pipeline", "rate", "processes", "verify", "payload")
 _COUNTED = ("connections", "processes")
 _MOST = 6
 
@@ -128,7 +128,7 @@ def _few(texts: Sequence[str]) -> str:
     return " or ".join([", ".join(texts[:-1]), *texts[-1:]] if len(texts) > 2 else texts)
 
 
-def _one(name: str, value: float | None) -> str:
+def _one(name: str, value: float | str | None) -> str:
     return _WORDS[name](value)
 
 
@@ -146,4 +146,5 @@ _WORDS: dict[str, Callable[..., str]] = {
     "processes": lambda value: f"{value} load process{'' if value == 1 else 'es'}",
     "warm_up": lambda value: f"warm-up of {value:g} s" if value else "",
     "verify": lambda value: "echoes verified" if value else "",
+    "payload": lambda value: f"bytes of {value}" if value else "",
 }

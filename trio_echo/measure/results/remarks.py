@@ -35,10 +35,13 @@ _FEWEST = 4  # rounds that have quartiles
 
 
 def remarks(run: Run) -> list[str]:
-    """Say if load or cable was the limit, the machine was busy, or the rounds differ widely.
+    """Say what limits the numbers.
+
+    Load or cable may have been the limit, times may be from histograms, the machine may have been
+    busy, or the rounds differ widely.
 
     Returns:
-        At most one line for each of the first two, and one for the rest. Names of targets are
+        At most one line for each of the first three, and one for the rest. Names of targets are
         as the user gave them.
     """
     if run.searches:
@@ -57,10 +60,21 @@ def remarks(run: Run) -> list[str]:
             f"the cable was busy for more than {LOAD_BUSY * 100:.0f} % of the time in "
             f"{limited} of {len(used)} rounds: it may be the limit"
         )
+    lines += _counted(run)
     conditions = [*_busy(run), *([] if run.searches else _wide(run))]
     if conditions:
         lines.append("; ".join(conditions))
     return lines
+
+
+def _counted(run: Run) -> Iterator[str]:
+    times = [one.summary.round_trip_ns for one in run.rounds]
+    errors = [one.relative_error for one in times if one is not None and one.relative_error]
+    if errors:
+        yield (
+            f"percentiles of {len(errors)} of {len(times)} rounds are from histograms: "
+            f"within {100 * max(errors):g} %"
+        )
 
 
 def _without_failing(run: Run) -> Run:
