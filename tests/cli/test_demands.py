@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from support import CommandLine
 
     from trio_echo.measure.results.run import Run
+    from trio_echo.measure.results.summary import Summary
 
 SHORT = ("--rounds", "1", "--messages", "60", "--warm-up", "0", "--connections", "3")
 
@@ -84,7 +85,7 @@ def test_a_slower_server_than_the_baseline_is_status_3(bench: CommandLine, tmp_p
     assert "3 x 64 B: p50 " in out
 
 
-def _faster(summary: object) -> object:
+def _faster(summary: Summary) -> Summary:
     return replace(summary, messages_per_second=1e9)
 
 
