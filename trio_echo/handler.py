@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from .relay import BaseRelay, Tap
     from .tcp_info import Socket
 
-    MakeRelay: TypeAlias = Callable[[Tap | None], BaseRelay]
+    MakeRelay: TypeAlias = Callable[[], BaseRelay]
+    TakeOver: TypeAlias = Callable[[Connection, BaseRelay], object]
 
 # How many of the server's own endpoints are remembered, so that its clients share them.
 _OWN_ENDPOINTS = 64
@@ -48,6 +49,7 @@ class ClientHandler:
     Args:
         report: called with each client's events.
         observe_data: whether there are `DataReceived` events.
+        take_over: called after a client's first piece, with its relay.
         idle_watch: ends idle clients; `None` if there is no limit.
         handshake_timeout: how many seconds the handshake of TLS may take.
 
@@ -64,6 +66,7 @@ class ClientHandler:
         report: ServerObserver,
         *,
         observe_data: bool,
+        take_over: TakeOver | None,
         idle_watch: IdleWatch | None,
         handshake_timeout: float,
     ) -> None:
@@ -79,6 +82,7 @@ class ClientHandler:
         self._handshake_timeout = handshake_timeout
         self._report = report
         self._observe_data = observe_data
+        self._take_over = take_over
         self._idle_watch = idle_watch
         self._own_endpoint = lru_cache(_OWN_ENDPOINTS)(_same)
 
@@ -111,7 +115,7 @@ class ClientHandler:
 
         Args:
             sock: the client's.
-            make_relay: makes what echoes on it, given a tap. A `SecureClient` begins TLS before.
+            make_relay: makes what echoes on it. A `SecureClient` begins TLS before.
         """
         try:
             connection = self._connection(sock)
@@ -125,7 +129,9 @@ class ClientHandler:
                 return
             sock = secure.sock
         self.served += 1
-        relay = make_relay(self._tap(connection) if self._observe_data else None)
+        relay = make_relay()
+        if self._observe_data:
+            relay.tap = self._tap(connection, relay)
         self._relays.add(relay)
         del make_relay  # it would take memory as long as the client is connected
         failure: Exception | None = None
@@ -158,6 +164,7 @@ class ClientHandler:
                 await secure.leave()
             sock.close()
             self._relays.remove(relay)
+            relay.tap = None  # it may refer to the relay: no cycle
             self._echoed_to_gone += relay.echoed
             if relay.was_reset or relay.was_closed:
                 ending = Ending.FAULT
@@ -217,9 +224,16 @@ class ClientHandler:
                 self.cut_off += not failed
         return began
 
-    def _tap(self, connection: Connection) -> Tap:
-        report = self._report
-        return lambda data: report(DataReceived(connection, data))
+    def _tap(self, connection: Connection, relay: BaseRelay) -> Tap:
+        """Return what reports a client's pieces; if others take over, only the first one."""
+        report, take_over = self._report, self._take_over
+
+        def tap(data: bytes) -> None:
+            report(DataReceived(connection, data))
+            if take_over is not None:
+                take_over(connection, relay)
+
+        return tap
 
 
 def _same(endpoint: Endpoint) -> Endpoint:

@@ -13,7 +13,7 @@ from trio_echo.cli.options import WholeNumber, positive_seconds, seconds
 from trio_echo.quantities import A_YEAR
 
 
-@given(st.floats().map(str) | st.text())
+@given(st.floats().map(str) | st.text() | st.text("0123456789.dhms", max_size=8))
 def test_a_time_is_at_most_a_year_or_forever_or_refused(text: str) -> None:
     try:
         value = seconds(text)
@@ -24,13 +24,30 @@ def test_a_time_is_at_most_a_year_or_forever_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("0", 0), ("2.5", 2.5), ("1e3", 1000), ("inf", math.inf)]
+    ("text", "value"),
+    [
+        ("0", 0),
+        ("2.5", 2.5),
+        ("1e3", 1000),
+        ("inf", math.inf),
+        ("90s", 90),
+        ("500ms", 0.5),
+        ("1.5m", 90),
+        ("1h30m", 5400),
+        ("1d2h3m4s5ms", 93784.005),
+    ],
 )
-def test_a_time_is_a_number(text: str, value: float) -> None:
+def test_a_time_is_a_number_or_has_units(text: str, value: float) -> None:
     assert seconds(text) == value
 
 
-@pytest.mark.parametrize("text", ["0", "-0.0", "1e-400"])
+@pytest.mark.parametrize("text", ["", "s", "1h90", "30m1h", "1 h", "1H", "1.2.3s", "400d", "1m1m"])
+def test_what_is_not_a_time_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not a time: write seconds, or 500ms"):
+        seconds(text)
+
+
+@pytest.mark.parametrize("text", ["0", "-0.0", "1e-400", "0s", "0h0m"])
 def test_zero_is_not_a_time_limit(text: str) -> None:
     with pytest.raises(click.BadParameter, match="more than 0"):
         positive_seconds(text)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_echo.screen.display import discard_output
+from trio_echo.screen.output import discard_output
 from trio_echo.screen.text import safe
 
 from .signals import end_quietly_until_received
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-_COMMANDS = ("serve", "connect", "sockets", "bench", "plot", "wire", "lab")
+_COMMANDS = ("serve", "connect", "sockets", "bench", "compare", "plot", "wire", "lab")
 
 
 class _Commands(UserDict[str, click.Command]):

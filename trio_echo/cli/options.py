@@ -82,14 +82,25 @@ def number(text: str) -> float:
         raise click.BadParameter(f"{text!r} is not a number") from None
 
 
+_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_IN_UNITS = re.compile("".join(rf"(?:([0-9.]+){unit}(?![a-z]))?" for unit in _UNITS))
+
+
 def seconds(text: str) -> float:
-    """Read a time of 0 seconds to a year; `inf` is forever."""
+    """Read a time of 0 seconds to a year: `90`, `90s`, `1h30m`, `500ms`; `inf` is forever."""
+    found = _IN_UNITS.fullmatch(text)
     try:
-        value = float(text)
+        if found is not None and text:
+            given = zip(found.groups(), _UNITS.values(), strict=True)
+            value = math.fsum(float(count) * unit for count, unit in given if count)
+        else:
+            value = float(text)
     except ValueError:
         value = math.nan
     if not (0 <= value <= A_YEAR or value == math.inf):
-        raise click.BadParameter(f"{text!r} is not a time in seconds (0 to a year, or inf)")
+        raise click.BadParameter(
+            f"{text!r} is not a time: write seconds, or 500ms, 90s, 1h30m (0 to a year, or inf)"
+        )
     return value
 
 

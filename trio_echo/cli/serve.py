@@ -16,12 +16,12 @@ from click.core import ParameterSource
 from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.certificates import LiveCertificates
 from trio_echo.errors import SocketCallError, WorkerError
-from trio_echo.events import ServerEvent, is_essential
 from trio_echo.listening import ANY, LOOPBACK
-from trio_echo.screen.display import FAREWELL, Complaint, Output, Screen, terminal
-from trio_echo.screen.folding import Folding
+from trio_echo.screen.display import FAREWELL, Complaint
 from trio_echo.screen.json_lines import JsonLines
 from trio_echo.screen.language import translations
+from trio_echo.screen.output import Output, terminal
+from trio_echo.screen.server_screen import ServerScreen
 from trio_echo.screen.transcript import Transcript
 from trio_echo.server import GC_THRESHOLD
 from trio_echo.server import serve as serve_echo
@@ -133,11 +133,14 @@ def serve(
     """
     if any_ and hosts:
         raise click.UsageError("--any already listens on every address: leave out --host")
+    window = terminal() if log_format == "text" else None
     form = (
         JsonLines(encoding)
         if log_format == "json"
-        else Transcript(translations(lang), encoding, terminal())
+        else Transcript(translations(lang), encoding, window)
     )
+    paced = window is not None
+    screen = ServerScreen(form, quiet=quiet, paced=paced)
     if metrics is not None and (missing := missing_library()) is not None:
         click.echo(f"trio-echo serve: {missing}", err=True)
         return 1
@@ -166,18 +169,19 @@ def serve(
             partial(
                 serve_echo,
                 observe_data=not quiet,
+                take_over=screen.take_over,
                 listeners=opened or None,
                 ssl_context=certificates,
             )
             if workers is None
-            else partial(supervise, workers, quiet=quiet, certificates=certificates),
+            else partial(supervise, workers, quiet=quiet, paced=paced, certificates=certificates),
             port,
             hosts=ANY if any_ else hosts or LOOPBACK,
             limits=limits,
             faults=faults,
             portable=portable,
         )
-        return trio.run(_run, service, form, quiet, remarks, notifier, certificates, metrics)
+        return trio.run(_run, service, form, screen, remarks, notifier, certificates, metrics)
 
 
 def _refuse_addresses(workers: int | None) -> None:
@@ -200,33 +204,24 @@ def _is_given(name: str) -> bool:
 async def _run(
     service: partial[Coroutine[Any, Any, None]],
     form: Transcript | JsonLines,
-    quiet: bool,
+    screen: ServerScreen,
     remarks: list[str],
     notifier: systemd.Notifier,
     certificates: LiveCertificates | None,
     metrics: Endpoint | None,
 ) -> int:
     gc.set_threshold(GC_THRESHOLD)
-    screen = Screen(form)
     for remark in remarks:
         screen.post(Complaint(remark))
     tally, status = Tally(), 0
-    folding = Folding(screen.post)
-    show = folding.put if isinstance(form, Transcript) else screen.post
-
-    def observe(event: ServerEvent) -> None:
-        if not quiet or is_essential(event):
-            show(event)
-
     async with trio.open_nursery() as nursery:
         nursery.start_soon(screen.run)
-        nursery.start_soon(folding.run)
         stop = trio.Event()
         serving = trio.CancelScope()
         await nursery.start(_stop_on_signal, stop, serving)
         nursery.start_soon(notifier.run, stop)
         if certificates is not None:
-            await nursery.start(reload_on_hangup, certificates, observe, stop)
+            await nursery.start(reload_on_hangup, certificates, screen.observe, stop)
         with serving:
             try:
                 async with (
@@ -234,17 +229,19 @@ async def _run(
                     if metrics is None
                     else served_metrics(metrics, tally, screen, form)
                 ):
-                    await service(observer=observe, stop=stop, tally=tally, task_status=notifier)
+                    await service(
+                        observer=screen.observe, stop=stop, tally=tally, task_status=notifier
+                    )
             except (SocketCallError, WorkerError) as exc:
                 screen.post(Complaint(form.describe(exc)))
                 status = 1
-        folding.flush()
         with trio.move_on_after(FAREWELL):
             await screen.flush()
         nursery.cancel_scope.cancel()
     if screen.unshown:
+        err = Output(sys.stderr)
         with trio.move_on_after(FAREWELL), suppress(OSError):
-            await Output(sys.stderr).write(form.dropped(screen.unshown))
+            await err.write(err.encoded(form.dropped(screen.unshown)))
     return status
 
 
