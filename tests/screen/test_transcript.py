@@ -45,8 +45,8 @@ from trio_echo.screen.session import SessionTranscript
 from trio_echo.tls_problems import TlsProblem
 
 if TYPE_CHECKING:
-    from trio_echo.screen.transcript import Transcript
     from trio_echo.events import ClientEvent, ServerEvent
+    from trio_echo.screen.transcript import Transcript
 
 SERVER = Endpoint("127.0.0.1", 9000)
 CLIENT = Connection(1, SERVER, Endpoint("127.0.0.1", 51188))
