@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-_COMMANDS = ("serve", "connect", "sockets", "bench", "plot", "wire", "lab")
+_COMMANDS = ("serve", "connect", "sockets", "bench", "compare", "plot", "wire", "lab")
 
 
 class _Commands(UserDict[str, click.Command]):

@@ -18,6 +18,7 @@ from trio_echo.measure.load.workload import Workload
 from trio_echo.screen.text import safe
 
 from .bench_options import samples_options
+from .demands import demand_options
 from .lists import parse_connections, parse_sizes
 from .options import WholeNumber, client_tls, number, positive_seconds, seconds, tls_options
 from .plot import check_library, picture_path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from trio_echo.lan.options import Wire
 
     from .bench_options import Payload
+    from .demands import Demands
 
 T = TypeVar("T")
 
@@ -149,6 +151,7 @@ def _target(text: str) -> Endpoint:
 @tls_options
 @click.option("--verify", is_flag=True, help="Compare each echo with its message.")
 @samples_options
+@demand_options
 @click.option(
     "--output",
     metavar="FILE",
@@ -184,6 +187,7 @@ def bench(
     payload: Payload | None,
     keep: int,
     json_lines: Path | None,
+    demands: Demands,
     tls: bool,
     tls_ca: str | None,
     tls_cert: str | None,
@@ -218,6 +222,7 @@ def bench(
         ]
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
+    demands.check(workloads, rounds)
     if MOST_SOCKETS is not None and max(counts) > MOST_SOCKETS * load["processes"]:
         raise click.UsageError(
             f"this system takes {MOST_SOCKETS} connections a process: give more --processes"
@@ -258,16 +263,17 @@ def bench(
             if own is not None:
                 certificates, secured = own.files, Tls("localhost", own.authority)
             asked = Asked(
-                list(targets),
-                serve,
-                wire,
-                workloads,
-                rounds,
-                timeout,
-                secured,
-                certificates,
-                keep,
-                b"" if payload is None else payload.data,
+                targets=list(targets),
+                serve=serve,
+                wire=wire,
+                workloads=workloads,
+                rounds=rounds,
+                timeout=timeout,
+                tls=secured,
+                certificates=certificates,
+                keep=keep,
+                payload=b"" if payload is None else payload.data,
+                demands=demands,
             )
             aside = json_lines is not None and str(json_lines) == STANDARD_OUTPUT
             return trio.run(run, asked, Files(output, csv, plot, lines, aside))

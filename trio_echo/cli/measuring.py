@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import trio
 
 from trio_echo.errors import SocketCallError, ungrouped
 from trio_echo.measure.results import files
+from trio_echo.measure.search import Search
 from trio_echo.measure.serving import served
 from trio_echo.measure.session import Session, named
 from trio_echo.screen.text import safe
@@ -20,6 +21,7 @@ from .plot import draw
 from .progress import Progress
 from .report import report
 from .signals import receive_stop_signals
+from .verdicts import verdicts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from trio_echo.measure.load.workload import Samples, Workload
     from trio_echo.measure.results.run import Run
     from trio_echo.measure.wired import Wired
+
+    from .demands import Demands
 
 
 class Asked(NamedTuple):
@@ -49,6 +53,7 @@ class Asked(NamedTuple):
         certificates: of the server that is started, for TLS.
         keep: of how many messages every time is kept.
         payload: what messages consist of; random bytes if it is empty.
+        demands: what the measurement must find or prove.
     """
 
     targets: list[Endpoint]
@@ -61,6 +66,7 @@ class Asked(NamedTuple):
     certificates: CertificateFiles | None
     keep: int
     payload: bytes
+    demands: Demands
 
 
 class Files(NamedTuple):
@@ -89,6 +95,7 @@ async def run(asked: Asked, kept: Files) -> int:
         SocketCallError: of `getaddrinfo()`: there is no such host; of `bind()`: no server started;
             of `connect()`: the target of the first round takes no connection.
         LanError: there can be no cable.
+        click.UsageError: the baseline was measured in another way.
     """
     session: Session | None = None
     refused: SocketCallError | None = None
@@ -109,8 +116,14 @@ async def run(asked: Asked, kept: Files) -> int:
             await nursery.start(stop_on_signal)
             with starting:
                 async with _servers(asked) as (targets, far):
-                    session = Session(
-                        targets=[await named(target, tls=asked.tls) for target in targets],
+                    known = [await named(target, tls=asked.tls) for target in targets]
+                    wire = None if far is None else str(far.wire)
+                    asked.demands.check_baseline(
+                        known, asked.workloads, wire=wire, tls=asked.tls is not None
+                    )
+                    session = _session(
+                        asked.demands,
+                        targets=known,
                         workloads=asked.workloads,
                         rounds=asked.rounds,
                         timeout=asked.timeout,
@@ -132,12 +145,33 @@ async def run(asked: Asked, kept: Files) -> int:
     finally:  # files may fail to be written, and so may the screen
         for line in report(result):
             click.echo(line, err=kept.aside)
+        judged = verdicts(result, asked.demands)
+        for line in judged.lines:
+            click.echo(line, err=kept.aside)
         if crossed:
             click.echo(crossed, err=kept.aside)
         if refused is not None:
             click.echo(safe(str(refused)), err=True)
+        for line in judged.unmet:
+            click.echo(line, err=True)
+    if _failed(result, asked.demands):
+        return 1
+    return 3 if judged.unmet else 0
+
+
+def _session(demands: Demands, **options: Any) -> Session:
+    """Make a measurement, or one that searches."""
+    if demands.search is None:
+        return Session(**options)
+    return Search(requirement=demands.search, **options)
+
+
+def _failed(result: Run, demands: Demands) -> bool:
+    """Return whether something went wrong that no requirement judges."""
+    if result.partial or result.searches:  # a search loads a server until it fails
+        return result.partial
     silent = any(cell.silent_rounds for cell in result.cells)
-    return 1 if result.partial or result.failures or silent else 0
+    return silent or bool(result.failures and not demands.accepts_failures)
 
 
 async def _rounds(session: Session, lines: int | None, stop: trio.Event) -> SocketCallError | None:

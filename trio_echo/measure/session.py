@@ -31,6 +31,8 @@ from .serving import served
 from .turns import visits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .load.loader import Report
     from .load.tls import Tls  # noqa: TC004  nothing evaluates the type
     from .wired import Wired  # noqa: TC004  it takes long to import, and nothing evaluates the type
@@ -134,7 +136,7 @@ class Session:
         else:
             servers = [self.wired.server] * len(endpoints)
             executor = Processes(self.wired.net["load"].open_process)
-        for number, workload, target in visits(len(endpoints), len(self.workloads), self.rounds):
+        for number, workload, target in self.visits():
             live = Live(number, self.targets[target].name, self.workloads[workload])
             samples = await run_round(
                 endpoints[target],
@@ -170,6 +172,10 @@ class Session:
             progress()
             if stop.is_set():
                 return
+
+    def visits(self) -> Iterator[tuple[int, int, int]]:
+        """Yield number, workload and target of each round, when the one before it has ended."""
+        return visits(len(self.targets), len(self.workloads), self.rounds)
 
     def _tls_of(self, target: Target) -> Tls | None:
         return None if self.tls is None else self.tls.of(parse_endpoint(target.name).host)

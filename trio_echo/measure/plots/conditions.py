@@ -42,6 +42,10 @@ def conditions(run: Run) -> list[str]:
         for one in run.targets
     ]
     asked = [_listed(run, name) for name in (*_FIELDS, "warm_up")]
+    if run.searches:
+        tried = [one.rate for one in run.workloads if one.rate is not None]
+        rates = f"{_between(tried, ',g')} messages a second" if tried else "no rate yet"
+        asked[_FIELDS.index("rate")] = f"open loops of {rates}"
     ends = {
         f"{one.duration:g} s" if one.duration is not None else f"{one.messages:,} messages"
         for one in run.workloads

@@ -230,7 +230,8 @@ def _keys(found: Sequence[Line], theme: Theme) -> list[Line2D]:
 
 def which(run: Run, workload: int) -> str:
     """Name a workload in a title."""
-    return workload_words(run.workloads[workload])
+    fields = ("connections", "size", "rate") if run.searches else ("connections", "size")
+    return workload_words(run.workloads[workload], fields)
 
 
 def _in_words(run: Run, found: Sequence[Line]) -> str:

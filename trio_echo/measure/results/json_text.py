@@ -49,8 +49,8 @@ def from_json(text: str | bytes) -> Run:
 def _build_older(value: dict[str, Any]) -> Run:
     """Build a run of an older version.
 
-    Version 4 has no histograms and no payload, version 3 also no TLS, and version 2 also no cables.
-    Version 1 also has no usage, and other medians: all are computed again.
+    Version 4 has no histograms, payload or searches, version 3 also no TLS, and version 2 also no
+    cables. Version 1 also has no usage, and other medians: all are computed again.
     """
     workloads, rounds = value.get("workloads"), value.get("rounds")
     for one in workloads if isinstance(workloads, list) else ():
@@ -64,7 +64,7 @@ def _build_older(value: dict[str, Any]) -> Run:
             if isinstance(one.setdefault("usage", None), dict):
                 one["usage"].setdefault("cable", None)
     new: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "cells": [], "comparisons": []}
-    old = build(Run, {"wire": None} | value | new)
+    old = build(Run, {"searches": [], "wire": None} | value | new)
     return collect(
         old.environment,
         old.targets,

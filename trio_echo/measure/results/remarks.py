@@ -5,6 +5,8 @@ from __future__ import annotations
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from trio_echo.quantities import size
 
 from .run import labels
@@ -42,6 +44,8 @@ def remarks(run: Run) -> list[str]:
         At most one line for each of the first three, and one for the rest. Names of targets are
         as the user gave them.
     """
+    if run.searches:
+        run = _without_failing(run)
     lines = []
     used = [one.usage for one in run.rounds if one.usage is not None]
     limited = sum(max(one.load, default=0) > LOAD_BUSY for one in used)
@@ -57,7 +61,7 @@ def remarks(run: Run) -> list[str]:
             f"{limited} of {len(used)} rounds: it may be the limit"
         )
     lines += _counted(run)
-    conditions = [*_busy(run), *_wide(run)]
+    conditions = [*_busy(run), *([] if run.searches else _wide(run))]
     if conditions:
         lines.append("; ".join(conditions))
     return lines
@@ -71,6 +75,14 @@ def _counted(run: Run) -> Iterator[str]:
             f"percentiles of {len(errors)} of {len(times)} rounds are from histograms: "
             f"within {100 * max(errors):g} %"
         )
+
+
+def _without_failing(run: Run) -> Run:
+    """Leave out the rounds beyond what was found: a search loads until something is the limit."""
+    most = {one.target: one.holds or 0 for one in run.searches}
+    rates = [one.rate for one in run.workloads]
+    rounds = [one for one in run.rounds if (rates[one.workload] or 0) <= most[one.target]]
+    return replace(run, rounds=tuple(rounds))
 
 
 def _busy(run: Run) -> Iterator[str]:
