@@ -42,7 +42,7 @@ _PAGE = 1024 * 1024
 
 # Seconds between two writes when lines keep coming. Handing a write to its thread and back takes
 # as long as ten messages.
-_PAUSE = 0.005
+_PAUSE = 0.01
 
 # Bytes of a piece that is formatted at once: it delays the echo by some microseconds.
 _SHORT = 4 * 1024
