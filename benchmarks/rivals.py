@@ -191,6 +191,8 @@ def compiled(name: str, folder: Path) -> str:
 @contextmanager
 def terminal(shown: Path) -> Iterator[int]:
     """Open a terminal whose screen is appended to a file; yields the end for programs."""
+    if sys.platform == "win32":
+        raise NotImplementedError("it takes a terminal of POSIX")
     screen, end = os.openpty()
 
     def read() -> None:
