@@ -170,8 +170,9 @@ class Reactor:
     def __init__(self) -> None:
         self._epoll = _open_epoll()
         self._relays: dict[int, SocketRelay] = {}
-        # How many tasks may wait for sockets in Trio's own loop, and hear from them a little later.
-        self._unhurried = 0
+        # How many tasks may wait for sockets in Trio's own loop, and hear from them a little later:
+        # those from before, such as Trio's own for calls from other threads, and the listeners'.
+        self._unhurried = _waiting()
         # How many seconds to wait for more, before Trio's other tasks get their turn.
         self._patience = 0.0
 
@@ -216,7 +217,6 @@ class Reactor:
         buffer = memoryview(bytearray(_BUFFER))
         whole, piece = [buffer], [buffer[:_PIECE]]
         ended = -math.inf
-        self._unhurried += _waiting()  # Trio's own, for calls from other threads; and its host's
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
             began = clock()
