@@ -45,7 +45,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from .errors import SocketCallError, naming
-from .relay import BaseRelay
+from .relay import BaseRelay, lines_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -214,7 +214,8 @@ class Reactor:
         """Echo, until cancelled."""
         relays, poll, clock = self._relays, self._epoll.poll, time.perf_counter
         readv, write = _readv, os.write
-        buffer = memoryview(bytearray(_BUFFER))
+        received = bytearray(_BUFFER)
+        buffer = memoryview(received)
         whole, piece = [buffer], [buffer[:_PIECE]]
         ended = -math.inf
         while True:
@@ -244,6 +245,8 @@ class Reactor:
                         self._wake(relay)
                         continue
                     data = buffer[:count]
+                    if relay.counts_lines:
+                        relay.lines += lines_in(received, count)
                     if relay.tap is not None or relay.moved is not None:
                         self._announce(relay, data)
                         if descriptor not in relays:

@@ -29,7 +29,7 @@ from trio_echo.server import GC_THRESHOLD, serve
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from .load.round import OpenProcess
+    from .load.processes import OpenProcess
 
 
 class Service(msgspec.Struct, frozen=True):

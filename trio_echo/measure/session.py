@@ -6,7 +6,7 @@ async with served() as targets:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import product
@@ -18,6 +18,9 @@ from trio_echo.addresses import Endpoint, parse_endpoint, resolve
 from trio_echo.client import connect
 from trio_echo.errors import SocketCallError, TlsError
 
+from .live import Live, Second
+from .load.loader import KEPT_SAMPLES
+from .load.processes import Processes
 from .load.round import look_for_servers, run_round
 from .load.workload import Samples, Workload
 from .results import environment
@@ -28,9 +31,9 @@ from .serving import served
 from .turns import visits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-    from .load.round import OpenProcess
+    from .load.loader import Report
     from .load.tls import Tls  # noqa: TC004  nothing evaluates the type
     from .wired import Wired  # noqa: TC004  it takes long to import, and nothing evaluates the type
 
@@ -59,6 +62,10 @@ class Session:
         done: the rounds that have ended.
         samples: their samples.
         messages: how many came back so far in the round under way.
+        keep: of how many messages of the run every time is kept. The round that has more, and
+            those after it, go into histograms, whose relative error is 0.4 %.
+        payload: what messages consist of, as `run_round` has it.
+        watch: called with each second of a round, soon after it; `None` if nobody looks.
     """
 
     targets: Sequence[Target]
@@ -71,10 +78,23 @@ class Session:
     done: list[Round] = field(default_factory=list)
     samples: list[Samples] = field(default_factory=list)
     messages: int = 0
+    keep: int = KEPT_SAMPLES
+    payload: bytes = b""
+    watch: Callable[[Second], object] | None = None
 
     def __len__(self) -> int:
         """Return how many rounds are planned."""
         return len(self.targets) * len(self.workloads) * self.rounds
+
+    @property
+    def kept(self) -> int:
+        """Of how many more messages every time is kept."""
+        return max(0, self.keep - sum(len(one.received) for one in self.samples))
+
+    @property
+    def full(self) -> bool:
+        """Whether the round under way goes into histograms."""
+        return self.messages > self.kept
 
     @property
     def patience(self) -> float:
@@ -101,30 +121,40 @@ class Session:
             connection.
         """
 
-        def count(messages: int) -> None:
-            self.messages = messages
+        def reported(report: Report) -> None:
+            self.messages = report.messages
+            if self.watch is not None:
+                for second in live.add(report):
+                    self.watch(second)
             progress()
 
         stop = trio.Event() if stop is None else stop
         endpoints = [parse_endpoint(one.address) for one in self.targets]
         if self.wired is None:
             servers = await look_for_servers(endpoints)
-            open_process: OpenProcess = trio.lowlevel.open_process
+            executor = Processes()
         else:
             servers = [self.wired.server] * len(endpoints)
-            open_process = self.wired.net["load"].open_process
-        for number, workload, target in visits(len(endpoints), len(self.workloads), self.rounds):
+            executor = Processes(self.wired.net["load"].open_process)
+        for number, workload, target in self.visits():
+            live = Live(number, self.targets[target].name, self.workloads[workload])
             samples = await run_round(
                 endpoints[target],
                 self.workloads[workload],
                 patience=self.patience,
                 tls=self._tls_of(self.targets[target]),
                 server=servers[target],
-                open_process=open_process,
-                progress=count,
+                executor=executor,
+                payload=self.payload,
+                keep=self.kept,
+                watched=self.watch is not None,
+                progress=reported,
                 stop=stop,
             )
             self.messages = 0
+            if self.watch is not None:
+                for second in live.rest():
+                    self.watch(second)
             if samples.cut and samples.ended == samples.began:
                 return  # stopped before the load began, or during its warm-up
             self.samples.append(samples)
@@ -142,6 +172,10 @@ class Session:
             progress()
             if stop.is_set():
                 return
+
+    def visits(self) -> Iterator[tuple[int, int, int]]:
+        """Yield number, workload and target of each round, when the one before it has ended."""
+        return visits(len(self.targets), len(self.workloads), self.rounds)
 
     def _tls_of(self, target: Target) -> Tls | None:
         return None if self.tls is None else self.tls.of(parse_endpoint(target.name).host)
@@ -170,6 +204,7 @@ async def measure(
     sizes: Sequence[int] = (64,),
     pipelines: Sequence[int] = (1,),
     rate: float | None = None,
+    tls: Tls | None = None,
     samples: list[Samples] | None = None,
     wired: Wired | None = None,
 ) -> Run:
@@ -184,17 +219,18 @@ async def measure(
         sizes: bytes of a message.
         pipelines: messages under way on each connection.
         rate: messages a second in all, for an open loop; `None` for a closed one.
+        tls: how the connections use TLS; `None` if they do not.
         samples: the raw samples of each round are appended to it.
         wired: the cable that is between load and targets (`trio_echo.measure.wired`).
 
     Raises:
         AddressError: a host or a port is not valid.
         SocketCallError: of `getaddrinfo()`: there is no such host; of `connect()`: a target took
-            no connection.
+            no connection; of `do_handshake()`, `open()` and others: TLS failed.
         ValueError: the load cannot be made.
     """
     session = Session(
-        targets=[await named(target) for target in targets],
+        targets=[await named(target, tls=tls) for target in targets],
         workloads=[
             Workload(
                 connections=count,
@@ -207,6 +243,7 @@ async def measure(
             for count, size, pipeline in product(connections, sizes, pipelines)
         ],
         rounds=rounds,
+        tls=tls,
         wired=wired,
     )
     await session.run()

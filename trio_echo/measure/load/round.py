@@ -1,4 +1,4 @@
-"""A round of load: start the processes that make it, watch them, and collect what they measured.
+"""A round of load: start its parts, watch them, and collect what they measured.
 
 The load runs in its own processes, never in this one's Trio loop: the scheduler's part of a round
 trip would count as the server's, and other work of this process (it draws progress) would delay the
@@ -11,41 +11,36 @@ and their samples are merged unchanged.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
-from array import array
 from collections import Counter
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import trio
+from msgspec import structs
 
-from trio_echo.addresses import Endpoint, resolve
-from trio_echo.errors import SocketCallError
+from trio_echo.addresses import resolve
 
-from .loader import ARRAYS, SCALARS, Job
+from .keeping import merge
+from .loader import KEPT_SAMPLES, Job
 from .meter import Meter, find_servers
 from .pace import shares
+from .processes import Processes
 from .workload import Samples
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
+    from trio_echo.addresses import Endpoint
+    from trio_echo.errors import SocketCallError
+
+    from .executor import Executor
+    from .loader import Report
     from .meter import Server
     from .pace import Share
     from .tls import Tls
     from .workload import Workload
-
-    OpenProcess = Callable[..., Awaitable[trio.Process]]
-    """`trio.lowlevel.open_process`, or what starts processes somewhere else."""
-
-# Nanoseconds between the message that says when to start and that time.
-_LEAD = 20_000_000
-# Seconds that a loader has to return its samples when it must stop, and to end.
-_GRACE = 5.0
 
 
 async def run_round(
@@ -55,8 +50,11 @@ async def run_round(
     patience: float = 10.0,
     tls: Tls | None = None,
     server: Server | None = None,
-    open_process: OpenProcess = trio.lowlevel.open_process,
-    progress: Callable[[int], object] = lambda _: None,
+    executor: Executor | None = None,
+    payload: bytes = b"",
+    keep: int = KEPT_SAMPLES,
+    watched: bool = False,
+    progress: Callable[[Report], object] = lambda _: None,
     stop: trio.Event | None = None,
 ) -> Samples:
     """Load an echo server for one round.
@@ -75,10 +73,14 @@ async def run_round(
             of an echo.
         tls: how the connections use TLS; `None` if they do not.
         server: whose CPU use is measured; by default it is looked for.
-        open_process: what starts the processes of the load, such as `Host.open_process` of
-            `trio_echo.lan`.
-        progress: called about ten times a second for each process, with the number of messages
-            that came back so far in the round. It runs in the event loop.
+        executor: what runs the parts of the load; by default processes of this machine.
+        payload: what messages consist of, piece by piece, from its beginning again after its end;
+            random bytes if it is empty.
+        keep: of how many messages every time is kept. A round that has more goes into histograms,
+            whose relative error is 0.4 %.
+        watched: whether the reports have the times of messages.
+        progress: called about ten times a second for each part, and at its end, with its report;
+            the number of messages in it is that of the whole round. It runs in the event loop.
         stop: ends the round early. What was measured until then is returned, with `cut` set; it
             took no time if the load had not begun.
 
@@ -88,46 +90,58 @@ async def run_round(
             `do_handshake()`: no connection could be opened.
     """
     stop = trio.Event() if stop is None else stop
+    executor = Processes() if executor is None else executor
     endpoint = (await resolve(target.host, target.port))[0]
     tls = None if tls is None else tls.of(target.host)
     if server is None:
         (server,) = await look_for_servers([endpoint])
-    parts = shares(workload.connections, workload.processes)
-    counts = [0] * len(parts)
+    split = shares(workload.connections, workload.processes)
+    counts = [0] * len(split)
 
-    def count(number: int, messages: int) -> None:
-        counts[number] = messages
-        progress(sum(counts))
+    def reported(number: int, report: Report) -> None:
+        counts[number] = report.messages
+        progress(structs.replace(report, messages=sum(counts), part=number))
 
     async with AsyncExitStack() as stack:
-        loaders = [
+        parts = [
             await stack.enter_async_context(
-                _started(Job(*endpoint, workload, part, patience, tls), open_process)
+                executor.started(
+                    Job(
+                        *endpoint,
+                        workload,
+                        share,
+                        patience,
+                        tls,
+                        keep=keep * len(share) // workload.connections,
+                        watched=watched,
+                        payload=payload,
+                    )
+                )
             )
-            for part in parts
+            for share in split
         ]
         errors: list[SocketCallError | None] = []
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_when, stop, nursery.cancel_scope)
-            errors += [await loader.connected() for loader in loaders]
+            errors += [await part.connected() for part in parts]
             nursery.cancel_scope.cancel()
-        if len(errors) < len(loaders):
+        if len(errors) < len(parts):
             now = time.perf_counter_ns()
             return Samples(now, now, cut=True)
         if errors[0] is not None and all(errors):
             raise errors[0]
-        start = time.perf_counter_ns() + _LEAD
-        for loader in loaders:
-            await loader.begin(start)
+        start = time.perf_counter_ns() + executor.lead
+        for part in parts:
+            await part.begin(start)
         meter = Meter(server)
         async with trio.open_nursery() as nursery:
-            for number, loader in enumerate(loaders):
-                nursery.start_soon(loader.follow, partial(count, number), stop)
-        usage = meter.stop([loader.cpu for loader in loaders])
+            for number, part in enumerate(parts):
+                nursery.start_soon(part.follow, partial(reported, number), stop)
+        usage = meter.stop([part.cpu for part in parts])
     began = start + int(workload.warm_up * 1e9)
-    merged = _merged(began, [loader.samples() for loader in loaders], parts)
+    merged = _merged(began, [part.samples() for part in parts], split, keep)
     merged.usage = usage
-    merged.tls = next(filter(None, (loader.tls for loader in loaders)), None)
+    merged.tls = next(filter(None, (part.tls for part in parts)), None)
     return merged
 
 
@@ -141,147 +155,20 @@ async def look_for_servers(endpoints: Sequence[Endpoint]) -> list[Server]:
     return await trio.to_thread.run_sync(find_servers, endpoints, abandon_on_cancel=True)
 
 
-class _Loader:
-    """A process that loads the server, seen from this one.
-
-    Attributes:
-        tls: what its connections use, as `Samples` has it.
-    """
-
-    def __init__(self, process: trio.Process, job: Job) -> None:
-        self._process = process
-        self._job = job
-        self._stdin = cast("trio.abc.SendStream", process.stdin)
-        self._stdout = cast("trio.abc.ReceiveStream", process.stdout)
-        # What it wrote and nobody has parsed yet.
-        self._buffer = bytearray()
-        self._last: dict[str, Any] | None = None
-        self.tls: str | None = None
-
-    async def connected(self) -> SocketCallError | None:
-        """Send it its job, and wait until its connections are open or have failed.
-
-        Returns:
-            What most of them failed with, if none is open.
-        """
-        await self._send(self._job.to_line())
-        line = await self._line()
-        if line is None:
-            return None
-        self.tls = line["tls"]
-        if line["connected"] or line["failure"] is None:
-            return None
-        call, number, words = line["failure"]
-        where = str(Endpoint(self._job.host, self._job.port))
-        return SocketCallError(call, OSError(number, words), where)
-
-    async def begin(self, start: int) -> None:
-        """Send it the time to start."""
-        await self._send(b"%d\n" % start)
-
-    async def follow(self, count: Callable[[int], object], stop: trio.Event) -> None:
-        """Read what it reports until it is done. `stop` makes it return its samples early."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._end_load, stop, nursery.cancel_scope)
-            await self._read(count)
-            nursery.cancel_scope.cancel()
-
-    async def _end_load(self, stop: trio.Event, reading: trio.CancelScope) -> None:
-        await stop.wait()
-        reading.deadline = trio.current_time() + _GRACE
-        await self._stdin.aclose()
-
-    async def end(self) -> None:
-        """Close its pipes, which ends it; kill it if it does not end."""
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + _GRACE):
-            await self._stdin.aclose()
-            await self._stdout.aclose()
-            await self._process.wait()
-        with trio.CancelScope(shield=True):
-            self._process.kill()
-            await self._process.wait()
-
-    @property
-    def cpu(self) -> tuple[float, float]:
-        """The shares of the round in which it was busy, and in which it spun."""
-        return (0.0, 0.0) if self._last is None else (self._last["busy"], self._last["spun"])
-
-    def samples(self) -> Samples | str:
-        """Return what it measured; or say how it ended without that."""
-        if self._last is None or len(self._buffer) < sum(self._last[name] for name in ARRAYS):
-            return f"load process: exit status {self._process.returncode}"
-        samples = Samples(**{name: self._last[name] for name in SCALARS})
-        rest = memoryview(self._buffer)
-        for name in ARRAYS:
-            getattr(samples, name).frombytes(rest[: self._last[name]])
-            rest = rest[self._last[name] :]
-        return samples
-
-    async def _send(self, line: bytes) -> None:
-        with suppress(trio.BrokenResourceError):  # it has ended; its samples will be missing
-            await self._stdin.send_all(line)
-
-    async def _read(self, count: Callable[[int], object]) -> None:
-        while self._last is None:
-            line = await self._line()
-            if line is None:
-                return
-            if "ended" in line:
-                self._last = line
-            else:
-                count(line["messages"])
-        while await self._receive():
-            pass
-
-    async def _line(self) -> dict[str, Any] | None:
-        """Wait for its next line; `None` if it has ended instead."""
-        while (stop := self._buffer.find(b"\n")) < 0:
-            if not await self._receive():
-                return None
-        line: dict[str, Any] = json.loads(self._buffer[:stop])
-        del self._buffer[: stop + 1]
-        return line
-
-    async def _receive(self) -> bool:
-        data = await self._stdout.receive_some()
-        self._buffer += data
-        return bool(data)
-
-
-@asynccontextmanager
-async def _started(job: Job, open_process: OpenProcess) -> AsyncIterator[_Loader]:
-    """Start a loader, and end it with the block."""
-    command = [sys.executable, "-m", f"{__package__}.loader"]
-    # In its own session, or a Ctrl-C in the terminal would end it, and its samples would be lost.
-    apart: dict[str, Any] = {"start_new_session": True}
-    if sys.platform == "win32":
-        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    process = await open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **apart)
-    loader = _Loader(process, job)
-    try:
-        yield loader
-    finally:
-        await loader.end()
-
-
-def _merged(began: int, results: Sequence[Samples | str], parts: Sequence[Share]) -> Samples:
-    """Merge what the loaders measured."""
+def _merged(
+    began: int, results: Sequence[Samples | str], split: Sequence[Share], keep: int
+) -> Samples:
+    """Merge what the parts measured."""
     brought = [one for one in results if isinstance(one, Samples)]
     merged = Samples(began, max((one.ended for one in brought), default=began))
     failures: Counter[str] = Counter()
-    for result, part in zip(results, parts, strict=True):
+    for result, share in zip(results, split, strict=True):
         if isinstance(result, str):
-            failures[result] += len(part)
+            failures[result] += len(share)
             continue
         failures.update(result.failures)
         merged.unanswered += result.unanswered
         merged.cut |= result.cut
-        for name in ARRAYS:
-            getattr(merged, name).extend(getattr(result, name))
     merged.failures = dict(failures)
-    if len(brought) > 1:
-        order = sorted(range(len(merged.received)), key=merged.received.__getitem__)
-        for name in ARRAYS:
-            times = getattr(merged, name)
-            setattr(merged, name, array("q", map(times.__getitem__, order)))
+    merge(merged, brought, keep)
     return merged

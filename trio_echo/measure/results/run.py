@@ -17,6 +17,7 @@ from ..load.workload import Workload
 from ..records import Count, Ordinal, Record
 from ..statistics import Comparison, Estimate, compare, estimate
 from .environment import Environment
+from .found import Found
 from .summary import BY_PERCENTILE, PERCENTILES, Distribution, PercentileName, Summary
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from ..statistics import Quantity
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """Counts up when a program that reads the file must know about a change."""
 
 
@@ -123,6 +124,8 @@ class Run(Record, frozen=True, kw_only=True):
         cells: medians for each target and workload that has a round.
         comparisons: each other target with the first, for each workload.
         failures: how many connections failed in all rounds, by kind.
+        searches: what was found for each target, if this was a search for the highest rate. Each
+            rate that it tried is a cell. Its first cells are a closed loop.
         wire: the cable between load and servers, as `--wire` takes it, with the seed of its lots;
             empty for a perfect one. `None` if there was no cable.
         partial: whether the run ended early. What was measured until then is here.
@@ -132,7 +135,7 @@ class Run(Record, frozen=True, kw_only=True):
             there.
     """
 
-    schema_version: Literal[4] = SCHEMA_VERSION
+    schema_version: Literal[5] = SCHEMA_VERSION
     environment: Environment
     targets: Annotated[tuple[Target, ...], Meta(min_length=1)]
     workloads: Annotated[tuple[Workload, ...], Meta(min_length=1)]
@@ -140,6 +143,7 @@ class Run(Record, frozen=True, kw_only=True):
     cells: tuple[Cell, ...]
     comparisons: tuple[Compared, ...]
     failures: dict[str, Ordinal]
+    searches: tuple[Found, ...] = ()
     wire: str | None = None
     partial: bool
 
