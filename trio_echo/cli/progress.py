@@ -71,10 +71,12 @@ class Progress:
         with suppress(OSError):
             if not self._said_kept and self._session.keep > 0 and self._session.full:
                 self._said_kept = True
-                click.echo(
+                # Above the line of live numbers, if there is one.
+                self._console.print(
                     f"the run has more than {self._session.keep:,} messages (--keep-samples): "
                     "this round goes into histograms",
-                    err=True,
+                    highlight=False,
+                    soft_wrap=True,
                 )
             if self._area is None:
                 self._say()

@@ -63,8 +63,8 @@ class Session:
         done: the rounds that have ended.
         samples: their samples.
         messages: how many came back so far in the round under way.
-        keep: of how many messages of the run every time is kept. The round that has more, and
-            those after it, go into histograms, whose relative error is 0.4 %.
+        keep: of how many messages of the run every time is kept. A round beyond that goes into
+            histograms, whose relative error is 0.4 %.
         payload: what messages consist of, as `run_round` has it.
         watch: called with each second of a round, soon after it; `None` if nobody looks.
     """

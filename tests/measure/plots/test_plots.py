@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from PIL import Image
 
 from trio_echo.measure import plots
+from trio_echo.measure.load.keeping import fold
 from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.plots.style import DARK, LIGHT, SIZE, shown
 from trio_echo.measure.results import environment
@@ -116,6 +117,24 @@ def test_everything_can_be_read(options: dict[str, Any]) -> None:
         assert texts(draw(run, samples))
     if len(run.targets) > 1:
         assert texts(plots.paired(run))
+
+
+def test_histograms_are_drawn_as_raw_samples_are() -> None:
+    options: dict[str, Any] = {"rounds": 2, "messages": 2000, "targets": TWO[:1]}
+    run, raw = runs.run(**options)
+    _, counted = runs.run(**options)
+    fold(counted[0])  # one round is, the other is not
+    for draw in (plots.spectrum, plots.ecdf):
+        pairs = zip(drawn(draw(run, raw)), drawn(draw(run, counted)), strict=True)
+        for exact, found in pairs:
+            x, y = np.asarray(exact.get_xydata()).T, np.asarray(found.get_xydata()).T
+            assert np.interp(x[0], *y) == pytest.approx(x[1], rel=0.02, abs=0.5)
+    # The slices of time have other edges.
+    pairs = zip(drawn(plots.over_time(run, raw)), drawn(plots.over_time(run, counted)), strict=True)
+    for exact, found in pairs:
+        one, other = np.asarray(exact.get_ydata()), np.asarray(found.get_ydata())
+        if len(one) > 1:  # not a mark in the middle
+            assert np.median(one) == pytest.approx(np.median(other), rel=0.2)
 
 
 def drawn(picture: Picture, axes: int = 1) -> list[Line2D]:
