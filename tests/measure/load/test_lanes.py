@@ -11,7 +11,6 @@ import ssl
 import sys
 import threading
 import time
-from array import array
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,6 +36,7 @@ from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.results.phases import phases_of
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Iterator
 
     from trio_echo.events import ServerEvent
