@@ -145,6 +145,11 @@ class Traffic:
             times[:] = array("q", compress(times, wanted))
 
     @property
+    def arrays(self) -> tuple[array[int], ...]:
+        """The times, in the order of `ARRAYS`; it has the first three of them."""
+        return self.intended, self.sent, self.received
+
+    @property
     def alive(self) -> bool:
         """Whether there are connections left."""
         return bool(self._connections)
