@@ -45,8 +45,8 @@ _PAGE = 2 * 1024 * 1024
 # as long as ten messages.
 _PAUSE = 0.02
 
-# Bytes of a piece that is formatted at once, if it is plain, and if it is not: it delays the echo by
-# some microseconds.
+# Bytes of a piece that is formatted at once, if it is plain, and if it is not. That delays the echo
+# by some microseconds.
 _SHORT = 4 * 1024
 _BRIEF = 128
 
@@ -96,12 +96,8 @@ class Format(Protocol):
 
 
 _FOR_ERR = (Complaint, FamilyMissing, AcceptFailed, CertificatesKept, WorkerDied)
-_NOT_BRIEF = (
-    *_FOR_ERR,
-    EchoReceived,
-    LinesMissing,
-    Text,
-)  # the queue counts lines that are missing
+# The queue counts the lines that are missing.
+_NOT_BRIEF = (*_FOR_ERR, EchoReceived, LinesMissing, Text)
 
 
 class Screen:
