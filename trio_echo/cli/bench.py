@@ -17,6 +17,7 @@ from trio_echo.measure.load.workload import Workload
 from trio_echo.screen.text import safe
 
 from .certificates import authority_of, certificate_files
+from .clusters import check_cluster, cluster_option
 from .lists import parse_connections, parse_sizes
 from .options import client_tls, positive_seconds, seconds, tls_options
 from .plot import check_library, picture_path
@@ -139,10 +140,10 @@ def _target(text: str) -> Endpoint:
     "--processes",
     metavar="N",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
+    show_default="1; with --cluster, one for each worker",
     help="Processes that share the connections.",
 )
+@cluster_option
 @tls_options
 @click.option("--verify", is_flag=True, help="Compare each echo with its message.")
 @click.option(
@@ -177,6 +178,8 @@ def bench(
     output: Path | None,
     csv: Path | None,
     plot: Path | None,
+    processes: int | None,
+    cluster: str | None,
     tls: bool,
     tls_ca: str | None,
     tls_cert: str | None,
@@ -197,18 +200,28 @@ def bench(
         raise click.UsageError("--serve makes its own certificate: leave out the others")
     if wire is not None and not serve:
         raise click.UsageError("--wire is for the server of --serve")
+    if (missing := check_cluster(cluster, serve=serve, wire=wire is not None)) is not None:
+        click.echo(f"trio-echo bench: {missing}", err=True)
+        return 1
     if duration is not None and messages is not None:
         raise click.UsageError("a round ends by --duration or by --messages: give one of them")
     if duration is None and messages is None:
         duration = 1.0
     try:
         workloads = [
-            Workload(connections=count, size=size, duration=duration, messages=messages, **load)
+            Workload(
+                connections=count,
+                size=size,
+                duration=duration,
+                messages=messages,
+                processes=processes or 1,
+                **load,
+            )
             for count, size in product(counts, sizes)
         ]
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
-    if MOST_SOCKETS is not None and max(counts) > MOST_SOCKETS * load["processes"]:
+    if MOST_SOCKETS is not None and max(counts) > MOST_SOCKETS * (processes or 1):
         raise click.UsageError(
             f"this system takes {MOST_SOCKETS} connections a process: give more --processes"
         )
@@ -221,6 +234,7 @@ def bench(
     if plot is not None and not check_library("bench"):
         return 1
     # Imported here, or every other command would start more slowly.
+    from trio_echo.measure.cluster.errors import ClusterError
     from trio_echo.measure.results.files import samples_path
 
     from .measuring import Asked, Files, run
@@ -230,7 +244,7 @@ def bench(
     if output is not None and output.name.endswith(".samples.zip"):
         raise click.UsageError(f"--output is for the results, not their samples: {output}")
     check({"--output": output, "its raw samples": samples, "--csv": csv, "--plot": plot})
-    refusals: tuple[type[Exception], ...] = (SocketCallError,)
+    refusals: tuple[type[Exception], ...] = (SocketCallError, ClusterError)
     if wire is not None:
         from trio_echo.lan import LanError
 
@@ -239,7 +253,18 @@ def bench(
         with certificate_files(None, None, None, () if serve and tls else None) as own:
             if own is not None:
                 secured = Tls("localhost", str(authority_of(own.certificate)))
-            asked = Asked(list(targets), serve, wire, workloads, rounds, timeout, secured, own)
+            asked = Asked(
+                list(targets),
+                serve,
+                wire,
+                workloads,
+                rounds,
+                timeout,
+                secured,
+                own,
+                cluster,
+                spread=processes is None,
+            )
             return trio.run(run, asked, Files(output, csv, plot))
     except refusals as exc:
         click.echo(safe(str(exc)), err=True)

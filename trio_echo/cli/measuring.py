@@ -9,6 +9,7 @@ import click
 import trio
 
 from trio_echo.errors import SocketCallError, ungrouped
+from trio_echo.measure.cluster.errors import ClusterError
 from trio_echo.measure.results import files
 from trio_echo.measure.serving import served
 from trio_echo.measure.session import Session, named
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from trio_echo.addresses import Endpoint
     from trio_echo.certificates import CertificateFiles
     from trio_echo.lan.options import Wire
+    from trio_echo.measure.cluster.executor import ClusterExecutor
     from trio_echo.measure.load.tls import Tls
     from trio_echo.measure.load.workload import Samples, Workload
     from trio_echo.measure.results.run import Run
@@ -46,6 +48,8 @@ class Asked(NamedTuple):
             the cable.
         tls: how the load uses TLS; `None` if it does not.
         certificates: of the server that is started, for TLS.
+        cluster: the Dask scheduler whose workers make the load; `None` for this machine.
+        spread: on a cluster, run a part of each load on each worker.
     """
 
     targets: list[Endpoint]
@@ -56,6 +60,8 @@ class Asked(NamedTuple):
     timeout: float | None
     tls: Tls | None
     certificates: CertificateFiles | None
+    cluster: str | None = None
+    spread: bool = True
 
 
 class Files(NamedTuple):
@@ -79,10 +85,11 @@ async def run(asked: Asked, kept: Files) -> int:
         OSError: a file cannot be written.
         SocketCallError: of `getaddrinfo()`: there is no such host; of `bind()`: no server started;
             of `connect()`: the target of the first round takes no connection.
+        ClusterError: the cluster cannot load.
         LanError: there can be no cable.
     """
     session: Session | None = None
-    refused: SocketCallError | None = None
+    refused: SocketCallError | ClusterError | None = None
     crossed = ""
     starting, stop = trio.CancelScope(), trio.Event()
 
@@ -99,7 +106,7 @@ async def run(asked: Asked, kept: Files) -> int:
         async with trio.open_nursery() as nursery:
             await nursery.start(stop_on_signal)
             with starting:
-                async with _servers(asked) as (targets, far):
+                async with _servers(asked) as (targets, far), _cluster(asked) as executor:
                     session = Session(
                         targets=[await named(target, tls=asked.tls) for target in targets],
                         workloads=asked.workloads,
@@ -107,11 +114,14 @@ async def run(asked: Asked, kept: Files) -> int:
                         timeout=asked.timeout,
                         tls=asked.tls,
                         wired=far,
+                        executor=executor,
                     )
+                    if executor is not None and asked.spread:
+                        session.spread_over(executor)
                     with Progress(session) as shown:
                         try:
                             await session.run(progress=shown.update, stop=stop)
-                        except SocketCallError as exc:
+                        except (SocketCallError, ClusterError) as exc:
                             if not session.done:
                                 raise
                             refused = exc
@@ -165,3 +175,15 @@ async def _servers(asked: Asked) -> AsyncIterator[tuple[list[Endpoint], Wired | 
             yield targets, None
     else:
         yield asked.targets, None
+
+
+@asynccontextmanager
+async def _cluster(asked: Asked) -> AsyncIterator[ClusterExecutor | None]:
+    """Connect to the cluster, if there is one."""
+    if asked.cluster is None:
+        yield None
+        return
+    from trio_echo.measure.cluster.connecting import connected  # when it is needed: it takes Dask
+
+    async with connected(asked.cluster) as executor:
+        yield executor

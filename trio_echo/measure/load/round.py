@@ -24,6 +24,7 @@ from msgspec import structs
 from trio_echo.addresses import resolve
 
 from .loader import ARRAYS, Job
+from .machine import MachineSamples
 from .meter import Meter, find_servers
 from .pace import shares
 from .processes import Processes
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
     from trio_echo.addresses import Endpoint
     from trio_echo.errors import SocketCallError
 
-    from .executor import Executor
+    from .executor import Executor, Part
     from .loader import Report
+    from .machine import Machine
     from .meter import Server
     from .pace import Share
     from .tls import Tls
@@ -112,15 +114,18 @@ async def run_round(
         if errors[0] is not None and all(errors):
             raise errors[0]
         start = time.perf_counter_ns() + executor.lead
-        for part in parts:
-            await part.begin(start)
+        async with trio.open_nursery() as nursery:
+            for part in parts:
+                nursery.start_soon(part.begin, start)
         meter = Meter(server)
         async with trio.open_nursery() as nursery:
             for number, part in enumerate(parts):
                 nursery.start_soon(part.follow, partial(reported, number), stop)
-        usage = meter.stop([part.cpu for part in parts])
+        usage = meter.stop([part.cpu for part in parts], here=executor.here)
     began = start + int(workload.warm_up * 1e9)
-    merged = _merged(began, [part.samples() for part in parts], split)
+    results = [part.samples() for part in parts]
+    merged = _merged(began, results, split)
+    merged.machines = _by_machine(began, parts, results, split)
     merged.usage = usage
     merged.tls = next(filter(None, (part.tls for part in parts)), None)
     return merged
@@ -144,6 +149,7 @@ def _merged(began: int, results: Sequence[Samples | str], split: Sequence[Share]
     for result, share in zip(results, split, strict=True):
         if isinstance(result, str):
             failures[result] += len(share)
+            merged.missing += 1
             continue
         failures.update(result.failures)
         merged.unanswered += result.unanswered
@@ -157,3 +163,20 @@ def _merged(began: int, results: Sequence[Samples | str], split: Sequence[Share]
             times = getattr(merged, name)
             setattr(merged, name, array("q", map(times.__getitem__, order)))
     return merged
+
+
+def _by_machine(
+    began: int, parts: Sequence[Part], results: Sequence[Samples | str], split: Sequence[Share]
+) -> list[MachineSamples]:
+    """Merge what the parts of each machine measured."""
+    of_machines: dict[str, tuple[Machine, list[int]]] = {}
+    for number, part in enumerate(parts):
+        if part.machine is not None:
+            of_machines.setdefault(part.machine.address, (part.machine, []))[1].append(number)
+    found = []
+    for machine, numbers in of_machines.values():
+        own = [split[number] for number in numbers]
+        merged = _merged(began, [results[number] for number in numbers], own)
+        none = merged.missing == len(numbers)
+        found.append(MachineSamples(machine, sum(map(len, own)), None if none else merged))
+    return found

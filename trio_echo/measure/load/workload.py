@@ -12,6 +12,7 @@ from msgspec import Meta
 from trio_echo.quantities import A_YEAR
 
 from ..records import Record
+from .machine import MachineSamples
 from .usage import Usage
 
 LARGEST_SIZE = 1 << 30
@@ -100,6 +101,8 @@ class Samples:
         unanswered: messages under way when the round ended or their connection failed; in an open
             loop also those that were due but could not be sent.
         cut: whether the round was stopped before its end.
+        missing: how many parts of the load ended without their samples.
+        machines: what each machine brought back; empty if this one made the whole load.
         usage: how busy the machine was meanwhile; `None` if that was not measured.
         tls: the version and the cipher of the first connection, such as `"TLSv1.3
             TLS_AES_256_GCM_SHA384"`; `None` without TLS.
@@ -113,5 +116,16 @@ class Samples:
     failures: dict[str, int] = field(default_factory=dict)
     unanswered: int = 0
     cut: bool = False
+    missing: int = 0
+    machines: list[MachineSamples] = field(default_factory=list)
     usage: Usage | None = None
     tls: str | None = None
+
+    def shift(self, nanoseconds: int) -> None:
+        """Move all times: what another clock shows."""
+        if nanoseconds:
+            self.began += nanoseconds
+            self.ended += nanoseconds
+            for name in ("intended", "sent", "received"):
+                times = getattr(self, name)
+                setattr(self, name, array("q", [one + nanoseconds for one in times]))

@@ -46,13 +46,14 @@ def from_json(text: str | bytes) -> Run:
 def _build_older(value: dict[str, Any]) -> Run:
     """Build a run of an older version.
 
-    Version 3 has no TLS, and version 2 also no cables. Version 1 also has no usage, and other
-    medians: all are computed again.
+    Version 4 has no machines, and version 3 also no TLS. Version 2 also has no cables. Version 1
+    also has no usage, and other medians: all are computed again.
     """
     rounds = value.get("rounds")
     for one in rounds if isinstance(rounds, list) else ():
         if isinstance(one, dict):
-            one["tls"] = None
+            one.setdefault("tls", None)
+            one |= {"missing": 0, "machines": []}
             if isinstance(one.setdefault("usage", None), dict):
                 one["usage"].setdefault("cable", None)
     new: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "cells": [], "comparisons": []}

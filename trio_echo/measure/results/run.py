@@ -17,6 +17,7 @@ from ..load.workload import Workload
 from ..records import Count, Ordinal, Record
 from ..statistics import Comparison, Estimate, compare, estimate
 from .environment import Environment
+from .machines import MachineRound
 from .summary import BY_PERCENTILE, PERCENTILES, Distribution, PercentileName, Summary
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from ..statistics import Quantity
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """Counts up when a program that reads the file must know about a change."""
 
 
@@ -56,6 +57,9 @@ class Round(Record, frozen=True, kw_only=True):
         usage: how busy the machine was during the round; `None` if that was not measured.
         tls: the version and the cipher of its connections, such as `TLSv1.3
             TLS_AES_256_GCM_SHA384`; `None` without TLS.
+        missing: how many parts of the load ended without their samples. The numbers are of the
+            others.
+        machines: what each machine measured; empty if the load ran on one.
     """
 
     number: Ordinal
@@ -65,6 +69,8 @@ class Round(Record, frozen=True, kw_only=True):
     summary: Summary
     usage: Usage | None = None
     tls: str | None = None
+    missing: Count = 0
+    machines: tuple[MachineRound, ...] = ()
 
 
 class Cell(Record, frozen=True, kw_only=True):
@@ -125,14 +131,15 @@ class Run(Record, frozen=True, kw_only=True):
         failures: how many connections failed in all rounds, by kind.
         wire: the cable between load and servers, as `--wire` takes it, with the seed of its lots;
             empty for a perfect one. `None` if there was no cable.
-        partial: whether the run ended early. What was measured until then is here.
+        partial: whether the run ended early, or a part of the load is missing. What was measured is
+            here.
 
     Raises:
         ValueError: a round, a cell or a comparison refers to a target or a workload that is not
             there.
     """
 
-    schema_version: Literal[4] = SCHEMA_VERSION
+    schema_version: Literal[5] = SCHEMA_VERSION
     environment: Environment
     targets: Annotated[tuple[Target, ...], Meta(min_length=1)]
     workloads: Annotated[tuple[Workload, ...], Meta(min_length=1)]
@@ -171,7 +178,7 @@ def collect(
         targets: in the order given; the first is the baseline.
         workloads: the cells of the sweep.
         rounds: in the order in which they ran.
-        partial: whether the run ended early.
+        partial: whether the run ended early, or a part of the load is missing.
         wire: the cable between load and servers.
     """
     cells: list[Cell] = []
