@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
+from random import SystemRandom
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -271,26 +272,36 @@ def test_a_closed_socket_is_left_out(sockets: Sockets) -> None:
 def strangers(sockets: Sockets) -> dict[str, socket.socket]:
     """Return three sockets; others have their port numbers, on other addresses or families.
 
+    The numbers are below those that the kernel hands out: connections that ended a moment ago may
+    hold all of these.
+
     Raises:
-        OSError: somebody else has one of these numbers there.
+        OSError: somebody else has one of these numbers.
     """
-    listener = sockets.listener()
-    client = sockets.connected(listener)
-    port, client_port = end(listener).port, end(client).port
-    bound = sockets.bound()
+    port, client_port, bound_port = SystemRandom().sample(range(16_384, 32_768), 3)
+    own = [sockets.enter_context(reusable(sockets.family)) for _ in range(3)]
+    listener, client, bound = own
+    for sock, number in zip(own, (port, client_port, bound_port), strict=True):
+        sock.bind((sockets.host, number))
+    listener.listen()
+    client.connect(listener.getsockname())
     for family, host in ((socket.AF_INET, "127.0.0.2"), (socket.AF_INET6, "::1")):
         if host == sockets.host or (family == socket.AF_INET6 and not has_ipv6()):
             continue
-        stranger = sockets.enter_context(socket.socket(family))
-        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        stranger = sockets.enter_context(reusable(family))
         stranger.bind((host, port))
         stranger.listen()
-        for number in (client_port, end(bound).port):
-            guest = sockets.enter_context(socket.socket(family))
-            guest.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for number in (client_port, bound_port):
+            guest = sockets.enter_context(reusable(family))
             guest.bind((host, number))
             guest.connect((host, port))
     return {"listener": listener, "client": client, "bound": bound}
+
+
+def reusable(family: int) -> socket.socket:
+    sock = socket.socket(family)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return sock
 
 
 @on_linux
@@ -302,6 +313,7 @@ def test_the_same_port_on_another_address_or_family_is_another_socket(sockets: S
         except OSError as exc:
             if exc.errno != errno.EADDRINUSE:
                 raise
+            sockets.close()
     for name, one in own.items():
         taken = kernel.snapshot(**{name: one})
         hosts = {one.host for row in taken.rows for one in (row.local, row.remote) if one}
