@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 _PATIENCE = 10.0
 # Seconds that a loader has to return its samples when it must stop: they cross a network.
 _GRACE = 30.0
+# Seconds that a worker which is lost has to end its loader.
+_FAREWELL = 1.0
 # Seconds between two questions for more output.
 _PAUSE = 0.2
 # How many exchanges estimate the offset of a clock.
@@ -89,6 +91,7 @@ class ClusterExecutor:
         name = uuid.uuid4().hex
         chosen.parts += 1
         loader: LoadProcess | None = None
+        fate = ""
         stdout = _Output(chosen, name)
         try:
             with trio.CancelScope(shield=True):  # what has started must end
@@ -100,10 +103,12 @@ class ClusterExecutor:
             yield loader
         finally:
             chosen.parts -= 1
-            with trio.CancelScope(shield=True):
-                fate = stdout.lost or await chosen.end(name)
+            with trio.CancelScope(shield=True) as ending:
+                if stdout.lost is not None:  # if it comes back, its loader ends by itself
+                    ending.deadline = trio.current_time() + _FAREWELL
+                fate = await chosen.end(name)
             if loader is not None:
-                loader.fate = fate
+                loader.fate = stdout.lost or fate
 
 
 class _Worker:
@@ -113,6 +118,7 @@ class _Worker:
         address: of the worker.
         name: of its machine.
         parts: how many it has at present.
+        wait: seconds after which it answers, also if there is nothing to say.
     """
 
     def __init__(self, client: Client, address: str, name: str, patience: float) -> None:
@@ -121,6 +127,7 @@ class _Worker:
         self.address = address
         self.name = name
         self.parts = 0
+        self.wait = min(1.0, patience / 4)
 
     def __str__(self) -> str:
         return f"machine {self.name} ({self.address})"
@@ -204,12 +211,13 @@ class _Output(trio.abc.ReceiveStream):
         self.lost: str | None = None
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        await trio.lowlevel.checkpoint()
         data: bytes | None = b""
-        while data == b"":
+        while data == b"" and self.lost is None:
             await trio.sleep_until(self._next)
             self._next = trio.current_time() + _PAUSE
             try:
-                data = await self._worker.ask(worker.receive, self._name)
+                data = await self._worker.ask(worker.receive, self._name, self._worker.wait)
             except ClusterError as exc:
                 self.lost = str(exc)
                 data = None

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 # Seconds after which a loader that nobody asks for ends.
 _LEASE = 30.0
-# Seconds that an answer waits for output of a loader. An answer also shows that the worker is well.
-_WAIT = 1.0
 # Seconds that a loader has to end.
 _GRACE = 5.0
 # The most bytes of an answer.
@@ -106,9 +104,9 @@ class _Loader:
     def finish(self) -> None:
         self._stdin.close()
 
-    async def receive(self) -> bytes | None:
+    async def receive(self, wait: float) -> bytes | None:
         try:
-            return await asyncio.wait_for(self._read(), _WAIT) or None
+            return await asyncio.wait_for(self._read(), wait) or None
         except TimeoutError:
             return b""
 
@@ -181,11 +179,11 @@ async def finish(name: str) -> None:
     loader.finish()
 
 
-async def receive(name: str) -> bytes | None:
-    """Wait a moment for output of a loader: `b""` if there is none yet, `None` at its end."""
+async def receive(name: str, wait: float) -> bytes | None:
+    """Wait some seconds for output of a loader: `b""` if there is none yet, `None` at its end."""
     loader = _loaders[name]
     loader.renew()
-    return await loader.receive()
+    return await loader.receive(wait)
 
 
 async def end(name: str) -> int | None:
