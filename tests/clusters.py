@@ -20,17 +20,13 @@ _RUN = """
 import asyncio, sys
 from distributed import Scheduler, Worker
 
-async def run(server):
-    async with server:
+async def run(kind, *arguments, **options):
+    async with kind(*arguments, **options, dashboard=False) as server:
         print(server.address, flush=True)
         await asyncio.to_thread(sys.stdin.read)
-
-kind, *arguments = sys.argv[1:]
 """
-SCHEDULER = _RUN + "asyncio.run(run(Scheduler(host=arguments[0], port=0, dashboard=False)))"
-WORKER = (
-    _RUN + "asyncio.run(run(Worker(arguments[0], host=arguments[1], nthreads=1, dashboard=False)))"
-)
+SCHEDULER = _RUN + "asyncio.run(run(Scheduler, host=sys.argv[1], port=0))"
+WORKER = _RUN + "asyncio.run(run(Worker, sys.argv[1], host=sys.argv[2], nthreads=1))"
 
 
 class Place(NamedTuple):
@@ -70,7 +66,7 @@ async def _started(
     place: Place, program: str, *arguments: str
 ) -> AsyncIterator[tuple[trio.Process, str]]:
     process = await place.open_process(
-        [sys.executable, "-c", program, "", *arguments],
+        [sys.executable, "-c", program, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

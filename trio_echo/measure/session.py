@@ -212,7 +212,7 @@ async def measure(
         SocketCallError: of `getaddrinfo()`: there is no such host; of `connect()`: a target took
             no connection.
         ClusterError: the cluster has no workers, or one of them cannot load.
-        ValueError: the load cannot be made.
+        ValueError: the load cannot be made, or the Dask client is asynchronous.
     """
     session = Session(
         targets=[await named(target) for target in targets],
@@ -235,6 +235,8 @@ async def measure(
     else:
         from .cluster.executor import on_cluster  # when it is needed: it takes Dask
 
+        if cluster.asynchronous:
+            raise ValueError("the Dask client is asynchronous: give one that is not")
         async with on_cluster(cluster) as executor:
             session.spread_over(executor)
             await session.run()

@@ -201,4 +201,4 @@ async def _abandon() -> None:
     loader = worker._loaders["it"]
     await loader._process.wait()
     while worker._loaders:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # noqa: ASYNC110  it has no event

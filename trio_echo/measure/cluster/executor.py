@@ -15,7 +15,7 @@ import time
 import uuid
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 from msgspec import structs
@@ -23,11 +23,15 @@ from msgspec import structs
 from ..load.machine import Machine
 from ..load.processes import LoadProcess
 from . import worker
-from .calling import call, in_loop
+from .calling import in_loop
 from .clocks import Exchange, offset_of
-from .errors import ClusterError
+from .errors import ClusterError, line
+
+PATIENCE = 10.0
+"""Seconds that a scheduler or a worker has to answer."""
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from distributed import Client
@@ -37,8 +41,6 @@ if TYPE_CHECKING:
     from ..load.workload import Workload
     from .worker import About
 
-# Seconds that a worker has to answer.
-_PATIENCE = 10.0
 # Seconds that a loader has to return its samples when it must stop: they cross a network.
 _GRACE = 30.0
 # Seconds that a worker which is lost has to end its loader.
@@ -123,6 +125,7 @@ class _Worker:
 
     def __init__(self, client: Client, address: str, name: str, patience: float) -> None:
         self._client = client
+        self._loop = _loop_of(client)
         self._patience = patience
         self.address = address
         self.name = name
@@ -138,12 +141,12 @@ class _Worker:
         Raises:
             ClusterError: it is gone, or does not answer.
         """
-        return await self._answer(call, function, *args)
+        return await self._answer(_call, function, *args)
 
     async def _answer(self, work: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:
         try:
             with trio.fail_after(self._patience):
-                return await in_loop(self._client, work, self._client, self.address, *args)
+                return await in_loop(self._loop, work, self._client, self.address, *args)
         except trio.TooSlowError:
             why = f"no answer for {self._patience:g} s"
         except KeyError:
@@ -151,7 +154,7 @@ class _Worker:
         except OSError:
             why = "it cannot be reached"
         except RuntimeError as exc:
-            why = str(exc).partition("\n")[0]
+            why = line(exc)
         raise ClusterError(f"{self}: {why}")
 
     async def compare_clocks(self) -> tuple[int, int, int]:
@@ -167,10 +170,23 @@ class _Worker:
             return str(exc)
 
 
+def _loop_of(client: Client) -> asyncio.AbstractEventLoop:
+    loop: asyncio.AbstractEventLoop = cast("Any", client.loop).asyncio_loop  # tornado's
+    return loop
+
+
+# These two run in the client's event loop.
+
+
+async def _call(client: Client, address: str, function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function in a worker."""
+    return (await client.run(function, *args, workers=[address]))[address]
+
+
 async def _exchange(client: Client, address: str) -> Exchange:
-    """Read a worker's clock. Runs in the client's event loop, without the way to it."""
+    """Read a worker's clock. The way between the threads is not a part of it."""
     asked = time.perf_counter_ns()
-    far = await call(client, address, worker.clock)
+    far = await _call(client, address, worker.clock)
     return Exchange(asked, far, time.perf_counter_ns())
 
 
@@ -243,19 +259,17 @@ def _moved(tls: Tls, paths: Mapping[str, str]) -> Tls:
 
 @asynccontextmanager
 async def on_cluster(
-    client: Client, *, patience: float = _PATIENCE
+    client: Client, *, patience: float = PATIENCE
 ) -> AsyncIterator[ClusterExecutor]:
     """Run parts on the workers that a Dask client has now. The client stays open.
 
     Args:
-        client: with an event loop in a thread of its own, as Dask makes it by default.
+        client: its event loop must run in another thread, as Dask does by default.
         patience: seconds without an answer after which a worker is given up.
 
     Raises:
         ClusterError: there are no workers; one does not answer, or has other versions.
     """
-    if client.asynchronous:
-        raise ClusterError("the Dask client is asynchronous: give one that is not")
     yield ClusterExecutor(client, await _look(client, patience), patience)
 
 
@@ -268,17 +282,17 @@ async def _look(client: Client, patience: float) -> dict[str, About]:
 
     try:
         with trio.fail_after(patience):
-            found = await in_loop(client, ask)
+            found = await in_loop(_loop_of(client), ask)
     except trio.TooSlowError:
         raise ClusterError(f"the workers do not answer for {patience:g} s") from None
     except (OSError, RuntimeError) as exc:
-        raise ClusterError(f"the scheduler cannot be reached: {_line(exc)}") from None
+        raise ClusterError(f"the scheduler cannot be reached: {line(exc)}") from None
     if not found:
         raise ClusterError("the scheduler has no workers")
     mine = worker.about()
     for address, one in sorted(found.items()):
         if isinstance(one, Exception):
-            raise ClusterError(f"machine {address} cannot run trio_echo: {_line(one)}")
+            raise ClusterError(f"machine {address} cannot run trio_echo: {line(one)}")
         for what in ("python", "trio_echo", "schema"):
             theirs, ours = getattr(one, what), getattr(mine, what)
             if theirs != ours:
@@ -286,7 +300,3 @@ async def _look(client: Client, patience: float) -> dict[str, About]:
                 words = {"python": "Python", "schema": "results of schema"}.get(what, what)
                 raise ClusterError(f"{where} has {words} {theirs}, this one {ours}")
     return found
-
-
-def _line(exc: BaseException) -> str:
-    return (str(exc) or type(exc).__name__).partition("\n")[0]
