@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 import trio
-from clusters import HERE, cluster
+from clusters import HERE, Place, cluster
 from support import PATIENCE
 
 from trio_echo import BackgroundServer
 from trio_echo.measure.cluster.connecting import connected
 from trio_echo.measure.cluster.errors import ClusterError
+from trio_echo.measure.load.pace import Pacer
 from trio_echo.measure.load.round import run_round
 from trio_echo.measure.load.workload import Workload
 from trio_echo.measure.session import measure
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from trio_echo.measure.load.loader import Report
 
 pytestmark = pytest.mark.slow
@@ -91,3 +97,63 @@ async def test_a_notebook_measures_on_the_client_that_it_has() -> None:
     assert not run.partial
     (one,) = run.rounds
     assert sum(row.messages for row in one.machines) == one.summary.messages > 0
+
+
+DAY = 86_400
+
+
+async def open_process_with_another_clock(command: list[str], **options: Any) -> trio.Process:
+    """Start a process in a time namespace of its own (time_namespaces(7))."""
+    apart = ["unshare", "--user", "--map-root-user", "--time", "--monotonic", str(DAY)]
+    return await trio.lowlevel.open_process([*apart, "--fork", "--kill-child", *command], **options)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it takes time namespaces")
+async def test_samples_of_a_machine_with_another_clock_are_on_one_clock() -> None:
+    load = Workload(connections=2, messages=200, rate=1000.0, processes=2)
+    places = [HERE, Place("127.0.0.1", open_process_with_another_clock)]
+    async with cluster(workers=places) as (address, workers), connected(address) as executor:
+        with BackgroundServer() as server:
+            samples = await run_round(server.addresses[0], load, executor=executor)
+    offsets = {one.machine.address: one.machine for one in samples.machines}
+    near, far = (offsets[one] for one in workers)
+    assert abs(near.offset) <= near.error
+    assert abs(far.offset - DAY * 10**9) <= far.error
+    pacer = Pacer(1000.0)
+    due = sorted(intended - samples.began for intended in samples.intended)
+    assert due == [pacer.due(number) for number in range(200)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups for signals")
+def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
+    """The terminal sends it also to the workers of the cluster."""
+    output = tmp_path / "results.json"
+    load = ["--connections", "2", "--processes", "2", "--duration", "3600", "--output", str(output)]
+    command = [*BENCH, "--serve", "--cluster", "local", *load]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as bench:
+        try:
+            assert bench.stderr is not None
+            assert bench.stderr.readline().startswith("round 1 ")  # after some seconds
+            os.killpg(bench.pid, signal.SIGINT)
+            said, complaints = bench.communicate(timeout=PATIENCE)
+        finally:
+            left = [one for one in psutil.process_iter() if session_of(one) == bench.pid]
+            for one in left:
+                one.kill()
+    assert bench.returncode == 1
+    assert "partial: the run ended early" in said
+    assert "Traceback" not in complaints
+    run = json.loads(output.read_text())
+    assert len(run["rounds"][0]["machines"]) == len({*map(str, run["rounds"][0]["machines"])}) > 0
+    assert run["rounds"][0]["summary"]["messages"] > 0
+    assert run["rounds"][0]["missing"] == 0
+    assert not left
+
+
+def session_of(process: psutil.Process) -> int:
+    try:
+        return 0 if process.status() == psutil.STATUS_ZOMBIE else os.getsid(process.pid)
+    except (OSError, psutil.Error):  # it has just ended
+        return 0

@@ -200,5 +200,5 @@ async def _abandon() -> None:
     await worker.start("it", {})
     loader = worker._loaders["it"]
     await loader._process.wait()
-    while worker._loaders:
-        await asyncio.sleep(0.01)  # noqa: ASYNC110  it has no event
+    while worker._loaders:  # noqa: ASYNC110  it has no event
+        await asyncio.sleep(0.01)
