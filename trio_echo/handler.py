@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from .relay import BaseRelay, Tap
     from .tcp_info import Socket
 
-    MakeRelay: TypeAlias = Callable[[Tap | None], BaseRelay]
+    MakeRelay: TypeAlias = Callable[[], BaseRelay]
+    TakeOver: TypeAlias = Callable[[Connection, BaseRelay], object]
 
 # How many of the server's own endpoints are remembered, so that its clients share them.
 _OWN_ENDPOINTS = 64
@@ -48,13 +49,16 @@ class ClientHandler:
     Args:
         report: called with each client's events.
         observe_data: whether there are `DataReceived` events.
+        take_over: called after a client's first piece, with its relay.
         idle_watch: ends idle clients; `None` if there is no limit.
         handshake_timeout: how many seconds the handshake of TLS may take.
 
     Attributes:
         served: how many clients there were.
         ended: how those that are gone ended.
+        shaking_hands: how many clients are in the handshake of TLS: they are not served yet.
         failed_handshakes: how many clients were not served because TLS failed.
+        cut_off: how many were in the handshake when the server stopped.
     """
 
     def __init__(
@@ -62,27 +66,30 @@ class ClientHandler:
         report: ServerObserver,
         *,
         observe_data: bool,
+        take_over: TakeOver | None,
         idle_watch: IdleWatch | None,
         handshake_timeout: float,
     ) -> None:
         self.served = 0
         self.ended: Counter[Ending] = Counter()
+        self.shaking_hands = 0
         self.failed_handshakes = 0
+        self.cut_off = 0
         self._echoed_to_gone = 0
         self._echoed = 0
         self._relays: set[BaseRelay] = set()  # of the clients that are served
-        self._shaking_hands = 0
         self._numbers = count(1)
         self._handshake_timeout = handshake_timeout
         self._report = report
         self._observe_data = observe_data
+        self._take_over = take_over
         self._idle_watch = idle_watch
         self._own_endpoint = lru_cache(_OWN_ENDPOINTS)(_same)
 
     @property
     def connected(self) -> int:
-        """How many clients there are."""
-        return len(self._relays) + self._shaking_hands
+        """How many clients are served now."""
+        return len(self._relays)
 
     @property
     def echoed(self) -> int:
@@ -108,7 +115,7 @@ class ClientHandler:
 
         Args:
             sock: the client's.
-            make_relay: makes what echoes on it, given a tap. A `SecureClient` begins TLS before.
+            make_relay: makes what echoes on it. A `SecureClient` begins TLS before.
         """
         try:
             connection = self._connection(sock)
@@ -122,7 +129,9 @@ class ClientHandler:
                 return
             sock = secure.sock
         self.served += 1
-        relay = make_relay(self._tap(connection) if self._observe_data else None)
+        relay = make_relay()
+        if self._observe_data:
+            relay.tap = self._tap(connection, relay)
         self._relays.add(relay)
         del make_relay  # it would take memory as long as the client is connected
         failure: Exception | None = None
@@ -155,6 +164,7 @@ class ClientHandler:
                 await secure.leave()
             sock.close()
             self._relays.remove(relay)
+            relay.tap = None  # it may refer to the relay: no cycle
             self._echoed_to_gone += relay.echoed
             if relay.was_reset or relay.was_closed:
                 ending = Ending.FAULT
@@ -196,7 +206,7 @@ class ClientHandler:
     async def _begin(self, client: SecureClient, connection: Connection) -> bool:
         """Begin TLS with a client, or close its socket; return whether TLS began."""
         began = failed = False
-        self._shaking_hands += 1
+        self.shaking_hands += 1
         try:
             await client.begin(self._handshake_timeout, str(connection.remote))
             began = True
@@ -206,15 +216,22 @@ class ClientHandler:
             self._report(HandshakeFailed(connection, exc))
             await client.linger()
         finally:
-            self._shaking_hands -= 1
+            self.shaking_hands -= 1
             if not began:
                 client.sock.close()
-                self.ended[Ending.CUT_OFF] += not failed
+                self.cut_off += not failed
         return began
 
-    def _tap(self, connection: Connection) -> Tap:
-        report = self._report
-        return lambda data: report(DataReceived(connection, data))
+    def _tap(self, connection: Connection, relay: BaseRelay) -> Tap:
+        """Return what reports a client's pieces; if others take over, only the first one."""
+        report, take_over = self._report, self._take_over
+
+        def tap(data: bytes) -> None:
+            report(DataReceived(connection, data))
+            if take_over is not None:
+                take_over(connection, relay)
+
+        return tap
 
 
 def _same(endpoint: Endpoint) -> Endpoint:

@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from .errors import SocketCallError, naming
-from .relay import BaseRelay
+from .relay import BaseRelay, lines_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -185,7 +185,8 @@ class Reactor:
     async def run(self) -> None:
         """Echo, until cancelled."""
         relays, poll, clock = self._relays, self._epoll.poll, time.perf_counter
-        buffer = memoryview(bytearray(_BUFFER))
+        received = bytearray(_BUFFER)
+        buffer = memoryview(received)
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
             turn_ends = clock() + _TURN
@@ -205,6 +206,8 @@ class Reactor:
                         self._wake(relay)
                         continue
                     data = buffer[:count]
+                    if relay.counts_lines:
+                        relay.lines += lines_in(received, count)
                     if relay.tap is not None or relay.moved is not None:
                         self._announce(relay, data)
                         if descriptor not in relays:

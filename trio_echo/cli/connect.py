@@ -14,8 +14,9 @@ from trio_echo.addresses import DEFAULT_PORT, AddressError, Endpoint, parse_endp
 from trio_echo.client import connect as connect_client
 from trio_echo.errors import HANDSHAKE, SocketCallError, TlsError, strerror, ungrouped
 from trio_echo.exact import IncompleteReceiveError
-from trio_echo.screen.display import FAREWELL, Complaint, Screen, Text, terminal
+from trio_echo.screen.display import FAREWELL, Complaint, Screen, Text
 from trio_echo.screen.language import translations
+from trio_echo.screen.output import terminal
 from trio_echo.screen.text import safe
 from trio_echo.screen.transcript import Transcript
 from trio_echo.tls_problems import TlsProblem

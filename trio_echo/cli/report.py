@@ -11,6 +11,8 @@ from trio_echo.measure.results.run import labels, tls_words
 from trio_echo.quantities import duration, size
 from trio_echo.screen.text import safe
 
+from .found import found_lines
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,8 +20,33 @@ if TYPE_CHECKING:
 
 
 def report(result: Run) -> list[str]:
-    """Write the report: a line for each target and workload, then the comparisons."""
+    """Write the report: a line for each target and workload, then the comparisons.
+
+    Of a search: what it found, and a table of the rates.
+    """
     names = labels(result.targets)
+    lines = found_lines(result) if result.searches else _cells(result, names)
+    if used := tls_words(result):
+        lines.append(f"TLS: {safe(used)}")
+    if result.wire is not None:
+        lines.append(f"wire: {result.wire or 'a perfect cable'}")
+    lines += [safe(one) for one in (*remarks(result), *outliers(result))]
+    # In a closed loop, each round ends with messages under way.
+    open_loops = [one for one in result.rounds if result.workloads[one.workload].rate is not None]
+    due = sum(one.summary.messages + one.summary.unanswered for one in open_loops)
+    unanswered = sum(one.summary.unanswered for one in open_loops)
+    if unanswered and not result.searches:  # a search goes beyond what can be answered
+        lines.append(f"unanswered when its round ended: {unanswered:,} of {due:,}")
+    lines += _failures(result, names)
+    if any(one.cut for one in result.rounds):
+        lines.append("the last round was cut short: it counts only if it has enough messages")
+    if result.partial:
+        lines.append(f"partial: {missing_parts(result) or 'the run ended early'}")
+    return lines
+
+
+def _cells(result: Run, names: Sequence[str]) -> list[str]:
+    """Write a line for each target and workload, then the comparisons."""
     lines = []
     incomplete: set[tuple[int, int]] = set()
     for cell in result.cells:
@@ -59,21 +86,6 @@ def report(result: Run) -> list[str]:
         if incomplete & {(one.target, one.workload), (one.baseline, one.workload)}:
             line += "; but not every connection answered"
         lines.append(line)
-    if used := tls_words(result):
-        lines.append(f"TLS: {safe(used)}")
-    if result.wire is not None:
-        lines.append(f"wire: {result.wire or 'a perfect cable'}")
-    lines += [safe(one) for one in (*remarks(result), *outliers(result))]
-    # In a closed loop, each round ends with messages under way.
-    open_loops = [one for one in result.rounds if result.workloads[one.workload].rate is not None]
-    due = sum(one.summary.messages + one.summary.unanswered for one in open_loops)
-    if unanswered := sum(one.summary.unanswered for one in open_loops):
-        lines.append(f"unanswered when its round ended: {unanswered:,} of {due:,}")
-    lines += _failures(result, names)
-    if any(one.cut for one in result.rounds):
-        lines.append("the last round was cut short: it counts only if it has enough messages")
-    if result.partial:
-        lines.append(f"partial: {missing_parts(result) or 'the run ended early'}")
     return lines
 
 

@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ _MAY_BE_INVISIBLE = re.compile(
 
 # If a terminal has less room than this after a prefix, the text gets its own rows.
 _LEAST_ROOM = 8
+
+# What `bytes.translate` leaves as it is: printable ASCII, and the newline.
+_PRINTABLE = bytes([*b"\n", *range(0x20, 0x7F)])
+_PLAIN = bytes(byte if byte in _PRINTABLE else byte == 0 for byte in range(256))
 
 # Begins a row without room for the prefix. None of our own lines begins with it.
 _SHORT_PREFIX = "+"
@@ -86,6 +91,16 @@ def _is_plain(text: str) -> bool:
     if text.isascii() or not _MAY_BE_INVISIBLE.search(text):
         return True
     return not _INVISIBLE.search(text)
+
+
+@lru_cache
+def takes_ascii(encoding: str) -> bool:
+    """Return whether printable ASCII is the same bytes in an encoding."""
+    text = _PRINTABLE.decode()
+    try:
+        return text.encode(encoding) == _PRINTABLE and _PRINTABLE.decode(encoding) == text
+    except UnicodeError:
+        return False
 
 
 def checked_encoding(name: str) -> str:
@@ -227,8 +242,37 @@ class PeerText:
         # Bytes held by the decoder: they may be the start of a character.
         self._undecoded = b""
         self._carriage_return = ""
+        self._at_first = self._decoder.getstate()
         # The last piece ended within a line: if a newline comes next, it ends that line.
         self._unfinished = False
+        # Begins the lines of plain pieces, if there can be any.
+        self._start: bytes | None = None
+        if terminal is None and prefix.isascii() and takes_ascii(encoding):
+            self._start = f"{prefix} ".encode()
+        self._start_now = self._start
+
+    def plain(self, data: bytes) -> bytes | None:
+        """Return what `lines` yields for a piece that is not empty, quickly, if it is plain.
+
+        A plain piece is printable ASCII, and stands alone: no character began before it. For any
+        other, and on a terminal, the result is `None`, and `lines` must be asked.
+        """
+        start = self._start_now
+        if start is None or data.translate(_PLAIN) != data:
+            return None
+        newline = data.find(b"\n")
+        if newline < 0:
+            self._unfinished = True
+            return start + data + b"\n"
+        if newline == 0 and self._unfinished:
+            return None
+        text = data.removesuffix(b"\n")
+        self._unfinished = len(text) == len(data)
+        return start + text.replace(b"\n", b"\n" + start) + b"\n"
+
+    def end(self) -> None:
+        """Leave the next piece to another `PeerText`."""
+        self._start_now = None
 
     def lines(self, data: bytes, *, final: bool = False) -> Iterator[str]:
         r"""Yield a received piece in parts of text; together they are whole lines, ending in `\n`.
@@ -256,6 +300,8 @@ class PeerText:
             if last and on_screen:
                 out.append("\n")
             yield "".join(out)
+        stands_alone = self._decoder.getstate() == self._at_first and not self._carriage_return
+        self._start_now = self._start if stands_alone else None
 
     def _decode(self, data: bytes, *, final: bool) -> str:
         """Decode and escape; the newline is the only control character left."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trio_echo.errors import HANDSHAKE
 from trio_echo.events import (
     AcceptFailed,
     CertificatesKept,
@@ -75,7 +76,7 @@ class Transcript:
         _ = self._
         match event:
             case DataReceived(connection, data):  # first, because it is by far the most common
-                yield from self._text(connection).lines(data)
+                yield from self.pieces_of(connection).lines(data)
             case Listening(endpoint):
                 yield self._located(
                     _("[TCP server] listening: IP address={host}, port={port}"), endpoint
@@ -91,16 +92,16 @@ class Transcript:
                 text = _("{error} (the old certificate stays)")
                 yield text.format(error=self.describe(error)) + "\n"
             case WorkerDied():
-                self._texts.clear()  # its clients' texts end without an event
+                self._end_all()  # its clients' texts end without an event
                 yield self._worker_died(event)
             case WorkerReplaced(number):
                 yield _("[TCP server] worker {number} restarted").format(number=number) + "\n"
             case LinesMissing(count, None):
                 # A client's next piece may begin within a character.
-                self._texts.clear()
+                self._end_all()
                 yield self.dropped(count)
             case LinesMissing(count, Connection() as connection):
-                self._texts.pop(connection, None)
+                self._pop(connection)
                 yield self._dropped_of(connection, count)
             case ClientsWaiting(max_clients):
                 text = self._ngettext(
@@ -258,13 +259,21 @@ class Transcript:
         return text.format(count=event.clients, host=safe(host), port=port, reason=reason) + "\n"
 
     def _folded(self, event: ClientsFolded) -> str:
-        text = self._ngettext(
-            "[TCP server] {count} more client left without sending anything: IP address={host}",
-            "[TCP server] {count} more clients left without sending anything: IP address={host}",
-            event.clients,
-        )
+        if event.error is not None and event.error.call == HANDSHAKE:
+            text = self._ngettext(
+                "[TCP server] {count} more handshake failed: IP address={host}",
+                "[TCP server] {count} more handshakes failed: IP address={host}",
+                event.clients,
+            )
+        else:
+            text = self._ngettext(
+                "[TCP server] {count} more client left without sending anything: IP address={host}",
+                "[TCP server] {count} more clients left without sending anything: "
+                "IP address={host}",
+                event.clients,
+            )
         line = text.format(count=event.clients, host=safe(event.host))
-        why = "" if event.error is None else f" ({self.describe(event.error)})"
+        why = "" if event.error is None else f" ({self._reasons.of_call(event.error)})"
         return f"{line}{why}\n"
 
     def _stopped(self, event: Stopped) -> str:
@@ -316,7 +325,8 @@ class Transcript:
         received = Rows(self._("[received data]"), self._terminal)
         yield received.write(decoded(data, self._encoding)) + "\n"
 
-    def _text(self, connection: Connection) -> PeerText:
+    def pieces_of(self, connection: Connection) -> PeerText:
+        """Return what writes the next piece of a client; it may be another one each time."""
         # The key is the whole connection: each worker process numbers its own connections.
         if connection not in self._texts:
             prefix = safe(f"[TCP/{connection.remote}]")
@@ -325,6 +335,16 @@ class Transcript:
 
     def _end(self, connection: Connection) -> Iterator[str]:
         """Yield what is left of a client's text: half a character that was never completed."""
-        text = self._texts.pop(connection, None)
+        text = self._pop(connection)
         if text is not None:
             yield from text.lines(b"", final=True)
+
+    def _end_all(self) -> None:
+        for connection in list(self._texts):
+            self._pop(connection)
+
+    def _pop(self, connection: Connection) -> PeerText | None:
+        text = self._texts.pop(connection, None)
+        if text is not None:
+            text.end()
+        return text

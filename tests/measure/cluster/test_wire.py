@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -133,7 +133,7 @@ class Lines:
 async def test_a_link_that_is_cut_is_a_missing_part_and_once_healed_it_loads_again() -> None:
     async with four_hosts("ipv4") as (net, scheduler, target):
         command = [sys.executable, "-c", ROUNDS, scheduler, str(target)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         process = await net["boss"].open_process(command, **pipes)
         assert process.stdin is not None
         assert process.stdout is not None

@@ -172,8 +172,13 @@ def of_version_4(run: Run) -> dict[str, Any]:
     """What that version wrote."""
     value: dict[str, Any] = json.loads(to_json(run))
     value["schema_version"] = 4
+    for asked in value["workloads"]:
+        del asked["payload"]
     for one in value["rounds"]:
         del one["missing"], one["machines"]
+        for times in one["summary"].values():
+            if isinstance(times, dict):
+                times.pop("relative_error", None)
     return value
 
 
@@ -208,8 +213,8 @@ def of_version_1(run: Run) -> dict[str, Any]:
 
 
 def test_results_of_version_4_are_read_with_their_tls() -> None:
-    rounds = tuple(replace(one, tls="TLSv1.3") for one in RUN.rounds)
-    run = replace(RUN, rounds=rounds)
+    first, *rest = RUN.rounds
+    run = replace(RUN, rounds=(replace(first, tls="TLSv1.3"), *rest))
     assert from_json(json.dumps(of_version_4(run))) == run
 
 

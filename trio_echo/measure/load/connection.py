@@ -13,7 +13,7 @@ class LoadConnection:
     """What is under way on it, and what waits to be sent.
 
     The queues have the oldest message first. `dues` is used only in an open loop, `offsets` only if
-    echoes are verified.
+    messages differ.
     """
 
     __slots__ = (

@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from array import array
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-import msgspec
 import trio
 
 from trio_echo.addresses import Endpoint
 from trio_echo.errors import SocketCallError
 
-from .loader import ARRAYS, SCALARS, Report
-from .workload import Samples
+from .keeping import Keeper
+from .loader import SCALARS
+from .outgoing import ARRAYS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from .loader import Job
+    from .loader import Job, Report
     from .machine import Machine
+    from .workload import Samples
 
 OpenProcess: TypeAlias = Callable[..., Awaitable[trio.Process]]
 """`trio.lowlevel.open_process`, or what starts processes somewhere else."""
@@ -100,6 +102,7 @@ class LoadProcess:
         self._grace = grace
         # What it wrote and nobody has parsed yet.
         self._buffer = bytearray()
+        self._keeper = self._kept_since(0)
         self._last: dict[str, Any] | None = None
         self.tls: str | None = None
         self.offset = 0
@@ -112,7 +115,7 @@ class LoadProcess:
         Returns:
             What most of them failed with, if none is open.
         """
-        await self._send(self._job.to_line())
+        await self._send(self._job.to_bytes())
         line = await self._line()
         if line is None:
             return None
@@ -125,6 +128,7 @@ class LoadProcess:
 
     async def begin(self, start: int) -> None:
         """Send it the time to start."""
+        self._keeper = self._kept_since(start + int(self._job.workload.warm_up * 1e9))
         await self._send(b"%d\n" % (start + self.offset))
 
     async def follow(self, report: Callable[[Report], object], stop: trio.Event) -> None:
@@ -146,31 +150,55 @@ class LoadProcess:
 
     def samples(self) -> Samples | str:
         """Return what it measured; or say how it ended without that."""
-        if self._last is None or len(self._buffer) < sum(self._last[name] for name in ARRAYS):
+        if self._last is None:
             return self.fate
-        samples = Samples(**{name: self._last[name] for name in SCALARS})
-        rest = memoryview(self._buffer)
-        for name in ARRAYS:
-            getattr(samples, name).frombytes(rest[: self._last[name]])
-            rest = rest[self._last[name] :]
-        samples.shift(-self.offset)
+        samples = self._keeper.samples
+        for name in SCALARS:
+            setattr(samples, name, self._last[name])
+        samples.began -= self.offset
+        samples.ended -= self.offset
         return samples
+
+    def _kept_since(self, began: int) -> Keeper:
+        job = self._job
+        open_loop = job.workload.rate is not None
+        return Keeper(began, job.keep, open_loop=open_loop, watched=job.watched)
 
     async def _send(self, line: bytes) -> None:
         with suppress(trio.BrokenResourceError):  # it has ended; its samples will be missing
             await self._stdin.send_all(line)
 
     async def _read(self, report: Callable[[Report], object]) -> None:
-        while self._last is None:
-            line = await self._line()
-            if line is None:
+        while self._last is None and (line := await self._line()) is not None:
+            if (data := await self._arrays(line)) is None:
                 return
             if "ended" in line:
                 self._last = line
-            else:
-                report(msgspec.convert(line, Report))
+                line["until"] = line["ended"] - line["began"]
+            report(self._keeper.add(data, line["until"], line["failures"]))
         while await self._receive():
             pass
+
+    async def _arrays(self, line: dict[str, Any]) -> dict[str, bytes] | None:
+        """Wait for the arrays that follow a line; `None` if it has ended instead."""
+        whole = sum(line[name] for name in ARRAYS)
+        while len(self._buffer) < whole:
+            if not await self._receive():
+                return None
+        data, at = {}, 0
+        for name in ARRAYS:
+            data[name] = self._here(self._buffer[at : at + line[name]])
+            at += line[name]
+        del self._buffer[:at]
+        return data
+
+    def _here(self, times: bytearray) -> bytes:
+        """Return times as this process's clock shows them."""
+        if not self.offset:
+            return bytes(times)
+        there = array("q")
+        there.frombytes(times)
+        return array("q", [one - self.offset for one in there]).tobytes()
 
     async def _line(self) -> dict[str, Any] | None:
         """Wait for its next line; `None` if it has ended instead."""

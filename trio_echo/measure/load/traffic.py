@@ -9,7 +9,6 @@ and wait in their connection's queue only while the kernel does not take them.
 
 from __future__ import annotations
 
-import random
 import socket
 import time
 from array import array
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 from trio_echo.errors import SocketCallError
 
 from .connection import LoadConnection
+from .contents import Contents
 from .poller import READ, WRITE, open_poller
 
 if TYPE_CHECKING:
@@ -45,10 +45,6 @@ _REPORT = 100_000_000
 # How often it looks for silent connections within its patience, and the shortest time between two
 # looks in nanoseconds.
 _LOOKS, _SHORTEST_LOOK = 10, 1_000_000
-# Verified messages are slices of random bytes, each from another offset. No two of the latest
-# million are equal if they have at least eight bytes. An odd step reaches every offset.
-_OFFSETS = 1 << 20
-_STEP = 4099
 
 
 class Traffic:
@@ -59,6 +55,7 @@ class Traffic:
         wake: a socket that ends the load when something arrives on it.
         size: bytes of each message.
         verify: whether echoes are compared.
+        payload: what messages consist of; random bytes if it is empty.
         patience: seconds for which a connection may wait for a byte of an echo; one that waits
             longer has failed.
 
@@ -80,15 +77,17 @@ class Traffic:
         size: int,
         verify: bool,
         patience: float,
+        payload: bytes = b"",
     ) -> None:
         self._size = size
         self._verify = verify
         self._patience = int(patience * 1e9)
         self._look_every = max(self._patience // _LOOKS, _SHORTEST_LOOK)
         self._no_echo = f"no echo for {patience:g} s"
-        self._block = random.randbytes(_OFFSETS + size if verify else size)  # noqa: S311  no secret
-        self._message = memoryview(self._block)
-        self._offset = 0
+        self._contents = Contents(size, payload, verify=verify)
+        self._varied = self._contents.varied
+        self._block = self._contents.block
+        self._message = memoryview(self._block)[:size]
         self._buffer = memoryview(bytearray(_RECEIVE))
         self._connections = {sock.fileno(): LoadConnection(sock, size) for sock in socks}
         self._poller = open_poller()
@@ -153,17 +152,17 @@ class Traffic:
         """How many messages have no echo yet, or never will: their connection failed."""
         return self._lost + self.pending
 
-    def run(self, until: int, report: Callable[[int], object] = lambda _: None) -> None:
+    def run(self, until: int, report: Callable[[], object] = lambda: None) -> None:
         """Load the server until a time, or until there is nothing left to do.
 
         Args:
             until: on the clock of `time.perf_counter_ns`.
-            report: called now and then with the number of messages that came back.
+            report: called about ten times a second. It may remove messages from the arrays.
         """
         poll, connections, clock = self._poller.poll, self._connections, time.perf_counter_ns
-        buffer, size, message = self._buffer, self._size, self._block
+        buffer, size, message = self._buffer, self._size, self._block[: self._size]
         keep_sent, keep_received, ready = self.sent.append, self.received.append, self._ready
-        plain = not (self._open or self._verify)
+        plain = not (self._open or self._varied)
         now = clock()
         report_at = now + _REPORT
         look_at = now + self._look_every
@@ -171,7 +170,7 @@ class Traffic:
         while now < until and connections and (self.allowance or self.pending):
             due = self._next_due
             timeout = self._send_due(now) if self._open else _WAIT
-            events = poll(min(timeout, (min(until, look_at) - now) / 1e9), _EVENTS)
+            events = poll(min(timeout, (min(until, look_at, report_at) - now) / 1e9), _EVENTS)
             for fd, event in events:
                 try:
                     connection = connections[fd]
@@ -200,7 +199,7 @@ class Traffic:
                     ready.append(connection)
                 else:
                     self._take(connection, count, now)
-            plenty = not self._verify and self.allowance >= len(ready)
+            plenty = not self._varied and self.allowance >= len(ready)
             gone = 0
             for connection in ready:
                 if connection.blocked or not plenty:
@@ -226,7 +225,7 @@ class Traffic:
                 self.spun += (cpu := time.process_time_ns()) - (spinning or cpu)
                 spinning = cpu
             if now >= report_at:
-                report(len(self.received))
+                report()
                 report_at = now + _REPORT
             if now >= look_at:
                 self._fail_silent(now)
@@ -280,7 +279,7 @@ class Traffic:
                 self.received.append(now)
                 if self._open:
                     self.intended.append(connection.dues.popleft())
-                if self._verify:
+                if self._varied:
                     connection.offsets.popleft()
         if connection.unsent and not connection.sent:
             self._fail(connection, "more than was sent")
@@ -319,13 +318,12 @@ class Traffic:
                         connection.moved = time.perf_counter_ns()
                     continue
                 message = self._message
-                if self._verify:
+                if self._varied:
                     # TLS may have sent a part of a message that was refused: it keeps its bytes.
                     if len(connection.offsets) == len(connection.sent):
-                        self._offset = (self._offset + _STEP) % _OFFSETS
-                        connection.offsets.append(self._offset)
+                        connection.offsets.append(self._contents.next())
                     offset = connection.offsets[-1]
-                    message = message[offset : offset + self._size]
+                    message = memoryview(self._block)[offset : offset + self._size]
                 now = time.perf_counter_ns()
                 unsent = message[connection.send(message) :]
                 connection.sent.append(now)

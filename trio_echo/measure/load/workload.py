@@ -12,6 +12,7 @@ from msgspec import Meta
 from trio_echo.quantities import A_YEAR
 
 from ..records import Record
+from ..timeline import Timeline
 from .machine import MachineSamples
 from .usage import Usage
 
@@ -35,6 +36,16 @@ _BOUNDS = {name: Meta(ge=least, le=most) for name, (least, most) in RANGES.items
 _WHOLE = ("connections", "size", "messages", "pipeline", "processes")
 
 
+ROUND_TRIP: Final = "round_trip"
+FROM_INTENDED: Final = "from_intended"
+
+KINDS: Final[dict[str, tuple[str, str]]] = {
+    ROUND_TRIP: ("sent", "received"),
+    FROM_INTENDED: ("intended", "received"),
+}
+"""How long a message took: the arrays of `Samples` with its beginning and its end."""
+
+
 class Workload(Record, frozen=True, kw_only=True):
     """What each round sends.
 
@@ -49,6 +60,7 @@ class Workload(Record, frozen=True, kw_only=True):
             back (an open loop); `None` for a closed loop: each echo lets the next message go.
         processes: how many processes share the connections.
         verify: whether each echo is compared with its message, byte for byte.
+        payload: the name of the file whose bytes are sent; `None` for random ones.
 
     Raises:
         ValueError: the load cannot be made, or a field is out of its bounds in `RANGES`.
@@ -63,6 +75,7 @@ class Workload(Record, frozen=True, kw_only=True):
     rate: Annotated[float, _BOUNDS["rate"]] | None = None
     processes: Annotated[int, _BOUNDS["processes"]] = 1
     verify: bool = False
+    payload: str | None = None
 
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():
@@ -86,14 +99,18 @@ class Samples:
     """What one round brought back. All times are nanoseconds of `time.perf_counter_ns`.
 
     The three arrays have an entry for each message that came back, in that order. A closed loop
-    keeps what came back between `began` and `ended`; an open loop only what was also due then.
+    keeps what came back between `began` and `ended`; an open loop only what was also due then. If
+    there are more messages than are to be kept, the arrays are empty, and histograms have how long
+    the messages took.
 
     Attributes:
         began: when measuring began, after the warm-up.
         ended: when it ended.
-        intended: when the message should have been sent; in a closed loop, when it was.
+        intended: when the message should have been sent; in a closed loop, when it was: there it
+            may be the same array as `sent`.
         sent: when its first byte was handed to the kernel.
         received: when the last byte of its echo was there.
+        timelines: the histograms, by the names in `KINDS`.
         failures: how many connections failed, by kind: `"connect(): Connection refused"`,
             `"recv(): Connection reset by peer"`, `"no echo for 10 s"`, `"echo differs"`,
             `"more than was sent"`, `"closed early"`, or `"load process: exit status -9"` if their
@@ -113,6 +130,7 @@ class Samples:
     intended: array[int] = field(default_factory=lambda: array("q"))
     sent: array[int] = field(default_factory=lambda: array("q"))
     received: array[int] = field(default_factory=lambda: array("q"))
+    timelines: dict[str, Timeline] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     unanswered: int = 0
     cut: bool = False
@@ -121,11 +139,7 @@ class Samples:
     usage: Usage | None = None
     tls: str | None = None
 
-    def shift(self, nanoseconds: int) -> None:
-        """Move all times: what another clock shows."""
-        if nanoseconds:
-            self.began += nanoseconds
-            self.ended += nanoseconds
-            for name in ("intended", "sent", "received"):
-                times = getattr(self, name)
-                setattr(self, name, array("q", [one + nanoseconds for one in times]))
+    @property
+    def messages(self) -> int:
+        """How many messages came back."""
+        return len(self.timelines[ROUND_TRIP] if self.timelines else self.received)

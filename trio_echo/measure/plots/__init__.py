@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import history, rates, ratios, times
+from . import history, knee, rates, ratios, times
 from .frame import framed, theme_of
 
 if TYPE_CHECKING:
@@ -144,10 +144,18 @@ def page(run: Run, samples: Sequence[Samples] | None, *, dark: bool = False) -> 
         ValueError: the numbers of samples and rounds differ.
     """
     theme = theme_of(dark)
-    rows: list[list[Panel]] = [rates.panels(run, one, theme) for one in rates.axes_of(run)]
+    rows: list[list[Panel]]
+    workloads: Sequence[int]
+    if run.searches:
+        title = f"Echo: the highest rate with {run.searches[0].requirement}"
+        rows, workloads = [[knee.panel(run, theme)]], knee.found_workloads(run)
+    else:
+        title = "Echo: throughput and round trips"
+        rows = [rates.panels(run, one, theme) for one in rates.axes_of(run)]
+        workloads = range(len(run.workloads))
     if compared := ratios.panels(run, theme):
         rows += _twos(compared)
-    for workload in _some(len(run.workloads)):
+    for workload in _some(workloads):
         found = times.lines(run, samples, workload)
         panels = [times.spectrum(run, found, workload, theme)]
         if samples is not None:
@@ -155,7 +163,7 @@ def page(run: Run, samples: Sequence[Samples] | None, *, dark: bool = False) -> 
         rows.append(panels)
         if samples is not None:
             rows.append([history.over_time(run, samples, workload, theme)])
-    return framed(run, "Echo: throughput and round trips", rows, theme, wide=True)
+    return framed(run, title, rows, theme, wide=True)
 
 
 def _twos(panels: Sequence[Panel]) -> list[list[Panel]]:
@@ -163,7 +171,8 @@ def _twos(panels: Sequence[Panel]) -> list[list[Panel]]:
     return [list(panels[at : at + 2]) for at in range(0, len(panels), 2)]
 
 
-def _some(workloads: int) -> list[int]:
+def _some(workloads: Sequence[int]) -> list[int]:
     """Choose workloads: the first, one in the middle, the last."""
-    most = min(workloads, _MOST_WORKLOADS)
-    return sorted({round(i * (workloads - 1) / max(most - 1, 1)) for i in range(most)})
+    most = min(len(workloads), _MOST_WORKLOADS)
+    places = {round(i * (len(workloads) - 1) / max(most - 1, 1)) for i in range(most)}
+    return [workloads[place] for place in sorted(places)]

@@ -11,6 +11,9 @@ before. numpy reads one like this:
 
 The rest of a round is in `rounds.json`: `began`, `ended`, `failures`, `unanswered`, and whether
 there is `intended`.
+
+If a round had more messages than were to be kept, these arrays are empty, and `n/histograms` is
+there (see `histogram_text`).
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from trio_echo.writing import followed, whole
 
 from ..load.workload import Samples
 from ..records import Count, Nanoseconds, Ordinal, Record, build
+from .histogram_text import from_bytes, to_bytes
 from .json_text import ResultsError, from_json, to_json
 from .spreadsheet import to_csv
 
@@ -44,6 +48,8 @@ _ROUNDS = "rounds.json"
 _TIME = 8  # bytes of a time stamp
 # Level 1 takes a quarter of the time of level 6 and 4 % more space: 7 bytes a message.
 _LEVEL = 1
+# Bytes of the histograms of a round. They have a few million.
+_MOST_HISTOGRAMS = 1 << 26
 
 
 class _Round(Record, frozen=True, kw_only=True):
@@ -168,6 +174,8 @@ def _write_samples(target: BinaryIO, samples: Sequence[Samples]) -> None:
             file.writestr(f"{number}/received", _packed(one.received))
             if kept.intended:
                 file.writestr(f"{number}/intended", _packed(one.intended))
+            if one.timelines:
+                file.writestr(f"{number}/histograms", to_bytes(one.timelines))
 
 
 def _read_rounds(file: zipfile.ZipFile, run: Run) -> tuple[_Round, ...]:
@@ -180,6 +188,13 @@ def _read_rounds(file: zipfile.ZipFile, run: Run) -> tuple[_Round, ...]:
 
 
 def _read_round(file: zipfile.ZipFile, number: int, one: _Round, messages: int) -> Samples:
+    timelines = {}
+    if (name := f"{number}/histograms") in file.NameToInfo:
+        timelines = from_bytes(_member(file, name, most=_MOST_HISTOGRAMS), one.began)
+        if any(len(timeline) != messages for timeline in timelines.values()):
+            raise ValueError(f"{name} is not of {messages} messages")
+        messages = 0
+
     def times(name: str) -> array[int]:
         data = _member(file, f"{number}/{name}", most=messages * _TIME)
         if len(data) != messages * _TIME:
@@ -193,6 +208,7 @@ def _read_round(file: zipfile.ZipFile, number: int, one: _Round, messages: int) 
         intended=times("intended") if one.intended else sent[:],
         sent=sent,
         received=times("received"),
+        timelines=timelines,
         failures=one.failures,
         unanswered=one.unanswered,
     )

@@ -17,6 +17,7 @@ from ..load.workload import Workload
 from ..records import Count, Ordinal, Record
 from ..statistics import Comparison, Estimate, compare, estimate
 from .environment import Environment
+from .found import Found
 from .machines import MachineRound
 from .summary import BY_PERCENTILE, PERCENTILES, Distribution, PercentileName, Summary
 
@@ -129,6 +130,8 @@ class Run(Record, frozen=True, kw_only=True):
         cells: medians for each target and workload that has a round.
         comparisons: each other target with the first, for each workload.
         failures: how many connections failed in all rounds, by kind.
+        searches: what was found for each target, if this was a search for the highest rate. Each
+            rate that it tried is a cell. Its first cells are a closed loop.
         wire: the cable between load and servers, as `--wire` takes it, with the seed of its lots;
             empty for a perfect one. `None` if there was no cable.
         partial: whether the run ended early, or a part of the load is missing. What was measured is
@@ -147,6 +150,7 @@ class Run(Record, frozen=True, kw_only=True):
     cells: tuple[Cell, ...]
     comparisons: tuple[Compared, ...]
     failures: dict[str, Ordinal]
+    searches: tuple[Found, ...] = ()
     wire: str | None = None
     partial: bool
 

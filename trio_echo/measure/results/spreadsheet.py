@@ -11,7 +11,7 @@ from .summary import PERCENTILES
 if TYPE_CHECKING:
     from ..load.usage import Usage
     from .run import Round, Run
-    from .summary import Distribution
+    from .summary import Distribution, Summary
 
 _Row: TypeAlias = dict[str, object]
 
@@ -43,6 +43,8 @@ def _row(run: Run, one: Round) -> _Row:
         "intended_messages_per_second": workload.rate,
         "processes": workload.processes,
         "verify": workload.verify,
+        "tls": one.tls,
+        "payload": workload.payload,
         "warm_up_seconds": workload.warm_up,
         "cut_short": one.cut,
         "seconds": summary.seconds,
@@ -52,6 +54,7 @@ def _row(run: Run, one: Round) -> _Row:
         "messages_per_second": summary.messages_per_second,
         "bytes_per_second": summary.bytes_per_second,
         **_usage(one.usage),
+        "relative_error_of_percentiles": _error(summary),
         **_times("round_trip", summary.round_trip_ns),
         **_times("from_intended", summary.from_intended_ns),
     }
@@ -64,6 +67,10 @@ def _usage(usage: Usage | None) -> _Row:
         "other_processors": None if usage is None else usage.others,
         "load_average": None if usage is None else usage.load_average,
     }
+
+
+def _error(summary: Summary) -> float | None:
+    return None if summary.round_trip_ns is None else summary.round_trip_ns.relative_error
 
 
 def _times(name: str, times: Distribution | None) -> _Row:
