@@ -25,7 +25,7 @@ async def run(kind, *arguments, **options):
         print(server.address, flush=True)
         await asyncio.to_thread(sys.stdin.read)
 """
-SCHEDULER = _RUN + "asyncio.run(run(Scheduler, host=sys.argv[1], port=0))"
+SCHEDULER = _RUN + "asyncio.run(run(Scheduler, host=sys.argv[1], port=0, dashboard_address=':0'))"
 WORKER = _RUN + "asyncio.run(run(Worker, sys.argv[1], host=sys.argv[2], nthreads=1))"
 
 

@@ -50,7 +50,7 @@ async def _open(stack: AsyncExitStack, address: str, patience: float) -> Client:
         target = LocalCluster(
             asynchronous=True,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs="CRITICAL",
             preload=[f"{__package__}.apart"],
         )
