@@ -23,6 +23,7 @@ from .demands import demand_options
 from .lists import parse_connections, parse_sizes
 from .options import WholeNumber, client_tls, number, positive_seconds, seconds, tls_options
 from .plot import check_library, picture_path
+from .reconnecting import check_resume, reconnect_options
 from .self_signed import self_signed
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ def _target(text: str) -> Endpoint:
     show_default="1; with --cluster, one for each worker",
     help="Processes that share the connections.",
 )
+@reconnect_options
 @cluster_option
 @tls_options
 @click.option("--verify", is_flag=True, help="Compare each echo with its message.")
@@ -203,6 +205,8 @@ def bench(
     Several take turns, in random order, and are compared with the first one. Times are round
     trips: from the sending of a message to the last byte of its echo. If a name has several
     addresses, the first one that takes a connection is measured.
+
+    UDP is left out on purpose: an echo over it has no connection, and a lost message no error.
     """
     if serve == bool(targets):
         raise click.UsageError("give the targets to measure, or --serve")
@@ -214,6 +218,7 @@ def bench(
     if (missing := check_cluster(cluster, serve=serve, wire=wire is not None)) is not None:
         click.echo(f"trio-echo bench: {missing}", err=True)
         return 1
+    check_resume(resume=load["resume"], tls=tls, reconnect=load["reconnect"])
     if duration is not None and messages is not None:
         raise click.UsageError("a round ends by --duration or by --messages: give one of them")
     if duration is None and messages is None:

@@ -26,6 +26,7 @@ from .load.workload import Samples, Workload
 from .results import environment
 from .results.environment import Environment
 from .results.machines import machines_of
+from .results.phases import phases_of
 from .results.run import Round, Run, Target, collect
 from .results.summary import summarize
 from .serving import served
@@ -68,8 +69,8 @@ class Session:
         done: the rounds that have ended.
         samples: their samples.
         messages: how many came back so far in the round under way.
-        keep: of how many messages of the run every time is kept. The round that has more, and
-            those after it, go into histograms, whose relative error is 0.4 %.
+        keep: of how many messages of the run every time is kept. A round beyond that goes into
+            histograms, whose relative error is 0.4 %.
         payload: what messages consist of, as `run_round` has it.
         watch: called with each second of a round, soon after it; `None` if nobody looks.
     """
@@ -175,6 +176,7 @@ class Session:
                     summary=summarize(samples, self.workloads[workload]),
                     usage=samples.usage,
                     tls=samples.tls,
+                    phases=phases_of(samples),
                     missing=samples.missing,
                     machines=machines_of(samples, self.workloads[workload]),
                 )
@@ -215,6 +217,7 @@ async def measure(
     sizes: Sequence[int] = (64,),
     pipelines: Sequence[int] = (1,),
     rate: float | None = None,
+    reconnect: bool = False,
     tls: Tls | None = None,
     samples: list[Samples] | None = None,
     wired: Wired | None = None,
@@ -231,6 +234,7 @@ async def measure(
         sizes: bytes of a message.
         pipelines: messages under way on each connection.
         rate: messages a second in all, for an open loop; `None` for a closed one.
+        reconnect: whether each message has a connection of its own.
         tls: how the connections use TLS; `None` if they do not.
         samples: the raw samples of each round are appended to it.
         wired: the cable that is between load and targets (`trio_echo.measure.wired`).
@@ -251,6 +255,7 @@ async def measure(
                 size=size,
                 pipeline=pipeline,
                 rate=rate,
+                reconnect=reconnect,
                 duration=seconds,
                 warm_up=warm_up,
             )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 import runs
@@ -20,6 +21,9 @@ from trio_echo.measure.results.machines import (
 from trio_echo.measure.results.run import Round, Run, collect
 from trio_echo.measure.results.summary import Distribution, summarize
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 WORKLOAD = Workload(duration=1.0)
 
 
@@ -35,7 +39,7 @@ def slowed(factor: float) -> Samples:
     return samples
 
 
-def run_of(*rounds: list[Samples | None]) -> Run:
+def run_of(*rounds: Sequence[Samples | None]) -> Run:
     """A run over machines, of which each round has the samples; `None` if they are missing."""
     made = []
     for number, several in enumerate(rounds, 1):
@@ -50,7 +54,7 @@ def run_of(*rounds: list[Samples | None]) -> Run:
                 target=0,
                 workload=0,
                 summary=summarize(whole, WORKLOAD),
-                missing=several.count(None),
+                missing=sum(one is None for one in several),
                 machines=machines_of(whole, WORKLOAD),
             )
         )

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from trio_echo.measure.load.workload import Workload
     from trio_echo.measure.results.run import Run
 
-_FIELDS = ("connections", "size", "pipeline", "rate", "processes", "verify", "payload")
+_FIELDS = (
+    "connections", "size", "pipeline", "reconnect", "rate", "processes", "verify", "payload",
+    "resume",
+)  # fmt: skip
 _COUNTED = ("connections", "processes")
 _MOST = 6
 
@@ -146,5 +149,7 @@ _WORDS: dict[str, Callable[..., str]] = {
     "processes": lambda value: f"{value} load process{'' if value == 1 else 'es'}",
     "warm_up": lambda value: f"warm-up of {value:g} s" if value else "",
     "verify": lambda value: "echoes verified" if value else "",
+    "reconnect": lambda value: "a connection for each message" if value else "",
+    "resume": lambda value: "TLS sessions resumed" if value else "",
     "payload": lambda value: f"bytes of {value}" if value else "",
 }
