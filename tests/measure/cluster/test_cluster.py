@@ -10,6 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+import papers
 import psutil
 import pytest
 import trio
@@ -22,6 +23,7 @@ from trio_echo.measure.cluster.errors import ClusterError
 from trio_echo.measure.load.pace import Pacer
 from trio_echo.measure.load.round import run_round
 from trio_echo.measure.load.workload import Workload
+from trio_echo.measure.results import files
 from trio_echo.measure.session import measure
 
 if TYPE_CHECKING:
@@ -97,6 +99,30 @@ async def test_a_notebook_measures_on_the_client_that_it_has() -> None:
     assert not run.partial
     (one,) = run.rounds
     assert sum(row.messages for row in one.machines) == one.summary.messages > 0
+
+
+async def test_targets_sizes_and_tls_work_as_on_one_machine(tmp_path: Path) -> None:
+    """The workers run in another folder: they get the contents of the files, not their names."""
+    papers.written(tmp_path)
+    output = tmp_path / "results.json"
+    context = papers.server_context(wants_certificate=True)
+    load = ["--connections", "4", "--size", "64,1K", "--rounds", "1", "--messages", "200"]
+    secured = papers.Files("ca.pem", "cert.pem", "key.pem")
+    with BackgroundServer(ssl_context=context) as server:
+        targets = [str(one) for one in server.addresses]
+        async with cluster() as (address, _):
+            command = [*BENCH, *targets, "--cluster", address, *load, "--verify"]
+            command += [*secured.trust, *secured.identity]
+            done = await trio.run_process(
+                [*command, "--output", str(output)], cwd=tmp_path, capture_stdout=True, check=False
+            )
+    assert done.returncode == 0, done.stdout.decode()
+    run = files.read(output)
+    assert len(run.rounds) == 2 * len(targets)
+    for one in run.rounds:
+        assert one.tls is not None
+        assert [row.connections for row in one.machines] == [2, 2]
+        assert sum(row.messages for row in one.machines) == one.summary.messages == 200
 
 
 DAY = 86_400

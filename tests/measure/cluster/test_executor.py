@@ -112,8 +112,8 @@ async def hang(*_: Any) -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (OSError("closed"), "it cannot be reached"),
-        (hang, "no answer for 0.5 s"),
+        pytest.param(OSError("closed"), "it cannot be reached", marks=pytest.mark.slow),
+        pytest.param(hang, "no answer for 0.5 s", marks=pytest.mark.slow),
         (KeyError("x"), "its load process is gone"),
     ],
 )
@@ -163,6 +163,7 @@ async def test_a_cluster_without_workers_is_refused() -> None:
             pytest.fail("it was accepted")
 
 
+@pytest.mark.slow
 async def test_a_round_that_is_cancelled_leaves_no_loader() -> None:
     load = Workload(connections=2, duration=3600.0, processes=2)
     with faked(ONE, TWO) as (_, client), BackgroundServer() as server, trio.CancelScope() as scope:
@@ -173,6 +174,7 @@ async def test_a_round_that_is_cancelled_leaves_no_loader() -> None:
     assert scope.cancelled_caught
 
 
+@pytest.mark.slow
 async def test_a_round_that_is_stopped_returns_what_it_has() -> None:
     load = Workload(connections=2, duration=3600.0, processes=2)
     stop = trio.Event()
@@ -190,6 +192,7 @@ async def test_a_round_that_is_stopped_returns_what_it_has() -> None:
     assert samples.missing == 0
 
 
+@pytest.mark.slow
 async def test_a_loader_that_nobody_asks_for_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "_LEASE", 0.01)
     await trio.to_thread.run_sync(lambda: asyncio.run(_abandon()))

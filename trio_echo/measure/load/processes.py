@@ -187,14 +187,14 @@ class LoadProcess:
                 return None
         data, at = {}, 0
         for name, size in sizes.items():
-            data[name] = self._here(self._buffer[at : at + size])
+            data[name] = self._here(name, self._buffer[at : at + size])
             at += size
         del self._buffer[:at]
         return data
 
-    def _here(self, times: bytearray) -> bytes:
-        """Return times as this process's clock shows them."""
-        if not self.offset:
+    def _here(self, name: str, times: bytearray) -> bytes:
+        """Return an array with the times that this process's clock shows."""
+        if not self.offset or name == "resumed":  # the only one without times
             return bytes(times)
         there = array("q")
         there.frombytes(times)
