@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     from trio_echo.measure.load.loader import Report
 
+if sys.platform == "win32":
+    pytest.skip("it takes signals and sessions of Unix", allow_module_level=True)
+
 pytestmark = pytest.mark.slow
 
 BENCH = [sys.executable, "-m", "trio_echo", "bench"]
@@ -150,7 +153,6 @@ async def test_samples_of_a_machine_with_another_clock_are_on_one_clock() -> Non
     assert due == [pacer.due(number) for number in range(200)]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups for signals")
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
     """The terminal sends it also to the workers of the cluster."""
     output = tmp_path / "results.json"
