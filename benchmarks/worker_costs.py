@@ -3,11 +3,13 @@
     python benchmarks/worker_costs.py [--workers LIST] [--connections N] [--rate N] [--rounds N]
 
 `processes.py` asks what a second process gains. This asks what it costs, and needs no cores to
-spare: the load of `bench` sends 64 bytes at a fixed rate that one process can echo. Servers with
+spare: the load of `bench` sends messages of 64 bytes at a fixed rate for each worker, so low that
+all of them together leave the cores time. (With the same rate for all, each of many workers wakes
+up for fewer messages at once, which costs more, but not because there are many.) Servers with
 different numbers of workers take turns, in random order. For each it prints
 
 - the CPU time of all its processes for a message, and its ratio to one process;
-- how many connections each worker got, the fewest and the most;
+- how many connections each worker got, of 16 times as many: the fewest and the most;
 - how much CPU time it takes at rest, and how much memory: what all of its processes have for
   themselves (USS), and what one more worker adds.
 
@@ -74,26 +76,29 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, and return the exit status."""
     parser = argparse.ArgumentParser(description="What workers cost.")
     parser.add_argument("--workers", metavar="LIST", type=counts, default=[1, 2, 4, 8])
-    parser.add_argument("--connections", metavar="N", type=positive, default=64)
-    parser.add_argument("--rate", metavar="N", type=positive, default=20_000)
+    parser.add_argument("--connections", metavar="N", type=positive, default=16)
+    parser.add_argument("--rate", metavar="N", type=positive, default=2_500)
     parser.add_argument("--rounds", metavar="N", type=positive, default=10)
     options = parser.parse_args(arguments)
     if sys.platform != "linux":
         parser.error("it takes Linux")
-    load = Workload(
-        connections=options.connections,
-        size=SIZE,
-        rate=float(options.rate),
-        warm_up=WARM_UP,
-        duration=SECONDS,
-    )
+    loads = {
+        many: Workload(
+            connections=options.connections * many,
+            size=SIZE,
+            rate=float(options.rate * many),
+            warm_up=WARM_UP,
+            duration=SECONDS,
+        )
+        for many in options.workers
+    }
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers, rows, memory = {}, {}, {}
         for many in options.workers:
             command = [*RIVALS["trio_echo"].command(folder), "--workers", str(many)]
             port, pid = stack.enter_context(running(command, folder / f"{many}.out"))
-            held = spread(port, options.connections, family(pid))
+            held = spread(port, loads[many].connections, family(pid))
             processes = family(pid)
             servers[many] = port, processes
             memory[many] = sum(one.memory_full_info().uss for one in processes) / 2**20
@@ -106,11 +111,11 @@ def main(arguments: list[str] | None = None) -> int:
             for many in random.sample(list(servers), len(servers)):
                 port, processes = servers[many]
                 before = cpu_seconds(processes)
-                samples = trio.run(run_round, Endpoint("127.0.0.1", port), load)
+                samples = trio.run(run_round, Endpoint("127.0.0.1", port), loads[many])
                 if samples.failures:
                     print(f"{many} workers: {samples.failures}", file=sys.stderr)
                     return 1
-                messages = options.rate * (SECONDS + WARM_UP)
+                messages = options.rate * many * (SECONDS + WARM_UP)
                 costs[many].append((cpu_seconds(processes) - before) / messages)
             print(f"{number + 1} of {options.rounds}", file=sys.stderr)
     first = options.workers[0]

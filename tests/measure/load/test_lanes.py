@@ -32,6 +32,7 @@ from trio_echo.measure.load.round import run_round
 from trio_echo.measure.load.tls import Tls
 from trio_echo.measure.load.transaction import Lane, TransactionError, Transactions
 from trio_echo.measure.load.workload import Samples, Workload
+from trio_echo.measure.results.phases import phases_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -363,6 +364,7 @@ def spare_ports(count: int) -> Iterator[range]:
     pytest.fail("no ports are free")
 
 
+@linux
 def test_a_port_of_another_program_and_that_of_the_server_are_passed_over() -> None:
     with spare_ports(4) as numbers, socket.create_server(("", numbers[1])):
         ports = Ports(numbers, but=numbers[2])
@@ -445,6 +447,21 @@ async def test_a_lane_resumes_the_session_of_its_connection_before(
         samples = await measured(target, workload, tls=Tls("localhost", ca=files.ca))
     assert (len(samples.received), samples.failures) == (12, {})
     assert sum(samples.resumed) == (10 if resume else 0)
+
+
+@pytest.mark.slow
+async def test_histograms_have_the_phases_too(files: papers.Files) -> None:
+    workload = load(connections=2, messages=40, processes=2, resume=True)
+    tls = Tls("localhost", ca=files.ca)
+    with tickets(files, ssl.TLSVersion.TLSv1_3) as target, trio.fail_after(2 * PATIENCE):
+        samples = await run_round(target, workload, tls=tls, keep=8)
+    assert not samples.received
+    phases = phases_of(samples)
+    assert phases is not None
+    assert phases.resumed == 38
+    assert phases.handshake_ns is not None
+    assert phases.connect_ns.min <= phases.first_byte_ns.min
+    assert {len(one) for one in samples.timelines.values()} == {40}
 
 
 @pytest.mark.slow

@@ -44,7 +44,10 @@ def conditions(run: Run) -> list[str]:
         f"{shown(one.name)} ({one.address})" if one.name != one.address else shown(one.name)
         for one in run.targets
     ]
-    asked = [_listed(run, name) for name in (*_FIELDS, "warm_up")]
+    alone = all(one.reconnect for one in run.workloads)
+    asked = [
+        _listed(run, name) for name in (*_FIELDS, "warm_up") if not (alone and name == "pipeline")
+    ]
     if run.searches:
         tried = [one.rate for one in run.workloads if one.rate is not None]
         rates = f"{_between(tried, ',g')} messages a second" if tried else "no rate yet"
