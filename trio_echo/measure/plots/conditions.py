@@ -153,6 +153,6 @@ _WORDS: dict[str, Callable[..., str]] = {
     "warm_up": lambda value: f"warm-up of {value:g} s" if value else "",
     "verify": lambda value: "echoes verified" if value else "",
     "reconnect": lambda value: "a connection for each message" if value else "",
-    "resume": lambda value: "TLS sessions resumed" if value else "",
+    "resume": lambda value: "TLS sessions to resume" if value else "",
     "payload": lambda value: f"bytes of {value}" if value else "",
 }
