@@ -17,7 +17,7 @@ _FORMS = {
     "failed": r"\[(?:recv|send|accept|do_handshake)\(\)\] .+",
     "dropped": rf"\[TCP server\] [\d,]+ lines?(?P<of> of {_CLIENT})? not shown",
     "folded": (
-        r"\[TCP server\] [\d,]+ more clients? left without sending anything:"
+        r"\[TCP server\] [\d,]+ more (?:clients? left without sending anything|handshakes? failed):"
         r" IP address=[0-9a-f.:%]+(?: \(.+\))?"
     ),
     "server": r"\[TCP server\] (?:stopping|stopped|limit of|worker \d+ restarted)\b[^[]*",

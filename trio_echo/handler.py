@@ -208,7 +208,10 @@ class ClientHandler:
         began = failed = False
         self.shaking_hands += 1
         try:
-            await client.begin(self._handshake_timeout, str(connection.remote))
+            try:
+                await client.begin(self._handshake_timeout, str(connection.remote))
+            finally:
+                self.shaking_hands -= 1
             began = True
         except Exception as exc:  # noqa: BLE001  the crash boundary: only this client ends
             failed = True
@@ -216,7 +219,6 @@ class ClientHandler:
             self._report(HandshakeFailed(connection, exc))
             await client.linger()
         finally:
-            self.shaking_hands -= 1
             if not began:
                 client.sock.close()
                 self.cut_off += not failed

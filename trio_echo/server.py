@@ -293,6 +293,8 @@ class _Server:
         fit_out_listener(listener, self._limits.keepalive)
         with naming("socket()", str(endpoint_of(listener))):
             queue.append(queues.enter_context(open_queue(listener)))
+        if self._relays.reactor is not None:
+            queues.enter_context(self._relays.reactor.watching(queue[0]))
         queues.callback(self._admission.turn_away, queue[0])
         return listener  # type: ignore[no-any-return]
 

@@ -23,6 +23,7 @@ import papers
 import psutil
 import pytest
 import runs
+from msgspec.structs import replace
 from support import (
     PATIENCE,
     Process,
@@ -573,6 +574,9 @@ def test_a_round_that_was_cut_short_is_reported(messages: int, words: str) -> No
         (("localhost:1", "--pipeline", f"1{'0' * 30}"), "pipeline must be "),
         (("localhost:1", "--processes", f"1{'0' * 30}"), "processes must be "),
         (("localhost:1", "--rounds", f"1{'0' * 30}"), "is not a whole number, 1 to 10000"),
+        (("localhost:1", "--reconnect", "--pipeline", "2"), "has no pipelining depth"),
+        (("localhost:1", "--reconnect", "--tls-resume"), "--tls-resume is for --tls with --recon"),
+        (("localhost:1", "--tls", "--tls-resume"), "--tls-resume is for --tls with --reconnect"),
         (("localhost:1", "--plot", "page.gif"), "does not end in .png, .svg, .pdf"),
     ],
 )
@@ -583,6 +587,23 @@ def test_a_wrong_command_line_is_one_line(
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert words in err
+
+
+def test_connections_for_each_message_are_reported_with_their_phases() -> None:
+    run, _ = runs.run(messages=200, workloads=runs.RECONNECTING[1:])
+    first, *others = report(run)
+    assert first.startswith("IPv4, 1 x 64 B: 200 connections/s (200 to 200) whole connection p50 ")
+    names = [re.match(r"  (\D+) p50 [^,]+, p90 [^,]+$", line) for line in others[:4]]
+    assert [name and name[1] for name in names] == [
+        "connect",
+        "TLS handshake",
+        "first byte",
+        "close",
+    ]
+    assert any(line.startswith("64 B: IPv6's median connection takes ") for line in others)
+    told = [replace(one, tls="TLSv1.3 X") for one in run.rounds]
+    lines = report(replace(run, rounds=tuple(told)))
+    assert "TLS: TLSv1.3 X; 1,200 of 2,400 handshakes resumed a session" in lines
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="only Windows' select() has so low a limit")

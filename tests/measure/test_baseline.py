@@ -56,6 +56,19 @@ def test_what_is_surely_slower_than_the_tolerance_is_not_met() -> None:
     )
 
 
+def test_on_a_busy_machine_a_slower_run_is_not_decided() -> None:
+    slower = run_of([one * 3 // 4 for one in STEADY])
+    usage = replace(runs.QUIET, others=0.6)
+    busy = [replace(one, usage=usage) for one in slower.rounds]
+    run = replace(slower, rounds=tuple(busy[:3]) + slower.rounds[3:])
+    assert outcomes(run, run_of(STEADY))[0] == "not met"
+    run = replace(slower, rounds=tuple(busy[:4]) + slower.rounds[4:])
+    rate, _ = against(run, run_of(STEADY))
+    assert rate.outcome == "undecided"
+    assert rate.sentence().endswith("more than 10 % slower, but other programs were busy")
+    assert outcomes(run_of(STEADY), run)[0] == "met"
+
+
 def test_the_tolerance_decides() -> None:
     slower = run_of([one * 3 // 4 for one in STEADY])
     assert outcomes(slower, run_of(STEADY), 0.1)[0] == "not met"

@@ -181,6 +181,19 @@ async def test_the_lines_of_a_quiet_client_appear_at_once_beside_floods(
         nursery.cancel_scope.cancel()
 
 
+async def test_ten_lines_of_a_quiet_client_stay_together_when_there_is_no_room(
+    autojump_clock: MockClock,
+) -> None:
+    async with running() as screen:
+        quiet, other = Sender(screen, 1), Sender(screen, 2)
+        for number in range(AT_ONCE):
+            other.send(b"%d\n" % number)
+        data = b"".join(b"quiet %d\n" % number for number in range(10))
+        quiet.send(data)
+        await trio.sleep(0.11)
+        assert screen.of(quiet)[-1] == DataReceived(quiet.connection, data)
+
+
 async def test_hundreds_of_clients_that_come_and_leave_at_once_are_all_shown(
     autojump_clock: MockClock,
 ) -> None:

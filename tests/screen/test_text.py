@@ -18,10 +18,9 @@ from rich.cells import get_character_cell_size
 from support import text_of
 
 from trio_echo.screen import text
+from trio_echo.screen.rows import Terminal, cells
 from trio_echo.screen.text import (
     PeerText,
-    Terminal,
-    cells,
     checked_encoding,
     decoded,
     safe,

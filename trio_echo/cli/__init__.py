@@ -54,7 +54,7 @@ def cli(context: click.Context) -> int | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command and exit: 0 done, 1 it failed, 2 the command line was wrong.
+    """Run a command and exit: 0 done, 1 it failed, 2 the command line was wrong, 3 not met.
 
     Args:
         arguments: the words after the program's name; by default from `sys.argv`.

@@ -22,6 +22,7 @@ from .demands import demand_options
 from .lists import parse_connections, parse_sizes
 from .options import WholeNumber, client_tls, number, positive_seconds, seconds, tls_options
 from .plot import check_library, picture_path
+from .reconnecting import check_resume, reconnect_options
 from .self_signed import self_signed
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ def _target(text: str) -> Endpoint:
     show_default=True,
     help="Processes that share the connections.",
 )
+@reconnect_options
 @tls_options
 @click.option("--verify", is_flag=True, help="Compare each echo with its message.")
 @samples_options
@@ -200,6 +202,8 @@ def bench(
     Several take turns, in random order, and are compared with the first one. Times are round
     trips: from the sending of a message to the last byte of its echo. If a name has several
     addresses, the first one that takes a connection is measured.
+
+    UDP is left out on purpose: an echo over it has no connection, and a lost message no error.
     """
     if serve == bool(targets):
         raise click.UsageError("give the targets to measure, or --serve")
@@ -208,6 +212,7 @@ def bench(
         raise click.UsageError("--serve makes its own certificate: leave out the others")
     if wire is not None and not serve:
         raise click.UsageError("--wire is for the server of --serve")
+    check_resume(resume=load["resume"], tls=tls, reconnect=load["reconnect"])
     if duration is not None and messages is not None:
         raise click.UsageError("a round ends by --duration or by --messages: give one of them")
     if duration is None and messages is None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_echo.observe.tables import text_table
 from trio_echo.quantities import duration
 from trio_echo.screen.text import safe
 
@@ -71,6 +70,7 @@ def compared(names: Sequence[str], runs: Sequence[Run]) -> list[str]:
     """
     from trio_echo.measure.separate import unshared
     from trio_echo.measure.surroundings import differences
+    from trio_echo.observe.tables import text_table
 
     rows = [*_cells(names, runs), *_searches(names, runs)]
     lines = []

@@ -88,7 +88,7 @@ class Progress:
             self._first = (now, messages) if messages else None  # the warm-up does not count
         elif now > self._first[0]:
             rate = (messages - self._first[1]) / (now - self._first[0])
-            words.append(f"{rate:,.0f} messages/s")
+            words.append(f"{rate:,.0f} {self._session.workloads[0].unit}/s")
         if done and (last := self._session.done[-1].summary.round_trip_ns) is not None:
             words += [
                 f"{name} {duration(last.percentiles[name])}"
@@ -102,7 +102,7 @@ class Progress:
     def _show(self, second: Second) -> None:
         """Show a second of a round, if it can be shown."""
         self._rates.append(second.messages_per_second)
-        words = [f"{second.messages_per_second:,.0f} messages/s"]
+        words = [f"{second.messages_per_second:,.0f} {second.workload.unit}/s"]
         if failed := sum(second.failures.values()):
             words.append(f"{failed:,} failed")
         times = {"p50": second.p50_ns, "p99": second.p99_ns}

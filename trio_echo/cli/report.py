@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from trio_echo.measure.results.phases import PHASES, WHOLE, resumed_words
 from trio_echo.measure.results.remarks import remarks
 from trio_echo.measure.results.run import labels, tls_words
 from trio_echo.quantities import duration, size
@@ -13,9 +14,11 @@ from trio_echo.screen.text import safe
 from .found import found_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from trio_echo.measure.results.run import Cell, Run
+    from trio_echo.measure.results.summary import PercentileName
+    from trio_echo.measure.statistics import Estimate
 
 
 def report(result: Run) -> list[str]:
@@ -26,7 +29,8 @@ def report(result: Run) -> list[str]:
     names = labels(result.targets)
     lines = found_lines(result) if result.searches else _cells(result, names)
     if used := tls_words(result):
-        lines.append(f"TLS: {safe(used)}")
+        resumed = resumed_words(result)
+        lines.append(f"TLS: {safe(used)}{resumed and '; '}{resumed}")
     if result.wire is not None:
         lines.append(f"wire: {result.wire or 'a perfect cable'}")
     lines += [safe(one) for one in remarks(result)]
@@ -63,19 +67,14 @@ def _cells(result: Run, names: Sequence[str]) -> list[str]:
         if rate is None:
             words.append("too few messages")
         else:
-            words.append(f"{rate.median:,.0f} messages/s")
+            words.append(f"{rate.median:,.0f} {asked.unit}/s")
         if rate and rate.median and rate.interval is not None:
             words.append(f"({rate.interval.low:,.0f} to {rate.interval.high:,.0f})")
-        for kind, estimates in (
-            ("round trip", cell.round_trip_ns),
-            ("from the intended start", cell.from_intended_ns),
-        ):
-            if estimates:
-                times = ", ".join(
-                    f"{name} {duration(one.median)}" for name, one in estimates.items()
-                )
-                words.append(f"{kind} {times}")
+        words += _times(WHOLE[1] if asked.reconnect else "round trip", cell.round_trip_ns)
+        words += _times("from the intended start", cell.from_intended_ns)
         lines.append(" ".join(words))
+        for name, phase in PHASES.items():
+            lines += [f"  {one}" for one in _times(phase, getattr(cell.phases, name, {}))]
     several = len({one.connections for one in result.workloads}) > 1
     for one in result.comparisons:
         asked = result.workloads[one.workload]
@@ -85,6 +84,12 @@ def _cells(result: Run, names: Sequence[str]) -> list[str]:
             line += "; but not every connection answered"
         lines.append(line)
     return lines
+
+
+def _times(kind: str, estimates: Mapping[PercentileName, Estimate]) -> list[str]:
+    """Write percentiles; nothing without any."""
+    times = ", ".join(f"{name} {duration(one.median)}" for name, one in estimates.items())
+    return [f"{kind} {times}"] if times else []
 
 
 def _failures(result: Run, names: Sequence[str]) -> list[str]:
@@ -112,6 +117,9 @@ def _missing(result: Run, cell: Cell) -> str:
     if cell.silent_rounds:
         said.append(f"nothing came back in {cell.silent_rounds} of {len(rounds)} rounds")
     if failed := sum(sum(one.summary.failures.values()) for one in rounds):
-        asked = result.workloads[cell.workload].connections * len(rounds)
+        load = result.workloads[cell.workload]
+        asked = load.connections * len(rounds)
+        if load.reconnect:
+            asked = failed + sum(one.summary.messages for one in rounds)
         said.append(f"{failed:,} of {asked:,} connections failed")
     return ", ".join(said)

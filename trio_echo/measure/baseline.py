@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .results.names import load_name
+from .results.remarks import OTHERS_BUSY
 from .results.run import labels
 from .separate import ratio, same_load, shared
 from .statistics import MINIMUM_ROUNDS, Interval
@@ -38,24 +39,27 @@ class Against(NamedTuple):
         measured: what is compared.
         ratio: run by baseline; `None` if one of them does not have the quantity.
         tolerance: how much slower the run may be, as a share.
+        busy: whether other programs were busy in most rounds of one of the two runs.
     """
 
     cell: str
     measured: Measured
     ratio: Estimate | None
     tolerance: float
+    busy: bool
 
     @property
     def outcome(self) -> Outcome:
         """Not met if it is slower by more than the tolerance, with 95 % confidence, or unknown.
 
-        It is slower by 10 % if a time is 1.1 times as long, or a rate is divided by 1.1.
+        It is slower by 10 % if a time is 1.1 times as long, or a rate is divided by 1.1. If other
+        programs were busy, they may have made it slower, so that is not decided.
         """
         if self.ratio is None or self.ratio.interval is None:
             return "not met"
         low, high = _slowness(self.ratio.interval, self.measured)
         if low > 1 + self.tolerance:
-            return "not met"
+            return "undecided" if self.busy else "not met"
         return "undecided" if high > 1 + self.tolerance else "met"
 
     def sentence(self) -> str:
@@ -63,17 +67,16 @@ class Against(NamedTuple):
         words = f"{self.outcome}: {self.cell}: {self.measured}"
         if self.ratio is None or self.ratio.interval is None:
             return f"{words} against the baseline: unknown: too few rounds have it"
-        low, high = self.ratio.interval.low, self.ratio.interval.high
-        words += f" {self.ratio.median:.2f} of the baseline ({low:.2f} to {high:.2f}): "
-        slower = f"more than {self.tolerance * 100:.4g} % slower"
-        return (
-            words
-            + {
-                "met": f"not {slower}",
-                "not met": slower,
-                "undecided": f"these rounds do not show whether it is {slower}",
-            }[self.outcome]
-        )
+        ends, slower = self.ratio.interval, f"more than {self.tolerance * 100:.4g} % slower"
+        words += f" {self.ratio.median:.2f} of the baseline ({ends.low:.2f} to {ends.high:.2f}): "
+        if self.outcome == "undecided" and _slowness(ends, self.measured)[0] > 1 + self.tolerance:
+            return f"{words}{slower}, but other programs were busy"
+        said = {
+            "met": f"not {slower}",
+            "not met": slower,
+            "undecided": f"these rounds do not show whether it is {slower}",
+        }
+        return words + said[self.outcome]
 
 
 def against(run: Run, baseline: Run, tolerance: float = TOLERANCE) -> list[Against]:
@@ -84,8 +87,11 @@ def against(run: Run, baseline: Run, tolerance: float = TOLERANCE) -> list[Again
         baseline: stored ones, for which `mismatch` found nothing.
         tolerance: how much slower the run may be, as a share.
     """
+    busy = _busy(run) or _busy(baseline)
     return [
-        Against(one.name, measured, ratio((run, mine), (baseline, stored), measured), tolerance)
+        Against(
+            one.name, measured, ratio((run, mine), (baseline, stored), measured), tolerance, busy
+        )
         for one in shared([run, baseline])
         for mine, stored in [one.cells]
         for measured in _MEASURED
@@ -128,6 +134,11 @@ def mismatch(
         if fewest < MINIMUM_ROUNDS:
             return f"it has {fewest} rounds with {load_name(workload)}: {MINIMUM_ROUNDS} are needed"
     return None
+
+
+def _busy(run: Run) -> bool:
+    used = [one.usage.others for one in run.rounds if one.usage is not None]
+    return 2 * sum(one is not None and one > OTHERS_BUSY for one in used) > len(run.rounds)
 
 
 def _slowness(interval: Interval, measured: Measured) -> tuple[float, float]:

@@ -25,6 +25,7 @@ from .load.round import look_for_servers, run_round
 from .load.workload import Samples, Workload
 from .results import environment
 from .results.environment import Environment
+from .results.phases import phases_of
 from .results.run import Round, Run, Target, collect
 from .results.summary import summarize
 from .serving import served
@@ -167,6 +168,7 @@ class Session:
                     summary=summarize(samples, self.workloads[workload]),
                     usage=samples.usage,
                     tls=samples.tls,
+                    phases=phases_of(samples),
                 )
             )
             progress()
@@ -204,6 +206,7 @@ async def measure(
     sizes: Sequence[int] = (64,),
     pipelines: Sequence[int] = (1,),
     rate: float | None = None,
+    reconnect: bool = False,
     tls: Tls | None = None,
     samples: list[Samples] | None = None,
     wired: Wired | None = None,
@@ -219,6 +222,7 @@ async def measure(
         sizes: bytes of a message.
         pipelines: messages under way on each connection.
         rate: messages a second in all, for an open loop; `None` for a closed one.
+        reconnect: whether each message has a connection of its own.
         tls: how the connections use TLS; `None` if they do not.
         samples: the raw samples of each round are appended to it.
         wired: the cable that is between load and targets (`trio_echo.measure.wired`).
@@ -237,6 +241,7 @@ async def measure(
                 size=size,
                 pipeline=pipeline,
                 rate=rate,
+                reconnect=reconnect,
                 duration=seconds,
                 warm_up=warm_up,
             )

@@ -17,8 +17,14 @@ from .records import Amount, Count, Ordinal, Record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-Quantity: TypeAlias = Literal["messages_per_second", "round_trip_ns", "from_intended_ns"]
-"""What two targets are compared by; of the times, each round's p50."""
+Quantity: TypeAlias = Literal[
+    "messages_per_second", "round_trip_ns", "connection_ns", "from_intended_ns"
+]
+"""What two targets are compared by; of the times, each round's p50.
+
+If each message has a connection of its own, `connection_ns` is the round trip: of all of that
+connection, from `connect()` to the server's end.
+"""
 
 CONFIDENCE = 0.95
 
@@ -32,6 +38,7 @@ probability 1 - 2 / 2**n: 0.94 for five rounds, which is less than 95 %; 0.97 fo
 _SENTENCES: dict[Quantity, str] = {
     "messages_per_second": "{name} is {ratio} of {baseline}",
     "round_trip_ns": "{name}'s median round trip is {ratio} of {baseline}'s",
+    "connection_ns": "{name}'s median connection takes {ratio} of {baseline}'s",
     "from_intended_ns": "{name}'s median time from the intended start is {ratio} of {baseline}'s",
 }
 

@@ -35,14 +35,14 @@ FAREWELL = 1.0
 """Seconds that the last lines may take to reach a stalled screen."""
 
 # Bytes of text that one write takes from the queue.
-_BATCH = 64 * 1024
+_BATCH = 256 * 1024
 
 # Bytes of text that wait beside the queue, written all at once.
-_PAGE = 1024 * 1024
+_PAGE = 2 * 1024 * 1024
 
 # Seconds between two writes when lines keep coming. Handing a write to its thread and back takes
 # as long as ten messages.
-_PAUSE = 0.005
+_PAUSE = 0.01
 
 # Bytes of a piece that is formatted at once: it delays the echo by some microseconds.
 _SHORT = 4 * 1024

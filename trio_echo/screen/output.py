@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from .text import Terminal, takes_ascii
+from .rows import Terminal
+from .text import takes_ascii
 
 if TYPE_CHECKING:
     from typing import TextIO

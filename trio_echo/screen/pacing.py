@@ -32,6 +32,7 @@ from trio_echo.relay import lines_in
 
 from .backlog import lines_of
 from .folding import ClientsFolded
+from .paced_client import PacedClient, first_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,8 @@ _MOST = 300
 # Of these, those that are kept from clients that flood, and from clients that have just come.
 _KEPT = 100
 _KEPT_FROM_NEW = 50
+# Lines of a quiet client that are shown, or wait, even if there is less room.
+_LEAST = 10
 # Lines and bytes that may wait for their turn. Of hundreds of clients that come and leave at once,
 # none is left out.
 _WAITING_LINES = 1200
@@ -56,61 +59,6 @@ _KEPT_WAITING = 300
 _WAITING_BYTES = 8 * 1024 * 1024
 # A long line takes the room of one line more for each of these bytes.
 _LONG = 1024
-
-
-class _Client:
-    """A client of which something was shown or waits.
-
-    Attributes:
-        connection: the client's.
-        turn: grows each time that it is shown; smaller than that of those shown later.
-        waiting: its events that wait.
-        lines: how many lines these are.
-        data_lines: how many of these are data.
-        bytes: of data in them.
-        missing: how many lines after these are only counted.
-        is_new: whether nothing of it was shown yet.
-        floods: whether lines were missing at its last turn, or are now.
-        relay: counts lines while `is_muted`; `None` if its events come from elsewhere.
-        is_muted: whether its relay counts lines, and makes no events.
-    """
-
-    __slots__ = (
-        "bytes",
-        "connection",
-        "data_lines",
-        "floods",
-        "is_muted",
-        "is_new",
-        "lines",
-        "missing",
-        "relay",
-        "turn",
-        "waiting",
-    )
-
-    def __init__(self, connection: Connection, turn: int) -> None:
-        self.connection = connection
-        self.turn = turn
-        self.waiting: list[ServerEvent] = []
-        self.lines = self.data_lines = self.bytes = self.missing = 0
-        self.is_new = True
-        self.floods = self.is_muted = False
-        self.relay: BaseRelay | None = None
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether it goes before others."""
-        return not (self.is_new or self.floods)
-
-    def close_gap(self) -> None:
-        """Let what is missing so far wait as an event."""
-        if self.relay is not None:
-            self.missing += self.relay.lines
-            self.relay.lines = 0
-        if self.missing:
-            self.waiting.append(LinesMissing(self.missing, self.connection))
-            self.missing = 0
 
 
 class Pacing:
@@ -124,8 +72,8 @@ class Pacing:
         self._show = show
         self._room = _MOST  # below 0 after a long line
         self._turns = count()
-        self._clients: dict[Connection, _Client] = {}
-        self._behind: dict[_Client, None] = {}  # those of which something waits or is missing
+        self._clients: dict[Connection, PacedClient] = {}
+        self._behind: dict[PacedClient, None] = {}  # those of which something waits or is missing
         self._new_behind = 0  # how many of these are new
         self._share = _LINES  # for each of those that were behind at the last turns
         self._lines = 0
@@ -147,8 +95,8 @@ class Pacing:
                     self._show_now(event)
             case _ if connection is None:
                 self._show(event)
-            case HandshakeFailed():
-                self._put_of(_Client(connection, next(self._turns)), event)  # it has no other event
+            case HandshakeFailed():  # the only event of its client
+                self._put_of(PacedClient(connection, next(self._turns)), event)
             case ClientClosed():
                 self._put_of(self._leaving(connection), event)
             case DataReceived(_, data):
@@ -169,7 +117,7 @@ class Pacing:
         client.relay = relay
         self._let_speak(client)
         if client.missing:
-            self._mute(client)
+            client.mute()
 
     def flush(self) -> None:
         """Show what waits, and how many lines are missing."""
@@ -196,35 +144,35 @@ class Pacing:
                 if self._room > 0:
                     self._report_missing()
 
-    def _client(self, connection: Connection) -> _Client:
+    def _client(self, connection: Connection) -> PacedClient:
         client = self._clients.get(connection)
         if client is None:
-            client = self._clients[connection] = _Client(connection, next(self._turns))
+            client = self._clients[connection] = PacedClient(connection, next(self._turns))
         return client
 
-    def _leaving(self, connection: Connection) -> _Client:
+    def _leaving(self, connection: Connection) -> PacedClient:
         client = self._client(connection)
         del self._clients[connection]
-        if client.relay is not None:
-            client.missing += client.relay.lines
-            client.relay = None
+        client.collect()
+        client.relay = None
         return client
 
-    def _put_data(self, client: _Client, data: bytes) -> None:
+    def _put_data(self, client: PacedClient, data: bytes) -> None:
         """Show a piece, or let its first lines wait, and count the others."""
         if client.missing:
             client.missing += lines_in(data, len(data))
             return
         is_free = self._has_room(client)
+        least = _LEAST if client.is_quiet else 1
         if is_free:
-            room = self._room
+            room = max(least, self._room)
         elif self._may_wait(client) and self._bytes + len(data) <= _WAITING_BYTES:
             others = len(self._behind) - (client in self._behind)
             share = min(self._share, _LINES // (others + 1))
-            room = max(1, share) - client.data_lines
+            room = max(least, share) - client.data_lines
         else:
             room = 0
-        first = _first_lines(data, room)
+        first = first_lines(data, room)
         if first:
             event = DataReceived(client.connection, first)
             if is_free:
@@ -234,7 +182,7 @@ class Pacing:
         if len(first) < len(data):
             self._add_missing(client, lines_in(data[len(first) :], len(data) - len(first)))
 
-    def _put_of(self, client: _Client, event: ServerEvent) -> None:
+    def _put_of(self, client: PacedClient, event: ServerEvent) -> None:
         """Show an event that is not data, let it wait, or count it if hundreds wait."""
         if self._has_room(client):
             self._show_of(client, event)
@@ -246,7 +194,7 @@ class Pacing:
         else:
             self._give_up(client, lines_of(event))
 
-    def _has_room(self, client: _Client) -> bool:
+    def _has_room(self, client: PacedClient) -> bool:
         """Return whether an event of a client can be shown at once."""
         if client in self._behind or client.floods:
             return False
@@ -254,11 +202,11 @@ class Pacing:
             return self._room > _KEPT_FROM_NEW and not self._new_behind
         return self._room > 0
 
-    def _may_wait(self, client: _Client) -> bool:
+    def _may_wait(self, client: PacedClient) -> bool:
         kept = 0 if client.is_quiet or client.waiting else _KEPT_WAITING
         return self._lines < _WAITING_LINES - kept
 
-    def _show_of(self, client: _Client, event: ServerEvent) -> None:
+    def _show_of(self, client: PacedClient, event: ServerEvent) -> None:
         client.turn = next(self._turns)
         client.is_new = False
         self._show_now(event)
@@ -270,30 +218,26 @@ class Pacing:
             self._room -= len(event.data) // _LONG
         self._used.set()
 
-    def _let_wait(self, client: _Client, event: ServerEvent) -> None:
-        client.waiting.append(event)
-        lines = lines_of(event)
-        client.lines += lines
-        self._lines += lines
-        if isinstance(event, DataReceived):
-            client.data_lines += lines
-            client.bytes += len(event.data)
-            self._bytes += len(event.data)
+    def _let_wait(self, client: PacedClient, event: ServerEvent) -> None:
+        lines, size = client.lines, client.bytes
+        client.add(event)
+        self._lines += client.lines - lines
+        self._bytes += client.bytes - size
         self._fall_behind(client)
 
-    def _add_missing(self, client: _Client, lines: int) -> None:
+    def _add_missing(self, client: PacedClient, lines: int) -> None:
         client.missing += lines
         client.floods = True
         self._fall_behind(client)
-        self._mute(client)
+        client.mute()
 
-    def _fall_behind(self, client: _Client) -> None:
+    def _fall_behind(self, client: PacedClient) -> None:
         if client not in self._behind:
             self._behind[client] = None
             self._new_behind += client.is_new
         self._used.set()
 
-    def _take_turn(self, client: _Client) -> None:
+    def _take_turn(self, client: PacedClient) -> None:
         """Show what waits of a client, and how much is missing."""
         client.close_gap()
         client.floods = client.is_muted
@@ -304,32 +248,23 @@ class Pacing:
         client.is_new = False
         self._let_speak(client)
 
-    def _give_up(self, client: _Client, lines: int) -> None:
+    def _give_up(self, client: PacedClient, lines: int) -> None:
         """Count what waits of a client, and some lines more, as missing without its name."""
         client.close_gap()
         self._count(sum(map(lines_of, client.waiting)) + lines)
         self._leave_queue(client)
         self._let_speak(client)
 
-    def _leave_queue(self, client: _Client) -> None:
+    def _leave_queue(self, client: PacedClient) -> None:
         if client in self._behind:
             del self._behind[client]
             self._new_behind -= client.is_new
         self._lines -= client.lines
         self._bytes -= client.bytes
-        client.lines = client.data_lines = client.bytes = 0
-        client.waiting = []
+        client.clear()
 
-    def _mute(self, client: _Client) -> None:
-        client.is_muted = True
-        if client.relay is not None:
-            client.relay.tap, client.relay.counts_lines = None, True
-
-    def _let_speak(self, client: _Client) -> None:
-        client.is_muted = False
-        if client.relay is not None:
-            client.relay.counts_lines = False
-            client.relay.tap = lambda data: self._put_data(client, data)
+    def _let_speak(self, client: PacedClient) -> None:
+        client.let_speak(lambda data: self._put_data(client, data))
 
     def _count(self, lines: int) -> None:
         self._missing += lines
@@ -341,15 +276,5 @@ class Pacing:
             self._missing = 0
 
 
-def _rank(client: _Client) -> tuple[bool, int]:
+def _rank(client: PacedClient) -> tuple[bool, int]:
     return not client.is_quiet, client.turn
-
-
-def _first_lines(data: bytes, most: int) -> bytes:
-    """Return at most so many lines of a piece, whole."""
-    end = 0
-    for _ in range(most):
-        end = data.find(b"\n", end) + 1
-        if not end:
-            return data
-    return data[:end]

@@ -1,4 +1,4 @@
-"""Events as lines of text, in the user's language.
+"""A server's events as lines of text, in the user's language.
 
 All text from a peer goes through `text`, which makes it safe for a terminal.
 """
@@ -23,9 +23,7 @@ from trio_echo.events import (
     ClientsWaiting,
     Connection,
     DataReceived,
-    DataSent,
     Draining,
-    EchoReceived,
     FamilyMissing,
     HandshakeFailed,
     LinesMissing,
@@ -38,7 +36,7 @@ from trio_echo.events import (
 
 from .folding import ClientsFolded
 from .reasons import Reasons
-from .text import PeerText, Rows, decoded, safe
+from .text import PeerText, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +44,7 @@ if TYPE_CHECKING:
 
     from trio_echo.addresses import Endpoint
 
-    from .text import Terminal
+    from .rows import Terminal
 
 
 class Transcript:
@@ -157,13 +155,6 @@ class Transcript:
                 yield text.format(count=clients, seconds=grace) + "\n"
             case Stopped():
                 yield self._stopped(event)
-            case DataSent(count):
-                text = self._ngettext(
-                    "[TCP client] {count} byte sent.", "[TCP client] {count} bytes sent.", count
-                )
-                yield text.format(count=count) + "\n"
-            case EchoReceived(data):
-                yield from self._echo(data)
 
     def dropped(self, count: int) -> str:
         """Report that lines are missing here."""
@@ -180,11 +171,6 @@ class Transcript:
         )
         return text.format(count=count, client=safe(str(connection.remote))) + "\n"
 
-    @property
-    def prompt(self) -> str:
-        """The text before the cursor when the client waits for a line."""
-        return self._("[data to send] ")
-
     def open_to_all(self) -> str:
         """Say what `--any` means without `--allow`."""
         return self._(
@@ -199,46 +185,6 @@ class Transcript:
     def metrics_at(self, url: str) -> str:
         """Say where the metrics are."""
         return self._("[TCP server] metrics: {url}").format(url=safe(url))
-
-    def closed_by_server(self) -> str:
-        """Report that the server closed the connection while the client waited for a line."""
-        return self._("[recv()] connection closed by the server")
-
-    def unsolicited(self, count: int) -> str:
-        """Report that the server sent bytes that are not an echo."""
-        text = self._ngettext(
-            "[recv()] received {count} byte that is not an echo",
-            "[recv()] received {count} bytes that are not an echo",
-            count,
-        )
-        return text.format(count=count)
-
-    def timed_out(self, received: int, expected: int) -> str:
-        """Report that an echo was not complete in time."""
-        text = self._("[recv()] timed out after {received} of {expected} bytes")
-        return text.format(received=received, expected=expected)
-
-    def interrupted(self, received: int, expected: int) -> str:
-        """Report that the user left before an echo was complete."""
-        text = self._("[recv()] interrupted after {received} of {expected} bytes")
-        return text.format(received=received, expected=expected)
-
-    def differs(self, sent: bytes, received: bytes) -> str:
-        """Report where an echo differs from what was sent."""
-        at = next(i for i, (a, b) in enumerate(zip(sent, received, strict=True)) if a != b)
-        text = self._(
-            "[TCP client] the echo differs at byte {number}: "
-            "sent 0x{sent:02x}, received 0x{received:02x}"
-        )
-        return text.format(number=at + 1, sent=sent[at], received=received[at])
-
-    def cannot_express(self, error: UnicodeEncodeError) -> str:
-        """Report which character of a line the encoding lacks."""
-        character = error.object[error.start]
-        text = self._("[encode()] {encoding} cannot encode {character} (U+{code:04X})")
-        return text.format(
-            encoding=safe(error.encoding), character=safe(character), code=ord(character)
-        )
 
     def describe(self, error: Exception) -> str:
         """Describe in one line which call failed, why, and on what."""
@@ -316,14 +262,6 @@ class Transcript:
         if event.pause is not None:
             line += self._("; restarting in {seconds:g} s").format(seconds=event.pause)
         return line + "\n"
-
-    def _echo(self, data: bytes) -> Iterator[str]:
-        text = self._ngettext(
-            "[TCP client] {count} byte received.", "[TCP client] {count} bytes received.", len(data)
-        )
-        yield text.format(count=len(data)) + "\n"
-        received = Rows(self._("[received data]"), self._terminal)
-        yield received.write(decoded(data, self._encoding)) + "\n"
 
     def pieces_of(self, connection: Connection) -> PeerText:
         """Return what writes the next piece of a client; it may be another one each time."""

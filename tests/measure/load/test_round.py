@@ -39,7 +39,7 @@ from trio_echo.measure.load.opening import Failure, connect
 from trio_echo.measure.load.pace import Pacer
 from trio_echo.measure.load.round import run_round
 from trio_echo.measure.load.traffic import Traffic
-from trio_echo.measure.load.workload import KINDS, Samples, Workload
+from trio_echo.measure.load.workload import FROM_INTENDED, ROUND_TRIP, Samples, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -548,7 +548,7 @@ async def test_a_round_beyond_the_limit_goes_into_histograms(rate: float | None)
         samples = await run_round(target, load, keep=1002, watched=True, progress=reports.append)
     assert samples.messages == 1003
     assert not samples.received
-    assert set(samples.timelines) == ({"round_trip"} if rate is None else set(KINDS))
+    assert set(samples.timelines) == ({ROUND_TRIP} if rate is None else {ROUND_TRIP, FROM_INTENDED})
     assert sum(len(one) for one in samples.timelines.values()) == 1003 * len(samples.timelines)
     for kind, timeline in samples.timelines.items():
         seconds = [times[kind] for report in reports for times in report.times.values()]

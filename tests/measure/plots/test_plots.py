@@ -20,6 +20,7 @@ from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.plots.style import DARK, LIGHT, SIZE, shown
 from trio_echo.measure.results import environment
 from trio_echo.measure.results.json_text import from_json, to_json
+from trio_echo.measure.results.phases import PHASES
 from trio_echo.measure.results.run import Round, Run, Target, collect
 from trio_echo.measure.results.summary import percentiles, summarize
 from trio_echo.measure.statistics import Estimate, Interval
@@ -77,6 +78,8 @@ RUNS: dict[str, dict[str, Any]] = {
         "rounds": 1,
     },
     "depths": {"targets": TWO, "workloads": loads(pipeline=[1, 2, 64])},
+    "connections for each message": {"targets": TWO, "workloads": runs.RECONNECTING},
+    "one connection": {"targets": TWO, "workloads": runs.RECONNECTING, "messages": 1},
     "no messages": {"targets": TWO, "workloads": loads(), "messages": 0},
     "one message": {"targets": TWO, "workloads": loads(), "messages": 1},
     "partial": {"targets": TWO, "workloads": loads(), "rounds": 2, "partial": True},
@@ -91,6 +94,7 @@ PICTURES: dict[str, Callable[[Run, list[Samples]], Picture]] = {
     "spectrum of results": lambda run, _: plots.spectrum(run, None),
     "ecdf": lambda run, samples: plots.ecdf(run, samples, len(run.workloads) - 1),
     "over time": lambda run, samples: plots.over_time(run, samples),
+    "phases": lambda run, _: plots.phases(run, dark=True),
     "page": plots.page,
     "dark page of results": lambda run, _: plots.page(run, None, dark=True),
 }
@@ -263,6 +267,20 @@ def test_each_pair_of_rounds_is_a_dot_and_the_sentence_stands_beside_it() -> Non
         assert ratios[5] <= compared.comparison.ratio.median <= ratios[6]
         assert interval.get_paths()
         assert compared.comparison.sentence() in said
+
+
+def test_each_phase_has_a_line_for_each_target_from_its_median_on() -> None:
+    run, _ = runs.run(targets=TWO, workloads=runs.RECONNECTING)
+    picture = plots.phases(run, 1)
+    lines = [points(line) for line in drawn(picture)]
+    cell = next(one for one in run.cells if (one.target, one.workload) == (1, 1))
+    assert cell.phases is not None
+    for estimates in (cell.phases.handshake_ns, cell.round_trip_ns):
+        assert list(estimates) == ["p50", "p90"]
+        ends = [one.median for one in estimates.values()]
+        assert any([x for x, _ in line] == ends for line in lines)
+    words = [text for text in texts(picture) if text in {*PHASES.values(), "whole connection"}]
+    assert words == ["connect", "TLS handshake", "first byte", "close", "whole connection"]
 
 
 def test_a_single_target_is_not_compared() -> None:

@@ -43,6 +43,26 @@ def test_results_and_samples_are_read_back_as_they_were(path: Path) -> None:
     assert files.read_samples(files.samples_path(path), RUN) == SAMPLES
 
 
+def test_the_stages_of_connections_are_read_back_as_they_were(tmp_path: Path) -> None:
+    run, samples = runs.run(1, workloads=runs.RECONNECTING)
+    files.write(path := tmp_path / "results.json", run, samples)
+    assert files.read_samples(path, run) == samples
+    assert samples[-1].resumed
+
+
+def test_older_samples_have_no_stages(path: Path) -> None:
+    with zipfile.ZipFile(files.samples_path(path)) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    rounds = json.loads(members["rounds.json"])
+    for one in rounds["rounds"]:
+        del one["stages"]
+    members["rounds.json"] = json.dumps(rounds).encode()
+    with zipfile.ZipFile(files.samples_path(path), "w") as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+    assert files.read_samples(path, RUN) == SAMPLES
+
+
 def test_histograms_are_read_back_as_they_were(tmp_path: Path) -> None:
     path, (run, samples) = tmp_path / "results.json", runs.run(rounds=2)
     for one in samples[::2]:

@@ -50,6 +50,7 @@ def failed_round(target: int, *, ended: int) -> Round:
 
 RUNS = {
     "whole": RUN,
+    "connections for each message": runs.run(workloads=runs.RECONNECTING)[0],
     "few rounds": runs.run(2)[0],
     "few messages": runs.run(messages=5)[0],
     "one round": empty([failed_round(1, ended=0)]),
@@ -173,7 +174,9 @@ def of_version_4(run: Run) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(to_json(run))
     value["schema_version"] = 4
     for asked in value["workloads"]:
-        del asked["payload"]
+        del asked["payload"], asked["reconnect"], asked["resume"]
+    for one in (*value["rounds"], *value["cells"]):
+        del one["phases"]
     for one in value["rounds"]:
         for times in one["summary"].values():
             if isinstance(times, dict):

@@ -11,7 +11,16 @@ from ..histogram import Histogram
 from ..timeline import Timeline
 from .loader import Report
 from .outgoing import ARRAYS
-from .workload import KINDS, ROUND_TRIP, Samples
+from .workload import (
+    CLOSE,
+    CONNECT,
+    FIRST_BYTE,
+    FROM_INTENDED,
+    HANDSHAKE,
+    KINDS,
+    ROUND_TRIP,
+    Samples,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,18 +52,18 @@ class Keeper:
         """Add messages that have come back, after those that were added before.
 
         Args:
-            data: the arrays of `Samples`, in bytes.
+            data: arrays of `Samples`, in bytes.
             until: as in `Report`.
             failures: as in `Report`.
         """
         samples = self.samples
         first = len(samples.received)
-        for name in ARRAYS:
-            getattr(samples, name).frombytes(data[name])
-        times = dict(self._times(first)) if self._watched else {}
+        for name, times in data.items():
+            getattr(samples, name).frombytes(times)
+        seen = dict(self._times(first)) if self._watched else {}
         if samples.timelines or len(samples.received) > self._most:
             fold(samples)
-        return Report(samples.messages, until, failures, times)
+        return Report(samples.messages, until, failures, seen)
 
     def _times(self, first: int) -> Iterator[tuple[int, dict[str, Histogram]]]:
         """Count the times from a message on, by the second of the round."""
@@ -88,6 +97,7 @@ def fold(samples: Samples) -> None:
         for first in range(0, len(samples.received), _FOLDED):
             received = samples.received[first : first + _FOLDED]
             timeline.record(received, took(samples, kind, first, first + _FOLDED))
+    samples.resumptions += sum(samples.resumed)
     for name in ARRAYS:
         del getattr(samples, name)[:]
 
@@ -100,6 +110,7 @@ def merge(into: Samples, parts: Sequence[Samples], most: int) -> None:
     if any(one.timelines for one in parts) or sum(one.messages for one in parts) > most:
         for one in parts:
             fold(one)
+            into.resumptions += one.resumptions
             for kind, timeline in one.timelines.items():
                 into.timelines.setdefault(kind, Timeline(into.began)).merge(timeline)
         return
@@ -111,12 +122,14 @@ def merge(into: Samples, parts: Sequence[Samples], most: int) -> None:
     if len(parts) > 1:
         order = sorted(range(len(into.received)), key=into.received.__getitem__)
         for name in names:
-            times = getattr(into, name)
-            setattr(into, name, array("q", map(times.__getitem__, order)))
+            if times := getattr(into, name):
+                setattr(into, name, array("q", map(times.__getitem__, order)))
     if closed:
         into.intended = into.sent
 
 
 def _kinds(samples: Samples) -> tuple[str, ...]:
     """Name the times of a part of a round. In a closed loop, messages were sent when intended."""
-    return (ROUND_TRIP,) if samples.intended is samples.sent else tuple(KINDS)
+    trips = (ROUND_TRIP,) if samples.intended is samples.sent else (ROUND_TRIP, FROM_INTENDED)
+    phases = (CONNECT, FIRST_BYTE, CLOSE) if samples.connected else ()
+    return trips + phases + ((HANDSHAKE,) if samples.secured else ())

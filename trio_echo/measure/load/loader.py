@@ -25,12 +25,15 @@ import msgspec
 from msgspec import structs
 
 from ..histogram import Histogram
-from .opening import allow_files, connect
+from .lanes import Lanes
+from .opening import allow_files, connect, opened_by
 from .outgoing import ARRAYS, Outgoing, Outlet
 from .pace import Pacer, Share
+from .ports import Ports, own_ports
 from .tls import Tls, described
 from .traffic import FOREVER, Traffic
-from .workload import Samples, Workload
+from .transaction import Transactions
+from .workload import STAGES, Samples, Workload
 
 if TYPE_CHECKING:
     from io import RawIOBase
@@ -77,6 +80,21 @@ class Job(msgspec.Struct, frozen=True):
         """Write it as one line, the size of the payload as another one, and the payload."""
         line = msgspec.json.encode(structs.replace(self, payload=b""))
         return b"%b\n%d\n%b" % (line, len(self.payload), self.payload)
+
+    def transactions(self) -> Transactions:
+        """Return what makes its connections, if each message has one of its own."""
+        load = self.workload
+        return Transactions(
+            self.host,
+            self.port,
+            size=load.size,
+            verify=load.verify,
+            patience=self.patience,
+            ports=Ports(own_ports(self.share), but=self.port),
+            secure=None if self.tls is None else self.tls.secure(),
+            resume=load.resume,
+            payload=self.payload,
+        )
 
     @classmethod
     def read(cls, file: RawIOBase) -> Job | None:
@@ -136,10 +154,14 @@ def main() -> None:
     # from the load: it sleeps in read().
     threading.Thread(target=listen, daemon=True).start()
     allow_files(len(job.share) + _OTHER_FILES)
-    secure = None if job.tls is None else job.tls.secure()
-    socks, failures = connect(
-        job.host, job.port, len(job.share), wake, patience=job.patience, secure=secure
-    )
+    transactions = job.transactions() if job.workload.reconnect else None
+    if transactions is None:
+        secure = None if job.tls is None else job.tls.secure()
+        socks, failures = connect(
+            job.host, job.port, len(job.share), wake, patience=job.patience, secure=secure
+        )
+    else:  # one connection shows whether the server is there, and its TLS
+        socks, failures = opened_by(transactions.probe, 1, wake, patience=job.patience)
     most = failures.most_common(1)
     outlet = Outlet(sys.stdout.fileno())
     outlet.write(
@@ -151,7 +173,20 @@ def main() -> None:
     )
     commanded.wait()
     if starts:
-        samples, busy, spun = load(job, socks, wake, starts[0], outlet)
+        if transactions is None:
+            traffic: Traffic | Lanes = Traffic(
+                socks,
+                wake,
+                size=job.workload.size,
+                verify=job.workload.verify,
+                patience=job.patience,
+                payload=job.payload,
+            )
+        else:
+            for probe in socks:
+                probe.close()
+            traffic = Lanes(transactions, wake, count=len(job.share), patience=job.patience)
+        samples, busy, spun = load(job, traffic, starts[0], outlet)
         for failure, count in failures.items():
             kind = str(failure)
             samples.failures[kind] = samples.failures.get(kind, 0) + count
@@ -162,7 +197,7 @@ def main() -> None:
 
 
 def load(
-    job: Job, socks: list[socket.socket], wake: socket.socket, start: int, outlet: Outlet
+    job: Job, traffic: Traffic | Lanes, start: int, outlet: Outlet
 ) -> tuple[Samples, float, float]:
     """Load the server from `start` on, a time of `time.perf_counter_ns`.
 
@@ -174,20 +209,13 @@ def load(
     began = start + int(workload.warm_up * 1e9)
     end = FOREVER if workload.duration is None else began + int(workload.duration * 1e9)
     quota = FOREVER if workload.messages is None else share.count(workload.messages)
-    traffic = Traffic(
-        socks,
-        wake,
-        size=workload.size,
-        verify=workload.verify,
-        patience=job.patience,
-        payload=job.payload,
-    )
     pacer = None if workload.rate is None else Pacer(workload.rate)
     traffic.allowance = quota if began == start else FOREVER
     gc.disable()  # the loop makes no cycles
     time.sleep(max(0, start - clock()) / 1e9)
     if pacer is None:
-        traffic.start_closed(workload.pipeline)
+        if isinstance(traffic, Traffic):
+            traffic.start_closed(workload.pipeline)
     else:  # its warm-up has the negative numbers
         first = min(0, 1 - pacer.due_before(began - start))
         traffic.start_open(began + pacer.due(number) for number in share.numbers(first))
@@ -223,6 +251,7 @@ def load(
     else:
         # The loop looks at the clock after each batch, so the last one may have sent too late.
         unanswered = traffic.under_way + sum(sent < ended for sent in traffic.sent[kept:quota])
+    stages = {name: getattr(traffic, name)[:kept] for name in STAGES if workload.reconnect}
     samples = Samples(
         began,
         ended,
@@ -232,6 +261,7 @@ def load(
         failures=traffic.failures,
         unanswered=unanswered,
         cut=traffic.stopped,
+        **stages,
     )
     return samples, busy / took, spun / took
 

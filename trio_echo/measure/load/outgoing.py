@@ -17,13 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from .workload import STAGES
+
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Sequence
 
+    from .lanes import Lanes
     from .traffic import Traffic
 
-ARRAYS = ("intended", "sent", "received")
+ARRAYS = ("intended", "sent", "received", *STAGES)
 """The arrays of `Samples`: 64-bit integers in this machine's byte order."""
 
 # Nobody reads the pipe any more: on Windows the second.
@@ -96,7 +99,14 @@ class Outgoing:
     """
 
     def __init__(
-        self, outlet: Outlet, traffic: Traffic, began: int, end: int, quota: int, *, open_loop: bool
+        self,
+        outlet: Outlet,
+        traffic: Traffic | Lanes,
+        began: int,
+        end: int,
+        quota: int,
+        *,
+        open_loop: bool,
     ) -> None:
         self._outlet = outlet
         self._traffic = traffic
@@ -119,11 +129,10 @@ class Outgoing:
             self._early -= before - len(traffic.received)
         until = min(time.perf_counter_ns(), self._end)
         count = min(self._quota - self.count, bisect_right(traffic.received, until))
-        times = (traffic.intended, traffic.sent, traffic.received)
-        gone = [one[:count] for one in times]
-        for one in times:
-            del one[:count]
         self.count += count
-        self.last = gone[-1][-1] if count else self.last
+        self.last = traffic.received[count - 1] if count else self.last
+        gone = [one[:count] for one in traffic.arrays]
+        for one in traffic.arrays:
+            del one[:count]
         fields = {"until": until - self._began, "failures": traffic.failures}
         self._outlet.write(fields, gone)

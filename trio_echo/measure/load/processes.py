@@ -159,14 +159,14 @@ class LoadProcess:
 
     async def _arrays(self, line: dict[str, Any]) -> dict[str, bytes] | None:
         """Wait for the arrays that follow a line; `None` if it has ended instead."""
-        whole = sum(line[name] for name in ARRAYS)
-        while len(self._buffer) < whole:
+        sizes = {name: line.get(name, 0) for name in ARRAYS}
+        while len(self._buffer) < sum(sizes.values()):
             if not await self._receive():
                 return None
         data, at = {}, 0
-        for name in ARRAYS:
-            data[name] = bytes(self._buffer[at : at + line[name]])
-            at += line[name]
+        for name, size in sizes.items():
+            data[name] = bytes(self._buffer[at : at + size])
+            at += size
         del self._buffer[:at]
         return data
 

@@ -10,6 +10,7 @@ and wait in their connection's queue only while the kernel does not take them.
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from array import array
 from bisect import bisect_left
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from trio_echo.errors import SocketCallError
 
+from .calls import calls
 from .connection import LoadConnection
 from .contents import Contents
 from .poller import READ, WRITE, open_poller
@@ -90,6 +92,7 @@ class Traffic:
         self._message = memoryview(self._block)[:size]
         self._buffer = memoryview(bytearray(_RECEIVE))
         self._connections = {sock.fileno(): LoadConnection(sock, size) for sock in socks}
+        self._receive, self._send = calls(self._connections)
         self._poller = open_poller()
         for fd in (wake.fileno(), *self._connections):
             self._poller.register(fd, READ)
@@ -101,6 +104,10 @@ class Traffic:
         # Of a closed loop: a connection for each message that may follow one that came back.
         self._ready: list[LoadConnection] = []
         self.intended, self.sent, self.received = array("q"), array("q"), array("q")
+        # What comes next in `sent` and `received`. To append a number to an array takes ten times
+        # as long as to a list, and to append many packed ones almost nothing.
+        self._latest_sent: list[int] = []
+        self._latest_received: list[int] = []
         self.failures: dict[str, int] = {}
         self.allowance = FOREVER
         self.stopped = False
@@ -138,6 +145,11 @@ class Traffic:
             times[:] = array("q", compress(times, wanted))
 
     @property
+    def arrays(self) -> tuple[array[int], ...]:
+        """The times, in the order of `ARRAYS`; it has the first three of them."""
+        return self.intended, self.sent, self.received
+
+    @property
     def alive(self) -> bool:
         """Whether there are connections left."""
         return bool(self._connections)
@@ -159,9 +171,17 @@ class Traffic:
             until: on the clock of `time.perf_counter_ns`.
             report: called about ten times a second. It may remove messages from the arrays.
         """
+        try:
+            self._run(until, report)
+        finally:
+            self._keep_latest()
+
+    def _run(self, until: int, report: Callable[[], object]) -> None:
         poll, connections, clock = self._poller.poll, self._connections, time.perf_counter_ns
-        buffer, size, message = self._buffer, self._size, self._block[: self._size]
-        keep_sent, keep_received, ready = self.sent.append, self.received.append, self._ready
+        receive, send, buffers = self._receive, self._send, [self._buffer]
+        size, message = self._size, self._block[: self._size]
+        keep_sent, keep_received = self._latest_sent.append, self._latest_received.append
+        ready = self._ready
         plain = not (self._open or self._varied)
         now = clock()
         report_at = now + _REPORT
@@ -182,7 +202,7 @@ class Traffic:
                     if event == WRITE or fd not in connections:
                         continue
                 try:
-                    count = connection.recv_into(buffer)
+                    count = receive(fd, buffers)
                 except BlockingIOError:
                     continue
                 except OSError as exc:
@@ -207,7 +227,7 @@ class Traffic:
                     continue
                 now = clock()
                 try:
-                    done = connection.send(message)
+                    done = send(connection.fd, message)
                 except OSError:  # _next meets it again, and handles it
                     self._next(connection)
                     continue
@@ -225,6 +245,7 @@ class Traffic:
                 self.spun += (cpu := time.process_time_ns()) - (spinning or cpu)
                 spinning = cpu
             if now >= report_at:
+                self._keep_latest()
                 report()
                 report_at = now + _REPORT
             if now >= look_at:
@@ -275,8 +296,8 @@ class Traffic:
             if not connection.missing:
                 connection.missing = self._size
                 completed += 1
-                self.sent.append(connection.sent.popleft())
-                self.received.append(now)
+                self._latest_sent.append(connection.sent.popleft())
+                self._latest_received.append(now)
                 if self._open:
                     self.intended.append(connection.dues.popleft())
                 if self._varied:
@@ -285,6 +306,15 @@ class Traffic:
             self._fail(connection, "more than was sent")
         elif not self._open:
             self._ready += [connection] * completed
+
+    def _keep_latest(self) -> None:
+        """Move the latest times to the arrays."""
+        for times, latest in (
+            (self.sent, self._latest_sent),
+            (self.received, self._latest_received),
+        ):
+            times.frombytes(struct.pack(f"{len(latest)}q", *latest))
+            latest.clear()
 
     def _send_due(self, now: int) -> float:
         """Send what is due; returns the seconds until the next message is due."""
@@ -313,7 +343,7 @@ class Traffic:
         try:
             while unsent or waiting:
                 if unsent:
-                    unsent = unsent[connection.send(unsent) :]
+                    unsent = unsent[self._send(connection.fd, unsent) :]
                     if len(connection.sent) == 1:
                         connection.moved = time.perf_counter_ns()
                     continue
@@ -325,7 +355,7 @@ class Traffic:
                     offset = connection.offsets[-1]
                     message = memoryview(self._block)[offset : offset + self._size]
                 now = time.perf_counter_ns()
-                unsent = message[connection.send(message) :]
+                unsent = message[self._send(connection.fd, message) :]
                 connection.sent.append(now)
                 due = waiting.popleft()
                 if self._open:
@@ -360,6 +390,7 @@ class Traffic:
         fd = connection.sock.fileno()
         self._poller.unregister(fd)
         connection.sock.close()
+        connection.blocked = True  # another socket may get its descriptor
         del self._connections[fd]
         if self._open:
             self._turns.remove(connection)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import history, knee, rates, ratios, times
+from . import history, knee, rates, ratios, stages, times
 from .frame import framed, theme_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .frame import Panel
     from .rates import Against
 
-__all__ = ["ecdf", "over_time", "page", "paired", "spectrum", "throughput"]
+__all__ = ["ecdf", "over_time", "page", "paired", "phases", "spectrum", "throughput"]
 
 # The page shows the round trips of this many workloads of a sweep.
 _MOST_WORKLOADS = 3
@@ -132,6 +132,22 @@ def paired(run: Run, *, dark: bool = False) -> Picture:
     return framed(run, "The targets compared", _twos(panels), theme)
 
 
+def phases(run: Run, workload: int = 0, *, dark: bool = False) -> Picture:
+    """Draw how long connections took to connect, to answer and to close.
+
+    Args:
+        run: the results, of a connection for each message.
+        workload: its index in `run.workloads`.
+        dark: for a dark page.
+
+    Raises:
+        IndexError: there is no such workload.
+    """
+    theme = theme_of(dark)
+    panel = stages.phases(run, workload, theme)
+    return framed(run, "The phases of connections", [[panel]], theme, wide=True)
+
+
 def page(run: Run, samples: Sequence[Samples] | None, *, dark: bool = False) -> Picture:
     """Draw a whole run on one page.
 
@@ -156,6 +172,8 @@ def page(run: Run, samples: Sequence[Samples] | None, *, dark: bool = False) -> 
     if compared := ratios.panels(run, theme):
         rows += _twos(compared)
     for workload in _some(workloads):
+        if run.workloads[workload].reconnect:
+            rows.append([stages.phases(run, workload, theme)])
         found = times.lines(run, samples, workload)
         panels = [times.spectrum(run, found, workload, theme)]
         if samples is not None:

@@ -12,7 +12,7 @@ from trio_echo.measure.load import workload as kinds
 from .frame import Panel, empty
 from .ranked import times_of
 from .style import Style, key
-from .times import FROM_INTENDED, time_axis, which
+from .times import FROM_INTENDED, time_axis, trip_of, which
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def over_time(run: Run, samples: Sequence[Samples], workload: int, theme: Theme)
     ]
 
     def draw(axes: Axes, wide: float, tall: float) -> None:
-        axes.set(xlabel="seconds since the run began", ylabel="round trip")
+        axes.set(xlabel="seconds since the run began", ylabel=trip_of(run, workload))
         ends = [time for _, one in slices for part in one for time in part[1:] if time > 0]
         if not ends:
             empty(axes)
@@ -67,7 +67,7 @@ def over_time(run: Run, samples: Sequence[Samples], workload: int, theme: Theme)
     since = f"{FROM_INTENDED}, " if open_loop else ""
     return Panel(
         title=f"{which(run, workload)}: {since}over the time of the run",
-        words=f"round trips over time, {which(run, workload)}",
+        words=f"{trip_of(run, workload)}s over time, {which(run, workload)}",
         draw=draw,
         keys=[
             key("median of a slice of time", Style(theme.ink, "", "-")),

@@ -43,7 +43,7 @@ def panel(run: Run, theme: Theme) -> Panel:
         axes.set(xlabel="messages per second", ylabel=f"{requirement.name}, {FROM_INTENDED}")
         points = [one for line in lines for one in line.points]
         if not points:
-            empty(axes)
+            empty(axes, "no rate had enough messages")
             return
         times = [one for _, value in points for one in _ends(value) if math.isfinite(one)]
         rates = [rate for rate, _ in points]

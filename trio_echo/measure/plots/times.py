@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from trio_echo.measure.load import workload as kinds
+from trio_echo.measure.results.phases import WHOLE
 from trio_echo.measure.results.run import labels
 from trio_echo.measure.results.summary import MINIMUM_BEYOND, PERCENTILES
 from trio_echo.pictures import scales
@@ -89,9 +90,10 @@ def spectrum(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Pa
     curves = [(line, *_spectrum_points(line)) for line in found]
     curves = [one for one in curves if one[1]]
     raw = any(line.times is not None for line, _, _ in curves)
+    trip = trip_of(run, workload)
 
     def draw(axes: Axes, wide: float, tall: float) -> None:
-        axes.set(xlabel="percentile", ylabel="round trip")
+        axes.set(xlabel="percentile", ylabel=trip)
         if not curves:
             some = any(line.times is not None and len(line.times) for line in found)
             empty(axes, "too few messages") if some else empty(axes)
@@ -130,7 +132,7 @@ def spectrum(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Pa
     how = "all rounds together" if raw else "median and 95 % interval"
     return Panel(
         title=f"{which(run, workload)}: percentiles, {how}",
-        words=f"percentiles of the round trip, {which(run, workload)}: {_in_words(run, found)}",
+        words=f"percentiles of the {trip}, {which(run, workload)}: {_in_words(run, found)}",
         draw=draw,
         keys=_keys(found, theme),
     )
@@ -139,9 +141,10 @@ def spectrum(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Pa
 def ecdf(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Panel:
     """Draw the share of round trips within a time."""
     curves = [(line, line.times) for line in found if line.times is not None and len(line.times)]
+    trip = trip_of(run, workload)
 
     def draw(axes: Axes, wide: float, tall: float) -> None:
-        axes.set(xlabel="round trip", ylabel="share of round trips")
+        axes.set(xlabel=trip, ylabel=f"share of {trip}s")
         if not curves:
             empty(axes)
             return
@@ -162,8 +165,8 @@ def ecdf(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Panel:
             axes.plot(marked, shares * 100, color=colour, marker=marker, linestyle="none")
 
     return Panel(
-        title=f"{which(run, workload)}: share of round trips within a time",
-        words=f"share of round trips within a time, {which(run, workload)}",
+        title=f"{which(run, workload)}: share of {trip}s within a time",
+        words=f"share of {trip}s within a time, {which(run, workload)}",
         draw=draw,
         keys=_keys(found, theme),
     )
@@ -226,6 +229,11 @@ def _keys(found: Sequence[Line], theme: Theme) -> list[Line2D]:
         key(FROM_SEND, Style(theme.ink, "", "-")),
         key(FROM_INTENDED, Style(theme.ink, "", "--")),
     ]
+
+
+def trip_of(run: Run, workload: int) -> str:
+    """Name what took the time."""
+    return WHOLE[1] if run.workloads[workload].reconnect else "round trip"
 
 
 def which(run: Run, workload: int) -> str:

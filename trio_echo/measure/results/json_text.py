@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from ..records import build
 from .run import SCHEMA_VERSION, Run, collect
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class ResultsError(ValueError):
@@ -49,22 +46,11 @@ def from_json(text: str | bytes) -> Run:
 def _build_older(value: dict[str, Any]) -> Run:
     """Build a run of an older version.
 
-    Version 4 has no histograms, payload or searches, version 3 also no TLS, and version 2 also no
-    cables. Version 1 also has no usage, and other medians: all are computed again.
+    A field that it does not have takes its default. Version 1 also has other medians: all are
+    computed again.
     """
-    workloads, rounds = value.get("workloads"), value.get("rounds")
-    for one in workloads if isinstance(workloads, list) else ():
-        if isinstance(one, dict):
-            one.setdefault("payload", None)
-    for one in rounds if isinstance(rounds, list) else ():
-        if isinstance(one, dict):
-            one.setdefault("tls", None)
-            for times in _distributions(one.get("summary")):
-                times["relative_error"] = 0.0
-            if isinstance(one.setdefault("usage", None), dict):
-                one["usage"].setdefault("cable", None)
     new: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "cells": [], "comparisons": []}
-    old = build(Run, {"searches": [], "wire": None} | value | new)
+    old = build(Run, value | new, whole=False)
     return collect(
         old.environment,
         old.targets,
@@ -73,10 +59,3 @@ def _build_older(value: dict[str, Any]) -> Run:
         partial=old.partial,
         wire=old.wire,
     )
-
-
-def _distributions(summary: Any) -> Iterator[dict[str, Any]]:
-    """Yield the distributions of a round's summary."""
-    for one in summary.values() if isinstance(summary, dict) else ():
-        if isinstance(one, dict) and "percentiles" in one:
-            yield one

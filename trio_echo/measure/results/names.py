@@ -23,6 +23,8 @@ def load_name(workload: Workload) -> str:
     words = f"{workload.connections} x {size(workload.size)}"
     if workload.rate is not None:
         words += f" at {workload.rate:,g}/s"
+    if workload.reconnect:
+        words += ", a connection each"
     if workload.pipeline > 1:
         words += f", {workload.pipeline} under way"
     return words

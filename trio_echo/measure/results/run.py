@@ -18,6 +18,7 @@ from ..records import Count, Ordinal, Record
 from ..statistics import Comparison, Estimate, compare, estimate
 from .environment import Environment
 from .found import Found
+from .phases import PHASES, PhaseEstimates, Phases
 from .summary import BY_PERCENTILE, PERCENTILES, Distribution, PercentileName, Summary
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Round(Record, frozen=True, kw_only=True):
         usage: how busy the machine was during the round; `None` if that was not measured.
         tls: the version and the cipher of its connections, such as `TLSv1.3
             TLS_AES_256_GCM_SHA384`; `None` without TLS.
+        phases: of its connections, if each message had one of its own; otherwise, or if none was
+            complete, `None`.
     """
 
     number: Ordinal
@@ -66,6 +69,7 @@ class Round(Record, frozen=True, kw_only=True):
     summary: Summary
     usage: Usage | None = None
     tls: str | None = None
+    phases: Phases | None = None
 
 
 class Cell(Record, frozen=True, kw_only=True):
@@ -82,6 +86,7 @@ class Cell(Record, frozen=True, kw_only=True):
             it, its median would be that of the faster rounds. A round that was cut short has fewer
             messages for another reason, so it counts if it has enough.
         from_intended_ns: the same from the intended send time; empty in a closed loop.
+        phases: the same of the phases of connections; `None` if messages had none of their own.
     """
 
     target: Count
@@ -91,6 +96,7 @@ class Cell(Record, frozen=True, kw_only=True):
     bytes_per_second: Estimate | None
     round_trip_ns: Annotated[dict[PercentileName, Estimate], BY_PERCENTILE]
     from_intended_ns: Annotated[dict[PercentileName, Estimate], BY_PERCENTILE]
+    phases: PhaseEstimates | None = None
 
 
 class Compared(Record, frozen=True, kw_only=True):
@@ -186,7 +192,8 @@ def collect(
         for one in rounds:
             if one.workload == workload:
                 ran[one.target][one.number] = one
-        quantities: list[Quantity] = ["messages_per_second", "round_trip_ns"]
+        times: Quantity = "connection_ns" if asked.reconnect else "round_trip_ns"
+        quantities: list[Quantity] = ["messages_per_second", times]
         if asked.rate is not None:
             quantities.append("from_intended_ns")
         for target, of_target in enumerate(ran):
@@ -264,10 +271,13 @@ def _cell(target: int, workload: int, rounds: Sequence[Round]) -> Cell:
         return estimate([one for one in values if one is not None])
 
     def percentiles(
-        value: Callable[[Summary], Distribution | None],
+        value: Callable[[Round], Distribution | None],
     ) -> dict[PercentileName, Estimate]:
-        whole = [value(one.summary) for one in rounds if not one.cut]
-        return _percentiles(whole, [value(one.summary) for one in rounds if one.cut])
+        whole = [value(one) for one in rounds if not one.cut]
+        return _percentiles(whole, [value(one) for one in rounds if one.cut])
+
+    def phase(name: str) -> dict[PercentileName, Estimate]:
+        return percentiles(lambda one: getattr(one.phases, name, None))
 
     return Cell(
         target=target,
@@ -275,8 +285,13 @@ def _cell(target: int, workload: int, rounds: Sequence[Round]) -> Cell:
         silent_rounds=sum(not (one.summary.messages or one.cut) for one in rounds),
         messages_per_second=over(attrgetter("messages_per_second")),
         bytes_per_second=over(attrgetter("bytes_per_second")),
-        round_trip_ns=percentiles(attrgetter("round_trip_ns")),
-        from_intended_ns=percentiles(attrgetter("from_intended_ns")),
+        round_trip_ns=percentiles(attrgetter("summary.round_trip_ns")),
+        from_intended_ns=percentiles(attrgetter("summary.from_intended_ns")),
+        phases=(
+            PhaseEstimates(**{name: phase(name) for name in PHASES})
+            if any(one.phases for one in rounds)
+            else None
+        ),
     )
 
 
@@ -309,5 +324,6 @@ def _compared(
 def _value(summary: Summary, quantity: Quantity) -> float | None:
     if quantity == "messages_per_second":
         return summary.messages_per_second
-    times = summary.round_trip_ns if quantity == "round_trip_ns" else summary.from_intended_ns
+    whole = quantity in ("round_trip_ns", "connection_ns")
+    times = summary.round_trip_ns if whole else summary.from_intended_ns
     return None if times is None else times.percentiles.get("p50")

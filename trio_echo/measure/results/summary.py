@@ -126,7 +126,7 @@ def summarize(samples: Samples, workload: Workload) -> Summary:
     """
     messages = samples.messages
     elapsed = samples.ended - samples.began
-    times = _distribution(samples, ROUND_TRIP)
+    times = distribution(samples, ROUND_TRIP)
     enough = not samples.cut or (times is not None and "p50" in times.percentiles)
     rate = messages * _SECOND / elapsed if elapsed > 0 and enough else None
     open_loop = workload.rate is not None
@@ -137,7 +137,7 @@ def summarize(samples: Samples, workload: Workload) -> Summary:
         messages_per_second=rate,
         bytes_per_second=None if rate is None else rate * workload.size,
         round_trip_ns=times,
-        from_intended_ns=_distribution(samples, FROM_INTENDED) if open_loop else None,
+        from_intended_ns=distribution(samples, FROM_INTENDED) if open_loop else None,
         failures=dict(samples.failures),
     )
 
@@ -159,7 +159,9 @@ def _ranks(count: int) -> dict[PercentileName, int]:
     return {name: rank for name, rank in ranks.items() if count - rank >= MINIMUM_BEYOND}
 
 
-def _distribution(samples: Samples, kind: str) -> Distribution | None:
+def distribution(samples: Samples, kind: str) -> Distribution | None:
+    """Summarize how long something took, by its name in `KINDS`; `None` if nothing did."""
     if samples.timelines:
-        return Distribution.counted(samples.timelines[kind].whole())
+        timeline = samples.timelines.get(kind)
+        return None if timeline is None else Distribution.counted(timeline.whole())
     return Distribution.of(took(samples, kind))
