@@ -59,6 +59,7 @@ def test_lines_that_are_left_out_are_counted_and_never_become_fewer(
     monkeypatch.setattr(backlog, "_OTHER_BYTES", 2 * 512)
     server = Endpoint("::1", 9000)
     screen = Screen(Transcript(translations("en"), "utf-8"))
+    monkeypatch.setattr(screen, "_page_is_open", False)
     for number in range(5):
         screen.post(ClientClosed(Connection(number, server, Endpoint("::1", 50000 + number)), 0))
     assert screen.dropped == 3

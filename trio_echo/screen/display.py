@@ -15,6 +15,7 @@ from trio_echo.events import (
     CertificatesKept,
     ClientEvent,
     DataReceived,
+    EchoReceived,
     FamilyMissing,
     LinesMissing,
     ServerEvent,
@@ -42,14 +43,19 @@ _PAGE = 2 * 1024 * 1024
 
 # Seconds between two writes when lines keep coming. Handing a write to its thread and back takes
 # as long as ten messages.
-_PAUSE = 0.01
+_PAUSE = 0.02
 
-# Bytes of a piece that is formatted at once: it delays the echo by some microseconds.
+# Bytes of a piece that is formatted at once, if it is plain, and if it is not. That delays the echo
+# by some microseconds.
 _SHORT = 4 * 1024
+_BRIEF = 128
 
-# Seconds of formatting lines before other tasks get their turn: half of what the reactor takes
-# for its own, so that the screen gets a third of a busy core.
-_TURN = 0.0005
+# CPU seconds of formatting lines before other tasks get their turn. That is enough for more lines
+# than the echo adds in its own turn, so the queue is soon empty, and the page open again.
+_TURN = 0.002
+
+# Bytes of text between two looks at the clock.
+_LOOK = 4 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +96,15 @@ class Format(Protocol):
 
 
 _FOR_ERR = (Complaint, FamilyMissing, AcceptFailed, CertificatesKept, WorkerDied)
+# The queue counts the lines that are missing.
+_NOT_BRIEF = (*_FOR_ERR, EchoReceived, LinesMissing, Text)
 
 
 class Screen:
     """Shows events and texts in order. `post` never blocks; `run` is the task that writes.
 
-    What is posted waits in a `Backlog`. While that is empty, short plain pieces of data do not go
-    through it: their text is put on a page at once, and the page is written as a whole.
+    What is short is put on a page at once, and the page is written as a whole. Other events wait in
+    a `Backlog` until they are formatted, and so does all that comes after them.
 
     Args:
         form: turns events into lines.
@@ -125,6 +133,10 @@ class Screen:
         """Show an item as soon as the screen allows, or only count it if too much waits."""
         if self.failure is not None and self._output(item) is self._out:
             self._lost += lines_on_screen(item)
+            return
+        if self._page_is_open and _is_brief(item):
+            self._page += b"".join(self._parts(item, self._out))
+            self._page_grew()
             return
         self._waiting.put(item)
         self._page_is_open = False
@@ -187,6 +199,13 @@ class Screen:
         self._arrived.set()
         self._shown = trio.Event()
 
+    def _page_grew(self) -> None:
+        if self._is_idle:
+            self._begin()
+        elif len(self._page) > _PAGE:
+            self._page_is_open = False
+            self._plenty.set()
+
     def _tap(self, connection: Connection) -> Tap:
         pieces_of, page = self._format.pieces_of, self._page
         pieces = pieces_of(connection)
@@ -197,11 +216,8 @@ class Screen:
                 lines = pieces.plain(data)
                 if lines is not None:
                     page.extend(lines)
-                    if self._is_idle:
-                        self._begin()
-                    elif len(page) > _PAGE:
-                        self._page_is_open = False
-                        self._plenty.set()
+                    if self._is_idle or len(page) > _PAGE:
+                        self._page_grew()
                     return
                 pieces = pieces_of(connection)
             self.post(DataReceived(connection, data))
@@ -229,18 +245,20 @@ class Screen:
         output = self._out if self._taken_page else self._output(self._waiting.first())
         batch = [self._taken_page]
         length = len(self._taken_page)
-        turn_ends = time.perf_counter() + _TURN
+        look_at, turn_ends = length + _LOOK, time.thread_time() + _TURN
         while length < _BATCH and (item := self._waiting.first()) is not None:
             if self._output(item) is not output:
                 break
             self._waiting.take()
             self._taken.append(item)
             for part in self._parts(item, output):
-                if time.perf_counter() > turn_ends:
-                    await trio.lowlevel.checkpoint()  # let the echo run
-                    turn_ends = time.perf_counter() + _TURN
                 batch.append(part)
                 length += len(part)
+                if length > look_at:
+                    look_at = length + _LOOK
+                    if time.thread_time() > turn_ends:
+                        await trio.lowlevel.checkpoint()  # let the echo run
+                        turn_ends = time.thread_time() + _TURN
         self._page_is_open = not self._waiting and self.failure is None and self._out.takes_ascii
         return output, b"".join(batch)
 
@@ -260,6 +278,13 @@ class Screen:
 
     def _output(self, item: Item | None) -> Output:
         return self._err if isinstance(item, _FOR_ERR) else self._out
+
+
+def _is_brief(item: Item) -> bool:
+    """Return whether an item goes to standard output and takes little time to format."""
+    if isinstance(item, DataReceived):
+        return len(item.data) <= _BRIEF
+    return not isinstance(item, _NOT_BRIEF)
 
 
 def lines_on_screen(item: Item) -> int:
