@@ -451,6 +451,23 @@ async def test_it_waits_for_the_next_message_only_if_nobody_else_would_be_late(
             nursery.cancel_scope.cancel()
 
 
+async def test_if_messages_come_at_once_it_looks_before_it_sleeps(
+    patient_epoll: PatientEpoll,
+) -> None:
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        ends = Ends(reactor)
+        with closing_far(ends):
+            nursery.start_soon(ends.run)
+            await echo_twice(ends.far)
+            patient_epoll.waits.clear()
+            ends.far.send(b"x")
+            await wait_all_tasks_blocked(0.01)
+            looks = [0.0] * (1 + trio_echo.reactor._LOOKS)  # the first of them sees the message
+            assert patient_epoll.waits == [*looks, trio_echo.reactor._TURN]
+            nursery.cancel_scope.cancel()
+
+
 async def test_a_client_that_comes_ends_the_wait(patient_epoll: PatientEpoll) -> None:
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with listener, open_reactor() as reactor, trio.open_nursery() as nursery:
