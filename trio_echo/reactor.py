@@ -276,7 +276,7 @@ class Reactor:
 
     def _ready(self) -> list[tuple[int, int]]:
         """Return what epoll reports; wait for it as long as patience lasts."""
-        poll = self._epoll.poll
+        poll: Callable[[float, int], list[tuple[int, int]]] = self._epoll.poll
         if not self._patience:
             return poll(0, _EVENTS)
         began = time.perf_counter()

@@ -72,8 +72,8 @@ class BaseRelay(ABC):
     async def run(self) -> None:
         """Echo until the peer ends its side and everything it sent has been sent back.
 
-        At most one piece (64 KiB from a socket) is held. A peer that sends without receiving is
-        stopped by TCP's flow control.
+        At most one piece is held: 64 KiB from a stream, 256 KiB by a reactor. A peer that sends
+        without receiving is stopped by TCP's flow control.
 
         Raises:
             SocketCallError: `recv()` or `send()` failed: the connection broke.
@@ -106,8 +106,8 @@ class Relay(BaseRelay):
     async def run(self) -> None:
         """Echo until the peer ends its side and everything it sent has been sent back.
 
-        At most one piece (64 KiB from a socket) is held. A peer that sends without receiving is
-        stopped by TCP's flow control.
+        At most one piece of 64 KiB is held. A peer that sends without receiving is stopped by TCP's
+        flow control.
 
         Raises:
             SocketCallError: `recv()` or `send()` failed: the connection broke.

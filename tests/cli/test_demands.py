@@ -81,7 +81,7 @@ def test_a_slower_server_than_the_baseline_is_status_3(bench: CommandLine, tmp_p
         files.write(path, replace(stored, rounds=tuple(cells)), files.read_samples(path, stored))
         status, out, err = bench(target, *load, "--baseline", str(path))
     # Other programs may be busy on the machine that runs this test.
-    line = "IPv4, 3 x 64 B: messages/s 0.00 of the baseline"
+    line = "IPv4, 3 x 64 B: rate 0.00 of the baseline"
     assert (status, f"not met: {line}" in err) in ((3, True), (0, False))
     assert (f"undecided: {line}" in out) is (status == 0)
     assert "3 x 64 B: p50 " in out + err

@@ -62,6 +62,16 @@ def test_it_ends_whatever_it_is_answered(
         assert found.interval.low < found.interval.high
 
 
+def test_it_ends_even_if_each_second_look_contradicts_the_first() -> None:
+    seen: dict[float, int] = {}
+
+    def holds(rate: float) -> bool:
+        seen[rate] = seen.get(rate, 0) + 1
+        return (rate <= 500_000) == (seen[rate] <= 6)
+
+    assert len(searched(holds, rounds=6)) == MOST_RATES
+
+
 def test_what_holds_at_no_rate_is_tried_down_to_the_lowest() -> None:
     answers = searched(lambda _: False)
     assert min(answers) == LOWEST

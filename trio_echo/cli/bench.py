@@ -18,6 +18,7 @@ from trio_echo.measure.load.workload import Workload
 from trio_echo.screen.text import safe
 
 from .bench_options import samples_options
+from .clusters import check_cluster, cluster_option
 from .demands import demand_options
 from .lists import parse_connections, parse_sizes
 from .options import WholeNumber, client_tls, number, positive_seconds, seconds, tls_options
@@ -145,11 +146,11 @@ def _target(text: str) -> Endpoint:
     "--processes",
     metavar="N",
     type=WholeNumber(min=1),
-    default=1,
-    show_default=True,
+    show_default="1; with --cluster, one for each worker",
     help="Processes that share the connections.",
 )
 @reconnect_options
+@cluster_option
 @tls_options
 @click.option("--verify", is_flag=True, help="Compare each echo with its message.")
 @samples_options
@@ -186,6 +187,8 @@ def bench(
     output: Path | None,
     csv: Path | None,
     plot: Path | None,
+    processes: int | None,
+    cluster: str | None,
     payload: Payload | None,
     keep: int,
     json_lines: Path | None,
@@ -212,6 +215,9 @@ def bench(
         raise click.UsageError("--serve makes its own certificate: leave out the others")
     if wire is not None and not serve:
         raise click.UsageError("--wire is for the server of --serve")
+    if (missing := check_cluster(cluster, serve=serve, wire=wire is not None)) is not None:
+        click.echo(f"trio-echo bench: {missing}", err=True)
+        return 1
     check_resume(resume=load["resume"], tls=tls, reconnect=load["reconnect"])
     if duration is not None and messages is not None:
         raise click.UsageError("a round ends by --duration or by --messages: give one of them")
@@ -222,13 +228,20 @@ def bench(
     load["payload"] = None if payload is None else payload.name
     try:
         workloads = [
-            Workload(connections=count, size=size, duration=duration, messages=messages, **load)
+            Workload(
+                connections=count,
+                size=size,
+                duration=duration,
+                messages=messages,
+                processes=processes or 1,
+                **load,
+            )
             for count, size in product(counts, sizes)
         ]
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
     demands.check(workloads, rounds)
-    if MOST_SOCKETS is not None and max(counts) > MOST_SOCKETS * load["processes"]:
+    if MOST_SOCKETS is not None and max(counts) > MOST_SOCKETS * (processes or 1):
         raise click.UsageError(
             f"this system takes {MOST_SOCKETS} connections a process: give more --processes"
         )
@@ -241,6 +254,7 @@ def bench(
     if plot is not None and not check_library("bench"):
         return 1
     # Imported here, or every other command would start more slowly.
+    from trio_echo.measure.cluster.errors import ClusterError
     from trio_echo.measure.results.files import samples_path
 
     from .json_lines import STANDARD_OUTPUT, opened
@@ -254,7 +268,7 @@ def bench(
     if json_lines is not None and json_lines.is_file():
         names["--json-lines"] = json_lines
     check(names)
-    refusals: tuple[type[Exception], ...] = (SocketCallError,)
+    refusals: tuple[type[Exception], ...] = (SocketCallError, ClusterError)
     if wire is not None:
         from trio_echo.lan import LanError
 
@@ -279,6 +293,8 @@ def bench(
                 keep=keep,
                 payload=b"" if payload is None else payload.data,
                 demands=demands,
+                cluster=cluster,
+                spread=processes is None,
             )
             aside = json_lines is not None and str(json_lines) == STANDARD_OUTPUT
             return trio.run(run, asked, Files(output, csv, plot, lines, aside))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.separate import Measured
     from trio_echo.measure.statistics import Estimate
 
-_MEASURED: tuple[Measured, ...] = ("messages/s", "p50", "p99")
+_MEASURED: tuple[Measured, ...] = ("rate", "p50", "p99")
 
 _HEADS = ("load", "", "results", "median", "95 % interval", "ratio to the first", "its interval")
 _TIMES = "p50 and p99 are round trips; of an open loop, times from the intended start"
@@ -97,7 +97,8 @@ def _cells(names: Sequence[str], runs: Sequence[Run]) -> Iterator[list[str]]:
             found = [estimate_of(*both, measured) for both in zip(runs, one.cells, strict=True)]
             if not any(found):
                 continue
-            quantity: str = measured
+            unit = runs[0].workloads[one.cells[0].workload].unit
+            quantity = f"{unit}/s" if measured == "rate" else measured
             for name, run, cell, value in zip(names, runs, one.cells, found, strict=True):
                 by = None if cell is one.cells[0] else ratio((run, cell), first, measured)
                 yield [load, quantity, name, *_written(value, measured), *_ratio(by)]
@@ -109,7 +110,7 @@ def _searches(names: Sequence[str], runs: Sequence[Run]) -> Iterator[list[str]]:
     from trio_echo.measure.separate import searches
 
     for load, each in searches(runs):
-        words, quantity = load, "messages/s"
+        words, quantity = load, f"{runs[0].workloads[0].unit}/s"
         for name, found in zip(names, each, strict=True):
             first = each[0].holds
             by = f"{found.holds / first:.2f}" if found.holds and first and name != names[0] else ""
@@ -132,7 +133,7 @@ def _written(value: Estimate | None, measured: Measured) -> tuple[str, str]:
         return "not known", ""
 
     def write(number: float) -> str:
-        return f"{number:,.0f}" if measured == "messages/s" else duration(number)
+        return f"{number:,.0f}" if measured == "rate" else duration(number)
 
     ends = value.interval
     return write(value.median), "" if ends is None else f"{write(ends.low)} to {write(ends.high)}"

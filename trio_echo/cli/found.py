@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.results.run import Cell, Run
     from trio_echo.measure.statistics import Estimate
 
-_HEADS = ("messages/s", "rounds", "held", "", "95 % interval", "load")
+_HEADS = ("rounds", "held", "", "95 % interval", "load")
 
 
 def found_lines(run: Run) -> list[str]:
@@ -33,7 +33,7 @@ def found_lines(run: Run) -> list[str]:
             if one.target == found.target and run.workloads[one.workload].rate is not None
         ]
         cells.sort(key=lambda one: run.workloads[one.workload].rate or 0)
-        heads = [one or requirement.name for one in _HEADS]
+        heads = [f"{run.workloads[0].unit}/s", *(one or requirement.name for one in _HEADS)]
         rows = [_row(run, one, requirement) for one in cells]
         if rows:
             lines += text_table(heads, rows, numbers=heads).splitlines()
@@ -42,16 +42,16 @@ def found_lines(run: Run) -> list[str]:
 
 def _result(run: Run, found: Found, requirement: Requirement) -> str:
     """Say where the requirement holds, and where it does not."""
-    name = requirement.name
+    name, unit = requirement.name, run.workloads[0].unit
     if found.holds is None and found.fails is None:
         return "has no answer yet: no rate had all its rounds"
     if found.holds is None:
         return (
-            f"holds at no rate tried, down to {found.fails:,g} messages/s: there, {name} is "
+            f"holds at no rate tried, down to {found.fails:,g} {unit}/s: there, {name} is "
             f"{_time_at(run, found, found.fails)}"
         )
     least = "at least " if found.load_limited else ""
-    words = f"holds up to {least}{found.holds:,g} messages/s"
+    words = f"holds up to {least}{found.holds:,g} {unit}/s"
     if found.interval is not None:
         words += f" ({found.interval.low:,g} to {found.interval.high:,g})"
     words += f": {name} {_time_at(run, found, found.holds)}"

@@ -9,6 +9,7 @@ import click
 import trio
 
 from trio_echo.errors import SocketCallError, ungrouped
+from trio_echo.measure.cluster.errors import ClusterError
 from trio_echo.measure.results import files
 from trio_echo.measure.search import Search
 from trio_echo.measure.serving import served
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from trio_echo.addresses import Endpoint
     from trio_echo.certificates import CertificateFiles
     from trio_echo.lan.options import Wire
+    from trio_echo.measure.cluster.executor import ClusterExecutor
     from trio_echo.measure.load.tls import Tls
     from trio_echo.measure.load.workload import Samples, Workload
     from trio_echo.measure.results.run import Run
@@ -54,6 +56,8 @@ class Asked(NamedTuple):
         keep: of how many messages every time is kept.
         payload: what messages consist of; random bytes if it is empty.
         demands: what the measurement must find or prove.
+        cluster: the Dask scheduler whose workers make the load; `None` for this machine.
+        spread: on a cluster, run a part of each load on each worker.
     """
 
     targets: list[Endpoint]
@@ -67,6 +71,8 @@ class Asked(NamedTuple):
     keep: int
     payload: bytes
     demands: Demands
+    cluster: str | None
+    spread: bool
 
 
 class Files(NamedTuple):
@@ -94,11 +100,12 @@ async def run(asked: Asked, kept: Files) -> int:
         OSError: a file cannot be written.
         SocketCallError: of `getaddrinfo()`: there is no such host; of `bind()`: no server started;
             of `connect()`: the target of the first round takes no connection.
+        ClusterError: the cluster cannot load.
         LanError: there can be no cable.
         click.UsageError: the baseline was measured in another way.
     """
     session: Session | None = None
-    refused: SocketCallError | None = None
+    refused: SocketCallError | ClusterError | None = None
     crossed = ""
     starting, stop = trio.CancelScope(), trio.Event()
 
@@ -115,22 +122,26 @@ async def run(asked: Asked, kept: Files) -> int:
         async with trio.open_nursery() as nursery:
             await nursery.start(stop_on_signal)
             with starting:
-                async with _servers(asked) as (targets, far):
+                async with _servers(asked) as (targets, far), _cluster(asked) as executor:
                     known = [await named(target, tls=asked.tls) for target in targets]
                     wire = None if far is None else str(far.wire)
+                    workloads = asked.workloads
+                    if executor is not None and asked.spread:
+                        workloads = [executor.spread(one) for one in workloads]
                     asked.demands.check_baseline(
-                        known, asked.workloads, wire=wire, tls=asked.tls is not None
+                        known, workloads, wire=wire, tls=asked.tls is not None
                     )
                     session = _session(
                         asked.demands,
                         targets=known,
-                        workloads=asked.workloads,
+                        workloads=workloads,
                         rounds=asked.rounds,
                         timeout=asked.timeout,
                         tls=asked.tls,
                         wired=far,
                         keep=asked.keep,
                         payload=asked.payload,
+                        executor=executor,
                     )
                     refused = await _rounds(session, kept.lines, stop)
                     if far is not None:
@@ -174,11 +185,14 @@ def _failed(result: Run, demands: Demands) -> bool:
     return silent or bool(result.failures and not demands.accepts_failures)
 
 
-async def _rounds(session: Session, lines: int | None, stop: trio.Event) -> SocketCallError | None:
-    """Run the rounds, and show how they go on; returns what a target refused after the first round.
+async def _rounds(
+    session: Session, lines: int | None, stop: trio.Event
+) -> SocketCallError | ClusterError | None:
+    """Run the rounds, and show how they go on; returns what ended them after the first round.
 
     Raises:
         SocketCallError: of `connect()`: the target of the first round takes no connection.
+        ClusterError: a machine of the load is gone in the first round.
     """
     async with written(lines) as write:
         with Progress(session) as shown:
@@ -187,7 +201,7 @@ async def _rounds(session: Session, lines: int | None, stop: trio.Event) -> Sock
                 session.watch = lambda second: [watch(second) for watch in watchers]
             try:
                 await session.run(progress=shown.update, stop=stop)
-            except SocketCallError as exc:
+            except (SocketCallError, ClusterError) as exc:
                 if not session.done:
                     raise
                 return exc
@@ -224,3 +238,15 @@ async def _servers(asked: Asked) -> AsyncIterator[tuple[list[Endpoint], Wired | 
             yield targets, None
     else:
         yield asked.targets, None
+
+
+@asynccontextmanager
+async def _cluster(asked: Asked) -> AsyncIterator[ClusterExecutor | None]:
+    """Connect to the cluster, if there is one."""
+    if asked.cluster is None:
+        yield None
+        return
+    from trio_echo.measure.cluster.connecting import connected  # when it is needed: it takes Dask
+
+    async with connected(asked.cluster) as executor:
+        yield executor

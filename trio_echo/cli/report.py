@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from trio_echo.measure.results.machines import machine_lines, missing_parts, outliers
 from trio_echo.measure.results.phases import PHASES, WHOLE, resumed_words
 from trio_echo.measure.results.remarks import remarks
 from trio_echo.measure.results.run import labels, tls_words
@@ -33,7 +34,7 @@ def report(result: Run) -> list[str]:
         lines.append(f"TLS: {safe(used)}{resumed and '; '}{resumed}")
     if result.wire is not None:
         lines.append(f"wire: {result.wire or 'a perfect cable'}")
-    lines += [safe(one) for one in remarks(result)]
+    lines += [safe(one) for one in (*remarks(result), *outliers(result))]
     # In a closed loop, each round ends with messages under way.
     open_loops = [one for one in result.rounds if result.workloads[one.workload].rate is not None]
     due = sum(one.summary.messages + one.summary.unanswered for one in open_loops)
@@ -44,7 +45,7 @@ def report(result: Run) -> list[str]:
     if any(one.cut for one in result.rounds):
         lines.append("the last round was cut short: it counts only if it has enough messages")
     if result.partial:
-        lines.append("partial: the run ended early")
+        lines.append(f"partial: {missing_parts(result) or 'the run ended early'}")
     return lines
 
 
@@ -75,6 +76,7 @@ def _cells(result: Run, names: Sequence[str]) -> list[str]:
         lines.append(" ".join(words))
         for name, phase in PHASES.items():
             lines += [f"  {one}" for one in _times(phase, getattr(cell.phases, name, {}))]
+        lines += [f"  {safe(one)}" for one in machine_lines(result, cell)]
     several = len({one.connections for one in result.workloads}) > 1
     for one in result.comparisons:
         asked = result.workloads[one.workload]

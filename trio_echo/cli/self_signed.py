@@ -87,13 +87,20 @@ def _issued(hosts: Sequence[str]) -> tuple[trustme.CA, trustme.LeafCert]:
         raise no_such_host(", ".join(hosts), UnicodeError()) from exc
 
 
+if sys.platform == "linux":
+    _in_memory = os.memfd_create
+else:
+
+    def _in_memory(name: str) -> int:
+        raise NotImplementedError  # there is no /proc/self/fd, so nobody calls it
+
+
 @contextmanager
 def _memory() -> Iterator[Keep]:
-    assert sys.platform == "linux"  # noqa: S101  elsewhere there is no /proc/self/fd
     with ExitStack() as closing:
 
         def keep(name: str, content: bytes) -> str:
-            number = os.memfd_create(name)
+            number = _in_memory(name)
             closing.callback(os.close, number)
             os.write(number, content)
             return f"/proc/{os.getpid()}/fd/{number}"

@@ -28,7 +28,7 @@ the same machine differ.
 """
 
 # Not p99: from one run to the next, it often changes by more than any useful tolerance.
-_MEASURED: tuple[Measured, ...] = ("messages/s", "p50")
+_MEASURED: tuple[Measured, ...] = ("rate", "p50")
 
 
 class Against(NamedTuple):
@@ -143,6 +143,6 @@ def _busy(run: Run) -> bool:
 
 def _slowness(interval: Interval, measured: Measured) -> tuple[float, float]:
     """Return how many times slower it is, at least and at most."""
-    if measured == "messages/s":
+    if measured == "rate":
         return 1 / interval.high, 1 / interval.low
     return interval.low, interval.high

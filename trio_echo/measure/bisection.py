@@ -129,7 +129,7 @@ def _untried(found: Ends, start: float, lowest: float) -> float | None:
         return max(rounded(start), lowest)
     if fails is None:
         assert holds is not None  # noqa: S101  one of the two is known
-        return holds * 2 if holds < _HIGHEST / 2 else None
+        return rounded(holds * 2) if holds < _HIGHEST / 2 else None
     if holds is None:
         return max(rounded(fails / 2), lowest) if fails > lowest else None
     middle = rounded(math.sqrt(holds * fails))

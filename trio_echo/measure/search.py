@@ -98,7 +98,7 @@ class Search(Session):
             run,
             comparisons=(),
             searches=found,
-            partial=early or any(one.cut for one in self.done),
+            partial=early or any(one.cut or one.missing for one in self.done),
         )
 
     def _found(self, target: int) -> Found:

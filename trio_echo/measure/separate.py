@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Place: TypeAlias = tuple[str, Workload]
 
-Measured: TypeAlias = Literal["messages/s", "p50", "p99"]
+Measured: TypeAlias = Literal["rate", "p50", "p99"]
 """What is compared. Percentiles are of the round trip; in an open loop, from the intended start."""
 
 
@@ -72,7 +72,7 @@ def unshared(runs: Sequence[Run]) -> list[list[str]]:
 
 def estimate_of(run: Run, cell: Cell, measured: Measured) -> Estimate | None:
     """Return a quantity of a cell over its rounds; `None` if the cell does not have it."""
-    if measured == "messages/s":
+    if measured == "rate":
         return cell.messages_per_second
     open_loop = run.workloads[cell.workload].rate is not None
     return (cell.from_intended_ns if open_loop else cell.round_trip_ns).get(measured)
@@ -96,7 +96,7 @@ def _values(run: Run, cell: Cell, measured: Measured) -> list[float]:
 
 
 def _value(one: Round, measured: Measured, *, open_loop: bool) -> float | None:
-    if measured == "messages/s":
+    if measured == "rate":
         return one.summary.messages_per_second
     times = one.summary.from_intended_ns if open_loop else one.summary.round_trip_ns
     return None if times is None else times.percentiles.get(measured)

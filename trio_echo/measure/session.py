@@ -25,6 +25,7 @@ from .load.round import look_for_servers, run_round
 from .load.workload import Samples, Workload
 from .results import environment
 from .results.environment import Environment
+from .results.machines import machines_of
 from .results.phases import phases_of
 from .results.run import Round, Run, Target, collect
 from .results.summary import summarize
@@ -34,6 +35,9 @@ from .turns import visits
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from distributed import Client
+
+    from .load.executor import Executor  # noqa: TC004  nothing evaluates the type
     from .load.loader import Report
     from .load.tls import Tls  # noqa: TC004  nothing evaluates the type
     from .wired import Wired  # noqa: TC004  it takes long to import, and nothing evaluates the type
@@ -59,6 +63,8 @@ class Session:
         tls: how the connections use TLS; `None` if they do not. The name in a server's certificate
             is that of its target, unless another one is given.
         wired: the cable that is between load and targets, if there is one.
+        executor: what runs the parts of the load; by default processes of this machine, or of the
+            load's end of the cable.
         environment: where and when.
         done: the rounds that have ended.
         samples: their samples.
@@ -75,6 +81,7 @@ class Session:
     timeout: float | None = None
     tls: Tls | None = None
     wired: Wired | None = None
+    executor: Executor | None = None
     environment: Environment = field(default_factory=environment.describe)
     done: list[Round] = field(default_factory=list)
     samples: list[Samples] = field(default_factory=list)
@@ -120,6 +127,7 @@ class Session:
         Raises:
             SocketCallError: of `connect()`, `socket()` or `do_handshake()`: a target took no
             connection.
+            ClusterError: a machine of the load is gone.
         """
 
         def reported(report: Report) -> None:
@@ -133,10 +141,10 @@ class Session:
         endpoints = [parse_endpoint(one.address) for one in self.targets]
         if self.wired is None:
             servers = await look_for_servers(endpoints)
-            executor = Processes()
+            executor = self.executor or Processes()
         else:
             servers = [self.wired.server] * len(endpoints)
-            executor = Processes(self.wired.net["load"].open_process)
+            executor = self.executor or Processes(self.wired.net["load"].open_process)
         for number, workload, target in self.visits():
             live = Live(number, self.targets[target].name, self.workloads[workload])
             samples = await run_round(
@@ -169,8 +177,11 @@ class Session:
                     usage=samples.usage,
                     tls=samples.tls,
                     phases=phases_of(samples),
+                    missing=samples.missing,
+                    machines=machines_of(samples, self.workloads[workload]),
                 )
             )
+            samples.machines.clear()  # the same samples again
             progress()
             if stop.is_set():
                 return
@@ -184,7 +195,7 @@ class Session:
 
     def results(self) -> Run:
         """Return the results of the rounds that have ended."""
-        partial = len(self.done) < len(self) or any(one.cut for one in self.done)
+        partial = len(self.done) < len(self) or any(one.cut or one.missing for one in self.done)
         wire = None if self.wired is None else str(self.wired.wire)
         return collect(
             self.environment,
@@ -210,6 +221,7 @@ async def measure(
     tls: Tls | None = None,
     samples: list[Samples] | None = None,
     wired: Wired | None = None,
+    cluster: Client | None = None,
 ) -> Run:
     """Measure echo servers with every combination of connections, sizes and pipelining depths.
 
@@ -226,12 +238,14 @@ async def measure(
         tls: how the connections use TLS; `None` if they do not.
         samples: the raw samples of each round are appended to it.
         wired: the cable that is between load and targets (`trio_echo.measure.wired`).
+        cluster: a client of Dask, on whose workers the load runs; a part of it on each.
 
     Raises:
         AddressError: a host or a port is not valid.
         SocketCallError: of `getaddrinfo()`: there is no such host; of `connect()`: a target took
             no connection; of `do_handshake()`, `open()` and others: TLS failed.
-        ValueError: the load cannot be made.
+        ClusterError: the cluster has no workers, or one of them cannot load.
+        ValueError: the load cannot be made, or the Dask client is asynchronous.
     """
     session = Session(
         targets=[await named(target, tls=tls) for target in targets],
@@ -251,7 +265,17 @@ async def measure(
         tls=tls,
         wired=wired,
     )
-    await session.run()
+    if cluster is None:
+        await session.run()
+    else:
+        from .cluster.executor import on_cluster  # when it is needed: it takes Dask
+
+        if cluster.asynchronous:
+            raise ValueError("the Dask client is asynchronous: give one that is not")
+        async with on_cluster(cluster) as executor:
+            session.executor = executor
+            session.workloads = [executor.spread(one) for one in session.workloads]
+            await session.run()
     if samples is not None:
         samples += session.samples
     return session.results()

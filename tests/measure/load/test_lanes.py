@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import papers
 import pytest
@@ -26,6 +26,7 @@ from trio_echo.certificates import CertificateFiles
 from trio_echo.errors import strerror
 from trio_echo.events import ClientConnected, DataReceived
 from trio_echo.measure.load.lanes import Lanes, _pause
+from trio_echo.measure.load.outgoing import Outgoing
 from trio_echo.measure.load.pace import Pacer, shares
 from trio_echo.measure.load.ports import Ports, own_ports
 from trio_echo.measure.load.round import run_round
@@ -35,10 +36,12 @@ from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.results.phases import phases_of
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Iterator
 
     from trio_echo.events import ServerEvent
     from trio_echo.measure.load.loader import Report
+    from trio_echo.measure.load.outgoing import Outlet
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems choose ports themselves")
 SYSTEMS_OWN = Ports(range(0), but=0)
@@ -226,6 +229,26 @@ async def test_an_open_loop_keeps_its_times(warm_up: float) -> None:
     pacer = Pacer(2000.0)
     offsets = sorted(one - samples.began for one in samples.intended)
     assert offsets == [pacer.due(number) for number in range(40)]
+
+
+def test_what_was_due_in_the_warm_up_and_ended_just_after_it_does_not_count() -> None:
+    written: list[int] = []
+
+    class Sink:
+        busy = False
+
+        def write(self, _fields: object, arrays: list[array[int]]) -> None:
+            written.extend(arrays[0])
+
+    with lanes_to(Endpoint("127.0.0.1", 9), count=1) as lanes:
+        for times in lanes.arrays:
+            times.append(90 if times is lanes.intended else 110)
+        sink = cast("Outlet", Sink())
+        outgoing = Outgoing(sink, lanes, 100, later(), 10, open_loop=True)
+        for times in lanes.arrays:
+            times.append(100 if times is lanes.intended else 120)
+        outgoing.send()
+    assert written == [100]
 
 
 @pytest.mark.slow

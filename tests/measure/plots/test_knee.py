@@ -89,3 +89,15 @@ def test_a_search_that_found_nothing_can_be_read() -> None:
         nothing, rounds=tuple(first), cells=tuple(cells), workloads=nothing.workloads[:1]
     )
     assert "no rate had enough messages" in texts(plots.page(early, None))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_panel_can_be_drawn_alone(dark: bool) -> None:
+    picture = plots.highest_rate(found(), dark=dark)
+    assert "The highest rate with p50 < 5 ms" in texts(picture)
+    assert len(picture.figure.axes) == 2
+
+
+def test_only_a_search_has_a_highest_rate() -> None:
+    with pytest.raises(ValueError, match="this was not a search"):
+        plots.highest_rate(replace(found(), searches=()))

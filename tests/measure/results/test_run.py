@@ -178,6 +178,7 @@ def of_version_4(run: Run) -> dict[str, Any]:
     for one in (*value["rounds"], *value["cells"]):
         del one["phases"]
     for one in value["rounds"]:
+        del one["missing"], one["machines"]
         for times in one["summary"].values():
             if isinstance(times, dict):
                 times.pop("relative_error", None)

@@ -114,7 +114,8 @@ class Outgoing:
         self._end = end
         self._quota = quota
         self._open = open_loop
-        self._early = traffic.pending if open_loop else 0  # messages of the warm-up
+        # Messages of the warm-up: under way, or back since it ended.
+        self._early = traffic.pending + len(traffic.received) if open_loop else 0
         self.count = 0
         self.last = began
 

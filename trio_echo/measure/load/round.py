@@ -24,6 +24,7 @@ from trio_echo.addresses import resolve
 
 from .keeping import merge
 from .loader import KEPT_SAMPLES, Job
+from .machine import MachineSamples
 from .meter import Meter, find_servers
 from .pace import shares
 from .processes import Processes
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
     from trio_echo.addresses import Endpoint
     from trio_echo.errors import SocketCallError
 
-    from .executor import Executor
+    from .executor import Executor, Part
     from .loader import Report
+    from .machine import Machine
     from .meter import Server
     from .pace import Share
     from .tls import Tls
@@ -131,15 +133,19 @@ async def run_round(
         if errors[0] is not None and all(errors):
             raise errors[0]
         start = time.perf_counter_ns() + executor.lead
-        for part in parts:
-            await part.begin(start)
+        async with trio.open_nursery() as nursery:
+            for part in parts:
+                nursery.start_soon(part.begin, start)
         meter = Meter(server)
         async with trio.open_nursery() as nursery:
             for number, part in enumerate(parts):
                 nursery.start_soon(part.follow, partial(reported, number), stop)
-        usage = meter.stop([part.cpu for part in parts])
+        usage = meter.stop([part.cpu for part in parts], here=executor.here)
     began = start + int(workload.warm_up * 1e9)
-    merged = _merged(began, [part.samples() for part in parts], split, keep)
+    results = [part.samples() for part in parts]
+    machines = _by_machine(began, parts, results, split, keep)
+    merged = _merged(began, results, split, keep)
+    merged.machines = machines
     merged.usage = usage
     merged.tls = next(filter(None, (part.tls for part in parts)), None)
     return merged
@@ -165,6 +171,7 @@ def _merged(
     for result, share in zip(results, split, strict=True):
         if isinstance(result, str):
             failures[result] += len(share)
+            merged.missing += 1
             continue
         failures.update(result.failures)
         merged.unanswered += result.unanswered
@@ -172,3 +179,24 @@ def _merged(
     merged.failures = dict(failures)
     merge(merged, brought, keep)
     return merged
+
+
+def _by_machine(
+    began: int,
+    parts: Sequence[Part],
+    results: Sequence[Samples | str],
+    split: Sequence[Share],
+    keep: int,
+) -> list[MachineSamples]:
+    """Merge what the parts of each machine measured."""
+    of_machines: dict[str, tuple[Machine, list[int]]] = {}
+    for number, part in enumerate(parts):
+        if part.machine is not None:
+            of_machines.setdefault(part.machine.address, (part.machine, []))[1].append(number)
+    found = []
+    for machine, numbers in of_machines.values():
+        own = [split[number] for number in numbers]
+        merged = _merged(began, [results[number] for number in numbers], own, keep)
+        none = merged.missing == len(numbers)
+        found.append(MachineSamples(machine, sum(map(len, own)), None if none else merged))
+    return found

@@ -13,6 +13,7 @@ from trio_echo.quantities import A_YEAR
 
 from ..records import Record
 from ..timeline import Timeline
+from .machine import MachineSamples
 from .usage import Usage
 
 LARGEST_SIZE = 1 << 30
@@ -155,6 +156,8 @@ class Samples:
         unanswered: messages under way when the round ended or their connection failed; in an open
             loop also those that were due but could not be sent.
         cut: whether the round was stopped before its end.
+        missing: how many parts of the load ended without their samples.
+        machines: what each machine brought back; empty if this one made the whole load.
         usage: how busy the machine was meanwhile; `None` if that was not measured.
         tls: the version and the cipher of the first connection, such as `"TLSv1.3
             TLS_AES_256_GCM_SHA384"`; `None` without TLS.
@@ -175,6 +178,8 @@ class Samples:
     failures: dict[str, int] = field(default_factory=dict)
     unanswered: int = 0
     cut: bool = False
+    missing: int = 0
+    machines: list[MachineSamples] = field(default_factory=list)
     usage: Usage | None = None
     tls: str | None = None
 

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from .frame import Panel
     from .rates import Against
 
-__all__ = ["ecdf", "over_time", "page", "paired", "phases", "spectrum", "throughput"]
+__all__ = [
+    "ecdf",
+    "highest_rate",
+    "over_time",
+    "page",
+    "paired",
+    "phases",
+    "spectrum",
+    "throughput",
+]
 
 # The page shows the round trips of this many workloads of a sweep.
 _MOST_WORKLOADS = 3
@@ -146,6 +155,23 @@ def phases(run: Run, workload: int = 0, *, dark: bool = False) -> Picture:
     theme = theme_of(dark)
     panel = stages.phases(run, workload, theme)
     return framed(run, "The phases of connections", [[panel]], theme, wide=True)
+
+
+def highest_rate(run: Run, *, dark: bool = False) -> Picture:
+    """Draw what a search found: a percentile against the rate, up to where its limit is broken.
+
+    Args:
+        run: the results of a search.
+        dark: for a dark page.
+
+    Raises:
+        ValueError: they are not those of a search.
+    """
+    if not run.searches:
+        raise ValueError("this was not a search")
+    theme = theme_of(dark)
+    title = f"The highest rate with {run.searches[0].requirement}"
+    return framed(run, title, [[knee.panel(run, theme)]], theme, wide=True)
 
 
 def page(run: Run, samples: Sequence[Samples] | None, *, dark: bool = False) -> Picture:

@@ -40,7 +40,8 @@ def panel(run: Run, theme: Theme) -> Panel:
     lines = [_Line(one, _points(run, one.target, requirement)) for one in run.searches]
 
     def draw(axes: Axes, wide: float, tall: float) -> None:
-        axes.set(xlabel="messages per second", ylabel=f"{requirement.name}, {FROM_INTENDED}")
+        unit = run.workloads[0].unit
+        axes.set(xlabel=f"{unit} per second", ylabel=f"{requirement.name}, {FROM_INTENDED}")
         points = [one for line in lines for one in line.points]
         if not points:
             empty(axes, "no rate had enough messages")

@@ -18,6 +18,7 @@ from ..records import Count, Ordinal, Record
 from ..statistics import Comparison, Estimate, compare, estimate
 from .environment import Environment
 from .found import Found
+from .machines import MachineRound
 from .phases import PHASES, PhaseEstimates, Phases
 from .summary import BY_PERCENTILE, PERCENTILES, Distribution, PercentileName, Summary
 
@@ -60,6 +61,9 @@ class Round(Record, frozen=True, kw_only=True):
             TLS_AES_256_GCM_SHA384`; `None` without TLS.
         phases: of its connections, if each message had one of its own; otherwise, or if none was
             complete, `None`.
+        missing: how many parts of the load ended without their samples. The numbers are of the
+            others.
+        machines: what each machine measured; empty if the load ran on one.
     """
 
     number: Ordinal
@@ -70,6 +74,8 @@ class Round(Record, frozen=True, kw_only=True):
     usage: Usage | None = None
     tls: str | None = None
     phases: Phases | None = None
+    missing: Count = 0
+    machines: tuple[MachineRound, ...] = ()
 
 
 class Cell(Record, frozen=True, kw_only=True):
@@ -134,7 +140,8 @@ class Run(Record, frozen=True, kw_only=True):
             rate that it tried is a cell. Its first cells are a closed loop.
         wire: the cable between load and servers, as `--wire` takes it, with the seed of its lots;
             empty for a perfect one. `None` if there was no cable.
-        partial: whether the run ended early. What was measured until then is here.
+        partial: whether the run ended early, or a part of the load is missing. What was measured is
+            here.
 
     Raises:
         ValueError: a round, a cell or a comparison refers to a target or a workload that is not
@@ -181,7 +188,7 @@ def collect(
         targets: in the order given; the first is the baseline.
         workloads: the cells of the sweep.
         rounds: in the order in which they ran.
-        partial: whether the run ended early.
+        partial: whether the run ended early, or a part of the load is missing.
         wire: the cable between load and servers.
     """
     cells: list[Cell] = []
