@@ -28,11 +28,10 @@ Why this is safe:
 from __future__ import annotations
 
 import select
-import socket
 import ssl
 import sys
 import time
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -41,32 +40,26 @@ from .errors import SocketCallError, naming
 from .relay import BaseRelay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    import socket
+    from collections.abc import AsyncIterator, Callable
 
 # What a call raises that would have to wait. An `ssl.SSLSocket` has its own errors for that.
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # How many bytes to receive at once, as Trio's own streams do.
 _BUFFER = 64 * 1024
-# How many bytes a socket may hold unsent before it counts as full, as in `trio.SocketStream`.
-_STEP = 16 * 1024
 # How many events to take from the epoll set at once.
 _EVENTS = 256
 # Seconds after which Trio's other tasks get their turn, even if there is more to echo.
 _TURN = 0.001
-# How many clients to accept before other tasks get their turn.
-_ACCEPTED = 64
 
 if sys.platform != "linux":
     _READABLE = 0
-    _OPTIONS: tuple[tuple[int, int], ...] = ()
 
     def _open_epoll() -> Any:
         raise NotImplementedError("epoll is Linux's")
 
 else:
     _READABLE = select.EPOLLIN
-    # The options that `trio.SocketStream` sets.
-    _OPTIONS = ((socket.TCP_NODELAY, 1), (socket.TCP_NOTSENT_LOWAT, _STEP))
 
     def _open_epoll() -> select.epoll:
         return select.epoll()
@@ -91,7 +84,7 @@ class SocketRelay(BaseRelay):
         rest: what was received and could not be sent at once; empty at the end of the stream.
     """
 
-    __slots__ = ("_reactor", "descriptor", "failure", "rest", "sock", "task")
+    __slots__ = ("_early", "_reactor", "descriptor", "failure", "rest", "sock", "task")
 
     def __init__(
         self,
@@ -107,6 +100,20 @@ class SocketRelay(BaseRelay):
         self.task: trio.lowlevel.Task
         self.failure: Exception | None = None
         self.rest = b""
+        self._early: bytes | None = None
+
+    def begin(self) -> None:
+        """Receive what has come already, for `run`: most clients send at once.
+
+        Raises:
+            OSError: the peer has reset the connection.
+        """
+        buffer = self._reactor.buffer
+        try:
+            count = self.sock.recv_into(buffer)
+        except _NOT_NOW:
+            return
+        self._early = bytes(buffer[:count])
 
     async def run(self) -> None:
         """Echo until the peer ends its side and everything it sent has been sent back.
@@ -119,6 +126,8 @@ class SocketRelay(BaseRelay):
                 failed: the system does not watch any more sockets.
         """
         self.task = trio.lowlevel.current_task()
+        if self._early is not None and not await self._echo_early():
+            return
         while True:
             self._reactor.add(self)
             try:
@@ -128,6 +137,28 @@ class SocketRelay(BaseRelay):
             if not self.rest:
                 return
             await self._send_rest()
+
+    async def _echo_early(self) -> bool:
+        """Echo what `begin` received; return `False` if that was the end of the stream."""
+        early, self._early = self._early, None
+        if not early:
+            return False
+        if self.moved is not None:
+            self.moved()
+        if self.tap is not None:
+            self.tap(early)
+            await trio.lowlevel.checkpoint_if_cancelled()  # the tap may have cancelled this client
+        try:
+            sent = self.sock.send(early)
+        except _NOT_NOW:
+            sent = 0
+        except OSError as exc:
+            raise SocketCallError.wrap("send()", exc) from exc
+        self.echoed += sent
+        self.rest = early[sent:]
+        if self.rest:
+            await self._send_rest()
+        return True
 
     def _raise_failure(self) -> None:
         failure, self.failure = self.failure, None
@@ -159,9 +190,14 @@ class SocketRelay(BaseRelay):
 
 
 class Reactor:
-    """Echoes for all relays that were added; `run` is its task."""
+    """Echoes for all relays that were added; `run` is its task.
+
+    Attributes:
+        buffer: for what is received; nobody keeps anything in it beyond a checkpoint.
+    """
 
     def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(_BUFFER))
         self._epoll = _open_epoll()
         self._relays: dict[int, SocketRelay] = {}
 
@@ -179,13 +215,15 @@ class Reactor:
         """Give a socket back to its task, if it is here."""
         if self._relays.get(relay.descriptor) is relay:
             del self._relays[relay.descriptor]
-            with suppress(OSError):  # it was closed, and so it has left the set
+            try:
                 self._epoll.unregister(relay.descriptor)
+            except OSError:
+                pass  # it was closed, and so it has left the set
 
     async def run(self) -> None:
         """Echo, until cancelled."""
         relays, poll, clock = self._relays, self._epoll.poll, time.perf_counter
-        buffer = memoryview(bytearray(_BUFFER))
+        buffer = self.buffer
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
             turn_ends = clock() + _TURN
@@ -264,28 +302,3 @@ async def open_reactor() -> AsyncIterator[Reactor | None]:
             nursery.start_soon(reactor.run, name="reactor")
             yield reactor
             nursery.cancel_scope.cancel()
-
-
-def open_queue(listener: trio.SocketListener) -> socket.socket:
-    """Duplicate a listener's socket, for `accept_waiting`."""
-    sock = socket.fromfd(listener.socket.fileno(), listener.socket.family, socket.SOCK_STREAM)
-    sock.setblocking(False)
-    return sock
-
-
-def accept_waiting(listener: socket.socket) -> Iterator[socket.socket]:
-    """Accept the clients in a listener's queue, at most a batch of them.
-
-    The sockets get the options that `trio.SocketStream` sets. They could inherit them from the
-    listener, unless they had connected before it had them.
-
-    Args:
-        listener: must not block.
-    """
-    with suppress(OSError):  # nobody waits, or Trio's own accept meets the same error
-        for _ in range(_ACCEPTED):
-            sock, _ = listener.accept()
-            sock.setblocking(False)
-            for option, value in _OPTIONS:
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
-            yield sock

@@ -44,6 +44,13 @@ class BaseRelay(ABC):
         self.tap = tap
         self.moved = moved
 
+    def begin(self) -> None:  # noqa: B027  nothing, unless there is a socket
+        """Prepare for `run`, before anybody knows of the client.
+
+        Raises:
+            OSError: the peer has reset the connection.
+        """
+
     @property
     def was_reset(self) -> bool:
         """Whether the connection was reset on purpose."""
