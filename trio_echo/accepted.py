@@ -31,11 +31,28 @@ class Accepted(NamedTuple):
     local: Endpoint | None = None
 
 
+class _Queue(socket.socket):
+    """The socket of a listener.
+
+    Python's own `accept` looks up the socket's family and type as enumerations for each client,
+    which takes as long as the system call.
+    """
+
+    kind: tuple[int, int, int]
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        descriptor, address = self._accept()  # type: ignore[attr-defined]
+        return socket.socket(*self.kind, descriptor), address
+
+
 def open_queue(listener: trio.SocketListener) -> socket.socket:
     """Duplicate a listener's socket, for `accept_waiting`."""
-    sock = socket.fromfd(listener.socket.fileno(), listener.socket.family, socket.SOCK_STREAM)
-    sock.setblocking(False)
-    return sock
+    original = listener.socket
+    duplicate = socket.fromfd(original.fileno(), original.family, socket.SOCK_STREAM)
+    queue = _Queue(original.family, socket.SOCK_STREAM, fileno=duplicate.detach())
+    queue.kind = (original.family, socket.SOCK_STREAM, original.proto)
+    queue.setblocking(False)
+    return queue
 
 
 def accept_waiting(listener: socket.socket) -> Iterator[tuple[socket.socket, Sockaddr]]:

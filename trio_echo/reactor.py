@@ -31,7 +31,7 @@ import select
 import ssl
 import sys
 import time
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -215,10 +215,8 @@ class Reactor:
         """Give a socket back to its task, if it is here."""
         if self._relays.get(relay.descriptor) is relay:
             del self._relays[relay.descriptor]
-            try:
+            with suppress(OSError):  # it was closed, and so it has left the set
                 self._epoll.unregister(relay.descriptor)
-            except OSError:
-                pass  # it was closed, and so it has left the set
 
     async def run(self) -> None:
         """Echo, until cancelled."""
