@@ -14,10 +14,10 @@ _FORMS = {
     "connected": rf"\[TCP server\] client connected: {_END}",
     "closed": rf"\[TCP server\] client closed: {_END}",
     "text": rf"\[TCP/{_CLIENT}\] .*",
-    "failed": r"\[(?:recv|send|accept)\(\)\] .+",
+    "failed": r"\[(?:recv|send|accept|do_handshake)\(\)\] .+",
     "dropped": rf"\[TCP server\] [\d,]+ lines?(?P<of> of {_CLIENT})? not shown",
     "folded": (
-        r"\[TCP server\] [\d,]+ more clients? left without sending anything:"
+        r"\[TCP server\] [\d,]+ more (?:clients? left without sending anything|handshakes? failed):"
         r" IP address=[0-9a-f.:%]+(?: \(.+\))?"
     ),
     "server": r"\[TCP server\] (?:stopping|stopped|limit of|worker \d+ restarted)\b[^[]*",

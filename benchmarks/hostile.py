@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import trio
 
 if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Sequence
+
     from trio_echo import Endpoint
 
 Client: TypeAlias = Callable[["Endpoint", random.Random], Awaitable[None]]
@@ -65,6 +68,8 @@ async def attack(
     tasks: int = 20,
     clients: int | None = None,
     stop: trio.Event | None = None,
+    kinds: Sequence[Client] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Let well-behaved and hostile clients come in random order, many at a time.
 
@@ -75,8 +80,11 @@ async def attack(
         tasks: how many clients there are at a time.
         clients: how many in all; `None` for no limit.
         stop: once set, no further ones come.
+        kinds: of hostile clients; `None` for `HOSTILE`.
+        tls: the well-behaved ones use TLS, with this context.
     """
     source = random.Random(seed)
+    kinds = HOSTILE if kinds is None else kinds
 
     async def come() -> None:
         while (stop is None or not stop.is_set()) and (
@@ -85,13 +93,13 @@ async def attack(
             draws = random.Random(source.getrandbits(64))
             if draws.random() < _WELL_BEHAVED:
                 tally.clients["behave"] += 1
-                await behave(endpoint, draws, tally)
+                await behave(endpoint, draws, tally, tls)
                 continue
-            number = draws.randrange(len(HOSTILE))
-            tally.clients[_names[number]] += 1
+            kind = draws.choice(kinds)
+            tally.clients[kind.__name__] += 1
             try:
-                await HOSTILE[number](endpoint, draws)
-            except* OSError:
+                await kind(endpoint, draws)
+            except* (OSError, trio.BrokenResourceError):
                 pass  # of course it may fail
 
     async with trio.open_nursery() as nursery:
@@ -99,12 +107,14 @@ async def attack(
             nursery.start_soon(come)
 
 
-async def behave(endpoint: Endpoint, draws: random.Random, tally: Tally) -> None:
+async def behave(
+    endpoint: Endpoint, draws: random.Random, tally: Tally, tls: ssl.SSLContext | None
+) -> None:
     """Send data in pieces, receive at the same time, and compare; end as a client should."""
     data = draws.randbytes(int(2 ** draws.uniform(0, 19)))
     sent_at: deque[tuple[int, float]] = deque()
 
-    async def send(stream: trio.SocketStream) -> None:
+    async def send(stream: trio.abc.Stream) -> None:
         start = 0
         while start < len(data):
             piece = data[start : start + int(2 ** draws.uniform(0, 17))]
@@ -113,13 +123,18 @@ async def behave(endpoint: Endpoint, draws: random.Random, tally: Tally) -> None
             await stream.send_all(piece)
             if draws.random() < 0.1:
                 await trio.sleep(draws.random() / 20)
-        await stream.send_eof()
+        if isinstance(stream, trio.abc.HalfCloseableStream):  # TLS has no half
+            await stream.send_eof()
 
     received = 0
     try:
-        async with await _open(endpoint) as stream, trio.open_nursery() as nursery:
+        plain = trio.SocketStream(await connected(endpoint))
+        stream = plain if tls is None else trio.SSLStream(plain, tls)
+        async with stream, trio.open_nursery() as nursery:
             nursery.start_soon(send, stream)
-            while piece := await stream.receive_some():
+            while tls is None or received < len(data):
+                if not (piece := await stream.receive_some()):
+                    break
                 if data[received : received + len(piece)] != piece:
                     tally.wrong.append(f"{endpoint}: other bytes than were sent, from {received}")
                     nursery.cancel_scope.cancel()
@@ -136,26 +151,26 @@ async def behave(endpoint: Endpoint, draws: random.Random, tally: Tally) -> None
 
 async def reset_anywhere(endpoint: Endpoint, draws: random.Random) -> None:
     """Reset the connection: before anything, while an echo is under way, or after it."""
-    with await _connected(endpoint) as sock:
+    with await connected(endpoint) as sock:
         with suppress(OSError):
             for _ in range(draws.randrange(4)):
                 await sock.send(draws.randbytes(draws.randrange(1, 100_000)))
                 if draws.random() < 0.5:
                     await sock.recv(draws.randrange(1, 70_000))
-        _reset(sock)
+        reset(sock)
 
 
 async def say_nothing(endpoint: Endpoint, draws: random.Random) -> None:
     """Connect, send nothing, and leave in either way."""
-    with await _connected(endpoint) as sock:
+    with await connected(endpoint) as sock:
         await trio.sleep(draws.random())
         if draws.random() < 0.5:
-            _reset(sock)
+            reset(sock)
 
 
 async def end_at_once(endpoint: Endpoint, draws: random.Random) -> None:
     """Send and end the sending side, then stay and receive nothing for a while."""
-    with await _connected(endpoint) as sock:
+    with await connected(endpoint) as sock:
         await sock.send(draws.randbytes(draws.randrange(1, 200_000)))
         sock.shutdown(socket.SHUT_WR)
         await trio.sleep(draws.random())
@@ -171,12 +186,12 @@ async def receive_slowly(endpoint: Endpoint, draws: random.Random) -> None:
                 nursery.start_soon(_flood, sock)
                 while await sock.recv(draws.randrange(1, 500)):  # noqa: ASYNC110  slowly
                     await trio.sleep(0.005)
-        _reset(sock)
+        reset(sock)
 
 
 async def send_slowly(endpoint: Endpoint, draws: random.Random) -> None:
     """Send one byte at a time."""
-    with await _connected(endpoint) as sock:
+    with await connected(endpoint) as sock:
         for _ in range(draws.randrange(1, 100)):
             await sock.send(draws.randbytes(1))
             await trio.sleep(0.005)
@@ -184,27 +199,27 @@ async def send_slowly(endpoint: Endpoint, draws: random.Random) -> None:
 
 async def receive_nothing(endpoint: Endpoint, draws: random.Random) -> None:
     """Send until nothing fits any more: the receive window is closed, on both sides."""
-    with await _connected(endpoint) as sock:
+    with await connected(endpoint) as sock:
         with trio.move_on_after(draws.random() * 2):
             await _flood(sock)
         if draws.random() < 0.5:
-            _reset(sock)
+            reset(sock)
 
 
 async def flood(endpoint: Endpoint, draws: random.Random) -> None:
     """Send and receive as fast as the server can."""
-    with await _connected(endpoint) as sock:
+    with await connected(endpoint) as sock:
         with trio.move_on_after(draws.random() / 4):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_flood, sock)
                 while await sock.recv(65536):
                     pass
-        _reset(sock)
+        reset(sock)
 
 
 async def send_urgently(endpoint: Endpoint, draws: random.Random) -> None:
     """Send urgent data in between."""
-    with await _connected(endpoint) as sock:
+    with await connected(endpoint) as sock:
         for _ in range(draws.randrange(1, 20)):
             await sock.send(draws.randbytes(draws.randrange(1, 50)), socket.MSG_OOB)
             await sock.recv(draws.randrange(1, 50))
@@ -212,14 +227,14 @@ async def send_urgently(endpoint: Endpoint, draws: random.Random) -> None:
 
 async def set_traps(endpoint: Endpoint, draws: random.Random) -> None:
     """Send what could harm a terminal or forge a line, cut at any point."""
-    with await _connected(endpoint) as sock:
+    with await connected(endpoint) as sock:
         data = b"".join(draws.choices(_TRAPS, k=draws.randrange(1, 20)))
         start = 0
         while start < len(data):
             start += await sock.send(data[start : start + draws.randrange(1, 100)])
             await trio.lowlevel.checkpoint()
         if draws.random() < 0.5:
-            _reset(sock)
+            reset(sock)
 
 
 async def storm(endpoint: Endpoint, draws: random.Random) -> None:
@@ -240,7 +255,7 @@ async def storm(endpoint: Endpoint, draws: random.Random) -> None:
     finally:
         for sock in socks:
             if draws.random() < 0.5:
-                _reset(sock)
+                reset(sock)
             sock.close()
 
 
@@ -258,14 +273,8 @@ HOSTILE: tuple[Client, ...] = (
 )
 
 
-_names = [one.__name__ for one in HOSTILE]
-
-
-async def _open(endpoint: Endpoint) -> trio.SocketStream:
-    return trio.SocketStream(await _connected(endpoint))
-
-
-async def _connected(endpoint: Endpoint) -> trio.socket.SocketType:
+async def connected(endpoint: Endpoint) -> trio.socket.SocketType:
+    """Connect."""
     sock = trio.socket.socket(*_family(endpoint))
     try:
         await sock.connect(endpoint)
@@ -284,6 +293,7 @@ async def _flood(sock: trio.socket.SocketType) -> None:
         await sock.send(bytes(65536))
 
 
-def _reset(sock: trio.socket.SocketType) -> None:
+def reset(sock: trio.socket.SocketType) -> None:
+    """Let the close of a socket be a reset."""
     if sock.fileno() != -1:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

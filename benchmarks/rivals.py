@@ -13,8 +13,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -34,6 +35,7 @@ FOLDER = Path(__file__).parent
 _OPTIONS = {
     "trio_echo": ["--quiet"],
     "trio_echo_display": [],
+    "trio_echo_terminal": [],
     "trio_echo_portable": ["--quiet", "--portable"],
 }
 OURS = tuple(_OPTIONS)
@@ -58,17 +60,21 @@ class Rival:
         title: for people.
         package: the distribution that it needs and whose version is named; of none, Python's.
         tls: whether it can serve over TLS.
+        on_terminal: whether it shows its lines on a terminal, not in a file.
     """
 
     name: str
     title: str
     package: str | None = None
     tls: bool = False
+    on_terminal: bool = False
 
     def missing(self, *, tls: bool = False) -> str | None:
         """Return the reason why it cannot run here, if there is one."""
         if tls and not self.tls:
             return "it has no TLS"
+        if self.on_terminal and sys.platform == "win32":
+            return "it takes a terminal of POSIX"
         if self.name == "c_epoll":
             if sys.platform != "linux":
                 return "it takes Linux"
@@ -117,6 +123,13 @@ RIVALS = {
         Rival("trio_tutorial", "Trio's tutorial", "trio", tls=True),
         Rival("trio_echo", "trio_echo `--quiet`", "trio-echo", tls=True),
         Rival("trio_echo_display", "trio_echo, to a file", "trio-echo", tls=True),
+        Rival(
+            "trio_echo_terminal",
+            "trio_echo, on a terminal",
+            "trio-echo",
+            tls=True,
+            on_terminal=True,
+        ),
         Rival("trio_echo_portable", "trio_echo `--portable`", "trio-echo", tls=True),
     )
 }
@@ -176,24 +189,49 @@ def compiled(name: str, folder: Path) -> str:
 
 
 @contextmanager
-def running(command: Sequence[str], shown: Path) -> Iterator[tuple[int, int]]:
+def terminal(shown: Path) -> Iterator[int]:
+    """Open a terminal whose screen is appended to a file; yields the end for programs."""
+    if sys.platform == "win32":
+        raise NotImplementedError("it takes a terminal of POSIX")
+    screen, end = os.openpty()
+
+    def read() -> None:
+        with suppress(OSError), shown.open("ab", buffering=0) as file:  # EIO: no program is left
+            while data := os.read(screen, 65536):
+                file.write(data)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield end
+    finally:
+        os.close(end)
+        reader.join()
+        os.close(screen)
+
+
+@contextmanager
+def running(
+    command: Sequence[str], shown: Path, *, on_terminal: bool = False
+) -> Iterator[tuple[int, int]]:
     """Run a server; yields its port, the last number in its first line, and its process id.
 
     Args:
         command: that starts it.
         shown: a new file, which what it shows is appended to: it may be emptied meanwhile.
+        on_terminal: it shows that on a terminal.
 
     Raises:
         RuntimeError: it does not start.
     """
-    with shown.open("ab") as out:
+    with terminal(shown) if on_terminal else shown.open("ab") as out:
         server = subprocess.Popen(command, stdout=out)
-    try:
-        yield _port(server, shown), server.pid
-    finally:
-        server.kill()
-        server.wait()
-        shown.unlink()
+        try:
+            yield _port(server, shown), server.pid
+        finally:
+            server.kill()
+            server.wait()
+    shown.unlink()
 
 
 def _port(server: subprocess.Popen[bytes], shown: Path) -> int:
@@ -263,7 +301,9 @@ class Field:
             servers = []
             for one in rivals:
                 shown = self.folder / f"{one.name}.out"
-                port, pid = stack.enter_context(running(one.command(self.folder, self._pem), shown))
+                command = one.command(self.folder, self._pem)
+                server = running(command, shown, on_terminal=one.on_terminal)
+                port, pid = stack.enter_context(server)
                 self._pin(pid, 1)
                 servers.append(Server(one, port, pid))
             yield servers

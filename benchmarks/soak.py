@@ -1,7 +1,7 @@
 """Load, churn, hostile clients and faults for as long as you like, and what the server survived.
 
     python benchmarks/soak.py [--minutes M] [--seed N] [--tasks N] [--wire SETTINGS]
-                              [--descriptors N] [--output FILE] [--plot FILE]
+                              [--tls] [--descriptors N] [--output FILE] [--plot FILE]
                               [-- OPTIONS OF serve...]
 
 Rounds of half a minute follow each other. In each, many clients come and go: well-behaved ones
@@ -10,9 +10,10 @@ compare every byte, hostile ones try what `hostile.py` lists, and the server is 
 counted. After each round all clients leave, and the server's memory and descriptors are read at
 rest. At last it gets SIGTERM with clients connected. Each line of its screen is checked.
 
-`--wire loss=1%,delay=5ms` puts the server on another host, behind such a cable. `soak_report.py`
-draws the file of `--output` again, also for a dark page. The exit status is 1 if anything was not
-as it should be. Linux only.
+`--wire loss=1%,delay=5ms` puts the server on another host, behind such a cable, which is cut for a
+moment in each round. With `--tls`, the server and well-behaved clients use TLS, and hostile ones
+also try what `hostile_tls.py` lists. `soak_report.py` draws the file of `--output` again, also for
+a dark page. The exit status is 1 if anything was not as it should be. Linux only.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ async def soak(
     options: Sequence[str] = (),
     *,
     wire: Wire | None = None,
+    tls: bool = False,
     descriptors: int | None = None,
     minutes: float,
     seed: int,
@@ -61,13 +63,14 @@ async def soak(
         found: is filled in.
         options: of `serve`.
         wire: the cable to the server; `None` for loopback.
+        tls: use TLS.
         descriptors: how many each process of the server may have; `None` for the system's limit.
         minutes: the rounds end with the first one that is over then.
         seed: of all that is drawn.
         tasks: how many clients there are at a time, of each family.
     """
     draws = random.Random(seed)
-    async with started(options, wire, descriptors) as server:
+    async with started(options, wire, descriptors, tls=tls) as server:
         if not server.endpoints:
             await server.process.wait()
             found.faults.append(f"it does not listen: {server.errors.decode(errors='replace')}")
@@ -105,6 +108,11 @@ async def _round(
         for one in server.processes():
             one.resume()
         found.stopped += 1
+        if server.cable is not None:
+            server.cable.cut()
+            await trio.sleep(draws.random())
+            server.cable.heal()
+            found.parted += 1
         if workers and (family := server.processes()[1:]):
             draws.choice(family).kill()
             found.killed += 1
@@ -179,6 +187,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", metavar="N", type=int, default=random.getrandbits(32))
     parser.add_argument("--tasks", metavar="N", type=positive, default=10, help="of each family")
     parser.add_argument("--wire", metavar="SETTINGS", type=parse_wire)
+    parser.add_argument("--tls", action="store_true")
     parser.add_argument("--descriptors", metavar="N", type=positive, help="a limit, to exceed it")
     parser.add_argument("--output", metavar="FILE", type=Path, help="for the findings as JSON")
     parser.add_argument("--plot", metavar="FILE", type=Path)
@@ -189,6 +198,7 @@ def main(arguments: list[str] | None = None) -> int:
     again = arguments if "--seed" in arguments else ["--seed", str(options.seed), *arguments]
     found = Soak(" ".join(["python benchmarks/soak.py", *again]))
     run = partial(soak, found, options.options, wire=options.wire, descriptors=options.descriptors)
+    run = partial(run, tls=options.tls)
     trio.run(partial(run, minutes=options.minutes, seed=options.seed, tasks=options.tasks))
     print(report(found))
     if options.output is not None:

@@ -56,6 +56,7 @@ class Soak:
         rests: before the first round, and after each.
         stopped: how often the server was stopped for a moment.
         killed: how many workers were killed.
+        parted: how often the cable was cut for a moment.
         lines: of the server's screen, by kind.
         faults: what was not as it should be, a line each.
     """
@@ -66,6 +67,7 @@ class Soak:
     rests: list[Rest] = field(default_factory=list)
     stopped: int = 0
     killed: int = 0
+    parted: int = 0
     lines: dict[str, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
@@ -121,7 +123,8 @@ def report(found: Soak) -> str:
             for kind, number in sorted(tally.clients.items())
             if kind != "behave"
         ),
-        f"the server was stopped for a moment {found.stopped} times; {found.killed} workers killed",
+        f"the server was stopped for a moment {found.stopped} times; {found.killed} workers killed;"
+        f" the cable was cut {found.parted} times",
         "its screen: " + ", ".join(f"{n:,} {kind}" for kind, n in sorted(found.lines.items())),
     ]
     if found.rests:

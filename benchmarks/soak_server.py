@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import ssl
 import sys
 from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from subprocess import PIPE
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import psutil
 import trio
+import trustme
 from checked_screen import CheckedScreen
-from hostile import Tally, attack
+from hostile import HOSTILE, Tally, attack
+from hostile_tls import NOISE
 from soak_report import Rest
 
 from trio_echo import Endpoint, lan
@@ -39,23 +43,35 @@ class Server:
     Args:
         process: as Trio started it, with pipes.
         hosts: its addresses, one of each family.
-        client: the host that clients are on, or `None` for this machine.
+        net: the hosts, if there are any: clients are on one of them.
+        tls: what its clients trust, if they use TLS.
 
     Attributes:
         endpoints: where it listens; empty if it ended before that.
+        cable: the one before it, if there is one.
         screen: what it has written.
         errors: what it has written to standard error.
     """
 
     def __init__(
-        self, process: trio.Process, hosts: Sequence[str], client: lan.Host | None
+        self,
+        process: trio.Process,
+        hosts: Sequence[str],
+        net: lan.Network | None,
+        tls: trustme.CA | None,
     ) -> None:
         self.process = process
         self.endpoints: list[Endpoint] = []
         self.screen = CheckedScreen()
         self.errors = b""
         self._hosts = hosts
-        self._client = client
+        self._client = None if net is None else net["client"]
+        self.cable = None if net is None else net.cable
+        self._tls: ssl.SSLContext | None = None
+        if tls is not None:
+            self._tls = ssl.create_default_context()
+            self._tls.check_hostname = False  # over a cable, its addresses are others
+            tls.configure_trust(self._tls)
 
     async def read_screen(
         self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -97,10 +113,11 @@ class Server:
         """Let clients come, on both families, until `stop` is set and all have left."""
         with nullcontext() if self._client is None else self._client.here():
             async with trio.open_nursery() as nursery:
+                kinds = HOSTILE if self._tls is None else HOSTILE + NOISE
                 for one in self.endpoints:
                     seed = draws.getrandbits(64)
                     come = partial(attack, one, tally, seed=seed, tasks=tasks, stop=stop)
-                    nursery.start_soon(come)
+                    nursery.start_soon(partial(come, kinds=kinds, tls=self._tls))
 
     def processes(self) -> list[psutil.Process]:
         """List its processes; the first one is the parent of the workers. None if it has ended."""
@@ -131,30 +148,39 @@ def _pipe(stream: trio.abc.ReceiveStream | None) -> trio.abc.ReceiveStream:
 
 @asynccontextmanager
 async def started(
-    options: Sequence[str], wire: Wire | None, descriptors: int | None
+    options: Sequence[str], wire: Wire | None, descriptors: int | None, *, tls: bool
 ) -> AsyncIterator[Server]:
     """Start the server, and read what it writes; at the end of the block it is killed."""
     limit = [] if descriptors is None else ["prlimit", f"--nofile={descriptors}"]
     serve = [sys.executable, "-m", "trio_echo", "serve", "--port", "0", "--lang", "en"]
     command = [*limit, *serve, *options]
-    async with trio.open_nursery() as nursery:
-        if wire is None:
+    with TemporaryDirectory() as folder:
+        authority = None
+        if tls:
+            authority = trustme.CA()
+            command += _certificate(authority, Path(folder, "cert.pem"))
+        async with trio.open_nursery() as nursery:
+            if wire is None:
+                run, hosts, net = trio.run_process, _LOOPBACK, None
+            else:
+                net = await nursery.start(_hosts, wire)
+                hosts, run = (net["server"].ipv4, net["server"].ipv6), net["server"].run
+                command += ["--host", hosts[0], "--host", hosts[1]]
             process = await nursery.start(
-                partial(trio.run_process, command, stdout=PIPE, stderr=PIPE, check=False)
+                partial(run, command, stdout=PIPE, stderr=PIPE, check=False)
             )
-            server = Server(process, _LOOPBACK, None)
-        else:
-            net = await nursery.start(_hosts, wire)
-            host = net["server"]
-            where = ["--host", host.ipv4, "--host", host.ipv6]
-            process = await nursery.start(
-                partial(host.run, [*command, *where], stdout=PIPE, stderr=PIPE, check=False)
-            )
-            server = Server(process, (host.ipv4, host.ipv6), net["client"])
-        nursery.start_soon(server.read_errors)
-        await nursery.start(server.read_screen)
-        yield server
-        nursery.cancel_scope.cancel()
+            server = Server(process, hosts, net, authority)
+            nursery.start_soon(server.read_errors)
+            await nursery.start(server.read_screen)
+            yield server
+            nursery.cancel_scope.cancel()
+
+
+def _certificate(authority: trustme.CA, path: Path) -> list[str]:
+    """Write a certificate with its key; returns the options of a server."""
+    issued = authority.issue_cert("localhost").private_key_and_cert_chain_pem
+    issued.write_to_path(str(path))
+    return ["--tls-cert", str(path), "--tls-key", str(path)]
 
 
 async def _hosts(wire: Wire, task_status: trio.TaskStatus[lan.Network]) -> None:

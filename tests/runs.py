@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from trio_echo.measure.load.usage import Usage
 from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.results import environment
+from trio_echo.measure.results.phases import phases_of
 from trio_echo.measure.results.run import Round, Run, Target, collect
 from trio_echo.measure.results.summary import summarize
 
@@ -23,6 +24,11 @@ WORKLOADS = (
     Workload(duration=1.0, warm_up=0.5),
     Workload(size=1024, messages=100, rate=1000.0, connections=3, verify=True),
 )
+RECONNECTING = (
+    Workload(duration=1.0, reconnect=True),
+    Workload(duration=1.0, reconnect=True, resume=True),
+)
+"""A connection for each message, without TLS and with."""
 QUIET = Usage(load=(0.7, 0.6), server=0.8, others=0.04, load_average=1.25)
 _SECOND = 1_000_000_000
 
@@ -43,6 +49,21 @@ def samples(
     )
 
 
+def connections(samples: Samples, *, tls: bool) -> None:
+    """Make a connection of each message: a tenth to connect, then TLS, the echo, a fifth to close.
+
+    Every second handshake resumes a session.
+    """
+    for number, (sent, received) in enumerate(zip(samples.sent, samples.received, strict=True)):
+        tenth = (received - sent) // 10
+        samples.connected.append(sent + tenth)
+        samples.answered.append(sent + 6 * tenth)
+        samples.echoed.append(received - 2 * tenth)
+        if tls:
+            samples.secured.append(sent + 4 * tenth)
+            samples.resumed.append(number % 2)
+
+
 def run(
     rounds: int = 6,
     *,
@@ -59,9 +80,17 @@ def run(
             for target in random.Random(number).sample(range(len(targets)), len(targets)):
                 late, start = workload.rate is not None, 5 + 1.25 * len(ran)
                 one = samples(messages, seed=len(ran), late=late, start=start)
-                summary = summarize(one, workload)
+                if workload.reconnect:
+                    connections(one, tls=workload.resume)
                 ran.append(
-                    Round(number=number, target=target, workload=i, summary=summary, usage=QUIET)
+                    Round(
+                        number=number,
+                        target=target,
+                        workload=i,
+                        summary=summarize(one, workload),
+                        usage=QUIET,
+                        phases=phases_of(one),
+                    )
                 )
                 brought.append(one)
     made = collect(environment.describe(), targets, workloads, ran, partial=partial)

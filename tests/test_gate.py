@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from trio.testing import MockClock
 
     from trio_echo.events import ServerEvent
-    from trio_echo.relay import BaseRelay, Tap
+    from trio_echo.relay import BaseRelay
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -171,7 +171,7 @@ def never(_sock: object, _error: Exception) -> None:
     raise AssertionError("nothing was to fail")
 
 
-def make_relay(_tap: Tap | None) -> BaseRelay:
+def make_relay() -> BaseRelay:
     raise AssertionError("it was to be refused")
 
 

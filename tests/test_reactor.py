@@ -12,18 +12,20 @@ if sys.platform != "linux":
 import errno
 import os
 import resource
+import select
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import trio
 from support import PATIENCE, linked, reset
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trio_echo.reactor
 from trio_echo import SocketCallError
+from trio_echo.accepted import open_queue
 from trio_echo.reactor import Reactor, SocketRelay, open_reactor
 
 if TYPE_CHECKING:
@@ -210,7 +212,7 @@ async def test_if_somebody_else_receives_the_bytes_nobody_waits_for_them() -> No
 
 
 class Stubborn(socket.socket):
-    """Once has no room to send, although epoll reported some."""
+    """Twice has no room to send, although epoll reported some; then only a little."""
 
     refusals = 0
 
@@ -218,22 +220,69 @@ class Stubborn(socket.socket):
         if self.refusals < 2:
             self.refusals += 1
             raise BlockingIOError
-        return super().send(data, flags)
+        return super().send(memoryview(data)[:1000], flags)
 
 
-async def test_if_room_to_send_is_gone_again_it_waits() -> None:
+async def filled(far: socket.socket) -> bytes:
+    """Send until both directions of an echo are full."""
+    sent, piece = bytearray(), os.urandom(50_000)
+    with suppress(BlockingIOError):
+        while True:
+            sent += piece[: far.send(piece)]
+            await wait_all_tasks_blocked(0.001)
+    return bytes(sent)
+
+
+async def rest_of(ends: Ends, count: int) -> bytes:
+    """Receive this many bytes, as they come back."""
+    came = bytearray()
+
+    def is_all() -> bool:
+        came.extend(ends.echo())
+        return len(came) >= count
+
+    await wait_for(is_all)
+    return bytes(came)
+
+
+async def test_if_there_is_no_room_to_send_it_keeps_the_rest_and_the_order() -> None:
     near, far = linked("127.0.0.1")
     async with open_reactor() as reactor, trio.open_nursery() as nursery:
         assert reactor is not None
         sock = Stubborn(fileno=near.detach())
         ends = Ends(reactor, pair=(sock, far))
+        moves = 0
+
+        def moved() -> None:
+            nonlocal moves
+            moves += 1
+
+        ends.relay.moved = moved
         with closing_far(ends):
             nursery.start_soon(ends.run)
-            far.send(b"hello")
-            await wait_all_tasks_blocked(0.01)
+            sent = await filled(far)
+            assert ends.relay.rest
+            received_before, moves = ends.relay.echoed, 0
+            assert await rest_of(ends, len(sent)) == sent
             assert sock.refusals == 2
-            assert ends.echo() == b"hello"
+            assert moves > 1
+            assert ends.relay.echoed == len(sent) > received_before
+            far.send(b"again")
+            assert await rest_of(ends, 5) == b"again"
+            assert ends.relay.rest == b""
             nursery.cancel_scope.cancel()
+
+
+async def test_a_client_that_resets_while_its_rest_waits_has_failed() -> None:
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        ends = Ends(reactor)
+        with pytest.RaisesGroup(pytest.RaisesExc(SocketCallError, match=r"\[send\(\)\]")):
+            async with trio.open_nursery() as client:
+                client.start_soon(ends.run)
+                await filled(ends.far)
+                reset(ends.far)
+        nursery.cancel_scope.cancel()
 
 
 @contextmanager
@@ -341,6 +390,105 @@ async def test_a_flood_does_not_hold_up_other_tasks(monkeypatch: pytest.MonkeyPa
             await wait_all_tasks_blocked(0.01)
             nursery.cancel_scope.cancel()
     assert 1 <= most <= 6  # three a turn, and two turns if Trio shuffles its tasks
+
+
+class PatientEpoll:
+    """An epoll set that records how many seconds each poll may wait, and does not wait."""
+
+    def __init__(self) -> None:
+        self._epoll: Any = select.epoll()
+        self.waits: list[float] = []
+
+    def poll(self, seconds: float, most: int) -> object:
+        self.waits.append(seconds)
+        return self._epoll.poll(0, most)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._epoll, name)
+
+
+@pytest.fixture
+def patient_epoll(monkeypatch: pytest.MonkeyPatch) -> PatientEpoll:
+    epoll = PatientEpoll()
+    monkeypatch.setattr(trio_echo.reactor, "_open_epoll", lambda: epoll)
+    monkeypatch.setattr(trio_echo.reactor, "time", ticking(0.0))
+    return epoll
+
+
+async def echo_twice(far: socket.socket) -> None:
+    """The second message follows the first one closely: by the clock, at once."""
+    for _ in range(2):
+        far.send(b"x")
+        await wait_all_tasks_blocked(0.01)
+
+
+@pytest.mark.parametrize(
+    ("other", "waits"),
+    [
+        ("nobody", trio_echo.reactor._TURN),
+        ("a socket", 0.0),
+        ("a distant deadline", trio_echo.reactor._TURN),
+        ("a near deadline", 0.0),
+        ("a tap", 0.0),
+    ],
+)
+async def test_it_waits_for_the_next_message_only_if_nobody_else_would_be_late(
+    patient_epoll: PatientEpoll, mock_clock: MockClock, other: str, waits: float
+) -> None:
+    near, far = linked("127.0.0.1")
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        ends = Ends(reactor, (lambda _: None) if other == "a tap" else None)
+        with near, far, closing_far(ends):
+            nursery.start_soon(ends.run)
+            if other == "a socket":
+                nursery.start_soon(trio.lowlevel.wait_readable, near)
+            elif other.endswith("deadline"):
+                nursery.start_soon(trio.sleep, 0.0005 if "near" in other else 10)
+            await wait_all_tasks_blocked()
+            await echo_twice(ends.far)
+            assert patient_epoll.waits[0] == 0.0  # the first message follows none
+            assert patient_epoll.waits[-1] == waits
+            nursery.cancel_scope.cancel()
+
+
+async def test_if_messages_come_at_once_it_looks_before_it_sleeps(
+    patient_epoll: PatientEpoll,
+) -> None:
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        ends = Ends(reactor)
+        with closing_far(ends):
+            nursery.start_soon(ends.run)
+            await echo_twice(ends.far)
+            patient_epoll.waits.clear()
+            ends.far.send(b"x")
+            await wait_all_tasks_blocked(0.01)
+            looks = [0.0] * (1 + trio_echo.reactor._LOOKS)  # the first of them sees the message
+            assert patient_epoll.waits == [*looks, trio_echo.reactor._TURN]
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_client_that_comes_ends_the_wait(patient_epoll: PatientEpoll) -> None:
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener, open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        ends = Ends(reactor)
+        with open_queue(listener) as queue, closing_far(ends):
+            nursery.start_soon(ends.run)
+            await wait_all_tasks_blocked()
+            with reactor.watching(queue):
+                nursery.start_soon(trio.lowlevel.wait_readable, listener.socket)
+                await wait_all_tasks_blocked()
+                await echo_twice(ends.far)
+                assert patient_epoll.waits[-1] > 0
+                with socket.create_connection(listener.socket.getsockname()):
+                    await wait_all_tasks_blocked(0.01)
+                    assert patient_epoll.waits[-1] == 0
+                    count = len(patient_epoll.waits)
+                    await wait_all_tasks_blocked(0.01)  # nobody accepts, and it does not spin
+                    assert len(patient_epoll.waits) == count
+            nursery.cancel_scope.cancel()
 
 
 class FailingEpoll:

@@ -17,6 +17,7 @@ import signal
 import socket
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -120,6 +121,29 @@ async def test_accepted_sockets_do_not_block(host: str) -> None:
                 assert sock.gettimeout() == 0
                 with pytest.raises(BlockingIOError):
                     sock.recv(1)
+
+
+async def test_its_own_listeners_do_not_keep_the_reactor_from_waiting_for_the_next_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alone: list[bool] = []
+
+    class Alone(Reactor):
+        def _is_alone(self) -> bool:
+            alone.append(super()._is_alone())
+            return alone[-1]
+
+    monkeypatch.setattr(trio_echo.reactor, "Reactor", Alone)
+    monkeypatch.setattr(trio_echo.reactor, "time", SimpleNamespace(perf_counter=lambda: 0.0))
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(serve, 0, hosts=["127.0.0.1", "127.0.0.2"]))
+        with socket.create_connection(listeners[0].socket.getsockname()) as sock:
+            await wait_all_tasks_blocked(0.01)
+            for _ in range(2):
+                sock.sendall(b"x")
+                await wait_all_tasks_blocked(0.01)
+        nursery.cancel_scope.cancel()
+    assert alone[-1]
 
 
 class FailingListener:

@@ -32,4 +32,4 @@ def test_it_has_the_two_commands_that_ci_runs() -> None:
 
 
 def test_it_fits_on_a_screen_and_a_half() -> None:
-    assert len(README.splitlines()) <= 150
+    assert len(README.splitlines()) <= 90

@@ -302,6 +302,15 @@ async def test_a_relay_cancelled_before_it_began_does_nothing(way: str, host: st
         assert near.recv(100) == b"hello"
 
 
+async def test_lines_are_counted_without_a_tap(way: str, host: str) -> None:
+    async with running(way, host) as ends:
+        ends.relay.counts_lines = True
+        for data in (b"one", b"two\n", b"three\nfour"):
+            await ends.far.send_all(data)
+            assert await receive_exactly(ends.far, len(data)) == data
+        assert ends.relay.lines == 4
+
+
 async def test_a_relay_cancelled_by_its_tap_sends_nothing_back(way: str, host: str) -> None:
     async with running(way, host, lambda _: ends.scope.cancel()) as ends:
         await ends.far.send_all(b"hello")

@@ -47,6 +47,9 @@ from trio_echo.events import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from trio_echo.events import Connection
+    from trio_echo.relay import BaseRelay
+
 pytestmark = pytest.mark.usefixtures("way")
 
 
@@ -269,6 +272,27 @@ async def test_without_data_an_observer_gets_all_other_events(host: str) -> None
         assert closed.echoed == 5
         kinds = [type(event) for event in events.seen]
         assert kinds == [Listening, ClientConnected, ClientClosed]
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_takes_over_gets_the_pieces_after_the_first(host: str) -> None:
+    events = Events()
+    later: list[object] = []
+
+    def take_over(connection: Connection, relay: BaseRelay) -> None:
+        later.append(connection)
+        relay.tap = later.append
+
+    async with trio.open_nursery() as nursery:
+        start = partial(serve, 0, hosts=[host], observer=events, take_over=take_over)
+        listeners = await nursery.start(start)
+        async with await connect(host, listeners[0].socket.getsockname()[1]) as client:
+            for message in (b"one", b"two", b"three"):
+                assert await client.echo(message) == message
+        closed = await events.wait(ClientClosed)
+        assert later == [closed.connection, b"two", b"three"]
+        data = [event.data for event in events.seen if isinstance(event, DataReceived)]
+        assert data == [b"one"]
         nursery.cancel_scope.cancel()
 
 

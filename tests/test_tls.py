@@ -88,6 +88,11 @@ def differ(server: ssl.SSLContext, client: ssl.SSLContext, _authority: trustme.C
     client.minimum_version = ssl.TLSVersion.TLSv1_3
 
 
+def want_in_1_2(server: ssl.SSLContext, client: ssl.SSLContext, authority: trustme.CA) -> None:
+    server.maximum_version = ssl.TLSVersion.TLSv1_2
+    want(server, client, authority)
+
+
 def differ_in_ciphers(
     server: ssl.SSLContext, client: ssl.SSLContext, _authority: trustme.CA
 ) -> None:
@@ -100,6 +105,7 @@ def differ_in_ciphers(
     ("changes", "of_server", "of_client"),
     [
         ([], None, None),
+        ([want_in_1_2], TlsProblem.NO_CERTIFICATE, TlsProblem.CERTIFICATE_WANTED),
         (
             [present("server", trustme.CA())],
             TlsProblem.OWN_UNTRUSTED,

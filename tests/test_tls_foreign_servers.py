@@ -1,4 +1,4 @@
-"""The client and the load against TLS servers of others: OpenSSL, socat, ncat and Node."""
+"""The client and the load against TLS servers of others: OpenSSL, socat, ncat, stunnel and Node."""
 
 from __future__ import annotations
 
@@ -41,14 +41,26 @@ tls.createServer({cert, key}, (socket) => {
   socket.pipe(socket)
 }).listen(0, "127.0.0.1")
 """
+_STUNNEL = """exec stunnel -fd 3 3<<END
+foreground = quiet
+[echo]
+accept = 127.0.0.1:0
+cert = {cert}
+key = {key}
+exec = /bin/cat
+END
+"""
 ECHOES = {
-    "socat": ["OPENSSL-LISTEN:0,bind=127.0.0.1,cert={cert},key={key},verify=0", "EXEC:cat"],
-    "ncat": ["-k", "-l", "127.0.0.1", "0", "--ssl", "--ssl-cert", "{cert}", "--ssl-key", "{key}",
-             "--exec", "/bin/cat"],
-    "node": ["-e", _NODE, "{cert}", "{key}"],
+    "socat": ["socat", "OPENSSL-LISTEN:0,bind=127.0.0.1,cert={cert},key={key},verify=0",
+              "EXEC:cat"],
+    "ncat": ["ncat", "-k", "-l", "127.0.0.1", "0", "--ssl", "--ssl-cert", "{cert}",
+             "--ssl-key", "{key}", "--exec", "/bin/cat"],
+    "node": ["node", "-e", _NODE, "{cert}", "{key}"],
+    "stunnel": ["sh", "-c", _STUNNEL],
 }  # fmt: skip
 # It sends each line back in reverse.
-OPENSSL = ["s_server", "-accept", "127.0.0.1:0", "-cert", "{cert}", "-key", "{key}", "-rev"]
+OPENSSL = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", "{cert}", "-key", "{key}"]
+OPENSSL.append("-rev")
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +69,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> papers.Files:
 
 
 @contextmanager
-def serving(name: str, arguments: list[str], files: papers.Files) -> Iterator[Endpoint]:
+def serving(name: str, words: list[str], files: papers.Files) -> Iterator[Endpoint]:
     """Run a foreign server, which takes a free port."""
     if shutil.which(name) is None:
         pytest.skip(f"{name} is not installed")
     for field, path in files._asdict().items():
-        arguments = [one.replace(f"{{{field}}}", path) for one in arguments]
-    with subprocess.Popen([name, *arguments], stdout=subprocess.DEVNULL) as server:
+        words = [one.replace(f"{{{field}}}", path) for one in words]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as server:
         try:
             deadline = time.monotonic() + PATIENCE
             while not (ports := _listening(server.pid)):

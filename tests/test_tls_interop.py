@@ -30,6 +30,17 @@ const socket = require("tls").connect({port}, "{host}", {{ca: require("fs").read
   servername: "localhost"}}, () => process.stdin.pipe(socket));
 socket.pipe(process.stdout);
 """
+# It reads its settings from another descriptor than the data.
+_STUNNEL = """exec stunnel -fd 3 3<<END
+client = yes
+foreground = quiet
+connect = {host}:{port}
+CAfile = {ca}
+verifyChain = yes
+checkHost = localhost
+sni = localhost
+END
+"""
 PEERS = {
     "socat": [
         "socat",
@@ -40,6 +51,7 @@ PEERS = {
     ],
     "ncat": ["ncat", "--ssl", "--ssl-verify", "--ssl-trustfile", "{ca}", "localhost", "{port}"],
     "node": ["node", "-e", _NODE],
+    "stunnel": ["sh", "-c", _STUNNEL],
 }
 # Of Mozilla's "intermediate" configuration. The certificate is the test's, and Python cannot choose
 # the curves, which are sound.
@@ -59,9 +71,12 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Pro
         yield process, names[2]
 
 
+def skip_without(program: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not here")
+
+
 def run(words: list[str], address: Endpoint, authority: Path, data: bytes) -> bytes:
-    if shutil.which(words[0]) is None:
-        pytest.skip(f"{words[0]} is not here")
     bracketed = f"[{address.host}]" if ":" in address.host else address.host
     found = {"bracketed": bracketed, "host": address.host, "port": address.port, "ca": authority}
     command = [word.format(**found) for word in words]
@@ -74,6 +89,7 @@ def run(words: list[str], address: Endpoint, authority: Path, data: bytes) -> by
 @pytest.mark.parametrize("peer", PEERS)
 def test_what_a_foreign_client_sends_comes_back(server: tuple[Process, Path], peer: str) -> None:
     process, authority = server
+    skip_without(peer)
     data = b"".join(b"line %d\n" % number for number in range(50_000))
     for address in process.endpoints():
         assert run(PEERS[peer], address, authority, data) == data
@@ -111,6 +127,7 @@ def test_keys_can_be_changed_but_not_negotiated_again(server: tuple[Process, Pat
 def test_sslyze_finds_nothing_weak(server: tuple[Process, Path]) -> None:
     process, authority = server
     (address, _) = process.endpoints()
+    skip_without("sslyze")
     words = ["sslyze", "--mozilla_config=intermediate", "--certinfo_ca_file={ca}", "{host}:{port}"]
     report = run(words, address, authority, b"").decode()
     assert "COMPLIANCE AGAINST TLS CONFIGURATION" in report

@@ -43,6 +43,7 @@ from trio_echo.events import (
 )
 from trio_echo.tls import shake_hands
 from trio_echo.tls_problems import TlsProblem
+from trio_echo.totals import Tally, Totals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -309,10 +310,13 @@ async def test_a_client_that_never_finishes_the_handshake_is_ended(
 
 
 async def test_a_client_in_its_handshake_is_cut_off_by_the_stop(way: str) -> None:
-    async with serving(HOST, limits=Limits(grace=0)) as server:
+    tally = Tally()
+    async with serving(HOST, limits=Limits(grace=0), tally=tally) as server:
         with server.plain():
-            await wait_all_tasks_blocked(0.05)
+            while tally.totals() != Totals(waiting=1):
+                await trio.lowlevel.checkpoint()
             assert await server.stopped() == Stopped(0, 0, cut_off=1)
+    assert tally.totals() == Totals(cut_off=1)
     assert not any(isinstance(one, HandshakeFailed) for one in server.events.seen)
 
 

@@ -107,12 +107,14 @@ class _Leaving(BaseRelay):
 
 
 async def test_a_client_that_leaves_while_a_thread_counts_is_counted_once() -> None:
-    handler = ClientHandler(ignore, observe_data=False, idle_watch=None, handshake_timeout=1)
+    handler = ClientHandler(
+        ignore, observe_data=False, take_over=None, idle_watch=None, handshake_timeout=1
+    )
     relay = _Leaving()
     sock, peer = connected("127.0.0.1")
 
     async def serve_client() -> None:
-        await handler.serve(Accepted(sock), lambda _tap: relay)
+        await handler.serve(Accepted(sock), lambda: relay)
         relay.has_left.set()
 
     with peer:

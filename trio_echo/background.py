@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .events import ServerObserver
     from .gate import HostSlots
+    from .handler import TakeOver
     from .securing import CurrentContext
     from .totals import Tally
 
@@ -42,6 +43,7 @@ class BackgroundServer(TrioThread):
         faults: as for `serve`.
         observer: as for `serve`. It is called in the server's thread; `list.append` is enough.
         observe_data: as for `serve`.
+        take_over: as for `serve`; called in the server's thread.
         portable: as for `serve`.
         client_slots: as for `serve`. It is entered in the server's thread, so servers in different
             threads cannot share it.
@@ -60,6 +62,7 @@ class BackgroundServer(TrioThread):
         faults: Faults | FaultSwitch = Faults(),
         observer: ServerObserver = ignore,
         observe_data: bool = True,
+        take_over: TakeOver | None = None,
         portable: bool = False,
         client_slots: AbstractAsyncContextManager[object] | None = None,
         host_slots: HostSlots | None = None,
@@ -76,6 +79,7 @@ class BackgroundServer(TrioThread):
                 faults=faults,
                 observer=observer,
                 observe_data=observe_data,
+                take_over=take_over,
                 portable=portable,
                 client_slots=client_slots,
                 host_slots=host_slots,

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from .relay import BaseRelay, Tap
     from .tcp_info import Socket
 
-    MakeRelay: TypeAlias = Callable[[Tap | None], BaseRelay]
+    MakeRelay: TypeAlias = Callable[[], BaseRelay]
+    TakeOver: TypeAlias = Callable[[Connection, BaseRelay], object]
 
 # How many of the server's own endpoints are remembered, so that its clients share them.
 _OWN_ENDPOINTS = 64
@@ -49,13 +50,16 @@ class ClientHandler:
     Args:
         report: called with each client's events.
         observe_data: whether there are `DataReceived` events.
+        take_over: called after a client's first piece, with its relay.
         idle_watch: ends idle clients; `None` if there is no limit.
         handshake_timeout: how many seconds the handshake of TLS may take.
 
     Attributes:
         served: how many clients there were.
         ended: how those that are gone ended.
+        shaking_hands: how many clients are in the handshake of TLS: they are not served yet.
         failed_handshakes: how many clients were not served because TLS failed.
+        cut_off: how many were in the handshake when the server stopped.
     """
 
     def __init__(
@@ -63,27 +67,30 @@ class ClientHandler:
         report: ServerObserver,
         *,
         observe_data: bool,
+        take_over: TakeOver | None,
         idle_watch: IdleWatch | None,
         handshake_timeout: float,
     ) -> None:
         self.served = 0
         self.ended: Counter[Ending] = Counter()
+        self.shaking_hands = 0
         self.failed_handshakes = 0
+        self.cut_off = 0
         self._echoed_to_gone = 0
         self._echoed = 0
         self._relays: set[BaseRelay] = set()  # of the clients that are served
-        self._shaking_hands = 0
         self._numbers = count(1)
         self._handshake_timeout = handshake_timeout
         self._report = report
         self._observe_data = observe_data
+        self._take_over = take_over
         self._idle_watch = idle_watch
         self._own_endpoint = lru_cache(_OWN_ENDPOINTS)(_same)
 
     @property
     def connected(self) -> int:
-        """How many clients there are."""
-        return len(self._relays) + self._shaking_hands
+        """How many clients are served now."""
+        return len(self._relays)
 
     @property
     def echoed(self) -> int:
@@ -109,7 +116,7 @@ class ClientHandler:
 
         Args:
             client: was accepted.
-            make_relay: makes what echoes, given a tap. A `SecureClient` begins TLS before.
+            make_relay: makes what echoes on it. A `SecureClient` begins TLS before.
         """
         sock = client.sock
         secure: SecureClient | None = None
@@ -118,7 +125,7 @@ class ClientHandler:
                 secure = make_relay
                 sock.getpeername()
             else:
-                relay = make_relay(None)
+                relay = make_relay()
                 relay.begin()
             connection = self._connection(client)
         except OSError:
@@ -128,12 +135,12 @@ class ClientHandler:
             if not await self._begin(secure, connection):
                 return
             sock = secure.sock
-            relay = secure(None)
+            relay = secure()
         del client, make_relay  # they would take memory as long as the client is connected
         self.served += 1
-        self._relays.add(relay)
         if self._observe_data:
-            relay.tap = self._tap(connection)
+            relay.tap = self._tap(connection, relay)
+        self._relays.add(relay)
         failure: Exception | None = None
         ending = Ending.CLOSED
         watched: WatchedClient | None = None
@@ -164,6 +171,7 @@ class ClientHandler:
                 await secure.leave()
             sock.close()
             self._relays.remove(relay)
+            relay.tap = None  # it may refer to the relay: no cycle
             self._echoed_to_gone += relay.echoed
             if relay.was_reset or relay.was_closed:
                 ending = Ending.FAULT
@@ -208,9 +216,12 @@ class ClientHandler:
     async def _begin(self, client: SecureClient, connection: Connection) -> bool:
         """Begin TLS with a client, or close its socket; return whether TLS began."""
         began = failed = False
-        self._shaking_hands += 1
+        self.shaking_hands += 1
         try:
-            await client.begin(self._handshake_timeout, str(connection.remote))
+            try:
+                await client.begin(self._handshake_timeout, str(connection.remote))
+            finally:
+                self.shaking_hands -= 1
             began = True
         except Exception as exc:  # noqa: BLE001  the crash boundary: only this client ends
             failed = True
@@ -218,15 +229,21 @@ class ClientHandler:
             self._report(HandshakeFailed(connection, exc))
             await client.linger()
         finally:
-            self._shaking_hands -= 1
             if not began:
                 client.sock.close()
-                self.ended[Ending.CUT_OFF] += not failed
+                self.cut_off += not failed
         return began
 
-    def _tap(self, connection: Connection) -> Tap:
-        report = self._report
-        return lambda data: report(DataReceived(connection, data))
+    def _tap(self, connection: Connection, relay: BaseRelay) -> Tap:
+        """Return what reports a client's pieces; if others take over, only the first one."""
+        report, take_over = self._report, self._take_over
+
+        def tap(data: bytes) -> None:
+            report(DataReceived(connection, data))
+            if take_over is not None:
+                take_over(connection, relay)
+
+        return tap
 
 
 def _same(endpoint: Endpoint) -> Endpoint:

@@ -3,8 +3,13 @@
 If each client's task echoes by itself, each message costs a `recv` that finds nothing, a change of
 Trio's epoll set, and two passes of the scheduler. The reactor has an epoll set (epoll(7)) of its
 own with the sockets of all clients. It waits for that set, receives from each ready socket, and
-sends back at once. The client's task sleeps until something needs a decision or has to wait: a full
-send buffer, the end of the stream, an error.
+sends back at once. If a send buffer is full, it keeps the rest, and receives nothing more from that
+client until the rest is sent. The client's task sleeps until the end of the stream, or an error.
+
+A pass of Trio's scheduler costs ten times what an echo costs here. So if messages follow each other
+within a millisecond, the reactor waits for the next one in its own epoll set, up to a millisecond.
+It does so only if nobody else waits for something that could happen meanwhile: Trio's statistics
+say so, and a client that comes to a listener ends the wait.
 
 Why this is safe:
 
@@ -17,7 +22,7 @@ Why this is safe:
 - epoll is level-triggered here: what is not received now is reported again. It does not matter how
   much one `recv` returns.
 - Each ready socket gets one `recv` and one `send` in turn, and Trio's other tasks run after a
-  millisecond. So a client that floods the server holds up nobody. Every event of a batch is
+  millisecond or two. So a client that floods the server holds up nobody. Every event of a batch is
   handled: epoll_wait(2) rotates among the ready sockets, so a dropped event might never come back.
 - With TLS, one `recv` takes one record, at most 16 KiB. The buffer is larger, so OpenSSL never
   holds decrypted bytes that epoll could not report.
@@ -27,42 +32,64 @@ Why this is safe:
 
 from __future__ import annotations
 
+import math
+import os
 import select
 import ssl
 import sys
 import time
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 from .errors import SocketCallError, naming
-from .relay import BaseRelay
+from .relay import BaseRelay, lines_in
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 # What a call raises that would have to wait. An `ssl.SSLSocket` has its own errors for that.
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-# How many bytes to receive at once, as Trio's own streams do.
-_BUFFER = 64 * 1024
+# How many bytes to receive at once.
+_BUFFER = 256 * 1024
+# The same if they are shown to a tap, as Trio's own streams do.
+_PIECE = 64 * 1024
 # How many events to take from the epoll set at once.
 _EVENTS = 256
 # Seconds after which Trio's other tasks get their turn, even if there is more to echo.
 _TURN = 0.001
+# To fall asleep and to wake up takes longer than some clients need for their next message. So if a
+# message came within this many seconds, look this many times before waiting for the next one.
+_SOON, _LOOKS = 60e-6, 60
 
 if sys.platform != "linux":
-    _READABLE = 0
+    _READABLE = _WRITABLE = _COMING = 0
 
     def _open_epoll() -> Any:
         raise NotImplementedError("epoll is Linux's")
 
+    def _readv(_descriptor: int, _buffers: Sequence[memoryview]) -> int:
+        raise NotImplementedError("Windows has no readv()")
+
+    def _waiting() -> int:
+        raise NotImplementedError("other systems count otherwise")
+
 else:
     _READABLE = select.EPOLLIN
+    _WRITABLE = select.EPOLLOUT
+    # Reported once for each client that comes, even if nobody accepts it.
+    _COMING = select.EPOLLIN | select.EPOLLET
+    _readv = os.readv
 
     def _open_epoll() -> select.epoll:
         return select.epoll()
+
+    def _waiting() -> int:
+        """Count the tasks that wait for sockets in Trio's own loop."""
+        waiting = trio.lowlevel.current_statistics().io_statistics
+        return waiting.tasks_waiting_read + waiting.tasks_waiting_write
 
 
 class SocketRelay(BaseRelay):
@@ -79,12 +106,13 @@ class SocketRelay(BaseRelay):
     Attributes:
         sock: as given.
         descriptor: the socket's number.
-        task: sleeps while the reactor echoes. The reactor leaves it the attributes below.
+        task: sleeps while the reactor echoes.
         failure: what went wrong.
-        rest: what was received and could not be sent at once; empty at the end of the stream.
+        plain: whether the bytes on the wire are the client's: without TLS.
+        rest: what was received and could not be sent yet.
     """
 
-    __slots__ = ("_early", "_reactor", "descriptor", "failure", "rest", "sock", "task")
+    __slots__ = ("_early", "_reactor", "descriptor", "failure", "plain", "rest", "sock", "task")
 
     def __init__(
         self,
@@ -99,26 +127,23 @@ class SocketRelay(BaseRelay):
         self.descriptor = sock.fileno()
         self.task: trio.lowlevel.Task
         self.failure: Exception | None = None
-        self.rest = b""
+        self.plain = not isinstance(sock, ssl.SSLSocket)
+        self.rest: memoryview | bytes = b""
         self._early: bytes | None = None
 
     def begin(self) -> None:
-        """Receive what has come already, for `run`: most clients send at once.
+        """Receive what has come already, for `run`: many clients send at once.
 
         Raises:
             OSError: the peer has reset the connection.
         """
-        buffer = self._reactor.buffer
-        try:
-            count = self.sock.recv_into(buffer)
-        except _NOT_NOW:
-            return
-        self._early = bytes(buffer[:count])
+        with suppress(*_NOT_NOW):
+            self._early = self.sock.recv(_PIECE)
 
     async def run(self) -> None:
         """Echo until the peer ends its side and everything it sent has been sent back.
 
-        At most one piece of 64 KiB is held. A peer that sends without receiving is stopped by
+        At most one piece of 256 KiB is held. A peer that sends without receiving is stopped by
         TCP's flow control.
 
         Raises:
@@ -126,39 +151,32 @@ class SocketRelay(BaseRelay):
                 failed: the system does not watch any more sockets.
         """
         self.task = trio.lowlevel.current_task()
-        if self._early is not None and not await self._echo_early():
-            return
-        while True:
-            self._reactor.add(self)
-            try:
-                await trio.lowlevel.wait_task_rescheduled(self._abort)
-            finally:  # a tap may both cancel this task and fail
-                self._raise_failure()
-            if not self.rest:
+        if self._early is not None:
+            early, self._early = self._early, None
+            if not early:
                 return
-            await self._send_rest()
+            await self._echo(early)
+        self._reactor.add(self)
+        try:
+            await trio.lowlevel.wait_task_rescheduled(self._abort)
+        finally:  # a tap may both cancel this task and fail
+            self._raise_failure()
 
-    async def _echo_early(self) -> bool:
-        """Echo what `begin` received; return `False` if that was the end of the stream."""
-        early, self._early = self._early, None
-        if not early:
-            return False
+    async def _echo(self, data: bytes) -> None:
+        """Echo what `begin` received; if there is no room, the reactor sends the rest."""
+        if self.counts_lines:
+            self.lines += lines_in(data, len(data))
         if self.moved is not None:
             self.moved()
         if self.tap is not None:
-            self.tap(early)
+            self.tap(data)
             await trio.lowlevel.checkpoint_if_cancelled()  # the tap may have cancelled this client
-        try:
-            sent = self.sock.send(early)
-        except _NOT_NOW:
-            sent = 0
-        except OSError as exc:
-            raise SocketCallError.wrap("send()", exc) from exc
+        sent = 0
+        with naming("send()"), suppress(*_NOT_NOW):
+            sent = self.sock.send(data)
         self.echoed += sent
-        self.rest = early[sent:]
-        if self.rest:
-            await self._send_rest()
-        return True
+        if sent < len(data):
+            self.rest = memoryview(data[sent:])
 
     def _raise_failure(self) -> None:
         failure, self.failure = self.failure, None
@@ -172,34 +190,20 @@ class SocketRelay(BaseRelay):
         self._reactor.remove(self)
         return trio.lowlevel.Abort.SUCCEEDED
 
-    async def _send_rest(self) -> None:
-        """Send what the reactor could not, as the peer makes room for it."""
-        rest, self.rest = memoryview(self.rest), b""
-        while rest:
-            await trio.lowlevel.wait_writable(self.sock)
-            try:
-                sent = self.sock.send(rest)
-            except _NOT_NOW:
-                continue
-            except OSError as exc:
-                raise SocketCallError.wrap("send()", exc) from exc
-            rest = rest[sent:]
-            self.echoed += sent
-            if self.moved is not None:
-                self.moved()
-
 
 class Reactor:
-    """Echoes for all relays that were added; `run` is its task.
-
-    Attributes:
-        buffer: for what is received; nobody keeps anything in it beyond a checkpoint.
-    """
+    """Echoes for all relays that were added; `run` is its task."""
 
     def __init__(self) -> None:
-        self.buffer = memoryview(bytearray(_BUFFER))
         self._epoll = _open_epoll()
         self._relays: dict[int, SocketRelay] = {}
+        # How many tasks may wait for sockets in Trio's own loop, and hear from them a little later:
+        # those from before, such as Trio's own for calls from other threads, and the listeners'.
+        self._unhurried = _waiting()
+        # How many seconds to wait for more, before Trio's other tasks get their turn.
+        self._patience = 0.0
+        # Whether the latest message came soon after the one before.
+        self._soon = False
 
     def add(self, relay: SocketRelay) -> None:
         """Take over a relay's socket; its task goes to sleep next.
@@ -208,59 +212,114 @@ class Reactor:
             SocketCallError: `epoll_ctl()` failed.
         """
         with naming("epoll_ctl()"):  # it has the limit `max_user_watches`, see epoll(7)
-            self._epoll.register(relay.descriptor, _READABLE)
+            self._epoll.register(relay.descriptor, _WRITABLE if relay.rest else _READABLE)
         self._relays[relay.descriptor] = relay
 
     def remove(self, relay: SocketRelay) -> None:
         """Give a socket back to its task, if it is here."""
+        self._patience = 0.0
         if self._relays.get(relay.descriptor) is relay:
             del self._relays[relay.descriptor]
             with suppress(OSError):  # it was closed, and so it has left the set
                 self._epoll.unregister(relay.descriptor)
 
+    @contextmanager
+    def watching(self, listener: socket.socket) -> Iterator[None]:
+        """During a block, let a client that comes to a listener end the reactor's wait for bytes.
+
+        Raises:
+            SocketCallError: `epoll_ctl()` failed.
+        """
+        with naming("epoll_ctl()"):
+            self._epoll.register(listener, _COMING)
+        self._unhurried += 1
+        try:
+            yield
+        finally:
+            self._unhurried -= 1
+            self._epoll.unregister(listener)
+
     async def run(self) -> None:
         """Echo, until cancelled."""
-        relays, poll, clock = self._relays, self._epoll.poll, time.perf_counter
-        buffer = self.buffer
+        relays, clock, readv, write = self._relays, time.perf_counter, _readv, os.write
+        received = bytearray(_BUFFER)
+        buffer = memoryview(received)
+        whole, piece = [buffer], [buffer[:_PIECE]]
+        ended = -math.inf
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
-            turn_ends = clock() + _TURN
-            while events := poll(0, _EVENTS):
-                for descriptor, _ in events:
+            began = clock()
+            self._patience = _TURN if began - ended < _TURN and self._is_alone() else 0.0
+            while events := self._ready():
+                for descriptor, event in events:
                     relay = relays.get(descriptor)
-                    if relay is None:  # removed during this batch
+                    if relay is None:  # a listener, or removed during this batch
+                        self._patience = 0.0
+                        continue
+                    if event != _READABLE and relay.rest:
+                        self._send_rest(relay)
                         continue
                     try:
-                        count = relay.sock.recv_into(buffer)
+                        if relay.plain:  # an eighth of an echo faster than a socket's methods
+                            count = readv(descriptor, whole if relay.tap is None else piece)
+                        else:
+                            count = relay.sock.recv_into(buffer)
                     except _NOT_NOW:
                         continue
                     except OSError as exc:
-                        self._wake(relay, failure=SocketCallError.wrap("recv()", exc))
+                        self._wake(relay, SocketCallError.wrap("recv()", exc))
                         continue
                     if not count:
                         self._wake(relay)
                         continue
                     data = buffer[:count]
+                    if relay.counts_lines:
+                        relay.lines += lines_in(received, count)
                     if relay.tap is not None or relay.moved is not None:
                         self._announce(relay, data)
                         if descriptor not in relays:
                             continue
                     try:
-                        sent = relay.sock.send(data)
+                        sent = write(descriptor, data) if relay.plain else relay.sock.send(data)
                     except _NOT_NOW:
                         sent = 0
                     except OSError as exc:
-                        self._wake(relay, failure=SocketCallError.wrap("send()", exc))
+                        self._wake(relay, SocketCallError.wrap("send()", exc))
                         continue
                     relay.echoed += sent
                     if sent < count:
-                        self._wake(relay, rest=bytes(data[sent:]))
-                if clock() > turn_ends:
+                        relay.rest = memoryview(bytes(data[sent:]))
+                        self._epoll.modify(descriptor, _WRITABLE)
+                if clock() - began > _TURN:
                     break
+            ended = clock()
 
     def close(self) -> None:
         """Close the epoll set, once `run` has ended."""
         self._epoll.close()
+
+    def _ready(self) -> list[tuple[int, int]]:
+        """Return what epoll reports; wait for it as long as patience lasts."""
+        poll: Callable[[float, int], list[tuple[int, int]]] = self._epoll.poll
+        if not self._patience:
+            return poll(0, _EVENTS)
+        began = time.perf_counter()
+        if self._soon:
+            for _ in range(_LOOKS):
+                if events := poll(0, _EVENTS):
+                    return events
+        events = poll(self._patience, _EVENTS)
+        self._soon = time.perf_counter() - began < _SOON
+        return events
+
+    def _is_alone(self) -> bool:
+        """Return whether a short wait delays nobody else in this loop."""
+        now = trio.lowlevel.current_statistics()
+        return (
+            not now.tasks_runnable
+            and now.seconds_to_next_deadline > _TURN
+            and _waiting() <= self._unhurried
+        )
 
     def _announce(self, relay: SocketRelay, data: memoryview) -> None:
         """Call a relay's `moved` and `tap`; one of them may cancel it, which removes it."""
@@ -268,18 +327,34 @@ class Reactor:
             if relay.moved is not None:
                 relay.moved()
             if relay.tap is not None:
+                self._patience = 0.0  # it may have work for another task
                 relay.tap(bytes(data))
         except Exception as exc:  # noqa: BLE001  raised in the relay's own task
             if self._relays.get(relay.descriptor) is relay:
-                self._wake(relay, failure=exc)
+                self._wake(relay, exc)
             else:
                 relay.failure = exc
 
-    def _wake(
-        self, relay: SocketRelay, *, rest: bytes = b"", failure: Exception | None = None
-    ) -> None:
+    def _send_rest(self, relay: SocketRelay) -> None:
+        """Send more of what there was no room for; after all of it, receive again."""
+        try:
+            sent = relay.sock.send(relay.rest)
+        except _NOT_NOW:
+            return
+        except OSError as exc:
+            self._wake(relay, SocketCallError.wrap("send()", exc))
+            return
+        relay.rest = relay.rest[sent:]
+        relay.echoed += sent
+        if relay.moved is not None:
+            relay.moved()
+        if not relay.rest:
+            relay.rest = b""  # not a view of all of it
+            self._epoll.modify(relay.descriptor, _READABLE)
+
+    def _wake(self, relay: SocketRelay, failure: Exception | None = None) -> None:
         self.remove(relay)
-        relay.rest, relay.failure = rest, failure
+        relay.failure = failure
         trio.lowlevel.reschedule(relay.task)
 
 

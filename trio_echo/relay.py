@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 _STEP = 16 * 1024
 
 
+def lines_in(buffer: bytes | bytearray, count: int) -> int:
+    """Count the lines that the first bytes of a buffer begin. There is one at least."""
+    last = count - 1
+    # Python 3.11 finds a byte in a fraction of the time in which it counts it.
+    if buffer.find(b"\n", 0, last) < 0:
+        return 1
+    return 1 + buffer.count(b"\n", 0, last)
+
+
 class BaseRelay(ABC):
     """A relay, whatever its bytes come from.
 
@@ -31,9 +40,12 @@ class BaseRelay(ABC):
         echoed: how many bytes have been sent back.
         tap: called with each piece as it arrives, before it is sent back.
         moved: called whenever bytes have moved, in either direction.
+        counts_lines: whether the lines of each piece are added to `lines`. That takes less time
+            than a tap.
+        lines: how many lines were counted.
     """
 
-    __slots__ = ("echoed", "moved", "tap")
+    __slots__ = ("counts_lines", "echoed", "lines", "moved", "tap")
 
     def __init__(
         self,
@@ -43,6 +55,8 @@ class BaseRelay(ABC):
         self.echoed = 0
         self.tap = tap
         self.moved = moved
+        self.counts_lines = False
+        self.lines = 0
 
     def begin(self) -> None:  # noqa: B027  nothing, unless there is a socket
         """Prepare for `run`, before anybody knows of the client.
@@ -65,8 +79,8 @@ class BaseRelay(ABC):
     async def run(self) -> None:
         """Echo until the peer ends its side and everything it sent has been sent back.
 
-        At most one piece (64 KiB from a socket) is held. A peer that sends without receiving is
-        stopped by TCP's flow control.
+        At most one piece is held: 64 KiB from a stream, 256 KiB by a reactor. A peer that sends
+        without receiving is stopped by TCP's flow control.
 
         Raises:
             SocketCallError: `recv()` or `send()` failed: the connection broke.
@@ -99,8 +113,8 @@ class Relay(BaseRelay):
     async def run(self) -> None:
         """Echo until the peer ends its side and everything it sent has been sent back.
 
-        At most one piece (64 KiB from a socket) is held. A peer that sends without receiving is
-        stopped by TCP's flow control.
+        At most one piece of 64 KiB is held. A peer that sends without receiving is stopped by TCP's
+        flow control.
 
         Raises:
             SocketCallError: `recv()` or `send()` failed: the connection broke.
@@ -112,6 +126,8 @@ class Relay(BaseRelay):
                 return
             if self.moved is not None:
                 self.moved()
+            if self.counts_lines:
+                self.lines += lines_in(data, len(data))
             if self.tap is not None:
                 self.tap(bytes(data))
             await self._send(data)

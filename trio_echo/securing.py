@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .faults import FaultSwitch
     from .reactor import Reactor
-    from .relay import BaseRelay, Tap
+    from .relay import BaseRelay
     from .tcp_info import Socket
 
     CurrentContext: TypeAlias = Callable[[], ssl.SSLContext]
@@ -76,7 +76,7 @@ class SecureClient(ABC):
             await _drain(self.sock)
 
     @abstractmethod
-    def __call__(self, tap: Tap | None) -> BaseRelay:
+    def __call__(self) -> BaseRelay:
         """Make the relay, after the handshake."""
 
     @abstractmethod
@@ -110,9 +110,9 @@ class SecureSocket(SecureClient):
         self._reactor = reactor
         self._context = context
 
-    def __call__(self, tap: Tap | None) -> BaseRelay:
+    def __call__(self) -> BaseRelay:
         """Make the relay, after the handshake."""
-        return SocketRelay(self._tls, self._reactor, tap)
+        return SocketRelay(self._tls, self._reactor)
 
     async def answer_farewell(self) -> None:
         """Send close_notify to a client that has sent its own, once there is room for it."""
@@ -155,11 +155,11 @@ class SecureStream(SecureClient):
         self._context = context
         self._faults = faults
 
-    def __call__(self, tap: Tap | None) -> BaseRelay:
+    def __call__(self) -> BaseRelay:
         """Make the relay, after the handshake."""
         if self._faults is not None:
-            return FaultyRelay(self._tls, self._faults, tap)
-        return Relay(self._tls, tap)
+            return FaultyRelay(self._tls, self._faults)
+        return Relay(self._tls)
 
     async def answer_farewell(self) -> None:
         """Send close_notify to a client that has sent its own, once there is room for it."""

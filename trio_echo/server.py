@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from .accepting import AcceptErrors
     from .events import ServerObserver
     from .gate import HostSlots
-    from .handler import MakeRelay
+    from .handler import MakeRelay, TakeOver
     from .securing import CurrentContext
     from .totals import Tally
 
@@ -79,6 +79,7 @@ async def serve(
     faults: Faults | FaultSwitch = Faults(),
     observer: ServerObserver = ignore,
     observe_data: bool = True,
+    take_over: TakeOver | None = None,
     portable: bool = False,
     stop: trio.Event | None = None,
     client_slots: AbstractAsyncContextManager[object] | None = None,
@@ -104,6 +105,9 @@ async def serve(
             server ends with that exception.
         observe_data: whether there are `DataReceived` events. Without them, bytes are echoed
             without a copy.
+        take_over: called after the first `DataReceived` of each client, with its connection and
+            its relay. It may replace the relay's `tap`, which gets later pieces for less than an
+            event costs.
         portable: echo with Trio's streams on every system, even if there is a faster way.
         stop: once set, no more clients are accepted, those connected have `limits.grace` seconds
             to finish, and `serve` returns. Cancelling `serve` ends everything at once instead.
@@ -146,6 +150,7 @@ async def serve(
             handler = ClientHandler(
                 observer,
                 observe_data=observe_data,
+                take_over=take_over,
                 idle_watch=idle_watch,
                 handshake_timeout=limits.handshake_timeout,
             )
@@ -247,12 +252,13 @@ class _Server:
 
     @property
     def _waiting(self) -> int:
-        return self._gate.waiting + self._admission.waiting
+        return self._gate.waiting + self._admission.waiting + self._handler.shaking_hands
 
     @property
     def _cut_off(self) -> int:
-        handler = self._handler.ended[Ending.CUT_OFF]
-        return handler + self._gate.cut_off + self._admission.cut_off
+        served = self._handler.ended[Ending.CUT_OFF]
+        waited = self._handler.cut_off + self._gate.cut_off + self._admission.cut_off
+        return served + waited
 
     async def _start(
         self,
@@ -294,6 +300,8 @@ class _Server:
         fit_out_listener(listener, self._limits.keepalive)
         with naming("socket()", str(endpoint_of(listener))):
             queue = queues.enter_context(open_queue(listener))
+        if self._relays.reactor is not None:
+            queues.enter_context(self._relays.reactor.watching(queue))
         queues.callback(self._admission.turn_away, queue)
         reception.open(queue, own=own)
         return listener

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import trio
 
 from .errors import HANDSHAKE, TlsError, naming
+from .tls_problems import TlsProblem
 
 if TYPE_CHECKING:
     import ssl
@@ -50,12 +51,25 @@ async def shake_hands(
     try:
         with naming(HANDSHAKE, where):
             await stream.do_handshake()
-    except TlsError:
+    except TlsError as exc:
+        if not server_side and _wants_certificate(exc, wrapper.tls):
+            problem = TlsProblem.CERTIFICATE_WANTED
+            raise TlsError(HANDSHAKE, problem, exc.detail, where) from exc.__cause__
         if alert := wrapper.outgoing.read():
             with suppress(trio.BrokenResourceError):
                 await transport.send_all(alert)
         raise
     return stream
+
+
+def _wants_certificate(error: TlsError, tls: ssl.SSLObject) -> bool:
+    """Return whether a server ended the handshake because the client has no certificate.
+
+    In TLS 1.2, it then sends the alert handshake_failure (RFC 5246, section 7.4.6). It also sends
+    that if there is no cipher in common, but before it has chosen one.
+    """
+    refused = error.problem is TlsProblem.ALERT and error.detail == "handshake failure"
+    return refused and tls.cipher() is not None
 
 
 class _Wrapper:
@@ -68,9 +82,11 @@ class _Wrapper:
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
         self.outgoing: ssl.MemoryBIO
+        self.tls: ssl.SSLObject
 
     def wrap_bio(
         self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, **options: Any
     ) -> ssl.SSLObject:
         self.outgoing = outgoing
-        return self._context.wrap_bio(incoming, outgoing, **options)
+        self.tls = self._context.wrap_bio(incoming, outgoing, **options)
+        return self.tls

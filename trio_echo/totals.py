@@ -58,10 +58,11 @@ class Totals:
     Attributes:
         clients: how many clients it has served.
         connected: how many of them are connected.
-        waiting: how many more were accepted and wait to be served.
+        waiting: how many more were accepted and are not served yet: they wait for their turn, or
+            for the end of the handshake of TLS.
         echoed: how many bytes were sent back.
         cut_off: how many lost their connection when it stopped, with those that waited.
-        ended: how the connections of clients ended.
+        ended: how the connections of the others of `clients` ended.
         refused: how many clients it has refused.
         accept_errors: how often a client could not be accepted.
         failed_handshakes: how many clients it has not served because TLS failed.

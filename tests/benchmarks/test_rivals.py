@@ -11,12 +11,14 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+import bursts
 import fairness
 import processes
 import pytest
 import race
 import race_chart
 import set_up
+import worker_costs
 from layout import texts
 from rivals import RIVALS, Field, Rival, compiled, running
 from runs import samples
@@ -213,3 +215,32 @@ def test_the_effect_of_a_flood_is_printed(capsys: pytest.CaptureFixture[str]) ->
     shown = capsys.readouterr().out
     # Few messages have no p99: a busy machine may send few.
     assert re.search(r"^\| Trio's tutorial( \| ([\d.]+ [µm]?s|-)){4} \|$", shown, re.MULTILINE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the load takes Linux")
+def test_the_times_of_bursts_are_printed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler (cc)")
+    output = tmp_path / "bursts.json"
+    words = ["--rounds", "1", "--size", "4K,1M", "--output", str(output)]
+    assert bursts.main([*PAIR, *words]) == 0
+    printed = capsys.readouterr().out
+    assert "4 KiB: median" in printed
+    assert re.search(r"^\| Trio's tutorial \| [\d,]+ µs \| \d+\.\d\d \|", printed, re.MULTILINE)
+    assert len(json.loads(output.read_text("utf-8"))["trio_tutorial 1048576"]) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux spreads connections")
+def test_the_costs_of_workers_are_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(worker_costs, "SECONDS", 0.1)
+    monkeypatch.setattr(worker_costs, "REST", 0.1)
+    load = ["--workers", "1,2", "--rounds", "1", "--rate", "200"]
+    assert worker_costs.main(load) == 0
+    row = r"\| [\d.]+ µs \| [\d.]+ \| \d+ to \d+ \| [\d.]+% \| \d+ MiB \|$"
+    printed = capsys.readouterr().out
+    assert re.search(rf"^\| 1 {row}", printed, re.MULTILINE)
+    assert re.search(rf"^\| 2 {row}", printed, re.MULTILINE)

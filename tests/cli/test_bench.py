@@ -23,6 +23,7 @@ import papers
 import psutil
 import pytest
 import runs
+from msgspec.structs import replace
 from support import (
     PATIENCE,
     Process,
@@ -294,7 +295,7 @@ def test_a_signal_keeps_what_was_measured_even_without_a_terminal(
     with subprocess.Popen(words, stdin=its, stdout=its, stderr=its) as command:
         os.close(its)
         seen = b""
-        while b" 1/" not in seen:  # of 1000 rounds, or of 2000 with both families
+        while b"round 2 of" not in seen:
             seen += os.read(ours, 4096)
         started = of(psutil.Process(command.pid))
         os.close(ours)
@@ -548,21 +549,34 @@ def test_a_round_that_was_cut_short_is_reported(messages: int, words: str) -> No
         (("localhost:1", "--connections", "0"), "is not a number of connections"),
         (("localhost:1", "--connections", "4..1"), "is not a range"),
         (("localhost:1", "--timeout", "0"), "must be more than 0"),
-        (("localhost:1", "--duration", "1e300"), "is not a time in seconds (0 to a year"),
+        (
+            ("localhost:1", "--duration", "1e300"),
+            "is not a time: write seconds, or 500ms, 90s, 1h30m (0 to a year",
+        ),
         (("localhost:1", "--duration", "inf"), "duration must be "),
         (("localhost:1", "--duration", "1e-300"), "duration must be "),
-        (("localhost:1", "--warm-up", "1e300"), "is not a time in seconds (0 to a year"),
+        (
+            ("localhost:1", "--warm-up", "1e300"),
+            "is not a time: write seconds, or 500ms, 90s, 1h30m (0 to a year",
+        ),
         (("localhost:1", "--warm-up", "inf"), "warm_up must be "),
-        (("localhost:1", "--timeout", "1e300"), "is not a time in seconds (0 to a year"),
-        (("localhost:1", "--timeout", "nan"), "is not a time in seconds"),
+        (
+            ("localhost:1", "--timeout", "1e300"),
+            "is not a time: write seconds, or 500ms, 90s, 1h30m (0 to a year",
+        ),
+        (("localhost:1", "--timeout", "nan"), "is not a time"),
         (("localhost:1", "--rate", "1e-300"), "rate must be "),
         (("localhost:1", "--rate", "1e300"), "rate must be "),
         (("localhost:1", "--rate", "nan"), "rate must be "),
+        (("localhost:1", "--rate", "x"), "'x' is not a number"),
         (("localhost:1", "--messages", f"1{'0' * 30}"), "messages must be "),
         (("localhost:1", "--messages", "9" * 400), "messages must be 1 to "),
         (("localhost:1", "--pipeline", f"1{'0' * 30}"), "pipeline must be "),
         (("localhost:1", "--processes", f"1{'0' * 30}"), "processes must be "),
-        (("localhost:1", "--rounds", f"1{'0' * 30}"), "is not in the range"),
+        (("localhost:1", "--rounds", f"1{'0' * 30}"), "is not a whole number, 1 to 10000"),
+        (("localhost:1", "--reconnect", "--pipeline", "2"), "has no pipelining depth"),
+        (("localhost:1", "--reconnect", "--tls-resume"), "--tls-resume is for --tls with --recon"),
+        (("localhost:1", "--tls", "--tls-resume"), "--tls-resume is for --tls with --reconnect"),
         (("localhost:1", "--plot", "page.gif"), "does not end in .png, .svg, .pdf"),
     ],
 )
@@ -573,6 +587,23 @@ def test_a_wrong_command_line_is_one_line(
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert words in err
+
+
+def test_connections_for_each_message_are_reported_with_their_phases() -> None:
+    run, _ = runs.run(messages=200, workloads=runs.RECONNECTING[1:])
+    first, *others = report(run)
+    assert first.startswith("IPv4, 1 x 64 B: 200 connections/s (200 to 200) whole connection p50 ")
+    names = [re.match(r"  (\D+) p50 [^,]+, p90 [^,]+$", line) for line in others[:4]]
+    assert [name and name[1] for name in names] == [
+        "connect",
+        "TLS handshake",
+        "first byte",
+        "close",
+    ]
+    assert any(line.startswith("64 B: IPv6's median connection takes ") for line in others)
+    told = [replace(one, tls="TLSv1.3 X") for one in run.rounds]
+    lines = report(replace(run, rounds=tuple(told)))
+    assert "TLS: TLSv1.3 X; 1,200 of 2,400 handshakes resumed a session" in lines
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="only Windows' select() has so low a limit")
@@ -734,5 +765,5 @@ def test_a_file_that_cannot_be_written_in_the_end_does_not_stop_the_others(tmp_p
         assert command.stop() == 1
     assert "messages/s" in command.out.text
     said = command.err.seen[-1]
-    assert said == f"trio-echo bench: No such file or directory: {folder / 'results.json'}\n"
+    assert said == f"[open()] No such file or directory: {folder / 'results.json'}\n"
     assert sheet.exists()

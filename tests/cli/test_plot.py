@@ -96,7 +96,7 @@ def test_a_wrong_results_file_is_one_line(
     status, out, err = plot(path)
     assert (status, out) == (1, "")
     assert len(err.splitlines()) == 1
-    assert err.startswith("trio-echo plot: ")
+    assert err.startswith("[open()] " if text is None else "trio-echo plot: ")
     assert words in err
     assert str(path) in err
 
@@ -158,7 +158,7 @@ def test_a_file_that_cannot_be_written_is_one_line(results: Path, plot: CommandL
     path = results.with_name("missing") / "page.svg"
     status, _, err = plot(results, "-o", path)
     assert status == 1
-    assert err == f"trio-echo plot: No such file or directory: {path}\n"
+    assert err == f"[open()] No such file or directory: {path}\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it says so in other words")
@@ -167,7 +167,7 @@ def test_a_symbolic_link_to_itself_is_one_line(results: Path, plot: CommandLine)
     path.symlink_to(path)
     status, _, err = plot(results, "-o", path)
     assert status == 1
-    assert err == f"trio-echo plot: Too many levels of symbolic links: {path}\n"
+    assert err == f"[open()] Too many levels of symbolic links: {path}\n"
     assert path.is_symlink()
 
 
@@ -189,7 +189,7 @@ def test_a_picture_that_cannot_be_finished_leaves_the_old_one(results: Path) -> 
     prefix = ("sh", "-c", 'ulimit -f 40; trap "" XFSZ; exec "$@"', "sh")
     with Process("plot", str(results), "-o", str(path), prefix=prefix) as command:
         assert command.wait() == 1
-    assert command.err.text == f"trio-echo plot: File too large: {path}\n"
+    assert command.err.text == f"[write()] File too large: {path}\n"
     assert path.read_text() == "old"
 
 

@@ -19,6 +19,7 @@ import soak_report
 import trio
 import trio.testing
 from checked_screen import CheckedScreen
+from hostile_tls import NOISE
 from soak_report import Rest, Soak, draw, report
 from soak_server import Server
 
@@ -61,6 +62,14 @@ def test_a_server_survives(options: tuple[str, ...]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--portable",)])
+def test_a_server_of_tls_survives(options: tuple[str, ...]) -> None:
+    found = survive(*options, tls=True)
+    assert set(found.tally.clients) & {noise.__name__ for noise in NOISE}
+    assert found.lines["failed"]
+
+
+@pytest.mark.slow
 def test_workers_survive_one_of_them() -> None:
     assert survive("--workers", "2").killed
 
@@ -72,8 +81,9 @@ def test_a_server_with_too_few_descriptors_survives() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("hosts_allowed")
-def test_a_server_survives_behind_a_bad_wire() -> None:
-    assert survive(wire=parse_wire(_WIRE)).stopped
+def test_a_server_survives_behind_a_bad_wire_that_is_cut() -> None:
+    # A reset may get lost: keepalive then ends the connection.
+    assert survive("--keepalive", "5", wire=parse_wire(_WIRE)).parted
 
 
 @pytest.mark.slow

@@ -105,6 +105,17 @@ async def test_looking_for_the_address_of_a_name_breaks_no_handshake_off(tmp_pat
         assert sum(isinstance(one, HandshakeFailed) for one in events) == failed
 
 
+async def test_a_measurement_can_use_tls(tmp_path: Path) -> None:
+    trusting = Tls(ca=papers.written(tmp_path).ca)
+    with BackgroundServer(ssl_context=papers.server_context()) as server:
+        target = Endpoint("localhost", server.addresses[0].port)
+        run = await measure([target], rounds=1, seconds=0.05, tls=trusting)
+    (one,) = run.rounds
+    assert one.summary.messages
+    assert one.tls is not None
+    assert one.tls.startswith("TLSv1.3 ")
+
+
 async def test_a_name_that_nobody_answers_for_is_its_first_address() -> None:
     with BackgroundServer() as server:
         port = server.addresses[0].port

@@ -17,6 +17,7 @@ from trio_echo.measure.statistics import (
     Interval,
     compare,
     estimate,
+    independent_ratio,
 )
 
 if TYPE_CHECKING:
@@ -198,3 +199,49 @@ def test_rounds_without_a_value_are_left_out_and_counted() -> None:
     )
     nothing = compare("A", "B", "messages_per_second", [(0.0, 1.0)])
     assert nothing.sentence() == ("A against B: too few rounds (1 of 1 pairs of rounds left out)")
+
+
+def test_the_ratio_of_independent_medians_is_that_of_a_published_example() -> None:
+    """Of the R package statpsych, by one of the method's authors: `ci.ratio.median2`."""
+    others = [32, 39, 26, 35, 43, 27, 40, 37, 34, 29, 49, 42, 40]
+    values = [36, 44, 47, 42, 49, 39, 46, 31, 33, 48]
+    found = independent_ratio(values, others)
+    assert found is not None
+    assert found.interval is not None
+    assert found.median == pytest.approx(1.162162, abs=1e-6)
+    assert found.interval.low == pytest.approx(0.927667, abs=1e-6)
+    assert found.interval.high == pytest.approx(1.455933, abs=1e-6)
+    assert found.rounds == 10
+
+
+@given(rounds, rounds)
+def test_a_ratio_of_independent_medians_has_an_exact_inverse(
+    values: list[float], others: list[float]
+) -> None:
+    there, back = independent_ratio(values, others), independent_ratio(others, values)
+    assert there is not None
+    assert back is not None
+    assert there.interval is not None
+    assert back.interval is not None
+    assert there.interval.low * back.interval.high == pytest.approx(1)
+    assert there.interval.low <= there.median <= there.interval.high
+
+
+def test_few_rounds_have_a_ratio_without_an_interval_and_zeros_are_left_out() -> None:
+    assert independent_ratio([2.0] * 5 + [0.0], [1.0] * 9) == Estimate(
+        median=2, interval=None, rounds=5
+    )
+    assert independent_ratio([0.0] * 9, [1.0] * 9) is None
+
+
+def test_the_interval_of_independent_medians_covers_the_truth() -> None:
+    draw = random.Random(15)
+    missed = 0
+    for _ in range(400):
+        values = [math.exp(draw.gauss(0, 0.1)) for _ in range(10)]
+        others = [math.exp(draw.gauss(0, 0.3)) for _ in range(10)]
+        found = independent_ratio(values, others)
+        assert found is not None
+        assert found.interval is not None
+        missed += not found.interval.low <= 1 <= found.interval.high
+    assert missed / 400 < 0.07

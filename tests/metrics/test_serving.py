@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import http.client
 import socket
+import sys
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from support import PATIENCE, receive_all, reset
-from trio.testing import memory_stream_pair, wait_all_tasks_blocked
+from support import PATIENCE, connected, receive_all, reset, stream_of
+from trio.testing import wait_all_tasks_blocked
 
 from trio_echo import Endpoint, SocketCallError
 from trio_echo.events import AcceptFailed, ignore
@@ -108,28 +109,46 @@ async def test_a_bug_of_the_page_is_reported_and_ends_nothing() -> None:
         assert (await trio.to_thread.run_sync(ask, endpoint, "GET", "/metrics"))[0] == 200
 
 
-async def test_only_so_many_peers_are_served_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "_CONNECTIONS", 2)
+async def test_slow_peers_give_way_to_a_scrape(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "_PATIENCE", PATIENCE)
     page = Page()
     async with served(page, "127.0.0.1") as endpoint, AsyncExitStack() as closing:
-        for _ in range(6):
-            await closing.enter_async_context(await trio.open_tcp_stream(*endpoint))
-        while page.server._open < 2:
-            await trio.lowlevel.checkpoint()
-        for _ in range(20):  # each accepts another one, if it may
-            await wait_all_tasks_blocked()
-        assert page.server._open in (2, 3)
-        await closing.aclose()
+        slow = []
+        for _ in range(serving._CONNECTIONS + 1):
+            slow.append(await closing.enter_async_context(await trio.open_tcp_stream(*endpoint)))
+            await slow[-1].send_all(b"GET /metr")
+        assert await slow[0].receive_some() == b""  # the oldest
+        assert len(page.server._hosts) == serving._CONNECTIONS
         assert (await trio.to_thread.run_sync(ask, endpoint, "GET", "/metrics"))[0] == 200
+        assert await slow[1].receive_some() == b""
+        await slow[2].send_all(b"ics HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert PAGE in await slow[2].receive_some()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="it has no 127.0.0.2")
+async def test_a_host_with_many_connections_takes_none_from_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving, "_PATIENCE", PATIENCE)
+    async with served(Page(), "127.0.0.1") as endpoint, AsyncExitStack() as closing:
+        polite = await closing.enter_async_context(await trio.open_tcp_stream(*endpoint))
+        greedy = []
+        for _ in range(2 * serving._CONNECTIONS):
+            stream = await trio.open_tcp_stream(*endpoint, local_address="127.0.0.2")
+            greedy.append(await closing.enter_async_context(stream))
+        for one in greedy[: serving._CONNECTIONS + 1]:
+            assert await one.receive_some() == b""
+        await polite.send_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert PAGE in await polite.receive_some()
 
 
 async def test_a_silent_peer_is_closed_in_the_end(autojump_clock: MockClock) -> None:
-    server, client = memory_stream_pair()
+    server, client = connected("127.0.0.1")
     start = trio.current_time()
-    await Page().server._serve(cast("trio.SocketStream", server))
-    assert trio.current_time() - start == serving._PATIENCE
-    assert await client.receive_some() == b""
+    with client:
+        await Page().server._serve(stream_of(server))
+        assert trio.current_time() - start == serving._PATIENCE
+        assert client.recv(1) == b""
 
 
 async def test_an_address_in_use_is_an_error_of_bind() -> None:

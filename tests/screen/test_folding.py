@@ -9,7 +9,8 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from trio_echo import Endpoint, SocketCallError
+from trio_echo import Endpoint, SocketCallError, TlsError
+from trio_echo.errors import HANDSHAKE
 from trio_echo.events import (
     ClientClosed,
     ClientConnected,
@@ -17,6 +18,7 @@ from trio_echo.events import (
     ClientsWaiting,
     Connection,
     DataReceived,
+    HandshakeFailed,
     ServerEvent,
     Stopped,
     WorkerDied,
@@ -24,6 +26,7 @@ from trio_echo.events import (
 from trio_echo.screen.folding import ClientsFolded, Folding
 from trio_echo.screen.language import translations
 from trio_echo.screen.transcript import Transcript
+from trio_echo.tls_problems import TlsProblem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 SERVER = Endpoint("192.0.2.1", 9000)
 RESET = SocketCallError("recv()", ConnectionResetError(104, "Connection reset by peer"))
+LEFT = TlsError(HANDSHAKE, TlsProblem.ENDED, "unexpected end", "192.0.2.9:50000")
+NOT_TLS = TlsError(HANDSHAKE, TlsProblem.NOT_TLS, "wrong version number", "192.0.2.9:50000")
 STOPPED = Stopped(0, 0, 0)
 
 
@@ -157,6 +162,30 @@ async def test_a_client_that_stays_silent_is_shown_after_a_second(
         assert screen.shown[-1] == ClientClosed(client(1), 0)
 
 
+async def test_handshakes_that_fail_in_the_same_way_share_a_line(autojump_clock: MockClock) -> None:
+    failed = [HandshakeFailed(client(number), LEFT) for number in range(5)]
+    other = [HandshakeFailed(client(10 + number), NOT_TLS) for number in range(3)]
+    bug = HandshakeFailed(client(20), ZeroDivisionError())
+    async with running() as screen:
+        screen.put(*failed, *other, bug, *visit(client(30)))
+        first = [failed[0], other[0], bug, *visit(client(30))]
+        assert screen.shown == first
+        await trio.sleep(10)
+    assert screen.shown == [
+        *first,
+        ClientsFolded("192.0.2.9", 4, LEFT),
+        ClientsFolded("192.0.2.9", 2, NOT_TLS),
+    ]
+
+
+async def test_a_client_that_came_first_is_shown_beside_failed_handshakes() -> None:
+    screen = Screen()
+    came, left = visit(client(0), LEFT)[0], visit(client(0), LEFT)[1:]
+    failed = [HandshakeFailed(client(number), LEFT) for number in (1, 2)]
+    screen.put(came, *failed, *left, STOPPED)
+    assert screen.shown == [came, failed[0], *left, ClientsFolded("192.0.2.9", 1, LEFT), STOPPED]
+
+
 @pytest.mark.parametrize("last", [STOPPED, WorkerDied(1, -9, 1, 0.1)])
 async def test_nothing_comes_after_the_end(last: ServerEvent) -> None:
     screen = Screen()
@@ -199,6 +228,18 @@ async def test_a_task_that_has_nothing_to_wait_for_sleeps(mock_clock: MockClock)
             ClientsFolded("::1", 12, RESET),
             "[TCP server] 12 more clients left without sending anything: IP address=::1 "
             "([recv()] Connection reset by peer)\n",
+        ),
+        (
+            "en",
+            ClientsFolded("::1", 1, LEFT),
+            "[TCP server] 1 more handshake failed: IP address=::1 "
+            "([do_handshake()] the peer ended the connection during the handshake)\n",
+        ),
+        (
+            "ko",
+            ClientsFolded("::1", 12, LEFT),
+            "[TCP 서버] 실패한 핸드셰이크 12개 더: IP 주소=::1 "
+            "([do_handshake()] 상대방이 핸드셰이크 중에 연결을 끝냈습니다)\n",
         ),
         (
             "ko",

@@ -18,7 +18,14 @@ from rich.cells import get_character_cell_size
 from support import text_of
 
 from trio_echo.screen import text
-from trio_echo.screen.text import PeerText, Terminal, cells, checked_encoding, decoded, safe
+from trio_echo.screen.rows import Terminal, cells
+from trio_echo.screen.text import (
+    PeerText,
+    checked_encoding,
+    decoded,
+    safe,
+    takes_ascii,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -421,3 +428,44 @@ def test_utf_7_can_come_in_pieces() -> None:
 
 def test_a_whole_text_is_decoded_and_made_safe() -> None:
     assert decoded("가\n".encode("cp949") + b"\xff", "cp949") == r"가\n\xff"
+
+
+PIECES = st.lists(st.text("ab+~\n\n\r\té한\x1b", min_size=1, max_size=8), max_size=8)
+
+
+@given(
+    texts=PIECES,
+    encoding=st.sampled_from(["utf-8", "cp949", "iso2022_jp", "iso2022_kr", "utf-7", "utf-16-le"]),
+    cut=st.integers(1, 9),
+)
+def test_a_plain_piece_is_shown_as_any_other(texts: list[str], encoding: str, cut: int) -> None:
+    quick, usual = peer(encoding), peer(encoding)
+    data = "".join(texts).encode(encoding, "replace")
+    for start in range(0, len(data), cut):
+        piece = data[start : start + cut]
+        expected = "".join(usual.lines(piece))
+        plain = quick.plain(piece)
+        shown = "".join(quick.lines(piece)) if plain is None else plain.decode()
+        assert shown == expected
+
+
+def test_what_is_plain_is_found_quickly() -> None:
+    one = peer()
+    prefix = PREFIX.encode()
+    assert one.plain(b"hello\n") == prefix + b"hello\n"
+    assert one.plain(b"a\n\nb") == prefix + b"a\n" + prefix + b"\n" + prefix + b"b\n"
+    assert one.plain(b"\n") is None  # it ends the line before
+    assert one.plain(b"\x1b[2J") is None
+    assert one.plain("한".encode()) is None
+    one.end()
+    assert one.plain(b"hello\n") is None
+    assert peer("utf-16-le").plain(b"hello\n") is None
+    assert peer(terminal=Terminal(lambda: 80)).plain(b"hello\n") is None
+
+
+@pytest.mark.parametrize(
+    ("encoding", "takes"),
+    [("utf-8", True), ("cp949", True), ("utf-16", False), ("utf-7", False), ("hz", False)],
+)
+def test_encodings_that_take_ascii_as_it_is(encoding: str, takes: bool) -> None:
+    assert takes_ascii(encoding) is takes

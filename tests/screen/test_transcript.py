@@ -40,12 +40,13 @@ from trio_echo.events import (
     WorkerReplaced,
 )
 from trio_echo.screen.language import translations
-from trio_echo.screen.text import Terminal
-from trio_echo.screen.transcript import Transcript
+from trio_echo.screen.rows import Terminal
+from trio_echo.screen.session import SessionTranscript
 from trio_echo.tls_problems import TlsProblem
 
 if TYPE_CHECKING:
     from trio_echo.events import ClientEvent, ServerEvent
+    from trio_echo.screen.transcript import Transcript
 
 SERVER = Endpoint("127.0.0.1", 9000)
 CLIENT = Connection(1, SERVER, Endpoint("127.0.0.1", 51188))
@@ -69,8 +70,8 @@ ENCODINGS = ["utf-8", "cp949", "utf-16-le", "iso2022_kr", "ascii", "latin-1"]
 
 def make(
     language: str = "en", encoding: str = "utf-8", terminal: Terminal | None = None
-) -> Transcript:
-    return Transcript(translations(language), encoding, terminal)
+) -> SessionTranscript:
+    return SessionTranscript(translations(language), encoding, terminal)
 
 
 def show(transcript: Transcript, *events: ServerEvent | ClientEvent) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import UserDict
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_echo.screen.display import discard_output
+from trio_echo.screen.output import discard_output
 from trio_echo.screen.text import safe
 
 from .signals import end_quietly_until_received
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-_COMMANDS = ("serve", "connect", "sockets", "bench", "plot", "wire", "lab")
+_COMMANDS = ("serve", "connect", "sockets", "bench", "compare", "plot", "wire", "lab")
 
 
 class _Commands(UserDict[str, click.Command]):
@@ -53,12 +54,13 @@ def cli(context: click.Context) -> int | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command and exit: 0 done, 1 it failed, 2 the command line was wrong.
+    """Run a command and exit: 0 done, 1 it failed, 2 the command line was wrong, 3 not met.
 
     Args:
         arguments: the words after the program's name; by default from `sys.argv`.
     """
     end_quietly_until_received()
+    _open_standard_descriptors()
     if isinstance(sys.stdout, TextIOWrapper):
         # A character missing from its encoding (Korean Windows lacks "µ") becomes an escape, as on
         # standard error.
@@ -80,3 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             click.echo(f"trio-echo: {exc.strerror or exc}", err=True)
         status = 1
     sys.exit(status)
+
+
+def _open_standard_descriptors() -> None:
+    """Open those of standard input, output and error that this process was started without.
+
+    Otherwise the next sockets would get their numbers, and what a library writes to standard error.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,15 +17,22 @@ from trio_echo.measure.load.tls import Tls
 from trio_echo.measure.load.workload import Workload
 from trio_echo.screen.text import safe
 
-from .certificates import authority_of, certificate_files
+from .bench_options import samples_options
+from .clusters import check_cluster, cluster_option
+from .demands import demand_options
 from .lists import parse_connections, parse_sizes
-from .options import client_tls, positive_seconds, seconds, tls_options
+from .options import WholeNumber, client_tls, number, positive_seconds, seconds, tls_options
 from .plot import check_library, picture_path
+from .reconnecting import check_resume, reconnect_options
+from .self_signed import self_signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trio_echo.lan.options import Wire
+
+    from .bench_options import Payload
+    from .demands import Demands
 
 T = TypeVar("T")
 
@@ -80,8 +88,7 @@ def _target(text: str) -> Endpoint:
     "sizes",
     metavar="LIST",
     type=_refusing(parse_sizes),
-    default="64",
-    show_default=True,
+    show_default="64, or that of --payload",
     help="Bytes of a message; a list and ranges are a sweep: 1,64,1K..64K",
 )
 @click.option(
@@ -90,15 +97,15 @@ def _target(text: str) -> Endpoint:
     type=seconds,
     default=None,
     show_default="1",
-    help="Seconds of a round.",
+    help="Seconds of a round; also 500ms, 10m or 1h30m, as in every option that takes seconds.",
 )
 @click.option(
-    "--messages", metavar="N", type=click.IntRange(min=1), help="Messages of a round instead."
+    "--messages", metavar="N", type=WholeNumber(min=1), help="Messages of a round instead."
 )
 @click.option(
     "--rounds",
     metavar="N",
-    type=click.IntRange(min=1, max=10_000),
+    type=WholeNumber(min=1, max=10_000),
     default=10,
     show_default=True,
     help="Rounds with each target and load; an interval needs at least six.",
@@ -122,7 +129,7 @@ def _target(text: str) -> Endpoint:
 @click.option(
     "--pipeline",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     default=1,
     show_default=True,
     help="Messages under way on each connection.",
@@ -130,7 +137,7 @@ def _target(text: str) -> Endpoint:
 @click.option(
     "--rate",
     metavar="R",
-    type=float,
+    type=number,
     help="Messages a second in all, sent on time whether or not echoes are back (an open loop). "
     "Every message due in a round counts, even if it could not be sent; what the warm-up could not "
     "send is left out.",
@@ -138,13 +145,16 @@ def _target(text: str) -> Endpoint:
 @click.option(
     "--processes",
     metavar="N",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
+    type=WholeNumber(min=1),
+    show_default="1; with --cluster, one for each worker",
     help="Processes that share the connections.",
 )
+@reconnect_options
+@cluster_option
 @tls_options
 @click.option("--verify", is_flag=True, help="Compare each echo with its message.")
+@samples_options
+@demand_options
 @click.option(
     "--output",
     metavar="FILE",
@@ -169,7 +179,7 @@ def bench(
     serve: bool,
     wire: Wire | None,
     counts: list[int],
-    sizes: list[int],
+    sizes: list[int] | None,
     duration: float | None,
     messages: int | None,
     rounds: int,
@@ -177,6 +187,12 @@ def bench(
     output: Path | None,
     csv: Path | None,
     plot: Path | None,
+    processes: int | None,
+    cluster: str | None,
+    payload: Payload | None,
+    keep: int,
+    json_lines: Path | None,
+    demands: Demands,
     tls: bool,
     tls_ca: str | None,
     tls_cert: str | None,
@@ -189,6 +205,8 @@ def bench(
     Several take turns, in random order, and are compared with the first one. Times are round
     trips: from the sending of a message to the last byte of its echo. If a name has several
     addresses, the first one that takes a connection is measured.
+
+    UDP is left out on purpose: an echo over it has no connection, and a lost message no error.
     """
     if serve == bool(targets):
         raise click.UsageError("give the targets to measure, or --serve")
@@ -197,18 +215,33 @@ def bench(
         raise click.UsageError("--serve makes its own certificate: leave out the others")
     if wire is not None and not serve:
         raise click.UsageError("--wire is for the server of --serve")
+    if (missing := check_cluster(cluster, serve=serve, wire=wire is not None)) is not None:
+        click.echo(f"trio-echo bench: {missing}", err=True)
+        return 1
+    check_resume(resume=load["resume"], tls=tls, reconnect=load["reconnect"])
     if duration is not None and messages is not None:
         raise click.UsageError("a round ends by --duration or by --messages: give one of them")
     if duration is None and messages is None:
         duration = 1.0
+    if sizes is None:
+        sizes = [64 if payload is None else len(payload.data)]
+    load["payload"] = None if payload is None else payload.name
     try:
         workloads = [
-            Workload(connections=count, size=size, duration=duration, messages=messages, **load)
+            Workload(
+                connections=count,
+                size=size,
+                duration=duration,
+                messages=messages,
+                processes=processes or 1,
+                **load,
+            )
             for count, size in product(counts, sizes)
         ]
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
-    if MOST_SOCKETS is not None and max(counts) > MOST_SOCKETS * load["processes"]:
+    demands.check(workloads, rounds)
+    if MOST_SOCKETS is not None and max(counts) > MOST_SOCKETS * (processes or 1):
         raise click.UsageError(
             f"this system takes {MOST_SOCKETS} connections a process: give more --processes"
         )
@@ -221,29 +254,52 @@ def bench(
     if plot is not None and not check_library("bench"):
         return 1
     # Imported here, or every other command would start more slowly.
+    from trio_echo.measure.cluster.errors import ClusterError
     from trio_echo.measure.results.files import samples_path
 
+    from .json_lines import STANDARD_OUTPUT, opened
     from .measuring import Asked, Files, run
-    from .output_files import check
+    from .output_files import check, failure
 
     samples = samples_path(output) if output is not None and output.name else None
     if output is not None and output.name.endswith(".samples.zip"):
         raise click.UsageError(f"--output is for the results, not their samples: {output}")
-    check({"--output": output, "its raw samples": samples, "--csv": csv, "--plot": plot})
-    refusals: tuple[type[Exception], ...] = (SocketCallError,)
+    names = {"--output": output, "its raw samples": samples, "--csv": csv, "--plot": plot}
+    if json_lines is not None and json_lines.is_file():
+        names["--json-lines"] = json_lines
+    check(names)
+    refusals: tuple[type[Exception], ...] = (SocketCallError, ClusterError)
     if wire is not None:
         from trio_echo.lan import LanError
 
         refusals += (LanError,)
     try:
-        with certificate_files(None, None, None, () if serve and tls else None) as own:
+        with (
+            opened(json_lines) as lines,
+            self_signed() if serve and tls else nullcontext() as own,
+        ):
+            certificates = None
             if own is not None:
-                secured = Tls("localhost", str(authority_of(own.certificate)))
-            asked = Asked(list(targets), serve, wire, workloads, rounds, timeout, secured, own)
-            return trio.run(run, asked, Files(output, csv, plot))
+                certificates, secured = own.files, Tls("localhost", own.authority)
+            asked = Asked(
+                targets=list(targets),
+                serve=serve,
+                wire=wire,
+                workloads=workloads,
+                rounds=rounds,
+                timeout=timeout,
+                tls=secured,
+                certificates=certificates,
+                keep=keep,
+                payload=b"" if payload is None else payload.data,
+                demands=demands,
+                cluster=cluster,
+                spread=processes is None,
+            )
+            aside = json_lines is not None and str(json_lines) == STANDARD_OUTPUT
+            return trio.run(run, asked, Files(output, csv, plot, lines, aside))
     except refusals as exc:
         click.echo(safe(str(exc)), err=True)
     except OSError as exc:
-        where = f": {safe(str(exc.filename))}" if exc.filename else ""
-        click.echo(f"trio-echo bench: {exc.strerror}{where}", err=True)
+        click.echo(failure(exc), err=True)
     return 1

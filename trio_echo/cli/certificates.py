@@ -1,31 +1,21 @@
-"""The options of `serve` for TLS, its self-signed certificate, and SIGHUP."""
+"""The options of `serve` for TLS, and SIGHUP."""
 
 from __future__ import annotations
 
 import signal
 import sys
-from contextlib import contextmanager, suppress
-from ipaddress import ip_address
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 import trio
 
-from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.certificates import CertificateFiles
 from trio_echo.errors import SocketCallError
 from trio_echo.events import CertificatesKept, CertificatesReloaded
-from trio_echo.listening import LOOPBACK
 
 from .signals import has_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import trustme
-
     from trio_echo.certificates import LiveCertificates
     from trio_echo.events import ServerObserver
 
@@ -54,76 +44,26 @@ def certificate_options(command: Command) -> Command:
     )(command)
 
 
-@contextmanager
 def certificate_files(
-    certificate: str | None,
-    key: str | None,
-    client_authority: str | None,
-    self_signed_for: Sequence[str] | None,
-) -> Iterator[CertificateFiles | None]:
-    """Yield the files that the options name, or make them; `None` for plain TCP.
+    certificate: str | None, key: str | None, client_authority: str | None
+) -> CertificateFiles | None:
+    """Return the files that the options name; `None` for plain TCP.
 
     Args:
         certificate: `--tls-cert`.
         key: `--tls-key`.
         client_authority: `--tls-client-ca`.
-        self_signed_for: names and addresses for a certificate of our own, or `None`. Its files are
-            removed at the end.
 
     Raises:
         click.UsageError: the options do not go together.
     """
-    if self_signed_for is not None:
-        if certificate is not None or key is not None:
-            raise click.UsageError("--tls-self-signed makes a certificate: leave out the other one")
-        authority, issued = _self_signed(self_signed_for)
-        with TemporaryDirectory(prefix="trio-echo-") as folder:
-            yield _written(Path(folder), authority, issued, client_authority)
-        return
     if (certificate is None) != (key is None):
         raise click.UsageError("--tls-cert and --tls-key need each other")
     if certificate is None or key is None:
         if client_authority is not None:
             raise click.UsageError("--tls-client-ca needs --tls-cert and --tls-key")
-        yield None
-        return
-    yield CertificateFiles(certificate, key, client_authority)
-
-
-def _self_signed(hosts: Sequence[str]) -> tuple[trustme.CA, trustme.LeafCert]:
-    try:
-        import trustme
-    except ImportError as exc:
-        raise click.UsageError(
-            'a certificate of our own needs trustme: python -m pip install "trio-echo[tls]"'
-        ) from exc
-    names = dict.fromkeys(["localhost", *LOOPBACK, *map(_without_zone, hosts)])
-    authority = trustme.CA()
-    try:
-        return authority, authority.issue_cert(*names, common_name="trio-echo")
-    except ValueError as exc:
-        raise click.UsageError(f"no certificate can have such a name: {exc}") from exc
-
-
-def _written(
-    folder: Path,
-    authority: trustme.CA,
-    issued: trustme.LeafCert,
-    client_authority: str | None,
-) -> CertificateFiles:
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    certificate.write_bytes(b"".join(one.bytes() for one in issued.cert_chain_pems))
-    issued.private_key_pem.write_to_path(str(key))
-    authority.cert_pem.write_to_path(str(authority_of(str(certificate))))
-    return CertificateFiles(str(certificate), str(key), client_authority)
-
-
-def trusting_command(certificate: str, port: int) -> str:
-    """Return the command of a client that trusts a certificate of our own."""
-    command = f"python -m trio_echo connect --tls --tls-ca {authority_of(certificate)}"
-    if port == DEFAULT_PORT:
-        return command
-    return f"{command} localhost {port or 'PORT'}"
+        return None
+    return CertificateFiles(certificate, key, client_authority)
 
 
 async def reload_on_hangup(
@@ -153,14 +93,3 @@ async def reload_on_hangup(
                 observer(CertificatesKept(exc))
             else:
                 observer(CertificatesReloaded())
-
-
-def authority_of(certificate: str) -> Path:
-    """Return the file with the authority of a certificate of our own."""
-    return Path(certificate).with_name("ca.pem")
-
-
-def _without_zone(host: str) -> str:
-    with suppress(ValueError):
-        return str(ip_address(host.partition("%")[0]))
-    return host

@@ -14,10 +14,11 @@ from trio_echo.addresses import DEFAULT_PORT, AddressError, Endpoint, parse_endp
 from trio_echo.client import connect as connect_client
 from trio_echo.errors import HANDSHAKE, SocketCallError, TlsError, strerror, ungrouped
 from trio_echo.exact import IncompleteReceiveError
-from trio_echo.screen.display import FAREWELL, Complaint, Screen, Text, terminal
+from trio_echo.screen.display import FAREWELL, Complaint, Screen, Text
 from trio_echo.screen.language import translations
+from trio_echo.screen.output import terminal
+from trio_echo.screen.session import SessionTranscript
 from trio_echo.screen.text import safe
-from trio_echo.screen.transcript import Transcript
 from trio_echo.tls_problems import TlsProblem
 
 from .console import Console, restored_terminal
@@ -79,7 +80,7 @@ def connect(
         raise click.UsageError(str(exc)) from exc
     if endpoint.port == 0:
         raise click.UsageError("port 0 cannot be reached: give 1 to 65535")
-    transcript = Transcript(translations(lang), encoding, terminal())
+    transcript = SessionTranscript(translations(lang), encoding, terminal())
     try:
         context = client_tls(
             tls=tls, ca=tls_ca, cert=tls_cert, key=tls_key, server_name=tls_server_name
@@ -116,7 +117,7 @@ class _FailedError(Exception):
 
 async def _run(
     server: _Server,
-    transcript: Transcript,
+    transcript: SessionTranscript,
     encoding: str,
     timeout: float,  # noqa: ASYNC109  it limits each step, not this function
 ) -> int:
@@ -158,7 +159,7 @@ class _Session:
     def __init__(
         self,
         screen: Screen,
-        transcript: Transcript,
+        transcript: SessionTranscript,
         encoding: str,
         timeout: float,
         leaving: trio.CancelScope,

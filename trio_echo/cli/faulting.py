@@ -10,7 +10,7 @@ import click
 
 from trio_echo.faults import Faults
 
-from .options import seconds
+from .options import WholeNumber, number, seconds
 
 if TYPE_CHECKING:
     from .options import Command
@@ -35,16 +35,8 @@ class CommandWithFaults(click.Command):
                 formatter.write_dl(groups[is_fault])
 
 
-_bytes = click.IntRange(min=0)
-_count = click.IntRange(min=1)
-
-
-def _number(text: str) -> float:
-    """Read a number; `Faults` checks its range."""
-    try:
-        return float(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not a number") from None
+_bytes = WholeNumber(min=0)
+_count = WholeNumber(min=1)
 
 
 _option = functools.partial(click.option, cls=_FaultOption)
@@ -59,7 +51,7 @@ _OPTIONS = (
         type=seconds,
         help="Wait up to S seconds more before each piece, at random.",
     ),
-    _option("--rate", metavar="N", type=_number, help="Echo at most N bytes a second."),
+    _option("--rate", metavar="N", type=number, help="Echo at most N bytes a second."),
     _option("--corrupt", metavar="N", type=_count, help="Change every Nth byte of an echo."),
     _option("--black-hole", is_flag=True, help="Receive, and never answer."),
     _option(
@@ -84,13 +76,13 @@ _OPTIONS = (
     _option(
         "--only-share",
         metavar="P",
-        type=_number,
+        type=number,
         help="Only a share P of the connections goes wrong, such as 0.1.",
     ),
     _option(
         "--seed",
         metavar="N",
-        type=int,
+        type=WholeNumber(),
         default=0,
         show_default=True,
         help="Seed of what is random: the same number, the same faults.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from contextlib import suppress
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
@@ -54,14 +55,52 @@ def network(text: str) -> IPv4Network | IPv6Network:
         raise click.BadParameter(words) from exc
 
 
-def seconds(text: str) -> float:
-    """Read a time of 0 seconds to a year; `inf` is forever."""
+class WholeNumber(click.IntRange):
+    """A whole number in a range, or any; it is refused in plain words, and not in click's."""
+
+    name = "whole number"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read it in plain digits; `int` alone also takes "1_000"."""
+        text = str(value)
+        if re.fullmatch("-?[0-9]{1,4000}", text):
+            with suppress(click.BadParameter):
+                return super().convert(int(text), param, ctx)
+        limits = ""
+        if self.min is not None:
+            limits = f", {self.min} " + ("or more" if self.max is None else f"to {self.max}")
+        return self.fail(f"{text!r} is not a whole number{limits}", param, ctx)
+
+
+def number(text: str) -> float:
+    """Read a number, with or without a fraction."""
     try:
-        value = float(text)
+        return float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a number") from None
+
+
+_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_IN_UNITS = re.compile("".join(rf"(?:([0-9.]+){unit}(?![a-z]))?" for unit in _UNITS))
+
+
+def seconds(text: str) -> float:
+    """Read a time of 0 seconds to a year: `90`, `90s`, `1h30m`, `500ms`; `inf` is forever."""
+    found = _IN_UNITS.fullmatch(text)
+    try:
+        if found is not None and text:
+            given = zip(found.groups(), _UNITS.values(), strict=True)
+            value = math.fsum(float(count) * unit for count, unit in given if count)
+        else:
+            value = float(text)
     except ValueError:
         value = math.nan
     if not (0 <= value <= A_YEAR or value == math.inf):
-        raise click.BadParameter(f"{text!r} is not a time in seconds (0 to a year, or inf)")
+        raise click.BadParameter(
+            f"{text!r} is not a time: write seconds, or 500ms, 90s, 1h30m (0 to a year, or inf)"
+        )
     return value
 
 

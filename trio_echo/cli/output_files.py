@@ -1,4 +1,4 @@
-"""The files that a command will write: checked before there is anything to write."""
+"""The files that a command writes: checked before there is anything to write, and their errors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from trio_echo import writing
+from trio_echo.errors import SocketCallError
+from trio_echo.screen.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,3 +37,18 @@ def check(paths: Mapping[str, Path | None]) -> None:
         if resolved in known:
             raise click.UsageError(f"{name} and {known[resolved]} are the same file: {path}")
         known[resolved] = name
+
+
+def failure(error: OSError, path: Path | None = None) -> str:
+    """Return the line for a file that cannot be read or written: it names the call.
+
+    Args:
+        error: what happened.
+        path: the file, if the error does not name it.
+    """
+    if not isinstance(error, SocketCallError):
+        # Python names the file in errors of calls that take its path.
+        call = "write()" if error.filename is None else "open()"
+        where = error.filename or path
+        error = SocketCallError(call, error, None if where is None else str(where))
+    return safe(str(error))

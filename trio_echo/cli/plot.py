@@ -11,6 +11,8 @@ import click
 
 from trio_echo.screen.text import safe
 
+from .output_files import failure
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -79,8 +81,7 @@ def plot(*, results: Path, output: Path | None, dark: bool) -> int:
         samples = _samples(results, run)
         draw(path, run, samples, dark=dark)
     except OSError as exc:
-        where = safe(str(exc.filename or output or results))
-        click.echo(f"trio-echo plot: {exc.strerror or exc}: {where}", err=True)
+        click.echo(failure(exc, output or results), err=True)
         return 1
     except ResultsError as exc:
         click.echo(f"trio-echo plot: {safe(str(exc))}", err=True)

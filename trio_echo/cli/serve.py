@@ -16,13 +16,12 @@ from click.core import ParameterSource
 from trio_echo.addresses import DEFAULT_PORT
 from trio_echo.certificates import LiveCertificates
 from trio_echo.errors import SocketCallError, WorkerError
-from trio_echo.events import ServerEvent, is_essential
-from trio_echo.limits import Limits
 from trio_echo.listening import ANY, LOOPBACK
-from trio_echo.screen.display import FAREWELL, Complaint, Output, Screen, terminal
-from trio_echo.screen.folding import Folding
+from trio_echo.screen.display import FAREWELL, Complaint
 from trio_echo.screen.json_lines import JsonLines
 from trio_echo.screen.language import translations
+from trio_echo.screen.output import Output, terminal
+from trio_echo.screen.server_screen import ServerScreen
 from trio_echo.screen.transcript import Transcript
 from trio_echo.server import GC_THRESHOLD
 from trio_echo.server import serve as serve_echo
@@ -30,32 +29,22 @@ from trio_echo.totals import Tally
 from trio_echo.workers.supervisor import supervise, usable_cores
 
 from . import systemd
-from .certificates import (
-    certificate_files,
-    certificate_options,
-    reload_on_hangup,
-    trusting_command,
-)
+from .certificates import certificate_files, certificate_options, reload_on_hangup
 from .faulting import CommandWithFaults, fault_options
+from .limiting import limit_options
 from .metrics import missing_library
 from .metrics import served as served_metrics
-from .options import (
-    endpoint,
-    keepalive_option,
-    language_options,
-    network,
-    port,
-    positive_seconds,
-    seconds,
-)
+from .options import endpoint, language_options, port
+from .self_signed import self_signed, trusting_command
 from .signals import receive_stop_signals
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from ipaddress import IPv4Network, IPv6Network
 
     from trio_echo.addresses import Endpoint
+    from trio_echo.certificates import CertificateFiles
     from trio_echo.faults import Faults
+    from trio_echo.limits import Limits
 
 
 def _host(text: str) -> str:
@@ -93,42 +82,7 @@ def _workers(text: str) -> int:
     help="Port to listen on; 0 takes a free one, the same for all addresses.",
 )
 @click.option("--quiet", is_flag=True, help="Show only the listening lines and errors.")
-@click.option(
-    "--max-clients",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Serve at most N clients at once; further clients wait.",
-)
-@click.option(
-    "--max-clients-per-host",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Refuse clients of an address that has N already.",
-)
-@click.option(
-    "--allow",
-    metavar="NETWORK",
-    type=network,
-    multiple=True,
-    help="Refuse clients of other networks; repeat it for several.  [default: all are allowed]",
-)
-@click.option(
-    "--idle-timeout",
-    metavar="S",
-    type=positive_seconds,
-    default="inf",
-    show_default="no limit",
-    help="Close a client after S seconds without a byte to or from it.",
-)
-@keepalive_option("client")
-@click.option(
-    "--grace",
-    metavar="S",
-    type=seconds,
-    default="5",
-    show_default=True,
-    help="Give clients S seconds to finish when the server stops.",
-)
+@limit_options
 @click.option(
     "--workers",
     metavar="N",
@@ -158,12 +112,7 @@ def serve(
     any_: bool,
     port: int,
     quiet: bool,
-    max_clients: int | None,
-    max_clients_per_host: int | None,
-    allow: tuple[IPv4Network | IPv6Network, ...],
-    idle_timeout: float,
-    keepalive: float,
-    grace: float,
+    limits: Limits,
     workers: int | None,
     tls_cert: str | None,
     tls_key: str | None,
@@ -184,20 +133,30 @@ def serve(
     """
     if any_ and hosts:
         raise click.UsageError("--any already listens on every address: leave out --host")
+    window = terminal() if log_format == "text" else None
     form = (
         JsonLines(encoding)
         if log_format == "json"
-        else Transcript(translations(lang), encoding, terminal())
+        else Transcript(translations(lang), encoding, window)
     )
+    paced = window is not None
+    screen = ServerScreen(form, quiet=quiet, paced=paced)
     if metrics is not None and (missing := missing_library()) is not None:
         click.echo(f"trio-echo serve: {missing}", err=True)
         return 1
-    self_signed_for = hosts if tls_self_signed else None
+    if tls_self_signed and (tls_cert is not None or tls_key is not None):
+        raise click.UsageError("--tls-self-signed makes a certificate: leave out the other one")
+    remarks = [form.open_to_all()] if any_ and not (limits.allow or tls_client_ca) else []
     with ExitStack() as stack:
-        files = stack.enter_context(
-            certificate_files(tls_cert, tls_key, tls_client_ca, self_signed_for)
-        )
         try:
+            if tls_self_signed:
+                own = stack.enter_context(self_signed(hosts, tls_client_ca, in_memory=True))
+                remarks.append(form.self_signed(trusting_command(own.authority, port)))
+                files: CertificateFiles | None = own.files
+            else:
+                files = certificate_files(tls_cert, tls_key, tls_client_ca)
+                if files is None and _is_given("handshake_timeout"):
+                    raise click.UsageError("--tls-handshake-timeout needs --tls-cert")
             certificates = None if files is None else LiveCertificates(files)
             opened, notifier = systemd.opened_listeners(), systemd.Notifier()
         except SocketCallError as exc:
@@ -210,72 +169,59 @@ def serve(
             partial(
                 serve_echo,
                 observe_data=not quiet,
+                take_over=screen.take_over,
                 listeners=opened or None,
                 ssl_context=certificates,
             )
             if workers is None
-            else partial(supervise, workers, quiet=quiet, certificates=certificates),
+            else partial(supervise, workers, quiet=quiet, paced=paced, certificates=certificates),
             port,
             hosts=ANY if any_ else hosts or LOOPBACK,
-            limits=Limits(
-                max_clients=max_clients,
-                max_clients_per_host=max_clients_per_host,
-                allow=allow or None,
-                idle_timeout=idle_timeout,
-                keepalive=keepalive,
-                grace=grace,
-            ),
+            limits=limits,
             faults=faults,
             portable=portable,
         )
-        remarks = [form.open_to_all()] if any_ and not (allow or tls_client_ca) else []
-        if files is not None and tls_self_signed:
-            remarks.append(form.self_signed(trusting_command(files.certificate, port)))
-        return trio.run(_run, service, form, quiet, remarks, notifier, certificates, metrics)
+        return trio.run(_run, service, form, screen, remarks, notifier, certificates, metrics)
 
 
 def _refuse_addresses(workers: int | None) -> None:
     """Refuse options that do not go with sockets that systemd has opened."""
     if workers is not None:
         raise click.UsageError("--workers opens its own sockets: it cannot use those of systemd")
-    context = click.get_current_context()
     for name in ("hosts", "any_", "port"):
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        if _is_given(name):
             raise click.UsageError(
                 "systemd has opened the sockets: leave out --host, --any and --port"
             )
 
 
+def _is_given(name: str) -> bool:
+    """Return whether an option is on the command line."""
+    context = click.get_current_context()
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 async def _run(
     service: partial[Coroutine[Any, Any, None]],
     form: Transcript | JsonLines,
-    quiet: bool,
+    screen: ServerScreen,
     remarks: list[str],
     notifier: systemd.Notifier,
     certificates: LiveCertificates | None,
     metrics: Endpoint | None,
 ) -> int:
     gc.set_threshold(GC_THRESHOLD)
-    screen = Screen(form)
     for remark in remarks:
         screen.post(Complaint(remark))
     tally, status = Tally(), 0
-    folding = Folding(screen.post)
-    show = folding.put if isinstance(form, Transcript) else screen.post
-
-    def observe(event: ServerEvent) -> None:
-        if not quiet or is_essential(event):
-            show(event)
-
     async with trio.open_nursery() as nursery:
         nursery.start_soon(screen.run)
-        nursery.start_soon(folding.run)
         stop = trio.Event()
         serving = trio.CancelScope()
         await nursery.start(_stop_on_signal, stop, serving)
         nursery.start_soon(notifier.run, stop)
         if certificates is not None:
-            await nursery.start(reload_on_hangup, certificates, observe, stop)
+            await nursery.start(reload_on_hangup, certificates, screen.observe, stop)
         with serving:
             try:
                 async with (
@@ -283,17 +229,19 @@ async def _run(
                     if metrics is None
                     else served_metrics(metrics, tally, screen, form)
                 ):
-                    await service(observer=observe, stop=stop, tally=tally, task_status=notifier)
+                    await service(
+                        observer=screen.observe, stop=stop, tally=tally, task_status=notifier
+                    )
             except (SocketCallError, WorkerError) as exc:
                 screen.post(Complaint(form.describe(exc)))
                 status = 1
-        folding.flush()
         with trio.move_on_after(FAREWELL):
             await screen.flush()
         nursery.cancel_scope.cancel()
     if screen.unshown:
+        err = Output(sys.stderr)
         with trio.move_on_after(FAREWELL), suppress(OSError):
-            await Output(sys.stderr).write(form.dropped(screen.unshown))
+            await err.write(err.encoded(form.dropped(screen.unshown)))
     return status
 
 

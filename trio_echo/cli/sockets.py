@@ -8,7 +8,7 @@ import sys
 import click
 import trio
 
-from trio_echo.screen.display import Output
+from trio_echo.screen.output import Output
 
 from .options import port
 
@@ -34,7 +34,8 @@ def sockets(*, ports: tuple[int, ...], as_json: bool) -> int:
     taken = snapshot(*ports)
     rows = [row.as_json() for row in taken.rows]
     text = json.dumps(rows, indent=2) if as_json else str(taken)
-    trio.run(Output(sys.stdout).write, f"{text}\n")
+    output = Output(sys.stdout)
+    trio.run(output.write, output.encoded(f"{text}\n"))
     if as_json and taken.note:
         click.echo(taken.note, err=True)
     return 0

@@ -27,10 +27,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A JSON object. Its bounds are checked by `build`, not when Python code makes one."""
 
 
-def build(kind: type[T], value: object) -> T:
+def build(kind: type[T], value: object, *, whole: bool = True) -> T:
     """Turn what `json.loads` returned into a record.
 
-    A file must have every field, also one that has a default in Python.
+    Args:
+        kind: of the record.
+        value: the object.
+        whole: whether every field must be there, also one that has a default in Python.
 
     Raises:
         ValueError: a field is missing, unknown, of a wrong type, out of its range, or not a finite
@@ -40,7 +43,7 @@ def build(kind: type[T], value: object) -> T:
         made = msgspec.convert(value, kind)
     except msgspec.ValidationError as exc:
         raise ValueError(_in_our_words(str(exc))) from None
-    if missing := _missing(value, msgspec.to_builtins(made), ""):
+    if whole and (missing := _missing(value, msgspec.to_builtins(made), "")):
         raise ValueError(_shortened(f"{missing}: missing"))
     return made
 

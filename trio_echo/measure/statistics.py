@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from itertools import accumulate, takewhile
-from statistics import median
+from statistics import NormalDist, median
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .records import Amount, Count, Ordinal, Record
@@ -17,8 +17,14 @@ from .records import Amount, Count, Ordinal, Record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-Quantity: TypeAlias = Literal["messages_per_second", "round_trip_ns", "from_intended_ns"]
-"""What two targets are compared by; of the times, each round's p50."""
+Quantity: TypeAlias = Literal[
+    "messages_per_second", "round_trip_ns", "connection_ns", "from_intended_ns"
+]
+"""What two targets are compared by; of the times, each round's p50.
+
+If each message has a connection of its own, `connection_ns` is the round trip: of all of that
+connection, from `connect()` to the server's end.
+"""
 
 CONFIDENCE = 0.95
 
@@ -32,6 +38,7 @@ probability 1 - 2 / 2**n: 0.94 for five rounds, which is less than 95 %; 0.97 fo
 _SENTENCES: dict[Quantity, str] = {
     "messages_per_second": "{name} is {ratio} of {baseline}",
     "round_trip_ns": "{name}'s median round trip is {ratio} of {baseline}'s",
+    "connection_ns": "{name}'s median connection takes {ratio} of {baseline}'s",
     "from_intended_ns": "{name}'s median time from the intended start is {ratio} of {baseline}'s",
 }
 
@@ -175,6 +182,39 @@ def paired_ratio(pairs: Iterable[tuple[float | None, float | None]]) -> Estimate
     if interval is not None:
         interval = Interval(low=math.exp(interval.low), high=math.exp(interval.high))
     return Estimate(median=math.exp(logarithm.median), interval=interval, rounds=logarithm.rounds)
+
+
+def independent_ratio(values: Iterable[float], others: Iterable[float]) -> Estimate | None:
+    """Return the ratio of the medians of two runs whose rounds are not pairs; `None` without both.
+
+    The interval is that of Bonett and Price, Confidence Intervals for Ratios of Means and Medians
+    (Journal of Educational and Behavioral Statistics 45(6), 2020). It assumes no distribution, nor
+    that both runs varied equally. It covers the rounds' luck, and not what else changed between
+    the runs.
+
+    Args:
+        values: a value of each round; a 0 is left out.
+        others: the same of the other run.
+    """
+    both = [sorted(one for one in each if one) for each in (values, others)]
+    if not all(both):
+        return None
+    middle = math.log(median(both[0]) / median(both[1]))
+    rounds = min(map(len, both))
+    interval = None
+    if rounds >= MINIMUM_ROUNDS:
+        margin = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.hypot(*map(_error, both))
+        interval = Interval(low=math.exp(middle - margin), high=math.exp(middle + margin))
+    return Estimate(median=math.exp(middle), interval=interval, rounds=rounds)
+
+
+def _error(ordered: Sequence[float]) -> float:
+    """Return the standard error of the logarithm of the median of sorted values."""
+    count = len(ordered)
+    place = max(round(count / 2 - math.sqrt(count)), 1)
+    outside = sum(math.comb(count, number) for number in range(place)) / 2**count
+    spread = math.log(ordered[-place] / ordered[place - 1])
+    return spread / (2 * NormalDist().inv_cdf(1 - outside))
 
 
 def _skipped(count: int) -> int:

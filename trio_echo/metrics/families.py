@@ -56,7 +56,7 @@ class Families(Collector):
         )
         yield GaugeMetricFamily(
             "trio_echo_connections_waiting",
-            "Clients that were accepted and wait for their turn.",
+            "Clients that were accepted and are not served yet.",
             totals.waiting,
         )
         yield _by(

@@ -1,12 +1,14 @@
 """Serves one page over HTTP, beside an echo server and without disturbing it.
 
 Everything is bounded: how many connections are open, how long each may take, and what is kept of
-its request. Each connection gets one answer.
+its request. Each connection gets one answer. Slow peers do not keep out a new one: if there are too
+many, the oldest of the host that has the most connections is closed.
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from collections import Counter
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,10 +16,10 @@ import h11
 import trio
 
 from trio_echo.accepting import reported_accept_errors
-from trio_echo.listening import Door, endpoints_of, listen_at
+from trio_echo.listening import endpoints_of, listen_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from trio_echo.addresses import Endpoint
     from trio_echo.events import ServerObserver
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
 PATH = "/metrics"
 """Where the page is."""
 
-# Connections at once; each listener may accept one more before it notices. Prometheus opens one
-# each time. Further ones wait in the system's queue.
+# Connections at once. Prometheus opens one each time, and sends its request at once.
 _CONNECTIONS = 16
 # Seconds that a connection may take.
 _PATIENCE = 5.0
@@ -54,8 +55,7 @@ class PageServer:
         self._content_type = content_type
         self._page = page
         self._failed = failed
-        self._open = 0
-        self._left = trio.lowlevel.ParkingLot()
+        self._hosts: dict[trio.CancelScope, str] = {}  # of the connections, the oldest first
 
     async def run(self, listeners: list[trio.SocketListener], observer: ServerObserver) -> None:
         """Serve until cancelled, and close the listeners.
@@ -65,22 +65,30 @@ class PageServer:
             observer: gets an `AcceptFailed` if a peer could not be accepted, at most one a minute.
         """
         with reported_accept_errors(observer):
-            doors = [Door(listener, self._room) for listener in listeners]
-            await trio.serve_listeners(self._serve, doors)
-
-    async def _room(self) -> None:
-        while self._open >= _CONNECTIONS:
-            await self._left.park()
+            await trio.serve_listeners(self._serve, listeners)
 
     async def _serve(self, stream: trio.SocketStream) -> None:
-        self._open += 1
+        with trio.move_on_after(_PATIENCE) as scope:
+            async with stream:
+                # OSError: it was reset before it was accepted.
+                with suppress(OSError, trio.BrokenResourceError):
+                    host, *_ = stream.socket.getpeername()
+                    with self._place(scope, host):
+                        await self._answer(stream)
+
+    @contextmanager
+    def _place(self, scope: trio.CancelScope, host: str) -> Iterator[None]:
+        """Count a connection; if there are too many, end one."""
+        self._hosts[scope] = host
         try:
-            with trio.move_on_after(_PATIENCE), suppress(trio.BrokenResourceError):
-                async with stream:
-                    await self._answer(stream)
+            if len(self._hosts) > _CONNECTIONS:
+                ((most, _),) = Counter(self._hosts.values()).most_common(1)
+                oldest = next(one for one, of in self._hosts.items() if of == most)
+                del self._hosts[oldest]
+                oldest.cancel()
+            yield
         finally:
-            self._open -= 1
-            self._left.unpark_all()
+            self._hosts.pop(scope, None)
 
     async def _answer(self, stream: trio.SocketStream) -> None:
         connection = h11.Connection(h11.SERVER)

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from trio_echo.events import ClientConnected, ClientsWaiting, DataReceived, LinesMissing
+from trio_echo.relay import lines_in
 
 from .folding import ClientsFolded
 
@@ -93,6 +94,11 @@ class Backlog(Generic[ItemT]):
         asides = (share.aside or () for share in self._late.values())
         for item, _, _ in chain(self._queue, *asides):
             yield item.event() if isinstance(item, _Gap) else item
+
+    @property
+    def size(self) -> int:
+        """How many bytes the items take."""
+        return self._data_bytes + self._other_bytes
 
     def put(self, item: ItemT, *, in_order: bool = True) -> None:
         """Add an item at the end, or only count its lines.
@@ -217,7 +223,7 @@ def lines_of(event: object) -> int:
     """Count the lines that an event takes on the screen."""
     match event:
         case DataReceived(data=data):
-            return data.count(b"\n") + (not data.endswith(b"\n"))
+            return lines_in(data, len(data))
         case LinesMissing(lines):
             return lines
         case ClientConnected():

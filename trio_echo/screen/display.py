@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import select
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import trio
 
@@ -18,104 +14,48 @@ from trio_echo.events import (
     AcceptFailed,
     CertificatesKept,
     ClientEvent,
+    DataReceived,
+    EchoReceived,
     FamilyMissing,
     LinesMissing,
     ServerEvent,
     WorkerDied,
 )
-from trio_echo.screen.text import Terminal
 
 from .backlog import Backlog, lines_of
 from .folding import ClientsFolded
+from .output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
-# Characters in one write: enough that handing it to the writing thread costs little.
-_BATCH = 64 * 1024
+    from trio_echo.events import Connection
+    from trio_echo.relay import BaseRelay, Tap
 
 FAREWELL = 1.0
 """Seconds that the last lines may take to reach a stalled screen."""
 
-# Seconds of formatting lines before other tasks get their turn.
-_TURN = 0.001
+# Bytes of text that one write takes from the queue.
+_BATCH = 256 * 1024
 
-# As much as a pipe holds, in bytes.
-_WRITE = 64 * 1024
+# Bytes of text that wait beside the queue, written all at once.
+_PAGE = 2 * 1024 * 1024
 
-# Length of the longest character.
-_UTF8_BYTES = 4
+# Seconds between two writes when lines keep coming. Handing a write to its thread and back takes
+# as long as ten messages.
+_PAUSE = 0.02
 
-# The width of a terminal that does not report it: the VT100's, and most terminals' since.
-_UNKNOWN_COLUMNS = 80
+# Bytes of a piece that is formatted at once, if it is plain, and if it is not. That delays the echo
+# by some microseconds.
+_SHORT = 4 * 1024
+_BRIEF = 128
 
+# CPU seconds of formatting lines before other tasks get their turn. That is enough for more lines
+# than the echo adds in its own turn, so the queue is soon empty, and the page open again.
+_TURN = 0.002
 
-class Output:
-    """Standard output or standard error, written without Python's buffer.
-
-    A write may block forever in its thread. If it held the buffer's lock, the interpreter would
-    crash at exit.
-
-    Args:
-        stream: `sys.stdout` or `sys.stderr`; `None` if the process was started without it.
-    """
-
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream
-        self._data = b""
-        self._written = 0
-
-    @property
-    def lines_written(self) -> int:
-        """How many lines were written by a `write` that failed or was cancelled."""
-        return self._data[: self._written].count(b"\n")
-
-    async def write(self, text: str) -> None:
-        """Write a text; characters missing from the stream's character set become escapes.
-
-        Raises:
-            OSError: the reader is gone, or the disk is full.
-        """
-        if self._stream is not None:
-            self._data = text.encode(self._stream.encoding or "utf-8", "backslashreplace")
-            self._written = 0
-            await trio.to_thread.run_sync(self._write, self._stream, abandon_on_cancel=True)
-            self._data = b""
-
-    def _write(self, stream: TextIO) -> None:
-        raw = getattr(stream.buffer, "raw", stream.buffer)
-        with memoryview(self._data) as data:
-            while self._written < len(data):
-                # A stalled write does not report its progress, so each write is small.
-                written = _write_to(raw, data[self._written : _cut(data, self._written + _WRITE)])
-                if written is None:  # another program made it non-blocking
-                    select.select([], [raw], [])
-                else:
-                    self._written += written
-
-
-def _cut(data: memoryview, stop: int) -> int:
-    """Return where to cut UTF-8 text, at or before `stop`, between two characters.
-
-    Windows' console takes each write for a separate text and cannot show half a character.
-    """
-    if stop < len(data):
-        for at in range(stop, stop - _UTF8_BYTES, -1):
-            if data[at] & 0xC0 != 0x80:  # not a continuation byte (RFC 3629, section 3)
-                return at
-    return stop
-
-
-def _write_to(raw: Any, data: memoryview) -> int | None:
-    try:
-        written: int | None = raw.write(data)
-    except OSError as exc:
-        if sys.platform == "win32" and exc.errno == errno.EINVAL:
-            # Windows' C library reports a pipe without a reader as EINVAL.
-            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from exc
-        raise
-    return written
+# Bytes of text between two looks at the clock.
+_LOOK = 4 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +75,36 @@ class Complaint:
 Item: TypeAlias = ServerEvent | ClientEvent | ClientsFolded | Text | Complaint
 
 
+class Pieces(Protocol):
+    """How the pieces of one client are written."""
+
+    def plain(self, data: bytes) -> bytes | None:
+        """Return a piece's lines in ASCII, or `None` if `Format.lines` has to do it."""
+
+
 class Format(Protocol):
     """How events are written: a `Transcript` or `JsonLines`."""
 
     def lines(self, event: ServerEvent | ClientEvent | ClientsFolded) -> Iterator[str]:
         r"""Yield an event in parts of text; together they are whole lines, ending in `\n`."""
 
+    def pieces_of(self, connection: Connection) -> Pieces:
+        """Return what writes the next piece of a client; it may be another one each time."""
+
     def describe(self, error: Exception) -> str:
         """Describe in one line why something failed."""
 
 
 _FOR_ERR = (Complaint, FamilyMissing, AcceptFailed, CertificatesKept, WorkerDied)
+# The queue counts the lines that are missing.
+_NOT_BRIEF = (*_FOR_ERR, EchoReceived, LinesMissing, Text)
 
 
 class Screen:
     """Shows events and texts in order. `post` never blocks; `run` is the task that writes.
+
+    What is short is put on a page at once, and the page is written as a whole. Other events wait in
+    a `Backlog` until they are formatted, and so does all that comes after them.
 
     Args:
         form: turns events into lines.
@@ -160,24 +115,44 @@ class Screen:
         self._out = Output(sys.stdout)
         self._err = Output(sys.stderr)
         self._waiting: Backlog[Item] = Backlog()
+        self._page = bytearray()
+        self._page_is_open = self._out.takes_ascii
+        self._is_idle = True
         self._arrived = trio.Event()
+        self._plenty = trio.Event()
         self._shown = trio.Event()
         self._shown.set()
         self._lost = 0
         self._dropped_before = 0  # the output failed
-        self._taken = 0
+        self._taken: list[Item] = []  # and given to the output, as this page was
+        self._taken_page = b""
         self.failure: OSError | None = None
         """The error after which nothing more is written to standard output, or `None`."""
 
     def post(self, item: Item) -> None:
         """Show an item as soon as the screen allows, or only count it if too much waits."""
         if self.failure is not None and self._output(item) is self._out:
-            self._lost += self._count(item)
+            self._lost += lines_on_screen(item)
+            return
+        if self._page_is_open and _is_brief(item):
+            self._page += b"".join(self._parts(item, self._out))
+            self._page_grew()
             return
         self._waiting.put(item)
-        self._arrived.set()
-        if self._shown.is_set():
-            self._shown = trio.Event()
+        self._page_is_open = False
+        if self._is_idle:
+            self._begin()
+        elif self._waiting.size > _PAGE:
+            self._plenty.set()
+
+    def take_over(self, connection: Connection, relay: BaseRelay) -> None:
+        """Show what else a client sends, without an event for each piece that is short and plain.
+
+        Args:
+            connection: the client's.
+            relay: its `tap` is set.
+        """
+        relay.tap = self._tap(connection)
 
     async def flush(self) -> None:
         """Wait until everything posted is on the screen."""
@@ -194,23 +169,60 @@ class Screen:
 
         If a write has stalled, its lines count, although some may have got through.
         """
-        taken = max(0, self._taken - self._out.lines_written)
-        return self._lost + taken + sum(map(self._count, self._waiting))
+        taken = sum(map(lines_on_screen, self._taken)) + self._taken_page.count(b"\n")
+        waiting = sum(map(lines_on_screen, self._waiting)) + self._page.count(b"\n")
+        return self._lost + max(0, taken - self._out.lines_written) + waiting
 
     async def run(self) -> None:
         """Write what is posted, until cancelled. This is the writing task."""
         while True:
             await self._arrived.wait()
             self._arrived = trio.Event()
-            while self._waiting:
+            while self._page or self._waiting:
+                self._plenty = trio.Event()
                 output, text = await self._next_batch()
                 try:
                     await output.write(text)
                 except OSError as exc:
                     if output is self._out:
                         self._fail(exc)
-                self._taken = 0
+                self._taken.clear()
+                self._taken_page = b""
+                if 0 < len(self._page) + self._waiting.size < _PAGE:
+                    with trio.move_on_after(_PAUSE):
+                        await self._plenty.wait()
+            self._is_idle = True
             self._shown.set()
+
+    def _begin(self) -> None:
+        self._is_idle = False
+        self._arrived.set()
+        self._shown = trio.Event()
+
+    def _page_grew(self) -> None:
+        if self._is_idle:
+            self._begin()
+        elif len(self._page) > _PAGE:
+            self._page_is_open = False
+            self._plenty.set()
+
+    def _tap(self, connection: Connection) -> Tap:
+        pieces_of, page = self._format.pieces_of, self._page
+        pieces = pieces_of(connection)
+
+        def tap(data: bytes) -> None:
+            nonlocal pieces
+            if self._page_is_open and len(data) <= _SHORT:
+                lines = pieces.plain(data)
+                if lines is not None:
+                    page.extend(lines)
+                    if self._is_idle or len(page) > _PAGE:
+                        self._page_grew()
+                    return
+                pieces = pieces_of(connection)
+            self.post(DataReceived(connection, data))
+
+        return tap
 
     def _fail(self, error: OSError) -> None:
         for_err = [item for item in self._waiting if self._output(item) is self._err]
@@ -218,66 +230,63 @@ class Screen:
             item.lines for item in self._waiting if isinstance(item, LinesMissing)
         )
         self._lost = self.unshown - len(for_err)
+        self._page.clear()
+        self._page_is_open = False
         self._waiting = Backlog()
         for item in for_err:
             self._waiting.put(item)
         self.failure = error
         self.post(Complaint(self._format.describe(SocketCallError("write()", error))))
 
-    async def _next_batch(self) -> tuple[Output, str]:
-        """Take the next items, as long as they go to the same output, as one text."""
-        output = self._output(self._waiting.first())
-        batch: list[str] = []
-        length = 0
-        turn_ends = time.perf_counter() + _TURN
+    async def _next_batch(self) -> tuple[Output, bytes]:
+        """Take the page and the next items, as long as they go to the same output, as one text."""
+        self._taken_page = bytes(self._page)
+        self._page.clear()
+        output = self._out if self._taken_page else self._output(self._waiting.first())
+        batch = [self._taken_page]
+        length = len(self._taken_page)
+        look_at, turn_ends = length + _LOOK, time.thread_time() + _TURN
         while length < _BATCH and (item := self._waiting.first()) is not None:
             if self._output(item) is not output:
                 break
             self._waiting.take()
-            self._taken += self._count(item)
-            for part in self._parts(item):
-                if time.perf_counter() > turn_ends:
-                    await trio.lowlevel.checkpoint()  # let the echo run
-                    turn_ends = time.perf_counter() + _TURN
+            self._taken.append(item)
+            for part in self._parts(item, output):
                 batch.append(part)
                 length += len(part)
-        return output, "".join(batch)
+                if length > look_at:
+                    look_at = length + _LOOK
+                    if time.thread_time() > turn_ends:
+                        await trio.lowlevel.checkpoint()  # let the echo run
+                        turn_ends = time.thread_time() + _TURN
+        self._page_is_open = not self._waiting and self.failure is None and self._out.takes_ascii
+        return output, b"".join(batch)
 
-    def _parts(self, item: Item) -> Iterator[str]:
+    def _parts(self, item: Item, output: Output) -> Iterator[bytes]:
         match item:
+            case DataReceived(connection, data) if (
+                output.takes_ascii
+                and (lines := self._format.pieces_of(connection).plain(data)) is not None
+            ):
+                yield lines
             case Text(text):
-                yield text
+                yield output.encoded(text)
             case Complaint(line):
-                yield line + "\n"
+                yield output.encoded(line + "\n")
             case _:
-                yield from self._format.lines(item)
+                yield from map(output.encoded, self._format.lines(item))
 
     def _output(self, item: Item | None) -> Output:
         return self._err if isinstance(item, _FOR_ERR) else self._out
 
-    @staticmethod
-    def _count(item: Item) -> int:
-        return item.text.count("\n") if isinstance(item, Text) else lines_of(item)
+
+def _is_brief(item: Item) -> bool:
+    """Return whether an item goes to standard output and takes little time to format."""
+    if isinstance(item, DataReceived):
+        return len(item.data) <= _BRIEF
+    return not isinstance(item, _NOT_BRIEF)
 
 
-def discard_output() -> None:
-    """Redirect a failed standard output to the null device, or Python's last flush fails too."""
-    with suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.close(nowhere)
-
-
-def terminal() -> Terminal | None:
-    """Describe the terminal of standard output; `None` if it is not a terminal."""
-    stdout = sys.stdout
-    if stdout is None or not stdout.isatty():
-        return None
-
-    def columns() -> int:
-        try:
-            return os.get_terminal_size(stdout.fileno()).columns or _UNKNOWN_COLUMNS
-        except OSError:  # it was closed
-            return _UNKNOWN_COLUMNS
-
-    return Terminal(columns, stdout.encoding or "utf-8")
+def lines_on_screen(item: Item) -> int:
+    """Count the lines that an item takes."""
+    return item.text.count("\n") if isinstance(item, Text) else lines_of(item)

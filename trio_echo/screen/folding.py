@@ -4,6 +4,9 @@ The first one of a host is shown whole. Those that follow within a second, and e
 are only counted. So if a client of a host has just come or left, and was silent, the lines of the
 next one wait: until it sends something, for a second at most. The lines of a client that sends stay
 whole and in order.
+
+The same goes for handshakes of TLS that fail in the same way: a balancer that checks a TLS port
+often opens a plain connection and closes it.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
-from trio_echo.errors import SocketCallError
+from trio_echo.errors import SocketCallError, TlsError
 from trio_echo.events import (
     ClientClosed,
     ClientConnected,
@@ -22,6 +25,7 @@ from trio_echo.events import (
     Connection,
     DataReceived,
     Draining,
+    HandshakeFailed,
     ServerEvent,
     Stopped,
     WorkerDied,
@@ -30,15 +34,19 @@ from trio_echo.events import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from trio_echo.tls_problems import TlsProblem
+
 _WINDOW = 1.0  # seconds
 
-# How a client left: None, or the call that failed and its error's number.
-_Kind: TypeAlias = tuple[str, int | None] | None
+# How a client left: None, or the call that failed, and why.
+_Kind: TypeAlias = "tuple[str, int | TlsProblem | None] | None"
 
 
 @dataclass(frozen=True, slots=True)
 class ClientsFolded:
-    """More clients of a host have come and left without sending anything, within a second.
+    """More clients of a host have come and left in the same way, within a second.
+
+    They sent nothing, or their handshake failed.
 
     Attributes:
         host: their address.
@@ -113,6 +121,10 @@ class Folding:
                     if visit.held is not None:
                         visit.held.append(event)
                         return
+            case HandshakeFailed(connection, SocketCallError() as error):
+                if self._is_counted(connection.remote.host, error):
+                    return
+                self._begun.set()
             case ClientClosed(connection):
                 visit = self._visits.pop(connection, None)
                 if visit is not None and self._is_folded(connection.remote.host, visit):
@@ -165,16 +177,22 @@ class Folding:
 
     def _is_folded(self, host: str, visit: _Visit) -> bool:
         """Count a silent client that left; return `False` if it is the first of its kind."""
-        kind = None if visit.error is None else (visit.error.call, visit.error.errno)
-        window = self._windows.get(host)
-        if window is not None and visit.held is not None and kind in window.kinds:
-            window.kinds[kind] = visit.error, window.kinds[kind][1] + 1
+        if self._is_counted(host, visit.error, shown=visit.held is None):
             return True
         self._show_held(visit)
+        return False
+
+    def _is_counted(self, host: str, error: SocketCallError | None, *, shown: bool = False) -> bool:
+        """Count a client that left, unless it is shown or the first of its kind."""
+        kind = _kind_of(error)
+        window = self._windows.get(host)
         if window is None:
             window = self._windows[host] = _Window(trio.current_time() + _WINDOW)
-        window.kinds.setdefault(kind, (None, 0))
-        return False
+        if shown or kind not in window.kinds:
+            window.kinds.setdefault(kind, (None, 0))
+            return False
+        window.kinds[kind] = error, window.kinds[kind][1] + 1
+        return True
 
     def _forget(self, host: str) -> None:
         """End a host's window, if no silent client has left."""
@@ -193,3 +211,9 @@ class Folding:
             self._show(ClientsFolded(host, clients, error))
         window.kinds = dict.fromkeys(window.kinds, (None, 0))
         return bool(counted)
+
+
+def _kind_of(error: SocketCallError | None) -> _Kind:
+    if error is None:
+        return None
+    return error.call, error.problem if isinstance(error, TlsError) else error.errno

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from trio_echo.addresses import Endpoint
 from trio_echo.errors import SocketCallError, TlsError
-from trio_echo.events import Connection, LinesMissing
+from trio_echo.events import Connection, DataReceived, LinesMissing
 
 from .text import as_text
 
@@ -43,10 +43,17 @@ class JsonLines:
 
     def lines(self, event: ServerEvent | ClientEvent | ClientsFolded) -> Iterator[str]:
         """Yield an event as one line."""
+        if isinstance(event, DataReceived):
+            yield self.pieces_of(event.connection).plain(event.data).decode()
+            return
         attributes: dict[str, object] = {}
         for field in fields(event):
             attributes |= self._attribute(field.name, getattr(event, field.name))
         yield _line(_name(type(event)), attributes) + "\n"
+
+    def pieces_of(self, connection: Connection) -> JsonPieces:
+        """Return what writes the pieces of a client."""
+        return JsonPieces(connection, self._encoding)
 
     def dropped(self, count: int) -> str:
         """Report that lines are missing here."""
@@ -70,8 +77,8 @@ class JsonLines:
 
     def _attribute(self, name: str, value: object) -> dict[str, object]:
         match value:
-            case Connection(number, local, remote):
-                return {name: number, "local": str(local), "remote": str(remote)}
+            case Connection():
+                return _ends(value)
             case bytes():
                 return {"bytes": len(value), "text": as_text(value, self._encoding)}
             case Endpoint():
@@ -84,6 +91,34 @@ class JsonLines:
                 return {name: None}  # JSON has no infinity
             case _:
                 return {name: value}
+
+
+class JsonPieces:
+    """What one client sends, as JSON lines.
+
+    Args:
+        connection: the client's.
+        encoding: as for `JsonLines`.
+    """
+
+    def __init__(self, connection: Connection, encoding: str) -> None:
+        self._encoding = encoding
+        beginning = {"event": _name(DataReceived), **_ends(connection)}
+        self._beginning = json.dumps(beginning)[1:-1]
+
+    def plain(self, data: bytes) -> bytes:
+        """Return a piece as one line."""
+        text = json.dumps(as_text(data, self._encoding))
+        rest = f'"bytes": {len(data)}, "text": {text}'
+        return f'{{"time": "{_time()}", {self._beginning}, {rest}}}\n'.encode()
+
+
+def _ends(connection: Connection) -> dict[str, object]:
+    return {
+        "connection": connection.number,
+        "local": str(connection.local),
+        "remote": str(connection.remote),
+    }
 
 
 def _name(kind: type) -> str:
@@ -104,6 +139,9 @@ def _error(error: Exception) -> dict[str, object]:
     }
 
 
+def _time() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
 def _line(event: str, attributes: dict[str, object]) -> str:
-    time = datetime.now(UTC).isoformat(timespec="microseconds")
-    return json.dumps({"time": time, "event": event, **attributes}, allow_nan=False)
+    return json.dumps({"time": _time(), "event": event, **attributes}, allow_nan=False)

@@ -85,12 +85,16 @@ class Reasons:
             return text.format(call=error.call, example=example, host=host)
         if isinstance(error, SocketCallError):
             where = "" if error.where is None else f": {safe(error.where)}"
-            return f"[{error.call}] {self._reason(error)}{where}"
+            return self.of_call(error) + where
         if isinstance(error, WorkerError):
             text = self._("[TCP server] worker {number} did not start: {cause}")
             return text.format(number=error.number, cause=self.of_end(error.status))
         # The network never causes these: it is a bug, shown with the exception's name.
         return self._("internal error: {error}").format(error=safe(repr(error)))
+
+    def of_call(self, error: SocketCallError) -> str:
+        """Say which call failed, and why, but not on what."""
+        return f"[{error.call}] {self._reason(error)}"
 
     def of_client(self, error: Exception) -> str:
         """Say why the connection to a client failed."""

@@ -4,9 +4,6 @@ They are decoded piece by piece: a character split over two receives appears onc
 Anything that could move the cursor, hide text or look like another line is escaped: `\x1b`,
 `\u202e`. Every line with a client's text begins with that client's prefix. On a terminal, so does
 every row of a long line.
-
-Terminals never wrap these rows themselves, whichever Unicode tables they use: the text is broken
-here, before the edge, and each character counts as the most cells any terminal could give it.
 """
 
 from __future__ import annotations
@@ -14,12 +11,15 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from .rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .rows import Terminal
 
 # A received piece is formatted in parts of this many bytes, so that other tasks can run in between:
 # a byte that is not text costs a microsecond.
@@ -44,11 +44,9 @@ _MAY_BE_INVISIBLE = re.compile(
     "\u2801-\u3163\u3165-\ufdff\ufe10-\uff9f\uffa1-\uffff]"
 )
 
-# If a terminal has less room than this after a prefix, the text gets its own rows.
-_LEAST_ROOM = 8
-
-# Begins a row without room for the prefix. None of our own lines begins with it.
-_SHORT_PREFIX = "+"
+# What `bytes.translate` leaves as it is: printable ASCII, and the newline.
+_PRINTABLE = bytes([*b"\n", *range(0x20, 0x7F)])
+_PLAIN = bytes(byte if byte in _PRINTABLE else byte == 0 for byte in range(256))
 
 
 def _escape(character: str) -> str:
@@ -86,6 +84,16 @@ def _is_plain(text: str) -> bool:
     if text.isascii() or not _MAY_BE_INVISIBLE.search(text):
         return True
     return not _INVISIBLE.search(text)
+
+
+@lru_cache
+def takes_ascii(encoding: str) -> bool:
+    """Return whether printable ASCII is the same bytes in an encoding."""
+    text = _PRINTABLE.decode()
+    try:
+        return text.encode(encoding) == _PRINTABLE and _PRINTABLE.decode(encoding) == text
+    except UnicodeError:
+        return False
 
 
 def checked_encoding(name: str) -> str:
@@ -126,92 +134,6 @@ def decoded(data: bytes, encoding: str) -> str:
     return safe(as_text(data, encoding))
 
 
-def cells(text: str) -> int:
-    """Count the most columns that a text can take on a terminal.
-
-    Terminals disagree about accents, arrows, flags, new emoji and more, and so do Pythons' tables.
-    So no table is used. A terminal draws at most two cells for a character, or, on Windows' old
-    console, two for each of the two surrogates of a character beyond U+FFFF.
-
-    Args:
-        text: without control characters.
-    """
-    return len(text) if text.isascii() else sum(map(_cells_of, text))
-
-
-def _cells_of(character: str) -> int:
-    return 1 if character < "\x80" else 2 if character < "\U00010000" else 4
-
-
-@dataclass(frozen=True, slots=True)
-class Terminal:
-    """Where rows wrap.
-
-    Attributes:
-        columns: returns how many cells a row has now.
-        charset: the encoding of the output; characters missing from it become longer escapes.
-    """
-
-    columns: Callable[[], int]
-    charset: str = "utf-8"
-
-    def shown(self, text: str) -> str:
-        """Return a text as the terminal will show it."""
-        if text.isascii():
-            return text
-        return text.encode(self.charset, "backslashreplace").decode(self.charset)
-
-
-class Rows:
-    """Lines with a prefix on each of their screen rows.
-
-    Args:
-        prefix: begins each line. A line longer than a row repeats it on each row, with a plus sign
-            instead of the space; if the prefix leaves no room, the sign stands alone.
-        terminal: the terminal that shows the lines; `None` if nothing wraps.
-    """
-
-    def __init__(self, prefix: str, terminal: Terminal | None = None) -> None:
-        if terminal is not None:
-            prefix = terminal.shown(prefix)
-        self._prefix = f"{prefix} "
-        self._prefix_cells = cells(self._prefix)
-        self._next_row = f"\n{prefix}+"
-        self._terminal = terminal
-        # The most cells that the text fills on its current row.
-        self._filled = 0
-
-    def write(self, text: str, *, begun: bool = False) -> str:
-        """Return a line without its newline, or the next part of a line already begun."""
-        if self._terminal is None:
-            return text if begun else self._prefix + text
-        out = []
-        if not begun:
-            out.append(self._prefix)
-            self._filled = self._prefix_cells
-        # The last column stays free: some terminals wrap as soon as it is filled.
-        edge = self._terminal.columns() - 1
-        next_row, before = self._next_row, self._prefix_cells
-        if edge - before < _LEAST_ROOM:
-            next_row, before = f"\n{_SHORT_PREFIX}", len(_SHORT_PREFIX)
-        text = self._terminal.shown(text)
-        if text.isascii():  # one cell each, so that a row is a slice
-            first, room = max(0, edge - self._filled), max(1, edge - before)
-            rows = [text[:first]]
-            rows += [text[at : at + room] for at in range(first, len(text), room)]
-            out.append(next_row.join(rows))
-            self._filled = len(rows[-1]) + (self._filled if len(rows) == 1 else before)
-            return "".join(out)
-        for character in text:
-            width = _cells_of(character)
-            if self._filled + width > edge:
-                out.append(next_row)
-                self._filled = before
-            out.append(character)
-            self._filled += width
-        return "".join(out)
-
-
 class PeerText:
     """One peer's text, as lines for the screen.
 
@@ -227,8 +149,37 @@ class PeerText:
         # Bytes held by the decoder: they may be the start of a character.
         self._undecoded = b""
         self._carriage_return = ""
+        self._at_first = self._decoder.getstate()
         # The last piece ended within a line: if a newline comes next, it ends that line.
         self._unfinished = False
+        # Begins the lines of plain pieces, if there can be any.
+        self._start: bytes | None = None
+        if terminal is None and prefix.isascii() and takes_ascii(encoding):
+            self._start = f"{prefix} ".encode()
+        self._start_now = self._start
+
+    def plain(self, data: bytes) -> bytes | None:
+        """Return what `lines` yields for a piece that is not empty, quickly, if it is plain.
+
+        A plain piece is printable ASCII, and stands alone: no character began before it. For any
+        other, and on a terminal, the result is `None`, and `lines` must be asked.
+        """
+        start = self._start_now
+        if start is None or data.translate(_PLAIN) != data:
+            return None
+        newline = data.find(b"\n")
+        if newline < 0:
+            self._unfinished = True
+            return start + data + b"\n"
+        if newline == 0 and self._unfinished:
+            return None
+        text = data.removesuffix(b"\n")
+        self._unfinished = len(text) == len(data)
+        return start + text.replace(b"\n", b"\n" + start) + b"\n"
+
+    def end(self) -> None:
+        """Leave the next piece to another `PeerText`."""
+        self._start_now = None
 
     def lines(self, data: bytes, *, final: bool = False) -> Iterator[str]:
         r"""Yield a received piece in parts of text; together they are whole lines, ending in `\n`.
@@ -256,6 +207,8 @@ class PeerText:
             if last and on_screen:
                 out.append("\n")
             yield "".join(out)
+        stands_alone = self._decoder.getstate() == self._at_first and not self._carriage_return
+        self._start_now = self._start if stands_alone else None
 
     def _decode(self, data: bytes, *, final: bool) -> str:
         """Decode and escape; the newline is the only control character left."""

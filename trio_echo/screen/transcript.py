@@ -1,4 +1,4 @@
-"""Events as lines of text, in the user's language.
+"""A server's events as lines of text, in the user's language.
 
 All text from a peer goes through `text`, which makes it safe for a terminal.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trio_echo.errors import HANDSHAKE
 from trio_echo.events import (
     AcceptFailed,
     CertificatesKept,
@@ -22,9 +23,7 @@ from trio_echo.events import (
     ClientsWaiting,
     Connection,
     DataReceived,
-    DataSent,
     Draining,
-    EchoReceived,
     FamilyMissing,
     HandshakeFailed,
     LinesMissing,
@@ -37,7 +36,7 @@ from trio_echo.events import (
 
 from .folding import ClientsFolded
 from .reasons import Reasons
-from .text import PeerText, Rows, decoded, safe
+from .text import PeerText, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 
     from trio_echo.addresses import Endpoint
 
-    from .text import Terminal
+    from .rows import Terminal
 
 
 class Transcript:
@@ -75,7 +74,7 @@ class Transcript:
         _ = self._
         match event:
             case DataReceived(connection, data):  # first, because it is by far the most common
-                yield from self._text(connection).lines(data)
+                yield from self.pieces_of(connection).lines(data)
             case Listening(endpoint):
                 yield self._located(
                     _("[TCP server] listening: IP address={host}, port={port}"), endpoint
@@ -91,16 +90,16 @@ class Transcript:
                 text = _("{error} (the old certificate stays)")
                 yield text.format(error=self.describe(error)) + "\n"
             case WorkerDied():
-                self._texts.clear()  # its clients' texts end without an event
+                self._end_all()  # its clients' texts end without an event
                 yield self._worker_died(event)
             case WorkerReplaced(number):
                 yield _("[TCP server] worker {number} restarted").format(number=number) + "\n"
             case LinesMissing(count, None):
                 # A client's next piece may begin within a character.
-                self._texts.clear()
+                self._end_all()
                 yield self.dropped(count)
             case LinesMissing(count, Connection() as connection):
-                self._texts.pop(connection, None)
+                self._pop(connection)
                 yield self._dropped_of(connection, count)
             case ClientsWaiting(max_clients):
                 text = self._ngettext(
@@ -156,13 +155,6 @@ class Transcript:
                 yield text.format(count=clients, seconds=grace) + "\n"
             case Stopped():
                 yield self._stopped(event)
-            case DataSent(count):
-                text = self._ngettext(
-                    "[TCP client] {count} byte sent.", "[TCP client] {count} bytes sent.", count
-                )
-                yield text.format(count=count) + "\n"
-            case EchoReceived(data):
-                yield from self._echo(data)
 
     def dropped(self, count: int) -> str:
         """Report that lines are missing here."""
@@ -179,11 +171,6 @@ class Transcript:
         )
         return text.format(count=count, client=safe(str(connection.remote))) + "\n"
 
-    @property
-    def prompt(self) -> str:
-        """The text before the cursor when the client waits for a line."""
-        return self._("[data to send] ")
-
     def open_to_all(self) -> str:
         """Say what `--any` means without `--allow`."""
         return self._(
@@ -198,46 +185,6 @@ class Transcript:
     def metrics_at(self, url: str) -> str:
         """Say where the metrics are."""
         return self._("[TCP server] metrics: {url}").format(url=safe(url))
-
-    def closed_by_server(self) -> str:
-        """Report that the server closed the connection while the client waited for a line."""
-        return self._("[recv()] connection closed by the server")
-
-    def unsolicited(self, count: int) -> str:
-        """Report that the server sent bytes that are not an echo."""
-        text = self._ngettext(
-            "[recv()] received {count} byte that is not an echo",
-            "[recv()] received {count} bytes that are not an echo",
-            count,
-        )
-        return text.format(count=count)
-
-    def timed_out(self, received: int, expected: int) -> str:
-        """Report that an echo was not complete in time."""
-        text = self._("[recv()] timed out after {received} of {expected} bytes")
-        return text.format(received=received, expected=expected)
-
-    def interrupted(self, received: int, expected: int) -> str:
-        """Report that the user left before an echo was complete."""
-        text = self._("[recv()] interrupted after {received} of {expected} bytes")
-        return text.format(received=received, expected=expected)
-
-    def differs(self, sent: bytes, received: bytes) -> str:
-        """Report where an echo differs from what was sent."""
-        at = next(i for i, (a, b) in enumerate(zip(sent, received, strict=True)) if a != b)
-        text = self._(
-            "[TCP client] the echo differs at byte {number}: "
-            "sent 0x{sent:02x}, received 0x{received:02x}"
-        )
-        return text.format(number=at + 1, sent=sent[at], received=received[at])
-
-    def cannot_express(self, error: UnicodeEncodeError) -> str:
-        """Report which character of a line the encoding lacks."""
-        character = error.object[error.start]
-        text = self._("[encode()] {encoding} cannot encode {character} (U+{code:04X})")
-        return text.format(
-            encoding=safe(error.encoding), character=safe(character), code=ord(character)
-        )
 
     def describe(self, error: Exception) -> str:
         """Describe in one line which call failed, why, and on what."""
@@ -258,13 +205,21 @@ class Transcript:
         return text.format(count=event.clients, host=safe(host), port=port, reason=reason) + "\n"
 
     def _folded(self, event: ClientsFolded) -> str:
-        text = self._ngettext(
-            "[TCP server] {count} more client left without sending anything: IP address={host}",
-            "[TCP server] {count} more clients left without sending anything: IP address={host}",
-            event.clients,
-        )
+        if event.error is not None and event.error.call == HANDSHAKE:
+            text = self._ngettext(
+                "[TCP server] {count} more handshake failed: IP address={host}",
+                "[TCP server] {count} more handshakes failed: IP address={host}",
+                event.clients,
+            )
+        else:
+            text = self._ngettext(
+                "[TCP server] {count} more client left without sending anything: IP address={host}",
+                "[TCP server] {count} more clients left without sending anything: "
+                "IP address={host}",
+                event.clients,
+            )
         line = text.format(count=event.clients, host=safe(event.host))
-        why = "" if event.error is None else f" ({self.describe(event.error)})"
+        why = "" if event.error is None else f" ({self._reasons.of_call(event.error)})"
         return f"{line}{why}\n"
 
     def _stopped(self, event: Stopped) -> str:
@@ -308,15 +263,8 @@ class Transcript:
             line += self._("; restarting in {seconds:g} s").format(seconds=event.pause)
         return line + "\n"
 
-    def _echo(self, data: bytes) -> Iterator[str]:
-        text = self._ngettext(
-            "[TCP client] {count} byte received.", "[TCP client] {count} bytes received.", len(data)
-        )
-        yield text.format(count=len(data)) + "\n"
-        received = Rows(self._("[received data]"), self._terminal)
-        yield received.write(decoded(data, self._encoding)) + "\n"
-
-    def _text(self, connection: Connection) -> PeerText:
+    def pieces_of(self, connection: Connection) -> PeerText:
+        """Return what writes the next piece of a client; it may be another one each time."""
         # The key is the whole connection: each worker process numbers its own connections.
         if connection not in self._texts:
             prefix = safe(f"[TCP/{connection.remote}]")
@@ -325,6 +273,16 @@ class Transcript:
 
     def _end(self, connection: Connection) -> Iterator[str]:
         """Yield what is left of a client's text: half a character that was never completed."""
-        text = self._texts.pop(connection, None)
+        text = self._pop(connection)
         if text is not None:
             yield from text.lines(b"", final=True)
+
+    def _end_all(self) -> None:
+        for connection in list(self._texts):
+            self._pop(connection)
+
+    def _pop(self, connection: Connection) -> PeerText | None:
+        text = self._texts.pop(connection, None)
+        if text is not None:
+            text.end()
+        return text

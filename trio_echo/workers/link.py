@@ -40,6 +40,7 @@ class WorkerConfig:
         quiet: report only the events that are `is_essential`.
         portable: as for `serve`.
         certificates: of TLS; each process reads the files itself. `None` for plain TCP.
+        paced: report no more than a person can follow on a terminal.
     """
 
     endpoints: list[Endpoint]
@@ -49,6 +50,7 @@ class WorkerConfig:
     quiet: bool
     portable: bool
     certificates: CertificateFiles | None = None
+    paced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,7 @@ async def supervise(
     limits: Limits = Limits(),
     faults: Faults = Faults(),
     quiet: bool = False,
+    paced: bool = False,
     portable: bool = False,
     certificates: LiveCertificates | None = None,
     observer: ServerObserver = ignore,
@@ -101,6 +102,7 @@ async def supervise(
         limits: as for `serve`, for all workers together.
         faults: as for `serve`.
         quiet: report no events of clients except bugs (`events.is_essential`).
+        paced: report no more data than a person can follow on a terminal, and count the rest.
         portable: as for `serve`.
         certificates: the files of TLS, which each worker reads for itself, also when they are
             reloaded here. `None` for plain TCP.
@@ -120,7 +122,7 @@ async def supervise(
         for error in ports.missing:
             observer(FamilyMissing(error))
         files = None if certificates is None else certificates.files
-        config = WorkerConfig(ports.endpoints, [], limits, faults, quiet, portable, files)
+        config = WorkerConfig(ports.endpoints, [], limits, faults, quiet, portable, files, paced)
         stop = trio.Event() if stop is None else stop
         supervisor = _Supervisor(count, config, ports, observer, stop, certificates)
         if tally is not None:

@@ -34,6 +34,7 @@ from trio_echo.events import (
     Stopped,
     is_essential,
 )
+from trio_echo.screen.pacing import Pacing
 from trio_echo.server import GC_THRESHOLD, serve
 from trio_echo.totals import Tally
 
@@ -88,6 +89,8 @@ class _LinkedServer:
         self._hosts = _HostSlots(link)
         self._certificates: LiveCertificates | None = None
         self._tally = Tally()
+        self._pacing = Pacing(link.post) if config.paced else None
+        self._post = link.post if self._pacing is None else self._pacing.put
 
     async def run(self, commands: list[object]) -> None:
         """Serve until the link ends or STOP is done; `commands` came with the config."""
@@ -98,6 +101,7 @@ class _LinkedServer:
             faults=config.faults,
             observer=self._report,
             observe_data=not config.quiet,
+            take_over=None if self._pacing is None else self._pacing.take_over,
             portable=config.portable,
             stop=self._stop,
             client_slots=None if limits.max_clients is None else self._slots,
@@ -106,6 +110,8 @@ class _LinkedServer:
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._follow, commands)
+            if self._pacing is not None:
+                nursery.start_soon(self._pacing.run)
             with self._serving:
                 try:
                     if config.certificates is not None:
@@ -174,6 +180,8 @@ class _LinkedServer:
             ):
                 self._link.post_state(self._tally.totals(exact=False))
             case Stopped():
+                if self._pacing is not None:
+                    self._pacing.flush()
                 self._link.post_state(self._tally.totals())
                 return  # the parent adds them up
         match event:
@@ -182,7 +190,7 @@ class _LinkedServer:
                     # A bug's exception may be impossible to pickle.
                     event = replace(event, error=OpaqueError(repr(error)))
         if not self._config.quiet or is_essential(event):
-            self._link.post(event)
+            self._post(event)
 
 
 class _ClientSlots:

@@ -14,6 +14,7 @@ import trio
 
 from trio_echo import Endpoint, SocketCallError
 from trio_echo.measure.load.loader import Job, Report
+from trio_echo.measure.load.machine import Machine, MachineSamples
 from trio_echo.measure.load.meter import Server
 from trio_echo.measure.load.round import run_round
 from trio_echo.measure.load.workload import Samples, Workload
@@ -31,6 +32,7 @@ class FixedPart:
     result: Samples | str
     reports: list[Report] = field(default_factory=list)
     error: SocketCallError | None = None
+    machine: Machine | None = None
     tls: str | None = None
     cpu: tuple[float, float] = (0.5, 0.0)
     starts: list[int] = field(default_factory=list)
@@ -52,6 +54,7 @@ class FixedPart:
 
 class FixedParts:
     lead = 0
+    here = True
 
     def __init__(self, *parts: FixedPart) -> None:
         self._next: Iterator[FixedPart] = iter(parts)
@@ -108,6 +111,7 @@ async def test_all_parts_start_at_one_time() -> None:
 async def test_a_part_without_samples_is_a_failure_of_its_connections() -> None:
     merged = await round_of(FixedPart("machine b: it is gone"), FixedPart(measured(9, 1)))
     assert merged.failures == {"machine b: it is gone": 4}
+    assert merged.missing == 1
     assert len(merged.received) == 9
 
 
@@ -131,3 +135,25 @@ async def test_only_a_round_without_any_connection_is_refused() -> None:
     assert len(merged.received) == 3
     with pytest.raises(SocketCallError, match="Connection refused"):
         await round_of(refused, refused)
+
+
+async def test_each_machine_has_its_own_samples() -> None:
+    near, far = Machine("near", "tcp://10.0.0.1:1", 0, 10), Machine("far", "tcp://10.0.0.2:1", 5, 9)
+    merged = await round_of(
+        FixedPart(measured(20, 1), machine=near),
+        FixedPart(measured(30, 2), machine=far),
+        FixedPart("it is gone", machine=near),
+        connections=6,
+    )
+    (first, connections, own), (second, others, theirs) = merged.machines
+    assert (first, connections, second, others) == (near, 4, far, 2)
+    assert own is not None
+    assert (len(own.received), own.missing) == (20, 1)
+    assert theirs is not None
+    assert theirs.received == measured(30, 2).received
+
+
+async def test_a_machine_of_which_nothing_came_has_no_samples() -> None:
+    gone = Machine("gone", "tcp://10.0.0.1:1", 0, 10)
+    merged = await round_of(FixedPart("it is gone", machine=gone), FixedPart(measured(5, 1)))
+    assert merged.machines == [MachineSamples(gone, 4, None)]

@@ -33,12 +33,13 @@ from trio_echo import BackgroundServer, Endpoint, Faults, SocketCallError
 from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import strerror
 from trio_echo.events import DataReceived
+from trio_echo.measure.histogram import merged
 from trio_echo.measure.load.connection import LoadConnection
 from trio_echo.measure.load.opening import Failure, connect
 from trio_echo.measure.load.pace import Pacer
 from trio_echo.measure.load.round import run_round
 from trio_echo.measure.load.traffic import Traffic
-from trio_echo.measure.load.workload import Samples, Workload
+from trio_echo.measure.load.workload import FROM_INTENDED, ROUND_TRIP, Samples, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -537,6 +538,38 @@ async def test_progress_counts_up() -> None:
     assert counts
     assert counts == sorted(counts)
     assert counts[-1] <= len(samples.received)
+
+
+@pytest.mark.parametrize("rate", [pytest.param(None, marks=pytest.mark.slow), 2000.0])
+async def test_a_round_beyond_the_limit_goes_into_histograms(rate: float | None) -> None:
+    reports: list[Report] = []
+    load = Workload(connections=3, processes=2, messages=1003, rate=rate, warm_up=0.1)
+    with serving() as (target, _), trio.fail_after(PATIENCE):
+        samples = await run_round(target, load, keep=1002, watched=True, progress=reports.append)
+    assert samples.messages == 1003
+    assert not samples.received
+    assert set(samples.timelines) == ({ROUND_TRIP} if rate is None else {ROUND_TRIP, FROM_INTENDED})
+    assert sum(len(one) for one in samples.timelines.values()) == 1003 * len(samples.timelines)
+    for kind, timeline in samples.timelines.items():
+        seconds = [times[kind] for report in reports for times in report.times.values()]
+        assert merged(seconds) == timeline.whole()
+    assert reports[-1].messages == 1003
+
+
+@pytest.mark.parametrize("rate", [pytest.param(None, marks=pytest.mark.slow), 1000.0])
+@pytest.mark.parametrize(
+    ("size", "pipeline"), [(7, 1), pytest.param(30, 1, marks=pytest.mark.slow)]
+)
+async def test_messages_are_the_bytes_of_a_payload(
+    size: int, pipeline: int, rate: float | None
+) -> None:
+    payload = bytes(range(30))
+    load = Workload(size=size, messages=50, pipeline=pipeline, rate=rate, verify=True)
+    with serving() as (target, events):
+        samples = await run_round(target, load, payload=payload)
+    assert not samples.failures
+    sent = b"".join(one.data for one in events if isinstance(one, DataReceived))
+    assert sent == (payload * 50)[: 50 * size]
 
 
 @pytest.mark.parametrize("rate", [None, 1000.0])

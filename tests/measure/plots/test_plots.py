@@ -15,10 +15,12 @@ from msgspec.structs import replace
 from PIL import Image
 
 from trio_echo.measure import plots
+from trio_echo.measure.load.keeping import fold
 from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.plots.style import DARK, LIGHT, SIZE, shown
 from trio_echo.measure.results import environment
 from trio_echo.measure.results.json_text import from_json, to_json
+from trio_echo.measure.results.phases import PHASES
 from trio_echo.measure.results.run import Round, Run, Target, collect
 from trio_echo.measure.results.summary import percentiles, summarize
 from trio_echo.measure.statistics import Estimate, Interval
@@ -76,6 +78,8 @@ RUNS: dict[str, dict[str, Any]] = {
         "rounds": 1,
     },
     "depths": {"targets": TWO, "workloads": loads(pipeline=[1, 2, 64])},
+    "connections for each message": {"targets": TWO, "workloads": runs.RECONNECTING},
+    "one connection": {"targets": TWO, "workloads": runs.RECONNECTING, "messages": 1},
     "no messages": {"targets": TWO, "workloads": loads(), "messages": 0},
     "one message": {"targets": TWO, "workloads": loads(), "messages": 1},
     "partial": {"targets": TWO, "workloads": loads(), "rounds": 2, "partial": True},
@@ -90,6 +94,7 @@ PICTURES: dict[str, Callable[[Run, list[Samples]], Picture]] = {
     "spectrum of results": lambda run, _: plots.spectrum(run, None),
     "ecdf": lambda run, samples: plots.ecdf(run, samples, len(run.workloads) - 1),
     "over time": lambda run, samples: plots.over_time(run, samples),
+    "phases": lambda run, _: plots.phases(run, dark=True),
     "page": plots.page,
     "dark page of results": lambda run, _: plots.page(run, None, dark=True),
 }
@@ -112,6 +117,24 @@ def test_everything_can_be_read(options: dict[str, Any]) -> None:
         assert texts(draw(run, samples))
     if len(run.targets) > 1:
         assert texts(plots.paired(run))
+
+
+def test_histograms_are_drawn_as_raw_samples_are() -> None:
+    options: dict[str, Any] = {"rounds": 2, "messages": 2000, "targets": TWO[:1]}
+    run, raw = runs.run(**options)
+    _, counted = runs.run(**options)
+    fold(counted[0])  # one round is, the other is not
+    for draw in (plots.spectrum, plots.ecdf):
+        pairs = zip(drawn(draw(run, raw)), drawn(draw(run, counted)), strict=True)
+        for exact, found in pairs:
+            x, y = np.asarray(exact.get_xydata()).T, np.asarray(found.get_xydata()).T
+            assert np.interp(x[0], *y) == pytest.approx(x[1], rel=0.02, abs=0.5)
+    # The slices of time have other edges.
+    pairs = zip(drawn(plots.over_time(run, raw)), drawn(plots.over_time(run, counted)), strict=True)
+    for exact, found in pairs:
+        one, other = np.asarray(exact.get_ydata()), np.asarray(found.get_ydata())
+        if len(one) > 1:  # not a mark in the middle
+            assert np.median(one) == pytest.approx(np.median(other), rel=0.2)
 
 
 def drawn(picture: Picture, axes: int = 1) -> list[Line2D]:
@@ -244,6 +267,20 @@ def test_each_pair_of_rounds_is_a_dot_and_the_sentence_stands_beside_it() -> Non
         assert ratios[5] <= compared.comparison.ratio.median <= ratios[6]
         assert interval.get_paths()
         assert compared.comparison.sentence() in said
+
+
+def test_each_phase_has_a_line_for_each_target_from_its_median_on() -> None:
+    run, _ = runs.run(targets=TWO, workloads=runs.RECONNECTING)
+    picture = plots.phases(run, 1)
+    lines = [points(line) for line in drawn(picture)]
+    cell = next(one for one in run.cells if (one.target, one.workload) == (1, 1))
+    assert cell.phases is not None
+    for estimates in (cell.phases.handshake_ns, cell.round_trip_ns):
+        assert list(estimates) == ["p50", "p90"]
+        ends = [one.median for one in estimates.values()]
+        assert any([x for x, _ in line] == ends for line in lines)
+    words = [text for text in texts(picture) if text in {*PHASES.values(), "whole connection"}]
+    assert words == ["connect", "TLS handshake", "first byte", "close", "whole connection"]
 
 
 def test_a_single_target_is_not_compared() -> None:

@@ -17,6 +17,7 @@ import runs
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trio_echo.measure.load.keeping import fold
 from trio_echo.measure.load.workload import Samples
 from trio_echo.measure.results import files
 from trio_echo.measure.results.json_text import ResultsError
@@ -40,6 +41,57 @@ def test_results_and_samples_are_read_back_as_they_were(path: Path) -> None:
     assert files.read(path) == RUN
     assert files.read_samples(path, RUN) == SAMPLES
     assert files.read_samples(files.samples_path(path), RUN) == SAMPLES
+
+
+def test_the_stages_of_connections_are_read_back_as_they_were(tmp_path: Path) -> None:
+    run, samples = runs.run(1, workloads=runs.RECONNECTING)
+    files.write(path := tmp_path / "results.json", run, samples)
+    assert files.read_samples(path, run) == samples
+    assert samples[-1].resumed
+
+
+def test_older_samples_have_no_stages(path: Path) -> None:
+    with zipfile.ZipFile(files.samples_path(path)) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    rounds = json.loads(members["rounds.json"])
+    for one in rounds["rounds"]:
+        del one["stages"]
+    members["rounds.json"] = json.dumps(rounds).encode()
+    with zipfile.ZipFile(files.samples_path(path), "w") as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+    assert files.read_samples(path, RUN) == SAMPLES
+
+
+def test_histograms_are_read_back_as_they_were(tmp_path: Path) -> None:
+    path, (run, samples) = tmp_path / "results.json", runs.run(rounds=2)
+    for one in samples[::2]:
+        fold(one)
+    files.write(path, run, samples)
+    assert files.read_samples(path, run) == samples
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"round_trip": {"length": 0, "slices": []}}, "length: expected int >= 1"),
+        ({"round_trip": {"length": 1, "slices": []}}, "is not of 100 messages"),
+        ({}, "not the histograms of a round"),
+        ([], "not the histograms of a round"),
+    ],
+)
+def test_wrong_histograms_are_refused(tmp_path: Path, change: object, reason: str) -> None:
+    path, (run, samples) = tmp_path / "results.json", runs.run(rounds=1)
+    fold(samples[0])
+    files.write(path, run, samples)
+    with zipfile.ZipFile(files.samples_path(path)) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    members["0/histograms"] = json.dumps(change).encode()
+    with zipfile.ZipFile(files.samples_path(path), "w") as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+    with pytest.raises(ResultsError, match=reason):
+        files.read_samples(path, run)
 
 
 def summary(one: Samples) -> Summary:

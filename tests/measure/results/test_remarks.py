@@ -8,6 +8,7 @@ import pytest
 import runs
 from msgspec.structs import replace
 
+from trio_echo.measure.load.keeping import fold
 from trio_echo.measure.load.workload import Workload
 from trio_echo.measure.results import environment
 from trio_echo.measure.results.remarks import remarks
@@ -105,3 +106,14 @@ def test_of_an_open_loop_the_median_round_trips_are_looked_at() -> None:
         rounds.append(Round(number=number, target=0, workload=0, summary=summarize(brought, load)))
     run = collect(TWO_PROCESSORS, runs.TARGETS[:1], [load], rounds, partial=False)
     assert "spans 71 % of their median" in remarks(run)[0]
+
+
+def test_percentiles_of_histograms_are_said_with_their_error() -> None:
+    folded = runs.samples(100)
+    fold(folded)
+    rounds = [
+        Round(number=number, target=0, workload=0, summary=summarize(one, CLOSED))
+        for number, one in enumerate((folded, runs.samples(100), runs.samples(0)), 1)
+    ]
+    run = collect(TWO_PROCESSORS, runs.TARGETS[:1], [CLOSED], rounds, partial=False)
+    assert remarks(run) == ["percentiles of 1 of 3 rounds are from histograms: within 0.4 %"]

@@ -6,6 +6,7 @@ import csv
 import io
 
 import runs
+from msgspec import structs
 
 from trio_echo.measure.results.spreadsheet import to_csv
 
@@ -34,9 +35,29 @@ def test_each_round_has_a_row_in_the_order_in_which_they_ran() -> None:
             "0.04",
         ]
         assert row["load_average"] == "1.25"
+        assert row["tls"] == ""
         open_loop = RUN.workloads[one.workload].rate is not None
         assert bool(row["from_intended_mean_ns"]) == open_loop
         assert None not in row  # a cell without a column
+
+
+def test_only_connections_for_each_message_have_columns_for_their_phases() -> None:
+    assert not any(name.startswith("first_byte") for name in table(to_csv(RUN))[0])
+    run, _ = runs.run(workloads=runs.RECONNECTING)
+    for row, one in zip(table(to_csv(run)), run.rounds, strict=True):
+        load, phases = run.workloads[one.workload], one.phases
+        assert phases is not None
+        assert row["reconnect"] == "True"
+        assert row["first_byte_p90_ns"] == str(phases.first_byte_ns.percentiles["p90"])
+        assert row["close_mean_ns"] == str(phases.close_ns.mean)
+        assert bool(row["handshake_min_ns"]) == load.resume
+        assert row["resumed_handshakes"] == ("50" if load.resume else "")
+        assert None not in row  # a cell without a column
+
+
+def test_a_round_over_tls_says_so() -> None:
+    secure = structs.replace(RUN, rounds=(structs.replace(RUN.rounds[0], tls="TLSv1.3 X"),))
+    assert [row["tls"] for row in table(to_csv(secure))] == ["TLSv1.3 X"]
 
 
 def test_a_run_without_a_message_has_empty_cells() -> None:

@@ -93,7 +93,7 @@ def test_a_round_without_time_has_no_rate() -> None:
 
 def test_arrays_of_different_lengths_are_refused() -> None:
     torn = Samples(began=0, ended=1, sent=array("q", [0]))
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueError, match="beginnings of"):
         summarize(torn, Workload(duration=1.0))
 
 

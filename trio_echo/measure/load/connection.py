@@ -13,18 +13,17 @@ class LoadConnection:
     """What is under way on it, and what waits to be sent.
 
     The queues have the oldest message first. `dues` is used only in an open loop, `offsets` only if
-    echoes are verified.
+    messages differ.
     """
 
     __slots__ = (
-        "blocked", "dues", "heard", "missing", "moved", "offsets", "recv_into", "send", "sent",
-        "sock", "unsent", "waiting",
+        "blocked", "dues", "fd", "heard", "missing", "moved", "offsets", "sent", "sock", "unsent",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, size: int) -> None:
         self.sock = sock
-        self.recv_into = sock.recv_into
-        self.send = sock.send
+        self.fd = sock.fileno()
         self.missing = size  # bytes of the oldest message's echo
         self.heard = 0  # when the latest bytes arrived
         self.moved = 0  # when the kernel last took a part of the oldest message

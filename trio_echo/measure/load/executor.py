@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trio_echo.errors import SocketCallError
 
     from .loader import Job, Report
+    from .machine import Machine
     from .workload import Samples
 
 
@@ -32,6 +33,10 @@ class Part(Protocol):
     @property
     def tls(self) -> str | None:
         """What its connections use, as `Samples` has it."""
+
+    @property
+    def machine(self) -> Machine | None:
+        """The machine that it runs on; `None` for this one."""
 
     async def begin(self, start: int) -> None:
         """Let it start.
@@ -65,6 +70,10 @@ class Executor(Protocol):
     @property
     def lead(self) -> int:
         """Nanoseconds between `Part.begin` and the time to start that it gives."""
+
+    @property
+    def here(self) -> bool:
+        """Whether its parts use the processors of this machine."""
 
     def started(self, job: Job) -> AbstractAsyncContextManager[Part]:
         """Start a part, and end it with the block, on every path."""

@@ -101,11 +101,12 @@ class Meter:
         self._carried_before = server.carried()
         self._all_before = _all_seconds()
 
-    def stop(self, load: Sequence[tuple[float, float]]) -> Usage:
+    def stop(self, load: Sequence[tuple[float, float]], *, here: bool = True) -> Usage:
         """Return the usage until now.
 
         Args:
             load: the shares of its time in which each process of the load was busy, and spun.
+            here: whether they run on this machine; otherwise other programs cannot be told apart.
         """
         elapsed = time.perf_counter() - self._began
         server = cable = others = None
@@ -115,7 +116,7 @@ class Meter:
                 server = max(0.0, after - self._before) / elapsed
             if self._server.carrier is not None:
                 cable = max(0.0, self._server.carried() - self._carried_before) / elapsed
-            if server is not None or not self._server.here:
+            if here and (server is not None or not self._server.here):
                 every = (_all_seconds() - self._all_before) / elapsed
                 known = sum(map(sum, load)) + (server or 0.0) + (cable or 0.0)
                 others = max(0.0, every - known)

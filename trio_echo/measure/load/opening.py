@@ -9,15 +9,17 @@ import ssl
 import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from trio_echo.errors import HANDSHAKE, SocketCallError, naming, strerror
 from trio_echo.keepalive import KEEPALIVE, keep_alive
 
-Secure: TypeAlias = Callable[[socket.socket], ssl.SSLSocket]
-_Wait: TypeAlias = tuple[socket.socket, int]
+Secure: TypeAlias = Callable[..., ssl.SSLSocket]
+"""Puts TLS on a connected socket; takes the `session` to resume as well."""
+Wait: TypeAlias = tuple[socket.socket, int]
 """A socket, and which of `selectors`' events it waits for."""
-_Steps: TypeAlias = Generator[_Wait, None, socket.socket]
+Steps: TypeAlias = Generator[Wait, None, socket.socket]
 
 
 class Failure(NamedTuple):
@@ -81,26 +83,40 @@ def connect(
     """
     info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     family, _, _, _, address = info[0]
+    return opened_by(partial(_steps, family, address, secure), count, wake, patience=patience)
+
+
+def opened_by(
+    steps: Callable[[], Steps], count: int, wake: socket.socket, *, patience: float
+) -> tuple[list[socket.socket], Counter[Failure]]:
+    """Open connections as `connect` does, each by steps of its own.
+
+    Args:
+        steps: makes them. They yield what they must wait for, and return an open connection.
+        count: how many connections.
+        wake: as for `connect`.
+        patience: as for `connect`.
+    """
     opened: list[socket.socket] = []
     failures: Counter[Failure] = Counter()
     to_open = count
     with selectors.DefaultSelector() as selector:
 
-        def go_on(steps: _Steps, error: OSError | None = None) -> None:
+        def go_on(one: Steps, error: OSError | None = None) -> None:
             try:
-                sock, event = next(steps) if error is None else steps.throw(error)
+                sock, event = next(one) if error is None else one.throw(error)
             except StopIteration as done:
                 opened.append(done.value)
             except SocketCallError as exc:
                 failures[Failure(exc.call, exc.errno or 0, exc.strerror or "")] += 1
             else:
-                selector.register(sock, event, steps)
+                selector.register(sock, event, one)
 
         selector.register(wake, selectors.EVENT_READ)
         while to_open or len(selector.get_map()) > 1:
             while to_open and len(selector.get_map()) <= _CONNECTING:
                 to_open -= 1
-                go_on(_steps(family, address, secure))
+                go_on(steps())
             # Without one under way there is only `wake`, which may never come.
             wait = min(patience, _LONGEST_WAIT) if len(selector.get_map()) > 1 else 0
             settled = selector.select(wait)
@@ -121,7 +137,7 @@ def connect(
     return opened, failures
 
 
-def _steps(family: int, address: Any, secure: Secure | None) -> _Steps:
+def _steps(family: int, address: Any, secure: Secure | None) -> Steps:
     """Open a connection; yields what it must wait for.
 
     Raises:
@@ -130,22 +146,27 @@ def _steps(family: int, address: Any, secure: Secure | None) -> _Steps:
     with naming("socket()"):
         sock = socket.socket(family, socket.SOCK_STREAM)
     try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        keep_alive(sock, KEEPALIVE)
         with naming("connect()"):
-            yield from _connecting(sock, address)
+            yield from connecting(sock, address)
         if secure is not None:
             with naming(HANDSHAKE):
                 sock = secured = secure(sock)
-                yield from _shaking_hands(secured)
+                yield from shaking_hands(secured)
     except BaseException:
         sock.close()
         raise
     return sock
 
 
-def _connecting(sock: socket.socket, address: Any) -> Iterator[_Wait]:
-    sock.setblocking(False)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    keep_alive(sock, KEEPALIVE)
+def connecting(sock: socket.socket, address: Any) -> Iterator[Wait]:
+    """Connect a socket that does not block; yields what it must wait for.
+
+    Raises:
+        OSError: it failed.
+    """
     error = sock.connect_ex(address)
     if error in _UNDER_WAY:
         yield sock, selectors.EVENT_WRITE
@@ -156,7 +177,12 @@ def _connecting(sock: socket.socket, address: Any) -> Iterator[_Wait]:
         raise OSError(error, strerror(error))
 
 
-def _shaking_hands(sock: ssl.SSLSocket) -> Iterator[_Wait]:
+def shaking_hands(sock: ssl.SSLSocket) -> Iterator[Wait]:
+    """Make the handshake of TLS; yields what it must wait for.
+
+    Raises:
+        OSError: it failed.
+    """
     while True:
         try:
             sock.do_handshake()

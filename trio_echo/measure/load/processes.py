@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from array import array
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-import msgspec
 import trio
 
 from trio_echo.addresses import Endpoint
 from trio_echo.errors import SocketCallError
 
-from .loader import ARRAYS, SCALARS, Report
-from .workload import Samples
+from .keeping import Keeper
+from .loader import SCALARS
+from .outgoing import ARRAYS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from .loader import Job
+    from .loader import Job, Report
+    from .machine import Machine
+    from .workload import Samples
 
 OpenProcess: TypeAlias = Callable[..., Awaitable[trio.Process]]
 """`trio.lowlevel.open_process`, or what starts processes somewhere else."""
@@ -38,6 +41,7 @@ class Processes:
     """
 
     lead = 20_000_000
+    here = True
 
     def __init__(self, open_process: OpenProcess = trio.lowlevel.open_process) -> None:
         self._open_process = open_process
@@ -53,29 +57,57 @@ class Processes:
             apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         process = await self._open_process(command, **pipes, **apart)
-        loader = LoadProcess(process, job)
+        stdin = cast("trio.abc.SendStream", process.stdin)
+        stdout = cast("trio.abc.ReceiveStream", process.stdout)
+        loader = LoadProcess(job, stdin, stdout)
         try:
             yield loader
-        finally:
-            await loader.end()
+        finally:  # closed pipes end it
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + _GRACE):
+                await stdin.aclose()
+                await stdout.aclose()
+                await process.wait()
+            with trio.CancelScope(shield=True):
+                process.kill()
+                loader.fate = f"load process: exit status {await process.wait()}"
 
 
 class LoadProcess:
-    """A process that loads the server, seen from this one: a `Part`.
+    """A process that loads the server, seen through its pipes: a `Part`.
+
+    Args:
+        job: what it must do.
+        stdin: its standard input.
+        stdout: its standard output.
+        grace: seconds that it has to return its samples when it must stop.
 
     Attributes:
         tls: what its connections use, as `Samples` has it.
+        offset: what its clock shows more than that of this process, in nanoseconds.
+        machine: the machine that it runs on, if that is not this one.
+        fate: how it ended.
     """
 
-    def __init__(self, process: trio.Process, job: Job) -> None:
-        self._process = process
+    def __init__(
+        self,
+        job: Job,
+        stdin: trio.abc.SendStream,
+        stdout: trio.abc.ReceiveStream,
+        *,
+        grace: float = _GRACE,
+    ) -> None:
         self._job = job
-        self._stdin = cast("trio.abc.SendStream", process.stdin)
-        self._stdout = cast("trio.abc.ReceiveStream", process.stdout)
+        self._stdin = stdin
+        self._stdout = stdout
+        self._grace = grace
         # What it wrote and nobody has parsed yet.
         self._buffer = bytearray()
+        self._keeper = self._kept_since(0)
         self._last: dict[str, Any] | None = None
         self.tls: str | None = None
+        self.offset = 0
+        self.machine: Machine | None = None
+        self.fate = ""
 
     async def connected(self) -> SocketCallError | None:
         """Send it its job, and wait until its connections are open or have failed.
@@ -83,7 +115,7 @@ class LoadProcess:
         Returns:
             What most of them failed with, if none is open.
         """
-        await self._send(self._job.to_line())
+        await self._send(self._job.to_bytes())
         line = await self._line()
         if line is None:
             return None
@@ -96,7 +128,8 @@ class LoadProcess:
 
     async def begin(self, start: int) -> None:
         """Send it the time to start."""
-        await self._send(b"%d\n" % start)
+        self._keeper = self._kept_since(start + int(self._job.workload.warm_up * 1e9))
+        await self._send(b"%d\n" % (start + self.offset))
 
     async def follow(self, report: Callable[[Report], object], stop: trio.Event) -> None:
         """Read what it reports until it is done. `stop` makes it return its samples early."""
@@ -107,18 +140,8 @@ class LoadProcess:
 
     async def _end_load(self, stop: trio.Event, reading: trio.CancelScope) -> None:
         await stop.wait()
-        reading.deadline = trio.current_time() + _GRACE
+        reading.deadline = trio.current_time() + self._grace
         await self._stdin.aclose()
-
-    async def end(self) -> None:
-        """Close its pipes, which ends it; kill it if it does not end."""
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + _GRACE):
-            await self._stdin.aclose()
-            await self._stdout.aclose()
-            await self._process.wait()
-        with trio.CancelScope(shield=True):
-            self._process.kill()
-            await self._process.wait()
 
     @property
     def cpu(self) -> tuple[float, float]:
@@ -127,30 +150,55 @@ class LoadProcess:
 
     def samples(self) -> Samples | str:
         """Return what it measured; or say how it ended without that."""
-        if self._last is None or len(self._buffer) < sum(self._last[name] for name in ARRAYS):
-            return f"load process: exit status {self._process.returncode}"
-        samples = Samples(**{name: self._last[name] for name in SCALARS})
-        rest = memoryview(self._buffer)
-        for name in ARRAYS:
-            getattr(samples, name).frombytes(rest[: self._last[name]])
-            rest = rest[self._last[name] :]
+        if self._last is None:
+            return self.fate
+        samples = self._keeper.samples
+        for name in SCALARS:
+            setattr(samples, name, self._last[name])
+        samples.began -= self.offset
+        samples.ended -= self.offset
         return samples
+
+    def _kept_since(self, began: int) -> Keeper:
+        job = self._job
+        open_loop = job.workload.rate is not None
+        return Keeper(began, job.keep, open_loop=open_loop, watched=job.watched)
 
     async def _send(self, line: bytes) -> None:
         with suppress(trio.BrokenResourceError):  # it has ended; its samples will be missing
             await self._stdin.send_all(line)
 
     async def _read(self, report: Callable[[Report], object]) -> None:
-        while self._last is None:
-            line = await self._line()
-            if line is None:
+        while self._last is None and (line := await self._line()) is not None:
+            if (data := await self._arrays(line)) is None:
                 return
             if "ended" in line:
                 self._last = line
-            else:
-                report(msgspec.convert(line, Report))
+                line["until"] = line["ended"] - line["began"]
+            report(self._keeper.add(data, line["until"], line["failures"]))
         while await self._receive():
             pass
+
+    async def _arrays(self, line: dict[str, Any]) -> dict[str, bytes] | None:
+        """Wait for the arrays that follow a line; `None` if it has ended instead."""
+        sizes = {name: line.get(name, 0) for name in ARRAYS}
+        while len(self._buffer) < sum(sizes.values()):
+            if not await self._receive():
+                return None
+        data, at = {}, 0
+        for name, size in sizes.items():
+            data[name] = self._here(name, self._buffer[at : at + size])
+            at += size
+        del self._buffer[:at]
+        return data
+
+    def _here(self, name: str, times: bytearray) -> bytes:
+        """Return an array with the times that this process's clock shows."""
+        if not self.offset or name == "resumed":  # the only one without times
+            return bytes(times)
+        there = array("q")
+        there.frombytes(times)
+        return array("q", [one - self.offset for one in there]).tobytes()
 
     async def _line(self) -> dict[str, Any] | None:
         """Wait for its next line; `None` if it has ended instead."""

@@ -12,7 +12,6 @@ and their samples are merged unchanged.
 from __future__ import annotations
 
 import time
-from array import array
 from collections import Counter
 from contextlib import AsyncExitStack
 from functools import partial
@@ -23,7 +22,9 @@ from msgspec import structs
 
 from trio_echo.addresses import resolve
 
-from .loader import ARRAYS, Job
+from .keeping import merge
+from .loader import KEPT_SAMPLES, Job
+from .machine import MachineSamples
 from .meter import Meter, find_servers
 from .pace import shares
 from .processes import Processes
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
     from trio_echo.addresses import Endpoint
     from trio_echo.errors import SocketCallError
 
-    from .executor import Executor
+    from .executor import Executor, Part
     from .loader import Report
+    from .machine import Machine
     from .meter import Server
     from .pace import Share
     from .tls import Tls
@@ -51,6 +53,9 @@ async def run_round(
     tls: Tls | None = None,
     server: Server | None = None,
     executor: Executor | None = None,
+    payload: bytes = b"",
+    keep: int = KEPT_SAMPLES,
+    watched: bool = False,
     progress: Callable[[Report], object] = lambda _: None,
     stop: trio.Event | None = None,
 ) -> Samples:
@@ -71,8 +76,13 @@ async def run_round(
         tls: how the connections use TLS; `None` if they do not.
         server: whose CPU use is measured; by default it is looked for.
         executor: what runs the parts of the load; by default processes of this machine.
-        progress: called about ten times a second for each part, with its report; the number of
-            messages in it is that of the whole round. It runs in the event loop.
+        payload: what messages consist of, piece by piece, from its beginning again after its end;
+            random bytes if it is empty.
+        keep: of how many messages every time is kept. A round that has more goes into histograms,
+            whose relative error is 0.4 %.
+        watched: whether the reports have the times of messages.
+        progress: called about ten times a second for each part, and at its end, with its report;
+            the number of messages in it is that of the whole round. It runs in the event loop.
         stop: ends the round early. What was measured until then is returned, with `cut` set; it
             took no time if the load had not begun.
 
@@ -92,12 +102,23 @@ async def run_round(
 
     def reported(number: int, report: Report) -> None:
         counts[number] = report.messages
-        progress(structs.replace(report, messages=sum(counts)))
+        progress(structs.replace(report, messages=sum(counts), part=number))
 
     async with AsyncExitStack() as stack:
         parts = [
             await stack.enter_async_context(
-                executor.started(Job(*endpoint, workload, share, patience, tls))
+                executor.started(
+                    Job(
+                        *endpoint,
+                        workload,
+                        share,
+                        patience,
+                        tls,
+                        keep=keep * len(share) // workload.connections,
+                        watched=watched,
+                        payload=payload,
+                    )
+                )
             )
             for share in split
         ]
@@ -112,15 +133,19 @@ async def run_round(
         if errors[0] is not None and all(errors):
             raise errors[0]
         start = time.perf_counter_ns() + executor.lead
-        for part in parts:
-            await part.begin(start)
+        async with trio.open_nursery() as nursery:
+            for part in parts:
+                nursery.start_soon(part.begin, start)
         meter = Meter(server)
         async with trio.open_nursery() as nursery:
             for number, part in enumerate(parts):
                 nursery.start_soon(part.follow, partial(reported, number), stop)
-        usage = meter.stop([part.cpu for part in parts])
+        usage = meter.stop([part.cpu for part in parts], here=executor.here)
     began = start + int(workload.warm_up * 1e9)
-    merged = _merged(began, [part.samples() for part in parts], split)
+    results = [part.samples() for part in parts]
+    machines = _by_machine(began, parts, results, split, keep)
+    merged = _merged(began, results, split, keep)
+    merged.machines = machines
     merged.usage = usage
     merged.tls = next(filter(None, (part.tls for part in parts)), None)
     return merged
@@ -136,7 +161,9 @@ async def look_for_servers(endpoints: Sequence[Endpoint]) -> list[Server]:
     return await trio.to_thread.run_sync(find_servers, endpoints, abandon_on_cancel=True)
 
 
-def _merged(began: int, results: Sequence[Samples | str], split: Sequence[Share]) -> Samples:
+def _merged(
+    began: int, results: Sequence[Samples | str], split: Sequence[Share], keep: int
+) -> Samples:
     """Merge what the parts measured."""
     brought = [one for one in results if isinstance(one, Samples)]
     merged = Samples(began, max((one.ended for one in brought), default=began))
@@ -144,16 +171,32 @@ def _merged(began: int, results: Sequence[Samples | str], split: Sequence[Share]
     for result, share in zip(results, split, strict=True):
         if isinstance(result, str):
             failures[result] += len(share)
+            merged.missing += 1
             continue
         failures.update(result.failures)
         merged.unanswered += result.unanswered
         merged.cut |= result.cut
-        for name in ARRAYS:
-            getattr(merged, name).extend(getattr(result, name))
     merged.failures = dict(failures)
-    if len(brought) > 1:
-        order = sorted(range(len(merged.received)), key=merged.received.__getitem__)
-        for name in ARRAYS:
-            times = getattr(merged, name)
-            setattr(merged, name, array("q", map(times.__getitem__, order)))
+    merge(merged, brought, keep)
     return merged
+
+
+def _by_machine(
+    began: int,
+    parts: Sequence[Part],
+    results: Sequence[Samples | str],
+    split: Sequence[Share],
+    keep: int,
+) -> list[MachineSamples]:
+    """Merge what the parts of each machine measured."""
+    of_machines: dict[str, tuple[Machine, list[int]]] = {}
+    for number, part in enumerate(parts):
+        if part.machine is not None:
+            of_machines.setdefault(part.machine.address, (part.machine, []))[1].append(number)
+    found = []
+    for machine, numbers in of_machines.values():
+        own = [split[number] for number in numbers]
+        merged = _merged(began, [results[number] for number in numbers], own, keep)
+        none = merged.missing == len(numbers)
+        found.append(MachineSamples(machine, sum(map(len, own)), None if none else merged))
+    return found

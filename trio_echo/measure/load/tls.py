@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from contextlib import suppress
 from functools import partial
@@ -13,8 +14,6 @@ from msgspec import structs
 from trio_echo.client_tls import client_context, server_name_of
 
 if TYPE_CHECKING:
-    import socket
-
     from _typeshed import ReadableBuffer, WriteableBuffer
 
     from .opening import Secure
@@ -90,6 +89,8 @@ class LoadSocket(ssl.SSLSocket):
         except _WANTS:
             if not received:
                 raise BlockingIOError from None
+        except ssl.SSLZeroReturnError:  # the peer has ended, and so has this side
+            pass
         return received
 
     def send(self, data: ReadableBuffer, flags: int = 0) -> int:
@@ -108,8 +109,20 @@ class LoadSocket(ssl.SSLSocket):
                 raise BlockingIOError from None
         return sent
 
+    def end(self) -> None:
+        """End this side, if the kernel has room for close_notify; the peer may still send.
+
+        Raises:
+            OSError: the connection has broken.
+        """
+        self._notify()
+        socket.socket.shutdown(self, socket.SHUT_WR)  # that of an SSLSocket forgets TLS
+
     def close(self) -> None:
         """Send close_notify if the kernel has room, and close."""
+        self._notify()
+        super().close()
+
+    def _notify(self) -> None:
         with suppress(OSError, ValueError):  # it has broken, or TLS has ended on it
             self.unwrap()
-        super().close()

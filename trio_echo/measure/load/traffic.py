@@ -9,8 +9,8 @@ and wait in their connection's queue only while the kernel does not take them.
 
 from __future__ import annotations
 
-import random
 import socket
+import struct
 import time
 from array import array
 from bisect import bisect_left
@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING
 
 from trio_echo.errors import SocketCallError
 
+from .calls import calls
 from .connection import LoadConnection
+from .contents import Contents
 from .poller import READ, WRITE, open_poller
 
 if TYPE_CHECKING:
@@ -45,10 +47,6 @@ _REPORT = 100_000_000
 # How often it looks for silent connections within its patience, and the shortest time between two
 # looks in nanoseconds.
 _LOOKS, _SHORTEST_LOOK = 10, 1_000_000
-# Verified messages are slices of random bytes, each from another offset. No two of the latest
-# million are equal if they have at least eight bytes. An odd step reaches every offset.
-_OFFSETS = 1 << 20
-_STEP = 4099
 
 
 class Traffic:
@@ -59,6 +57,7 @@ class Traffic:
         wake: a socket that ends the load when something arrives on it.
         size: bytes of each message.
         verify: whether echoes are compared.
+        payload: what messages consist of; random bytes if it is empty.
         patience: seconds for which a connection may wait for a byte of an echo; one that waits
             longer has failed.
 
@@ -80,17 +79,20 @@ class Traffic:
         size: int,
         verify: bool,
         patience: float,
+        payload: bytes = b"",
     ) -> None:
         self._size = size
         self._verify = verify
         self._patience = int(patience * 1e9)
         self._look_every = max(self._patience // _LOOKS, _SHORTEST_LOOK)
         self._no_echo = f"no echo for {patience:g} s"
-        self._block = random.randbytes(_OFFSETS + size if verify else size)  # noqa: S311  no secret
-        self._message = memoryview(self._block)
-        self._offset = 0
+        self._contents = Contents(size, payload, verify=verify)
+        self._varied = self._contents.varied
+        self._block = self._contents.block
+        self._message = memoryview(self._block)[:size]
         self._buffer = memoryview(bytearray(_RECEIVE))
         self._connections = {sock.fileno(): LoadConnection(sock, size) for sock in socks}
+        self._receive, self._send = calls(self._connections)
         self._poller = open_poller()
         for fd in (wake.fileno(), *self._connections):
             self._poller.register(fd, READ)
@@ -102,6 +104,10 @@ class Traffic:
         # Of a closed loop: a connection for each message that may follow one that came back.
         self._ready: list[LoadConnection] = []
         self.intended, self.sent, self.received = array("q"), array("q"), array("q")
+        # What comes next in `sent` and `received`. To append a number to an array takes ten times
+        # as long as to a list, and to append many packed ones almost nothing.
+        self._latest_sent: list[int] = []
+        self._latest_received: list[int] = []
         self.failures: dict[str, int] = {}
         self.allowance = FOREVER
         self.stopped = False
@@ -139,6 +145,11 @@ class Traffic:
             times[:] = array("q", compress(times, wanted))
 
     @property
+    def arrays(self) -> tuple[array[int], ...]:
+        """The times, in the order of `ARRAYS`; it has the first three of them."""
+        return self.intended, self.sent, self.received
+
+    @property
     def alive(self) -> bool:
         """Whether there are connections left."""
         return bool(self._connections)
@@ -153,17 +164,25 @@ class Traffic:
         """How many messages have no echo yet, or never will: their connection failed."""
         return self._lost + self.pending
 
-    def run(self, until: int, report: Callable[[int], object] = lambda _: None) -> None:
+    def run(self, until: int, report: Callable[[], object] = lambda: None) -> None:
         """Load the server until a time, or until there is nothing left to do.
 
         Args:
             until: on the clock of `time.perf_counter_ns`.
-            report: called now and then with the number of messages that came back.
+            report: called about ten times a second. It may remove messages from the arrays.
         """
+        try:
+            self._run(until, report)
+        finally:
+            self._keep_latest()
+
+    def _run(self, until: int, report: Callable[[], object]) -> None:
         poll, connections, clock = self._poller.poll, self._connections, time.perf_counter_ns
-        buffer, size, message = self._buffer, self._size, self._block
-        keep_sent, keep_received, ready = self.sent.append, self.received.append, self._ready
-        plain = not (self._open or self._verify)
+        receive, send, buffers = self._receive, self._send, [self._buffer]
+        size, message = self._size, self._block[: self._size]
+        keep_sent, keep_received = self._latest_sent.append, self._latest_received.append
+        ready = self._ready
+        plain = not (self._open or self._varied)
         now = clock()
         report_at = now + _REPORT
         look_at = now + self._look_every
@@ -171,7 +190,7 @@ class Traffic:
         while now < until and connections and (self.allowance or self.pending):
             due = self._next_due
             timeout = self._send_due(now) if self._open else _WAIT
-            events = poll(min(timeout, (min(until, look_at) - now) / 1e9), _EVENTS)
+            events = poll(min(timeout, (min(until, look_at, report_at) - now) / 1e9), _EVENTS)
             for fd, event in events:
                 try:
                     connection = connections[fd]
@@ -183,7 +202,7 @@ class Traffic:
                     if event == WRITE or fd not in connections:
                         continue
                 try:
-                    count = connection.recv_into(buffer)
+                    count = receive(fd, buffers)
                 except BlockingIOError:
                     continue
                 except OSError as exc:
@@ -200,7 +219,7 @@ class Traffic:
                     ready.append(connection)
                 else:
                     self._take(connection, count, now)
-            plenty = not self._verify and self.allowance >= len(ready)
+            plenty = not self._varied and self.allowance >= len(ready)
             gone = 0
             for connection in ready:
                 if connection.blocked or not plenty:
@@ -208,7 +227,7 @@ class Traffic:
                     continue
                 now = clock()
                 try:
-                    done = connection.send(message)
+                    done = send(connection.fd, message)
                 except OSError:  # _next meets it again, and handles it
                     self._next(connection)
                     continue
@@ -226,7 +245,8 @@ class Traffic:
                 self.spun += (cpu := time.process_time_ns()) - (spinning or cpu)
                 spinning = cpu
             if now >= report_at:
-                report(len(self.received))
+                self._keep_latest()
+                report()
                 report_at = now + _REPORT
             if now >= look_at:
                 self._fail_silent(now)
@@ -276,16 +296,25 @@ class Traffic:
             if not connection.missing:
                 connection.missing = self._size
                 completed += 1
-                self.sent.append(connection.sent.popleft())
-                self.received.append(now)
+                self._latest_sent.append(connection.sent.popleft())
+                self._latest_received.append(now)
                 if self._open:
                     self.intended.append(connection.dues.popleft())
-                if self._verify:
+                if self._varied:
                     connection.offsets.popleft()
         if connection.unsent and not connection.sent:
             self._fail(connection, "more than was sent")
         elif not self._open:
             self._ready += [connection] * completed
+
+    def _keep_latest(self) -> None:
+        """Move the latest times to the arrays."""
+        for times, latest in (
+            (self.sent, self._latest_sent),
+            (self.received, self._latest_received),
+        ):
+            times.frombytes(struct.pack(f"{len(latest)}q", *latest))
+            latest.clear()
 
     def _send_due(self, now: int) -> float:
         """Send what is due; returns the seconds until the next message is due."""
@@ -314,20 +343,19 @@ class Traffic:
         try:
             while unsent or waiting:
                 if unsent:
-                    unsent = unsent[connection.send(unsent) :]
+                    unsent = unsent[self._send(connection.fd, unsent) :]
                     if len(connection.sent) == 1:
                         connection.moved = time.perf_counter_ns()
                     continue
                 message = self._message
-                if self._verify:
+                if self._varied:
                     # TLS may have sent a part of a message that was refused: it keeps its bytes.
                     if len(connection.offsets) == len(connection.sent):
-                        self._offset = (self._offset + _STEP) % _OFFSETS
-                        connection.offsets.append(self._offset)
+                        connection.offsets.append(self._contents.next())
                     offset = connection.offsets[-1]
-                    message = message[offset : offset + self._size]
+                    message = memoryview(self._block)[offset : offset + self._size]
                 now = time.perf_counter_ns()
-                unsent = message[connection.send(message) :]
+                unsent = message[self._send(connection.fd, message) :]
                 connection.sent.append(now)
                 due = waiting.popleft()
                 if self._open:
@@ -362,6 +390,7 @@ class Traffic:
         fd = connection.sock.fileno()
         self._poller.unregister(fd)
         connection.sock.close()
+        connection.blocked = True  # another socket may get its descriptor
         del self._connections[fd]
         if self._open:
             self._turns.remove(connection)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import history, rates, ratios, times
+from . import history, knee, rates, ratios, stages, times
 from .frame import framed, theme_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from .frame import Panel
     from .rates import Against
 
-__all__ = ["ecdf", "over_time", "page", "paired", "spectrum", "throughput"]
+__all__ = [
+    "ecdf",
+    "highest_rate",
+    "over_time",
+    "page",
+    "paired",
+    "phases",
+    "spectrum",
+    "throughput",
+]
 
 # The page shows the round trips of this many workloads of a sweep.
 _MOST_WORKLOADS = 3
@@ -132,6 +141,39 @@ def paired(run: Run, *, dark: bool = False) -> Picture:
     return framed(run, "The targets compared", _twos(panels), theme)
 
 
+def phases(run: Run, workload: int = 0, *, dark: bool = False) -> Picture:
+    """Draw how long connections took to connect, to answer and to close.
+
+    Args:
+        run: the results, of a connection for each message.
+        workload: its index in `run.workloads`.
+        dark: for a dark page.
+
+    Raises:
+        IndexError: there is no such workload.
+    """
+    theme = theme_of(dark)
+    panel = stages.phases(run, workload, theme)
+    return framed(run, "The phases of connections", [[panel]], theme, wide=True)
+
+
+def highest_rate(run: Run, *, dark: bool = False) -> Picture:
+    """Draw what a search found: a percentile against the rate, up to where its limit is broken.
+
+    Args:
+        run: the results of a search.
+        dark: for a dark page.
+
+    Raises:
+        ValueError: they are not those of a search.
+    """
+    if not run.searches:
+        raise ValueError("this was not a search")
+    theme = theme_of(dark)
+    title = f"The highest rate with {run.searches[0].requirement}"
+    return framed(run, title, [[knee.panel(run, theme)]], theme, wide=True)
+
+
 def page(run: Run, samples: Sequence[Samples] | None, *, dark: bool = False) -> Picture:
     """Draw a whole run on one page.
 
@@ -144,10 +186,20 @@ def page(run: Run, samples: Sequence[Samples] | None, *, dark: bool = False) -> 
         ValueError: the numbers of samples and rounds differ.
     """
     theme = theme_of(dark)
-    rows: list[list[Panel]] = [rates.panels(run, one, theme) for one in rates.axes_of(run)]
+    rows: list[list[Panel]]
+    workloads: Sequence[int]
+    if run.searches:
+        title = f"Echo: the highest rate with {run.searches[0].requirement}"
+        rows, workloads = [[knee.panel(run, theme)]], knee.found_workloads(run)
+    else:
+        title = "Echo: throughput and round trips"
+        rows = [rates.panels(run, one, theme) for one in rates.axes_of(run)]
+        workloads = range(len(run.workloads))
     if compared := ratios.panels(run, theme):
         rows += _twos(compared)
-    for workload in _some(len(run.workloads)):
+    for workload in _some(workloads):
+        if run.workloads[workload].reconnect:
+            rows.append([stages.phases(run, workload, theme)])
         found = times.lines(run, samples, workload)
         panels = [times.spectrum(run, found, workload, theme)]
         if samples is not None:
@@ -155,7 +207,7 @@ def page(run: Run, samples: Sequence[Samples] | None, *, dark: bool = False) -> 
         rows.append(panels)
         if samples is not None:
             rows.append([history.over_time(run, samples, workload, theme)])
-    return framed(run, "Echo: throughput and round trips", rows, theme, wide=True)
+    return framed(run, title, rows, theme, wide=True)
 
 
 def _twos(panels: Sequence[Panel]) -> list[list[Panel]]:
@@ -163,7 +215,8 @@ def _twos(panels: Sequence[Panel]) -> list[list[Panel]]:
     return [list(panels[at : at + 2]) for at in range(0, len(panels), 2)]
 
 
-def _some(workloads: int) -> list[int]:
+def _some(workloads: Sequence[int]) -> list[int]:
     """Choose workloads: the first, one in the middle, the last."""
-    most = min(workloads, _MOST_WORKLOADS)
-    return sorted({round(i * (workloads - 1) / max(most - 1, 1)) for i in range(most)})
+    most = min(len(workloads), _MOST_WORKLOADS)
+    places = {round(i * (len(workloads) - 1) / max(most - 1, 1)) for i in range(most)}
+    return [workloads[place] for place in sorted(places)]

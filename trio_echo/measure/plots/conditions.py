@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from trio_echo.measure.load.workload import Workload
     from trio_echo.measure.results.run import Run
 
-_FIELDS = ("connections", "size", "pipeline", "rate", "processes", "verify")
+_FIELDS = (
+    "connections", "size", "pipeline", "reconnect", "rate", "processes", "verify", "payload",
+    "resume",
+)  # fmt: skip
 _COUNTED = ("connections", "processes")
 _MOST = 6
 
@@ -41,7 +44,14 @@ def conditions(run: Run) -> list[str]:
         f"{shown(one.name)} ({one.address})" if one.name != one.address else shown(one.name)
         for one in run.targets
     ]
-    asked = [_listed(run, name) for name in (*_FIELDS, "warm_up")]
+    alone = all(one.reconnect for one in run.workloads)
+    asked = [
+        _listed(run, name) for name in (*_FIELDS, "warm_up") if not (alone and name == "pipeline")
+    ]
+    if run.searches:
+        tried = [one.rate for one in run.workloads if one.rate is not None]
+        rates = f"{_between(tried, ',g')} messages a second" if tried else "no rate yet"
+        asked[_FIELDS.index("rate")] = f"open loops of {rates}"
     ends = {
         f"{one.duration:g} s" if one.duration is not None else f"{one.messages:,} messages"
         for one in run.workloads
@@ -124,7 +134,7 @@ def _few(texts: Sequence[str]) -> str:
     return " or ".join([", ".join(texts[:-1]), *texts[-1:]] if len(texts) > 2 else texts)
 
 
-def _one(name: str, value: float | None) -> str:
+def _one(name: str, value: float | str | None) -> str:
     return _WORDS[name](value)
 
 
@@ -142,4 +152,7 @@ _WORDS: dict[str, Callable[..., str]] = {
     "processes": lambda value: f"{value} load process{'' if value == 1 else 'es'}",
     "warm_up": lambda value: f"warm-up of {value:g} s" if value else "",
     "verify": lambda value: "echoes verified" if value else "",
+    "reconnect": lambda value: "a connection for each message" if value else "",
+    "resume": lambda value: "TLS sessions resumed" if value else "",
+    "payload": lambda value: f"bytes of {value}" if value else "",
 }

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trio_echo.measure.histogram import merged
+from trio_echo.measure.load import workload as kinds
+
 from .frame import Panel, empty
+from .ranked import times_of
 from .style import Style, key
-from .times import FROM_INTENDED, time_axis, times_of, which
+from .times import FROM_INTENDED, time_axis, trip_of, which
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
     from trio_echo.measure.load.workload import Samples
     from trio_echo.measure.results.run import Round, Run
+    from trio_echo.measure.timeline import Timeline
 
     from .style import Theme
 
@@ -37,7 +42,7 @@ def over_time(run: Run, samples: Sequence[Samples], workload: int, theme: Theme)
     ]
 
     def draw(axes: Axes, wide: float, tall: float) -> None:
-        axes.set(xlabel="seconds since the run began", ylabel="round trip")
+        axes.set(xlabel="seconds since the run began", ylabel=trip_of(run, workload))
         ends = [time for _, one in slices for part in one for time in part[1:] if time > 0]
         if not ends:
             empty(axes)
@@ -62,7 +67,7 @@ def over_time(run: Run, samples: Sequence[Samples], workload: int, theme: Theme)
     since = f"{FROM_INTENDED}, " if open_loop else ""
     return Panel(
         title=f"{which(run, workload)}: {since}over the time of the run",
-        words=f"round trips over time, {which(run, workload)}",
+        words=f"{trip_of(run, workload)}s over time, {which(run, workload)}",
         draw=draw,
         keys=[
             key("median of a slice of time", Style(theme.ink, "", "-")),
@@ -76,8 +81,12 @@ def _sliced(
     samples: Samples, length: float, start: int, open_loop: bool
 ) -> Iterator[tuple[float, float, float]]:
     """Yield the middle of each slice of a round in seconds, its median and its longest time."""
+    kind = kinds.FROM_INTENDED if open_loop else kinds.ROUND_TRIP
+    if samples.timelines:
+        yield from _counted(samples.timelines[kind], length, start)
+        return
     received = np.frombuffer(samples.received, np.int64)
-    times = times_of(samples, open_loop)
+    times = times_of(samples, kind)
     parts = max(1, round((samples.ended - samples.began) / length))
     edges = np.linspace(samples.began, samples.ended, parts + 1)
     at = np.searchsorted(received, edges[1:-1]).tolist()
@@ -86,6 +95,17 @@ def _sliced(
             middle = (edges[number] + edges[number + 1]) / 2 - start
             rank = (len(part) + 1) // 2 - 1
             yield middle / 1e9, float(np.partition(part, rank)[rank]), float(part.max())
+
+
+def _counted(timeline: Timeline, length: float, start: int) -> Iterator[tuple[float, float, float]]:
+    """Yield the same of histograms: some of their slices together are one here."""
+    several = max(1, round(length / timeline.length))
+    for first in range(0, len(timeline.slices), several):
+        whole = merged(timeline.slices[first : first + several])
+        if len(whole):
+            middle = timeline.began + (first + several / 2) * timeline.length - start
+            (median,) = whole.at([(len(whole) + 1) // 2])
+            yield middle / 1e9, float(median), float(whole.longest)
 
 
 def _bands(axes: Axes, mine: Sequence[tuple[Round, Samples]], start: int, theme: Theme) -> None:

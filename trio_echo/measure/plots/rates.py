@@ -36,7 +36,7 @@ _AXES: dict[Against, tuple[str, Callable[[float], str]]] = {
     "pipeline": ("messages under way on each connection", scales.whole),
 }
 _QUANTITIES: dict[Quantity, tuple[str, Callable[[float], str]]] = {
-    "messages_per_second": ("messages per second", scales.count),
+    "messages_per_second": ("{unit} per second", scales.count),
     "bytes_per_second": ("bytes per second", scales.volume),
 }
 # Inches between two targets at one place, and at most between the first and the last.
@@ -78,7 +78,8 @@ def panels(run: Run, against: Against, theme: Theme) -> list[Panel]:
             keys.append(key(text, style if alone else Style(theme.ink, "", DASHES[number])))
     if len(kept) < len(every):
         keys.append(key(f"({len(kept)} of {len(every)})", Style("none", "", "none")))
-    return [_panel(lines, keys, against, quantity) for quantity in _QUANTITIES]
+    unit = run.workloads[0].unit
+    return [_panel(lines, keys, against, quantity, unit) for quantity in _QUANTITIES]
 
 
 def _estimates(
@@ -104,9 +105,14 @@ def _spread(values: Sequence[str], most: int) -> list[str]:
 
 
 def _panel(
-    lines: Sequence[_Line], keys: Sequence[Line2D], against: Against, quantity: Quantity
+    lines: Sequence[_Line],
+    keys: Sequence[Line2D],
+    against: Against,
+    quantity: Quantity,
+    unit: str,
 ) -> Panel:
     what, write = _QUANTITIES[quantity]
+    what = what.format(unit=unit)
     where, write_x = _AXES[against]
     drawn = [(line, line.estimates[quantity]) for line in lines if line.estimates[quantity]]
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from .style import Theme
 
 _TITLES: dict[Quantity, str] = {
-    "messages_per_second": "Messages per second",
+    "messages_per_second": "{unit} per second",
     "round_trip_ns": "Median round trip",
+    "connection_ns": "Median connection",
     "from_intended_ns": "Median from the intended start",
 }
 # Inches: a line of the sentence, the dots below it, the gap between two comparisons.
@@ -54,7 +55,8 @@ def panels(run: Run, theme: Theme) -> list[Panel]:
 def _panel(run: Run, quantity: Quantity, inches: float, theme: Theme) -> Panel:
     compared = [one for one in run.comparisons if one.comparison.quantity == quantity]
     rows = [_row(run, one, inches) for one in compared[:_MOST]]
-    title = f"{_TITLES[quantity]}: ratio in each pair of rounds"
+    what = _TITLES[quantity].format(unit=run.workloads[0].unit.capitalize())
+    title = f"{what}: ratio in each pair of rounds"
     if len(compared) > _MOST:
         title += f" ({_MOST} of {len(compared)} comparisons)"
     height = sum(row.height for row in rows)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from trio_echo.measure.load import workload as kinds
+from trio_echo.measure.results.phases import WHOLE
 from trio_echo.measure.results.run import labels
 from trio_echo.measure.results.summary import MINIMUM_BEYOND, PERCENTILES
 from trio_echo.pictures import scales
@@ -19,11 +21,11 @@ from trio_echo.quantities import duration
 
 from .conditions import workload_words
 from .frame import Panel, empty
+from .ranked import Ranked
 from .style import SIZE, Style, key, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import TypeAlias
 
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
     from .style import Theme
 
-    Times: TypeAlias = NDArray[np.int64]
 
 FROM_SEND, FROM_INTENDED = "from the send", "from the intended start"
 _POINTS = 600
@@ -48,13 +49,13 @@ class Line(NamedTuple):
     Attributes:
         target: its index.
         intended: whether they are from the intended start.
-        times: all rounds' together, sorted; `None` without raw samples.
+        times: all rounds' together; `None` without raw samples.
         estimates: of percentiles over the rounds, from the results.
     """
 
     target: int
     intended: bool
-    times: Times | None
+    times: Ranked | None
     estimates: dict[PercentileName, Estimate]
 
 
@@ -74,12 +75,11 @@ def lines(run: Run, samples: Sequence[Samples] | None, workload: int) -> list[Li
             times = None
             if samples is not None:
                 each = [
-                    times_of(one, intended)
+                    one
                     for at, one in zip(run.rounds, samples, strict=True)
                     if (at.target, at.workload) == (cell.target, workload)
                 ]
-                times = np.concatenate(each)
-                times.sort()
+                times = Ranked.of(each, kinds.FROM_INTENDED if intended else kinds.ROUND_TRIP)
             estimates = cell.from_intended_ns if intended else cell.round_trip_ns
             found.append(Line(cell.target, intended, times, estimates))
     return found
@@ -90,9 +90,10 @@ def spectrum(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Pa
     curves = [(line, *_spectrum_points(line)) for line in found]
     curves = [one for one in curves if one[1]]
     raw = any(line.times is not None for line, _, _ in curves)
+    trip = trip_of(run, workload)
 
     def draw(axes: Axes, wide: float, tall: float) -> None:
-        axes.set(xlabel="percentile", ylabel="round trip")
+        axes.set(xlabel="percentile", ylabel=trip)
         if not curves:
             some = any(line.times is not None and len(line.times) for line in found)
             empty(axes, "too few messages") if some else empty(axes)
@@ -125,13 +126,13 @@ def spectrum(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Pa
                 continue
             axes.plot(places, times, color=colour, linestyle=dash)
             at = _marks(number, len(curves)) * places[-1]
-            marked = [_nearest(line.times, 1 - 10.0**-place) for place in at]
+            marked = [line.times.nearest(1 - 10.0**-place) for place in at]
             axes.plot(at, marked, color=colour, marker=marker, linestyle="none")
 
     how = "all rounds together" if raw else "median and 95 % interval"
     return Panel(
         title=f"{which(run, workload)}: percentiles, {how}",
-        words=f"percentiles of the round trip, {which(run, workload)}: {_in_words(run, found)}",
+        words=f"percentiles of the {trip}, {which(run, workload)}: {_in_words(run, found)}",
         draw=draw,
         keys=_keys(found, theme),
     )
@@ -140,40 +141,35 @@ def spectrum(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Pa
 def ecdf(run: Run, found: Sequence[Line], workload: int, theme: Theme) -> Panel:
     """Draw the share of round trips within a time."""
     curves = [(line, line.times) for line in found if line.times is not None and len(line.times)]
+    trip = trip_of(run, workload)
 
     def draw(axes: Axes, wide: float, tall: float) -> None:
-        axes.set(xlabel="round trip", ylabel="share of round trips")
+        axes.set(xlabel=trip, ylabel=f"share of {trip}s")
         if not curves:
             empty(axes)
             return
         axes.set_ylim(0, 103)
         axes.set_yticks([0, 25, 50, 75, 100], ["0 %", "25 %", "50 %", "75 %", "100 %"])
-        ends = [float(max(one, 1)) for _, times in curves for one in (times[0], times[-1])]
+        ends = [float(max(one, 1)) for _, times in curves for one in times.values[[0, -1]]]
         time_axis(axes, "x", ends, wide)
         for number, (line, times) in enumerate(curves):
             colour, marker, dash = _style(line, found, theme)
             ranks = np.unique(np.linspace(1, len(times), _POINTS).round().astype(np.int64))
-            at = times[ranks - 1]
-            within = np.searchsorted(times, at, "right") / len(times) * 100
+            at = times.at(ranks)
+            within = times.within(at) * 100
             axes.plot(
                 np.maximum(at, 1), within, color=colour, linestyle=dash, drawstyle="steps-post"
             )
             shares = _marks(number, len(curves))
-            marked = [_nearest(times, share) for share in shares]
+            marked = [times.nearest(share) for share in shares]
             axes.plot(marked, shares * 100, color=colour, marker=marker, linestyle="none")
 
     return Panel(
-        title=f"{which(run, workload)}: share of round trips within a time",
-        words=f"share of round trips within a time, {which(run, workload)}",
+        title=f"{which(run, workload)}: share of {trip}s within a time",
+        words=f"share of {trip}s within a time, {which(run, workload)}",
         draw=draw,
         keys=_keys(found, theme),
     )
-
-
-def times_of(samples: Samples, intended: bool) -> Times:
-    """Return how long each message of a round took, in nanoseconds."""
-    since = samples.intended if intended else samples.sent
-    return np.frombuffer(samples.received, np.int64) - np.frombuffer(since, np.int64)
 
 
 def _place(share: float) -> float:
@@ -193,11 +189,6 @@ def _marks(number: int, lines: int) -> NDArray[np.float64]:
     return (np.arange(6) + (number + 1) / (lines + 1)) / 6
 
 
-def _nearest(times: Times, share: float) -> int:
-    """Return a percentile of sorted times by nearest rank."""
-    return max(1, int(times[max(math.ceil(len(times) * share - 1e-9), 1) - 1]))
-
-
 def _spectrum_points(line: Line) -> tuple[list[float], list[float]]:
     """Return places and times, as far as enough samples lie beyond."""
     if line.times is None:
@@ -214,7 +205,7 @@ def _spectrum_points(line: Line) -> tuple[list[float], list[float]]:
     ranks = np.unique(np.clip(np.ceil(shares * count), 1, last).astype(np.int64))
     # With infinitely many, the place of the first would be 0.
     places = -np.log10(1 - ranks / count)
-    return places.tolist(), np.maximum(line.times[ranks - 1], 1).tolist()
+    return places.tolist(), np.maximum(line.times.at(ranks), 1).tolist()
 
 
 def time_axis(axes: Axes, name: Literal["x", "y"], values: Sequence[float], inches: float) -> None:
@@ -240,9 +231,15 @@ def _keys(found: Sequence[Line], theme: Theme) -> list[Line2D]:
     ]
 
 
+def trip_of(run: Run, workload: int) -> str:
+    """Name what took the time."""
+    return WHOLE[1] if run.workloads[workload].reconnect else "round trip"
+
+
 def which(run: Run, workload: int) -> str:
     """Name a workload in a title."""
-    return workload_words(run.workloads[workload])
+    fields = ("connections", "size", "rate") if run.searches else ("connections", "size")
+    return workload_words(run.workloads[workload], fields)
 
 
 def _in_words(run: Run, found: Sequence[Line]) -> str:

@@ -2,15 +2,19 @@
 
 `results.schema.json` describes `RESULTS.json`. `RESULTS.samples.zip` holds the time stamps of each
 round, in the order of the rounds in the results: round n (from 0) as `n/sent`, `n/received` and, in
-an open loop, `n/intended`; in a closed loop, that is `n/sent`. Each is an array of 64-bit
-little-endian integers: the first time stamp in nanoseconds, then the difference of each to the one
-before. numpy reads one like this:
+an open loop, `n/intended`; in a closed loop, that is `n/sent`. If each message had its own
+connection, there are also `n/connected`, `n/answered` and `n/echoed`, and with TLS `n/secured` and
+`n/resumed` (see `Samples`). Each is an array of 64-bit little-endian integers: the first time stamp
+in nanoseconds, then the difference of each to the one before. numpy reads one like this:
 
     with zipfile.ZipFile("RESULTS.samples.zip") as file:
         sent = numpy.cumsum(numpy.frombuffer(file.read("0/sent"), "<i8"))
 
-The rest of a round is in `rounds.json`: `began`, `ended`, `failures`, `unanswered`, and whether
-there is `intended`.
+The rest of a round is in `rounds.json`: `began`, `ended`, `failures`, `unanswered`, whether there
+is `intended`, and which of the others there are.
+
+If a round had more messages than were to be kept, these arrays are empty, and `n/histograms` is
+there (see `histogram_text`).
 """
 
 from __future__ import annotations
@@ -29,8 +33,9 @@ import msgspec
 
 from trio_echo.writing import followed, whole
 
-from ..load.workload import Samples
+from ..load.workload import STAGES, Samples, StageName
 from ..records import Count, Nanoseconds, Ordinal, Record, build
+from .histogram_text import from_bytes, to_bytes
 from .json_text import ResultsError, from_json, to_json
 from .spreadsheet import to_csv
 
@@ -44,12 +49,15 @@ _ROUNDS = "rounds.json"
 _TIME = 8  # bytes of a time stamp
 # Level 1 takes a quarter of the time of level 6 and 4 % more space: 7 bytes a message.
 _LEVEL = 1
+# Bytes of the histograms of a round. They have a few million.
+_MOST_HISTOGRAMS = 1 << 26
 
 
 class _Round(Record, frozen=True, kw_only=True):
     """A round in `rounds.json`, with the names and meanings of `Samples`.
 
-    Except `intended`: it says whether that array is in the file.
+    Except `intended`: it says whether that array is in the file. `stages` are the arrays of
+    connections for one message each.
     """
 
     began: Nanoseconds
@@ -57,6 +65,7 @@ class _Round(Record, frozen=True, kw_only=True):
     intended: bool
     failures: dict[str, Ordinal]
     unanswered: Count
+    stages: tuple[StageName, ...] = ()
 
 
 class _Rounds(Record, frozen=True, kw_only=True):
@@ -159,6 +168,7 @@ def _write_samples(target: BinaryIO, samples: Sequence[Samples]) -> None:
                 intended=one.intended != one.sent,
                 failures=one.failures,
                 unanswered=one.unanswered,
+                stages=tuple(name for name in STAGES if getattr(one, name)),
             )
             for one in samples
         )
@@ -168,18 +178,30 @@ def _write_samples(target: BinaryIO, samples: Sequence[Samples]) -> None:
             file.writestr(f"{number}/received", _packed(one.received))
             if kept.intended:
                 file.writestr(f"{number}/intended", _packed(one.intended))
+            for name in kept.stages:
+                file.writestr(f"{number}/{name}", _packed(getattr(one, name)))
+            if one.timelines:
+                file.writestr(f"{number}/histograms", to_bytes(one.timelines))
 
 
 def _read_rounds(file: zipfile.ZipFile, run: Run) -> tuple[_Round, ...]:
     # Some numbers, and the kinds of failures. It needs less.
     most = 1000 + sum(1000 + len(json.dumps(one.summary.failures)) for one in run.rounds)
-    rounds = build(_Rounds, json.loads(_member(file, _ROUNDS, most=most))).rounds
+    # Whole or not: older files have no stages.
+    rounds = build(_Rounds, json.loads(_member(file, _ROUNDS, most=most)), whole=False).rounds
     if len(rounds) != len(run.rounds):
         raise ValueError(f"{len(rounds)} rounds, and {len(run.rounds)} in the results")
     return rounds
 
 
 def _read_round(file: zipfile.ZipFile, number: int, one: _Round, messages: int) -> Samples:
+    timelines = {}
+    if (name := f"{number}/histograms") in file.NameToInfo:
+        timelines = from_bytes(_member(file, name, most=_MOST_HISTOGRAMS), one.began)
+        if any(len(timeline) != messages for timeline in timelines.values()):
+            raise ValueError(f"{name} is not of {messages} messages")
+        messages = 0
+
     def times(name: str) -> array[int]:
         data = _member(file, f"{number}/{name}", most=messages * _TIME)
         if len(data) != messages * _TIME:
@@ -187,15 +209,19 @@ def _read_round(file: zipfile.ZipFile, number: int, one: _Round, messages: int) 
         return _unpacked(data)
 
     sent = times("sent")
-    return Samples(
+    samples = Samples(
         began=one.began,
         ended=one.ended,
         intended=times("intended") if one.intended else sent[:],
         sent=sent,
         received=times("received"),
+        timelines=timelines,
         failures=one.failures,
         unanswered=one.unanswered,
     )
+    for name in one.stages:
+        setattr(samples, name, times(name))
+    return samples
 
 
 def _member(file: zipfile.ZipFile, name: str, *, most: int) -> bytes:

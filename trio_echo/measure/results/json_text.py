@@ -46,17 +46,11 @@ def from_json(text: str | bytes) -> Run:
 def _build_older(value: dict[str, Any]) -> Run:
     """Build a run of an older version.
 
-    Version 3 has no TLS, and version 2 also no cables. Version 1 also has no usage, and other
-    medians: all are computed again.
+    A field that it does not have takes its default. Version 1 also has other medians: all are
+    computed again.
     """
-    rounds = value.get("rounds")
-    for one in rounds if isinstance(rounds, list) else ():
-        if isinstance(one, dict):
-            one["tls"] = None
-            if isinstance(one.setdefault("usage", None), dict):
-                one["usage"].setdefault("cable", None)
     new: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "cells": [], "comparisons": []}
-    old = build(Run, {"wire": None} | value | new)
+    old = build(Run, value | new, whole=False)
     return collect(
         old.environment,
         old.targets,

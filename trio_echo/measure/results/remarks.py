@@ -5,6 +5,8 @@ from __future__ import annotations
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from trio_echo.quantities import size
 
 from .run import labels
@@ -33,12 +35,17 @@ _FEWEST = 4  # rounds that have quartiles
 
 
 def remarks(run: Run) -> list[str]:
-    """Say if load or cable was the limit, the machine was busy, or the rounds differ widely.
+    """Say what limits the numbers.
+
+    Load or cable may have been the limit, times may be from histograms, the machine may have been
+    busy, or the rounds differ widely.
 
     Returns:
-        At most one line for each of the first two, and one for the rest. Names of targets are
+        At most one line for each of the first three, and one for the rest. Names of targets are
         as the user gave them.
     """
+    if run.searches:
+        run = _without_failing(run)
     lines = []
     used = [one.usage for one in run.rounds if one.usage is not None]
     limited = sum(max(one.load, default=0) > LOAD_BUSY for one in used)
@@ -53,10 +60,29 @@ def remarks(run: Run) -> list[str]:
             f"the cable was busy for more than {LOAD_BUSY * 100:.0f} % of the time in "
             f"{limited} of {len(used)} rounds: it may be the limit"
         )
-    conditions = [*_busy(run), *_wide(run)]
+    lines += _counted(run)
+    conditions = [*_busy(run), *([] if run.searches else _wide(run))]
     if conditions:
         lines.append("; ".join(conditions))
     return lines
+
+
+def _counted(run: Run) -> Iterator[str]:
+    times = [one.summary.round_trip_ns for one in run.rounds]
+    errors = [one.relative_error for one in times if one is not None and one.relative_error]
+    if errors:
+        yield (
+            f"percentiles of {len(errors)} of {len(times)} rounds are from histograms: "
+            f"within {100 * max(errors):g} %"
+        )
+
+
+def _without_failing(run: Run) -> Run:
+    """Leave out the rounds beyond what was found: a search loads until something is the limit."""
+    most = {one.target: one.holds or 0 for one in run.searches}
+    rates = [one.rate for one in run.workloads]
+    rounds = [one for one in run.rounds if (rates[one.workload] or 0) <= most[one.target]]
+    return replace(run, rounds=tuple(rounds))
 
 
 def _busy(run: Run) -> Iterator[str]:

@@ -17,6 +17,9 @@ from ..load.workload import Workload
 from ..records import Count, Ordinal, Record
 from ..statistics import Comparison, Estimate, compare, estimate
 from .environment import Environment
+from .found import Found
+from .machines import MachineRound
+from .phases import PHASES, PhaseEstimates, Phases
 from .summary import BY_PERCENTILE, PERCENTILES, Distribution, PercentileName, Summary
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..statistics import Quantity
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """Counts up when a program that reads the file must know about a change."""
 
 
@@ -56,6 +59,11 @@ class Round(Record, frozen=True, kw_only=True):
         usage: how busy the machine was during the round; `None` if that was not measured.
         tls: the version and the cipher of its connections, such as `TLSv1.3
             TLS_AES_256_GCM_SHA384`; `None` without TLS.
+        phases: of its connections, if each message had one of its own; otherwise, or if none was
+            complete, `None`.
+        missing: how many parts of the load ended without their samples. The numbers are of the
+            others.
+        machines: what each machine measured; empty if the load ran on one.
     """
 
     number: Ordinal
@@ -65,6 +73,9 @@ class Round(Record, frozen=True, kw_only=True):
     summary: Summary
     usage: Usage | None = None
     tls: str | None = None
+    phases: Phases | None = None
+    missing: Count = 0
+    machines: tuple[MachineRound, ...] = ()
 
 
 class Cell(Record, frozen=True, kw_only=True):
@@ -81,6 +92,7 @@ class Cell(Record, frozen=True, kw_only=True):
             it, its median would be that of the faster rounds. A round that was cut short has fewer
             messages for another reason, so it counts if it has enough.
         from_intended_ns: the same from the intended send time; empty in a closed loop.
+        phases: the same of the phases of connections; `None` if messages had none of their own.
     """
 
     target: Count
@@ -90,6 +102,7 @@ class Cell(Record, frozen=True, kw_only=True):
     bytes_per_second: Estimate | None
     round_trip_ns: Annotated[dict[PercentileName, Estimate], BY_PERCENTILE]
     from_intended_ns: Annotated[dict[PercentileName, Estimate], BY_PERCENTILE]
+    phases: PhaseEstimates | None = None
 
 
 class Compared(Record, frozen=True, kw_only=True):
@@ -123,16 +136,19 @@ class Run(Record, frozen=True, kw_only=True):
         cells: medians for each target and workload that has a round.
         comparisons: each other target with the first, for each workload.
         failures: how many connections failed in all rounds, by kind.
+        searches: what was found for each target, if this was a search for the highest rate. Each
+            rate that it tried is a cell. Its first cells are a closed loop.
         wire: the cable between load and servers, as `--wire` takes it, with the seed of its lots;
             empty for a perfect one. `None` if there was no cable.
-        partial: whether the run ended early. What was measured until then is here.
+        partial: whether the run ended early, or a part of the load is missing. What was measured is
+            here.
 
     Raises:
         ValueError: a round, a cell or a comparison refers to a target or a workload that is not
             there.
     """
 
-    schema_version: Literal[4] = SCHEMA_VERSION
+    schema_version: Literal[5] = SCHEMA_VERSION
     environment: Environment
     targets: Annotated[tuple[Target, ...], Meta(min_length=1)]
     workloads: Annotated[tuple[Workload, ...], Meta(min_length=1)]
@@ -140,6 +156,7 @@ class Run(Record, frozen=True, kw_only=True):
     cells: tuple[Cell, ...]
     comparisons: tuple[Compared, ...]
     failures: dict[str, Ordinal]
+    searches: tuple[Found, ...] = ()
     wire: str | None = None
     partial: bool
 
@@ -171,7 +188,7 @@ def collect(
         targets: in the order given; the first is the baseline.
         workloads: the cells of the sweep.
         rounds: in the order in which they ran.
-        partial: whether the run ended early.
+        partial: whether the run ended early, or a part of the load is missing.
         wire: the cable between load and servers.
     """
     cells: list[Cell] = []
@@ -182,7 +199,8 @@ def collect(
         for one in rounds:
             if one.workload == workload:
                 ran[one.target][one.number] = one
-        quantities: list[Quantity] = ["messages_per_second", "round_trip_ns"]
+        times: Quantity = "connection_ns" if asked.reconnect else "round_trip_ns"
+        quantities: list[Quantity] = ["messages_per_second", times]
         if asked.rate is not None:
             quantities.append("from_intended_ns")
         for target, of_target in enumerate(ran):
@@ -260,10 +278,13 @@ def _cell(target: int, workload: int, rounds: Sequence[Round]) -> Cell:
         return estimate([one for one in values if one is not None])
 
     def percentiles(
-        value: Callable[[Summary], Distribution | None],
+        value: Callable[[Round], Distribution | None],
     ) -> dict[PercentileName, Estimate]:
-        whole = [value(one.summary) for one in rounds if not one.cut]
-        return _percentiles(whole, [value(one.summary) for one in rounds if one.cut])
+        whole = [value(one) for one in rounds if not one.cut]
+        return _percentiles(whole, [value(one) for one in rounds if one.cut])
+
+    def phase(name: str) -> dict[PercentileName, Estimate]:
+        return percentiles(lambda one: getattr(one.phases, name, None))
 
     return Cell(
         target=target,
@@ -271,8 +292,13 @@ def _cell(target: int, workload: int, rounds: Sequence[Round]) -> Cell:
         silent_rounds=sum(not (one.summary.messages or one.cut) for one in rounds),
         messages_per_second=over(attrgetter("messages_per_second")),
         bytes_per_second=over(attrgetter("bytes_per_second")),
-        round_trip_ns=percentiles(attrgetter("round_trip_ns")),
-        from_intended_ns=percentiles(attrgetter("from_intended_ns")),
+        round_trip_ns=percentiles(attrgetter("summary.round_trip_ns")),
+        from_intended_ns=percentiles(attrgetter("summary.from_intended_ns")),
+        phases=(
+            PhaseEstimates(**{name: phase(name) for name in PHASES})
+            if any(one.phases for one in rounds)
+            else None
+        ),
     )
 
 
@@ -305,5 +331,6 @@ def _compared(
 def _value(summary: Summary, quantity: Quantity) -> float | None:
     if quantity == "messages_per_second":
         return summary.messages_per_second
-    times = summary.round_trip_ns if quantity == "round_trip_ns" else summary.from_intended_ns
+    whole = quantity in ("round_trip_ns", "connection_ns")
+    times = summary.round_trip_ns if whole else summary.from_intended_ns
     return None if times is None else times.percentiles.get("p50")

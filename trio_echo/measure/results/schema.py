@@ -25,15 +25,15 @@ PATH: Final = Path(__file__).with_name("results.schema.json")
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
 
 
-def generated() -> str:
-    """Return the schema as the text of its file."""
-    definitions: dict[str, Any] = msgspec.json.schema(Run)["$defs"]
+def generated(whole: type[Record] = Run, title: str = "Results of trio-echo bench") -> str:
+    """Return the schema of a record as the text of its file."""
+    definitions: dict[str, Any] = msgspec.json.schema(whole)["$defs"]
     for kind in _records(Record):
         if (found := definitions.get(kind.__name__)) is not None:
             _describe(found, inspect.getdoc(kind) or "")
-    whole = definitions.pop("Run") | {"title": "Results of trio-echo bench", "$defs": definitions}
+    schema = definitions.pop(whole.__name__) | {"title": title, "$defs": definitions}
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return json.dumps(dialect | whole, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(dialect | schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _records(kind: type[Record]) -> Iterator[type[Record]]:

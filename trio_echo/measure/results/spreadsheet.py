@@ -6,12 +6,14 @@ import csv
 import io
 from typing import TYPE_CHECKING, TypeAlias
 
+from .phases import PHASES
 from .summary import PERCENTILES
 
 if TYPE_CHECKING:
     from ..load.usage import Usage
+    from .phases import Phases
     from .run import Round, Run
-    from .summary import Distribution
+    from .summary import Distribution, Summary
 
 _Row: TypeAlias = dict[str, object]
 
@@ -19,11 +21,13 @@ _Row: TypeAlias = dict[str, object]
 def to_csv(run: Run) -> str:
     """Write a row for each round, in the order in which they ran. Units are in the column names.
 
-    What a round does not have is empty.
+    What a round does not have is empty. Only runs with a connection for each message have columns
+    for the phases of connections.
     """
     file = io.StringIO(newline="")
     writer = csv.writer(file)
-    rows = [_row(run, one) for one in run.rounds]
+    phases = any(one.reconnect for one in run.workloads)
+    rows = [_row(run, one) | (_phases(one.phases) if phases else {}) for one in run.rounds]
     if rows:
         writer.writerow(rows[0])
     writer.writerows(row.values() for row in rows)
@@ -43,6 +47,10 @@ def _row(run: Run, one: Round) -> _Row:
         "intended_messages_per_second": workload.rate,
         "processes": workload.processes,
         "verify": workload.verify,
+        "reconnect": workload.reconnect,
+        "resume": workload.resume,
+        "tls": one.tls,
+        "payload": workload.payload,
         "warm_up_seconds": workload.warm_up,
         "cut_short": one.cut,
         "seconds": summary.seconds,
@@ -52,6 +60,7 @@ def _row(run: Run, one: Round) -> _Row:
         "messages_per_second": summary.messages_per_second,
         "bytes_per_second": summary.bytes_per_second,
         **_usage(one.usage),
+        "relative_error_of_percentiles": _error(summary),
         **_times("round_trip", summary.round_trip_ns),
         **_times("from_intended", summary.from_intended_ns),
     }
@@ -64,6 +73,17 @@ def _usage(usage: Usage | None) -> _Row:
         "other_processors": None if usage is None else usage.others,
         "load_average": None if usage is None else usage.load_average,
     }
+
+
+def _error(summary: Summary) -> float | None:
+    return None if summary.round_trip_ns is None else summary.round_trip_ns.relative_error
+
+
+def _phases(phases: Phases | None) -> _Row:
+    row: _Row = {}
+    for name in PHASES:
+        row |= _times(name.removesuffix("_ns"), getattr(phases, name, None))
+    return row | {"resumed_handshakes": getattr(phases, "resumed", None)}
 
 
 def _times(name: str, times: Distribution | None) -> _Row:

@@ -1,0 +1,84 @@
+"""`bench --json-lines`: each second of a run as a line of JSON, written while it goes on."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import sys
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+import trio
+
+from trio_echo.screen.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+    from trio_echo.measure.live import Second
+
+STANDARD_OUTPUT = "-"
+
+# Seconds that a slow reader has at the end to take the lines that are left.
+_GRACE = 5.0
+# Nobody reads the pipe any more: on Windows the second.
+_NOBODY_READS = {errno.EPIPE, errno.EINVAL}
+
+
+@contextmanager
+def opened(path: Path | None) -> Iterator[int | None]:
+    """Open the file of the lines; yields its descriptor, `None` without one.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    if path is None:
+        yield None
+    elif str(path) == STANDARD_OUTPUT:
+        yield sys.stdout.fileno()
+    else:
+        with path.open("wb", buffering=0) as file:
+            yield file.fileno()
+
+
+@asynccontextmanager
+async def written(fd: int | None) -> AsyncIterator[Callable[[Second], object] | None]:
+    """Yield a function that writes a second as a line, and returns at once; `None` without a file.
+
+    A reader that is slow or has gone does not hold up the measurement: a thread writes. Lines that
+    a reader has not taken some seconds after the end are dropped.
+
+    Args:
+        fd: the descriptor of the file.
+    """
+    if fd is None:
+        yield None
+        return
+    lines, left = trio.open_memory_channel[bytes](math.inf)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_write_all, fd, left)
+        with lines:
+            yield lambda second: lines.send_nowait(msgspec.json.encode(second) + b"\n")
+        nursery.cancel_scope.deadline = trio.current_time() + _GRACE
+
+
+async def _write_all(fd: int, lines: trio.MemoryReceiveChannel[bytes]) -> None:
+    async for line in lines:
+        try:
+            await trio.to_thread.run_sync(partial(_write, fd), line, abandon_on_cancel=True)
+        except OSError as exc:
+            if exc.errno not in _NOBODY_READS:
+                click.echo(f"--json-lines: {safe(exc.strerror or str(exc))}", err=True)
+            break
+    async for _ in lines:  # the measurement goes on
+        pass
+
+
+def _write(fd: int, line: bytes) -> None:
+    while line:
+        line = line[os.write(fd, line) :]

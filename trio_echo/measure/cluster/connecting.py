@@ -1,0 +1,65 @@
+"""Connects to a Dask scheduler, or starts a cluster on this machine."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import trio
+from distributed import Client, LocalCluster
+
+from .calling import event_loop, in_loop
+from .errors import ClusterError, line
+from .executor import PATIENCE, on_cluster
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from .executor import ClusterExecutor
+
+LOCAL = "local"
+"""In place of an address: a cluster of processes of this machine."""
+
+
+@asynccontextmanager
+async def connected(address: str, *, patience: float = PATIENCE) -> AsyncIterator[ClusterExecutor]:
+    """Run parts on a cluster.
+
+    Args:
+        address: of the scheduler, such as `tcp://10.0.0.1:8786`; or `LOCAL`.
+        patience: as for `on_cluster`; also seconds for the scheduler to answer.
+
+    Raises:
+        ClusterError: it cannot be reached; or as `on_cluster`.
+    """
+    async with event_loop() as loop:
+        stack = AsyncExitStack()
+        try:
+            client = await in_loop(loop, _open, stack, address, patience)
+            async with on_cluster(client, patience=patience) as executor:
+                yield executor
+        finally:
+            with trio.CancelScope(shield=True):
+                await in_loop(loop, stack.aclose)
+
+
+async def _open(stack: AsyncExitStack, address: str, patience: float) -> Client:
+    """Connect, and let the stack close what was opened, also if this fails."""
+    target: str | LocalCluster = address
+    if address == LOCAL:
+        target = LocalCluster(
+            asynchronous=True,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",
+            silence_logs="CRITICAL",
+            preload=[f"{__package__}.apart"],
+        )
+        stack.push_async_exit(target)
+        await target
+    try:
+        client = Client(target, asynchronous=True, timeout=patience, set_as_default=False)
+        stack.push_async_exit(client)
+        await client
+    except (OSError, ValueError) as exc:  # the second one: of an address that is not valid
+        raise ClusterError(f"no Dask scheduler at {address}: {line(exc)}") from None
+    return client
