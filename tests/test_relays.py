@@ -64,7 +64,8 @@ async def relays(way: str) -> AsyncIterator[Relaying]:
             sock: socket.socket, tap: Tap | None = None, moved: Moved | None = None
         ) -> BaseRelay:
             # A server's clients inherit it from the listener; `trio.SocketStream` sets it.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 16 * 1024)
+            unsent = getattr(socket, "TCP_NOTSENT_LOWAT")  # noqa: B009  Windows has none
+            sock.setsockopt(socket.IPPROTO_TCP, unsent, 16 * 1024)
             sock.setblocking(False)
             return SocketRelay(sock, reactor, tap, moved)
 
