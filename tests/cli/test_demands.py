@@ -13,10 +13,10 @@ from trio_echo import BackgroundServer, Faults
 from trio_echo.cli.demands import Demands
 from trio_echo.cli.found import found_lines
 from trio_echo.cli.verdicts import verdicts
-from trio_echo.measure.requirements import parse_requirement
 from trio_echo.measure.results import files
 from trio_echo.measure.results.found import Found
 from trio_echo.measure.statistics import Interval
+from trio_echo.measure.verdicts.requirements import parse_requirement
 
 if TYPE_CHECKING:
     from pathlib import Path

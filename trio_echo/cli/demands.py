@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from trio_echo.measure.requirements import parse_requirement
+from trio_echo.measure.verdicts.requirements import parse_requirement
 from trio_echo.screen.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trio_echo.measure.load.workload import Workload
-    from trio_echo.measure.requirements import Requirement
     from trio_echo.measure.results.run import Run, Target
+    from trio_echo.measure.verdicts.requirements import Requirement
 
     from .options import Command
 
@@ -101,7 +101,7 @@ class Demands(NamedTuple):
         """
         if self.baseline is None:
             return
-        from trio_echo.measure.baseline import mismatch
+        from trio_echo.measure.verdicts.baseline import mismatch
 
         why = mismatch(self.baseline, targets, workloads, wire=wire, tls=tls)
         if why is not None:

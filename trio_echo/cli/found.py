@@ -5,17 +5,17 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from trio_echo.measure.judging import echo_time, holds, percentile_over
-from trio_echo.measure.requirements import parse_requirement
 from trio_echo.measure.results.names import cell_name
+from trio_echo.measure.verdicts.judging import echo_time, holds, percentile_over
+from trio_echo.measure.verdicts.requirements import parse_requirement
 from trio_echo.observe.tables import text_table
 from trio_echo.screen.text import safe
 
 if TYPE_CHECKING:
-    from trio_echo.measure.requirements import Requirement
     from trio_echo.measure.results.found import Found
     from trio_echo.measure.results.run import Cell, Run
     from trio_echo.measure.statistics import Estimate
+    from trio_echo.measure.verdicts.requirements import Requirement
 
 _HEADS = ("rounds", "held", "", "95 % interval", "load")
 

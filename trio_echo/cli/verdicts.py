@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from trio_echo.measure.baseline import against
-from trio_echo.measure.judging import judge, judge_found
 from trio_echo.measure.results.names import cell_name
+from trio_echo.measure.verdicts.baseline import against
+from trio_echo.measure.verdicts.judging import judge, judge_found
 from trio_echo.screen.text import safe
 
 if TYPE_CHECKING:
-    from trio_echo.measure.baseline import Against
-    from trio_echo.measure.judging import Judgement
     from trio_echo.measure.results.run import Run
+    from trio_echo.measure.verdicts.baseline import Against
+    from trio_echo.measure.verdicts.judging import Judgement
 
     from .demands import Demands
 

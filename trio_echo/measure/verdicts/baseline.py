@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .results.names import load_name
-from .results.remarks import OTHERS_BUSY
-from .results.run import labels
+from ..results.names import load_name
+from ..results.remarks import OTHERS_BUSY
+from ..results.run import labels
+from ..statistics import MINIMUM_ROUNDS, Interval
 from .separate import ratio, same_load, shared
-from .statistics import MINIMUM_ROUNDS, Interval
 from .surroundings import cable_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..load.workload import Workload
+    from ..results.run import Run, Target
+    from ..statistics import Estimate
     from .judging import Outcome
-    from .load.workload import Workload
-    from .results.run import Run, Target
     from .separate import Measured
-    from .statistics import Estimate
 
 TOLERANCE: Final = 0.1
 """How much slower a run may be than its baseline, as a share.

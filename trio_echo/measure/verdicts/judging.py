@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from trio_echo.quantities import duration
 
-from .results.names import cell_name
-from .results.summary import MINIMUM_BEYOND, PERCENTILES
-from .statistics import Estimate, Interval, estimate
+from ..results.names import cell_name
+from ..results.summary import MINIMUM_BEYOND, PERCENTILES
+from ..statistics import Estimate, Interval, estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .load.workload import Workload
+    from ..load.workload import Workload
+    from ..results.found import Found
+    from ..results.run import Cell, Round, Run
+    from ..results.summary import PercentileName
     from .requirements import Requirement
-    from .results.found import Found
-    from .results.run import Cell, Round, Run
-    from .results.summary import PercentileName
 
 Outcome: TypeAlias = Literal["met", "not met", "undecided"]
 

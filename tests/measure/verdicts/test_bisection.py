@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from trio_echo.measure.bisection import MOST_RATES, PRECISION, ends, next_rate
 from trio_echo.measure.statistics import Interval
+from trio_echo.measure.verdicts.bisection import MOST_RATES, PRECISION, ends, next_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

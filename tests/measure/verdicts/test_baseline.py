@@ -8,11 +8,11 @@ import pytest
 import runs
 from msgspec.structs import replace
 
-from trio_echo.measure.baseline import against, mismatch
 from trio_echo.measure.load.workload import Workload
 from trio_echo.measure.results import environment
 from trio_echo.measure.results.run import Round, Run, Target, collect
 from trio_echo.measure.results.summary import summarize
+from trio_echo.measure.verdicts.baseline import against, mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ import runs
 from msgspec.structs import replace
 
 from trio_echo.measure.load.workload import Workload
-from trio_echo.measure.separate import estimate_of, ratio, shared, unshared
-from trio_echo.measure.surroundings import differences
+from trio_echo.measure.verdicts.separate import estimate_of, ratio, shared, unshared
+from trio_echo.measure.verdicts.surroundings import differences
 
 SMALL = Workload(duration=1.0)
 LARGE = Workload(duration=1.0, size=1024)

@@ -6,7 +6,7 @@ import operator
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple, get_args
 
-from .results.summary import PercentileName
+from ..results.summary import PercentileName
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,13 +13,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from .load.workload import RANGES
-from .statistics import MINIMUM_ROUNDS, Interval, estimate
+from ..load.workload import RANGES
+from ..statistics import MINIMUM_ROUNDS, Interval, estimate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .statistics import Estimate
+    from ..statistics import Estimate
 
     Answers: TypeAlias = Mapping[float, Sequence[bool]]
     """For each rate tried, whether it held in each round."""

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
-from .results.names import cell_name
-from .results.run import labels
-from .statistics import independent_ratio
+from ..results.names import cell_name
+from ..results.run import labels
+from ..statistics import independent_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .load.workload import Workload
-    from .results.found import Found
-    from .results.run import Cell, Round, Run
-    from .statistics import Estimate
+    from ..load.workload import Workload
+    from ..results.found import Found
+    from ..results.run import Cell, Round, Run
+    from ..statistics import Estimate
 
     Place: TypeAlias = tuple[str, Workload]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .results.run import tls_words
+from ..results.run import tls_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .results.environment import Environment
-    from .results.run import Run
+    from ..results.environment import Environment
+    from ..results.run import Run
 
 
 class Difference(NamedTuple):

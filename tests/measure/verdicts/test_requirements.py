@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from trio_echo.measure.requirements import POSSIBLE, parse_requirement
+from trio_echo.measure.verdicts.requirements import POSSIBLE, parse_requirement
 
 
 @pytest.mark.parametrize(

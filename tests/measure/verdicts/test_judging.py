@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 import runs
 
-from trio_echo.measure.judging import Judgement, fewest_messages, holds, judge, time_of
 from trio_echo.measure.load.workload import Samples, Workload
-from trio_echo.measure.requirements import parse_requirement
 from trio_echo.measure.results import environment
 from trio_echo.measure.results.run import Round, Run, collect
 from trio_echo.measure.results.summary import summarize
+from trio_echo.measure.verdicts.judging import Judgement, fewest_messages, holds, judge, time_of
+from trio_echo.measure.verdicts.requirements import parse_requirement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
