@@ -12,8 +12,8 @@ import trio
 
 from trio_echo.addresses import AddressError, Endpoint, parse_endpoint
 from trio_echo.errors import SocketCallError
-from trio_echo.measure.load.poller import MOST_SOCKETS
-from trio_echo.measure.load.tls import Tls
+from trio_echo.measure.load.connections.poller import MOST_SOCKETS
+from trio_echo.measure.load.connections.tls import Tls
 from trio_echo.measure.load.workload import Workload
 from trio_echo.screen.text import safe
 

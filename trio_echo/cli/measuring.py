@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from trio_echo.certificates import CertificateFiles
     from trio_echo.lan.options import Wire
     from trio_echo.measure.cluster.executor import ClusterExecutor
-    from trio_echo.measure.load.tls import Tls
+    from trio_echo.measure.load.connections.tls import Tls
     from trio_echo.measure.load.workload import Samples, Workload
     from trio_echo.measure.results.run import Run
     from trio_echo.measure.wired import Wired

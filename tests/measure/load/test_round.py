@@ -34,11 +34,11 @@ from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import strerror
 from trio_echo.events import DataReceived
 from trio_echo.measure.histogram import merged
-from trio_echo.measure.load.connection import LoadConnection
-from trio_echo.measure.load.opening import Failure, connect
+from trio_echo.measure.load.connections.connection import LoadConnection
+from trio_echo.measure.load.connections.opening import Failure, connect
+from trio_echo.measure.load.connections.traffic import Traffic
 from trio_echo.measure.load.pace import Pacer
 from trio_echo.measure.load.round import run_round
-from trio_echo.measure.load.traffic import Traffic
 from trio_echo.measure.load.workload import FROM_INTENDED, ROUND_TRIP, Samples, Workload
 
 if TYPE_CHECKING:

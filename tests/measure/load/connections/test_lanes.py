@@ -25,13 +25,13 @@ from trio_echo import BackgroundServer, Endpoint, SocketCallError
 from trio_echo.certificates import CertificateFiles
 from trio_echo.errors import strerror
 from trio_echo.events import ClientConnected, DataReceived
-from trio_echo.measure.load.lanes import Lanes, _pause
+from trio_echo.measure.load.connections.lanes import Lanes, _pause
+from trio_echo.measure.load.connections.ports import Ports, own_ports
+from trio_echo.measure.load.connections.tls import Tls
+from trio_echo.measure.load.connections.transaction import Lane, TransactionError, Transactions
 from trio_echo.measure.load.outgoing import Outgoing
 from trio_echo.measure.load.pace import Pacer, shares
-from trio_echo.measure.load.ports import Ports, own_ports
 from trio_echo.measure.load.round import run_round
-from trio_echo.measure.load.tls import Tls
-from trio_echo.measure.load.transaction import Lane, TransactionError, Transactions
 from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.results.phases import phases_of
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from trio_echo.errors import strerror
 
 if TYPE_CHECKING:
-    from .pace import Share
+    from ..pace import Share
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 # Ports below need a privilege.

@@ -5,7 +5,7 @@ from itertools import cycle, islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_echo.measure.load.contents import Contents
+from trio_echo.measure.load.connections.contents import Contents
 
 
 @given(st.binary(min_size=1, max_size=50), st.integers(1, 120), st.booleans())

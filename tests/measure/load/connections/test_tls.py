@@ -20,9 +20,9 @@ from support import PATIENCE, RawServer, receive_all, receive_count
 from trio_echo import Endpoint, Relay, SocketCallError
 from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import strerror
-from trio_echo.measure.load.opening import Failure, connect
+from trio_echo.measure.load.connections.opening import Failure, connect
+from trio_echo.measure.load.connections.tls import LoadSocket, Tls
 from trio_echo.measure.load.round import run_round
-from trio_echo.measure.load.tls import LoadSocket, Tls
 from trio_echo.measure.load.workload import Workload
 
 if TYPE_CHECKING:
