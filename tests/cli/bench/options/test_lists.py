@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trio_echo.cli.lists import parse_connections, parse_sizes
+from trio_echo.cli.bench.options.lists import parse_connections, parse_sizes
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from trio_echo import BackgroundServer
-from trio_echo.cli import bench_options
+from trio_echo.cli.bench.options import samples
 from trio_echo.events import DataReceived
 from trio_echo.measure.results import files
 
@@ -57,7 +57,7 @@ def test_a_payload_that_cannot_be_sent_is_refused_in_one_line(
     command_line: CommandLine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bench_options, "_LARGEST_PAYLOAD", 4)
+    monkeypatch.setattr(samples, "_LARGEST_PAYLOAD", 4)
     path = tmp_path / "payload"
     if content is not None:
         path.write_bytes(content)

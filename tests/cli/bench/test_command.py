@@ -37,8 +37,8 @@ from support import (
 )
 
 from trio_echo import BackgroundServer, Faults, lan
-from trio_echo.cli.progress import Progress
-from trio_echo.cli.report import report
+from trio_echo.cli.bench.progress import Progress
+from trio_echo.cli.bench.report import report
 from trio_echo.errors import strerror
 from trio_echo.events import ClientClosed
 from trio_echo.lan import keeper

@@ -16,12 +16,12 @@ from trio_echo.measure.serving import served
 from trio_echo.measure.session import Session, named
 from trio_echo.screen.text import safe
 
-from .counting import counted
+from ..counting import counted
+from ..plot import draw
+from ..signals import receive_stop_signals
 from .json_lines import written
-from .plot import draw
 from .progress import Progress
 from .report import report
-from .signals import receive_stop_signals
 from .verdicts import verdicts
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.results.run import Run
     from trio_echo.measure.wired import Wired
 
-    from .demands import Demands
+    from .options.demands import Demands
 
 
 class Asked(NamedTuple):

@@ -12,7 +12,7 @@ from trio_echo.measure.load.loader import KEPT_SAMPLES
 from trio_echo.quantities import size
 
 if TYPE_CHECKING:
-    from .options import Command
+    from trio_echo.cli.options import Command
 
 _LARGEST_PAYLOAD = 64 << 20
 _ALL = 10**18  # more messages than any run has

@@ -14,7 +14,7 @@ import trio
 from support import PATIENCE, Process
 
 from trio_echo import BackgroundServer
-from trio_echo.cli import json_lines
+from trio_echo.cli.bench import json_lines
 from trio_echo.measure.live import SCHEMA, Live, Second
 from trio_echo.measure.load.workload import Workload
 from trio_echo.measure.results import files

@@ -4,175 +4,48 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from itertools import product
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 import trio
 
-from trio_echo.addresses import AddressError, Endpoint, parse_endpoint
 from trio_echo.errors import SocketCallError
 from trio_echo.measure.load.connections.poller import MOST_SOCKETS
 from trio_echo.measure.load.connections.tls import Tls
 from trio_echo.measure.load.workload import Workload
 from trio_echo.screen.text import safe
 
-from .bench_options import samples_options
-from .clusters import check_cluster, cluster_option
-from .demands import demand_options
-from .lists import parse_connections, parse_sizes
-from .options import WholeNumber, client_tls, number, positive_seconds, seconds, tls_options
-from .plot import check_library, picture_path
-from .reconnecting import check_resume, reconnect_options
-from .self_signed import self_signed
+from ..options import client_tls, tls_options
+from ..plot import check_library
+from ..self_signed import self_signed
+from .options.clusters import check_cluster, cluster_option
+from .options.demands import demand_options
+from .options.files import file_options
+from .options.load import load_options
+from .options.reconnecting import check_resume, reconnect_options
+from .options.samples import samples_options
+from .options.targets import target_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
+    from trio_echo.addresses import Endpoint
     from trio_echo.lan.options import Wire
 
-    from .bench_options import Payload
-    from .demands import Demands
-
-T = TypeVar("T")
-
-
-def _refusing(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Let click print why a parser refuses a text."""
-
-    def read(text: str) -> T:
-        try:
-            return parse(text)
-        except ValueError as exc:
-            raise click.BadParameter(str(exc)) from exc
-
-    return read
-
-
-def _wire(text: str) -> Wire:
-    from trio_echo.lan.options import parse_wire  # when it is needed: it takes long
-
-    return parse_wire(text)
-
-
-def _target(text: str) -> Endpoint:
-    endpoint = parse_endpoint(text)
-    if endpoint.port == 0:
-        raise AddressError("nobody can be reached on port 0: give 1 to 65535")
-    return endpoint
+    from .options.demands import Demands
+    from .options.samples import Payload
 
 
 @click.command
-@click.argument("targets", metavar="TARGET...", nargs=-1, type=_refusing(_target))
-@click.option(
-    "--serve", is_flag=True, help="Measure this package's server, on each loopback address."
-)
-@click.option(
-    "--wire",
-    metavar="LINE",
-    type=_refusing(_wire),
-    help="With --serve: put a cable between load and server, with the options of the command wire, "
-    "such as delay=20ms,loss=1%,rate=50mbit,queue=100. Linux only.",
-)
-@click.option(
-    "--connections",
-    "counts",
-    metavar="LIST",
-    type=_refusing(parse_connections),
-    default="16",
-    show_default=True,
-    help="Connections at once; a list and ranges are a sweep: 1,4,16 or 1..64",
-)
-@click.option(
-    "--size",
-    "sizes",
-    metavar="LIST",
-    type=_refusing(parse_sizes),
-    show_default="64, or that of --payload",
-    help="Bytes of a message; a list and ranges are a sweep: 1,64,1K..64K",
-)
-@click.option(
-    "--duration",
-    metavar="S",
-    type=seconds,
-    default=None,
-    show_default="1",
-    help="Seconds of a round; also 500ms, 10m or 1h30m, as in every option that takes seconds.",
-)
-@click.option(
-    "--messages", metavar="N", type=WholeNumber(min=1), help="Messages of a round instead."
-)
-@click.option(
-    "--rounds",
-    metavar="N",
-    type=WholeNumber(min=1, max=10_000),
-    default=10,
-    show_default=True,
-    help="Rounds with each target and load; an interval needs at least six.",
-)
-@click.option(
-    "--timeout",
-    metavar="S",
-    type=positive_seconds,
-    show_default="10, more with a slow --wire",
-    help="A connection fails if it waits for an echo and gets no byte of it for S seconds. If no "
-    "connection is accepted for S seconds, those that are not open fail too.",
-)
-@click.option(
-    "--warm-up",
-    metavar="S",
-    type=seconds,
-    default="0.2",
-    show_default=True,
-    help="Seconds of load before each round that are not measured.",
-)
-@click.option(
-    "--pipeline",
-    metavar="N",
-    type=WholeNumber(min=1),
-    default=1,
-    show_default=True,
-    help="Messages under way on each connection.",
-)
-@click.option(
-    "--rate",
-    metavar="R",
-    type=number,
-    help="Messages a second in all, sent on time whether or not echoes are back (an open loop). "
-    "Every message due in a round counts, even if it could not be sent; what the warm-up could not "
-    "send is left out.",
-)
-@click.option(
-    "--processes",
-    metavar="N",
-    type=WholeNumber(min=1),
-    show_default="1; with --cluster, one for each worker",
-    help="Processes that share the connections.",
-)
+@target_options
+@load_options
 @reconnect_options
 @cluster_option
 @tls_options
 @click.option("--verify", is_flag=True, help="Compare each echo with its message.")
 @samples_options
 @demand_options
-@click.option(
-    "--output",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the results as JSON, and the raw samples beside it.",
-)
-@click.option(
-    "--csv",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write one row a round, for a spreadsheet.",
-)
-@click.option(
-    "--plot",
-    metavar="FILE",
-    type=picture_path,
-    help="Draw the results as one page: a .png, .svg or .pdf file.",
-)
+@file_options
 def bench(
     *,
     targets: tuple[Endpoint, ...],
@@ -257,9 +130,9 @@ def bench(
     from trio_echo.measure.cluster.errors import ClusterError
     from trio_echo.measure.results.files import samples_path
 
+    from ..output_files import check, failure
     from .json_lines import STANDARD_OUTPUT, opened
     from .measuring import Asked, Files, run
-    from .output_files import check, failure
 
     samples = samples_path(output) if output is not None and output.name else None
     if output is not None and output.name.endswith(".samples.zip"):

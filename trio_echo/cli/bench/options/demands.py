@@ -14,11 +14,10 @@ from trio_echo.screen.text import safe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trio_echo.cli.options import Command
     from trio_echo.measure.load.workload import Workload
     from trio_echo.measure.results.run import Run, Target
     from trio_echo.measure.verdicts.requirements import Requirement
-
-    from .options import Command
 
 # More than this is no tolerance: nobody gives a baseline that may be eleven times as slow.
 _MOST_PERCENT = 1000

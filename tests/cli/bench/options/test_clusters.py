@@ -38,5 +38,5 @@ def test_without_dask_one_line_says_how_to_install_it(monkeypatch: pytest.Monkey
 
 
 def test_a_measurement_without_a_cluster_does_not_wait_for_dask() -> None:
-    code = "import sys, trio_echo.cli.measuring; sys.exit('distributed' in sys.modules)"
+    code = "import sys, trio_echo.cli.bench.measuring; sys.exit('distributed' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

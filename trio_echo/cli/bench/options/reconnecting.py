@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from .options import Command
+    from trio_echo.cli.options import Command
 
 
 def reconnect_options(command: Command) -> Command:

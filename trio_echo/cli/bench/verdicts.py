@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.verdicts.baseline import Against
     from trio_echo.measure.verdicts.judging import Judgement
 
-    from .demands import Demands
+    from .options.demands import Demands
 
 
 class Verdicts(NamedTuple):

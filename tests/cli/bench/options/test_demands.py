@@ -10,9 +10,9 @@ import runs
 from msgspec.structs import replace
 
 from trio_echo import BackgroundServer, Faults
-from trio_echo.cli.demands import Demands
-from trio_echo.cli.found import found_lines
-from trio_echo.cli.verdicts import verdicts
+from trio_echo.cli.bench.found import found_lines
+from trio_echo.cli.bench.options.demands import Demands
+from trio_echo.cli.bench.verdicts import verdicts
 from trio_echo.measure.results import files
 from trio_echo.measure.results.found import Found
 from trio_echo.measure.statistics import Interval
