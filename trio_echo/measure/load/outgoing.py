@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Sequence
 
-    from .lanes import Lanes
-    from .traffic import Traffic
+    from .connections.lanes import Lanes
+    from .connections.traffic import Traffic
 
 ARRAYS = ("intended", "sent", "received", *STAGES)
 """The arrays of `Samples`: 64-bit integers in this machine's byte order."""
@@ -113,7 +113,6 @@ class Outgoing:
         self._began = began
         self._end = end
         self._quota = quota
-        self._open = open_loop
         # Messages of the warm-up: under way, or back since it ended.
         self._early = traffic.pending + len(traffic.received) if open_loop else 0
         self.count = 0
