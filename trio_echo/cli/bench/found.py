@@ -71,7 +71,7 @@ def _time_at(run: Run, found: Found, rate: float | None) -> str:
     return _time(percentile_over(parse_requirement(found.requirement), run, cell))
 
 
-def _failing(run: Run, found: Found, requirement: Requirement, rate: float) -> str:
+def _failing(run: Run, found: Found, requirement: Requirement, rate: float | None) -> str:
     """Say why a requirement does not hold at a rate."""
     cell = _cell_at(run, found, rate)
     value = percentile_over(requirement, run, cell)
