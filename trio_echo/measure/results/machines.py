@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from .summary import PercentileName
 
 OUTLIER = 1.5
-"""A machine is an outlier if its median round trip is so many times that of the others, or one of
-so many parts of it.
+"""The least ratio of two medians, or its inverse, that makes a machine an outlier.
 
 Machines of one kind, in one network, differ by a tenth.
 """
