@@ -211,7 +211,7 @@ async def test_if_somebody_else_receives_the_bytes_nobody_waits_for_them() -> No
 
 
 class Stubborn(socket.socket):
-    """Twice has no room to send, although epoll reported some."""
+    """Twice has no room to send, although epoll reported some; then only a little."""
 
     refusals = 0
 
@@ -219,7 +219,7 @@ class Stubborn(socket.socket):
         if self.refusals < 2:
             self.refusals += 1
             raise BlockingIOError
-        return super().send(data, flags)
+        return super().send(memoryview(data)[:1000], flags)
 
 
 async def filled(far: socket.socket) -> bytes:
@@ -264,7 +264,7 @@ async def test_if_there_is_no_room_to_send_it_keeps_the_rest_and_the_order() -> 
             received_before, moves = ends.relay.echoed, 0
             assert await rest_of(ends, len(sent)) == sent
             assert sock.refusals == 2
-            assert moves > 0
+            assert moves > 1
             assert ends.relay.echoed == len(sent) > received_before
             far.send(b"again")
             assert await rest_of(ends, 5) == b"again"
@@ -448,6 +448,23 @@ async def test_it_waits_for_the_next_message_only_if_nobody_else_would_be_late(
             await echo_twice(ends.far)
             assert patient_epoll.waits[0] == 0.0  # the first message follows none
             assert patient_epoll.waits[-1] == waits
+            nursery.cancel_scope.cancel()
+
+
+async def test_if_messages_come_at_once_it_looks_before_it_sleeps(
+    patient_epoll: PatientEpoll,
+) -> None:
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        ends = Ends(reactor)
+        with closing_far(ends):
+            nursery.start_soon(ends.run)
+            await echo_twice(ends.far)
+            patient_epoll.waits.clear()
+            ends.far.send(b"x")
+            await wait_all_tasks_blocked(0.01)
+            looks = [0.0] * (1 + trio_echo.reactor._LOOKS)  # the first of them sees the message
+            assert patient_epoll.waits == [*looks, trio_echo.reactor._TURN]
             nursery.cancel_scope.cancel()
 
 

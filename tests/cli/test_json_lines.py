@@ -110,4 +110,4 @@ async def test_a_full_disk_is_reported_once(capsys: pytest.CaptureFixture[str]) 
 
 def test_a_file_that_cannot_be_written_is_an_error(command_line: CommandLine) -> None:
     status, _, err = command_line("bench", "127.0.0.1:9", "--json-lines", "/nowhere/lines")
-    assert (status, err) == (1, "trio-echo bench: No such file or directory: /nowhere/lines\n")
+    assert (status, err) == (1, "[open()] No such file or directory: /nowhere/lines\n")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trio_echo.measure.histogram import RELATIVE_ERROR, Histogram
 from trio_echo.measure.load.keeping import SECOND, Keeper, fold, merge
-from trio_echo.measure.load.workload import KINDS, ROUND_TRIP, Samples, Workload
+from trio_echo.measure.load.workload import FROM_INTENDED, ROUND_TRIP, Samples, Workload
 from trio_echo.measure.results.summary import PERCENTILES, summarize
 from trio_echo.measure.timeline import MOST_SLICES
 
@@ -107,7 +107,9 @@ def test_a_keeper_keeps_what_it_was_given(
     assert keeper.samples.messages == reports[-1].messages == len(echoes)
     if len(echoes) > most:
         assert not keeper.samples.received
-        assert keeper.samples.timelines.keys() == (set(KINDS) if open_loop else {ROUND_TRIP})
+        assert keeper.samples.timelines.keys() == (
+            {ROUND_TRIP, FROM_INTENDED} if open_loop else {ROUND_TRIP}
+        )
     else:
         assert keeper.samples.received == every.received
         assert keeper.samples.intended == every.intended

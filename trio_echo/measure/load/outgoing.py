@@ -113,7 +113,6 @@ class Outgoing:
         self._began = began
         self._end = end
         self._quota = quota
-        self._open = open_loop
         # Messages of the warm-up: under way, or back since it ended.
         self._early = traffic.pending + len(traffic.received) if open_loop else 0
         self.count = 0
