@@ -218,6 +218,7 @@ async def measure(
     pipelines: Sequence[int] = (1,),
     rate: float | None = None,
     reconnect: bool = False,
+    processes: int = 1,
     tls: Tls | None = None,
     samples: list[Samples] | None = None,
     wired: Wired | None = None,
@@ -235,6 +236,7 @@ async def measure(
         pipelines: messages under way on each connection.
         rate: messages a second in all, for an open loop; `None` for a closed one.
         reconnect: whether each message has a connection of its own.
+        processes: how many share the connections; on a cluster, one on each worker at least.
         tls: how the connections use TLS; `None` if they do not.
         samples: the raw samples of each round are appended to it.
         wired: the cable that is between load and targets (`trio_echo.measure.wired`).
@@ -256,6 +258,7 @@ async def measure(
                 pipeline=pipeline,
                 rate=rate,
                 reconnect=reconnect,
+                processes=processes,
                 duration=seconds,
                 warm_up=warm_up,
             )
