@@ -50,7 +50,7 @@ def _refusing(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def _wire(text: str) -> Wire:
-    from trio_echo.lan.options import parse_wire  # when it is needed: it takes long
+    from trio_echo.lan.options import parse_wire  # only when needed: it is slow
 
     return parse_wire(text)
 
@@ -100,7 +100,10 @@ def _target(text: str) -> Endpoint:
     help="Seconds of a round; also 500ms, 10m or 1h30m, as in every option that takes seconds.",
 )
 @click.option(
-    "--messages", metavar="N", type=WholeNumber(min=1), help="Messages of a round instead."
+    "--messages",
+    metavar="N",
+    type=WholeNumber(min=1),
+    help="Messages of a round, instead of --duration.",
 )
 @click.option(
     "--rounds",
@@ -202,11 +205,11 @@ def bench(
 ) -> int:
     """Measure TCP echo servers: HOST:PORT or [IPV6]:PORT, one or several.
 
-    Several take turns, in random order, and are compared with the first one. Times are round
-    trips: from the sending of a message to the last byte of its echo. If a name has several
+    Several targets take turns, in random order, and are compared with the first one. Times are
+    round trips: from the sending of a message to the last byte of its echo. If a name has several
     addresses, the first one that takes a connection is measured.
 
-    UDP is left out on purpose: an echo over it has no connection, and a lost message no error.
+    UDP is left out on purpose: it has no connection, and a lost message is not an error.
     """
     if serve == bool(targets):
         raise click.UsageError("give the targets to measure, or --serve")

@@ -75,7 +75,7 @@ class Judgement(NamedTuple):
 
 
 def judge(run: Run, requirements: Sequence[Requirement]) -> list[Judgement]:
-    """Judge every target with every workload. A cell of which no round was run is not known.
+    """Judge every target with every workload. A cell without a round is unknown.
 
     Args:
         run: the results.

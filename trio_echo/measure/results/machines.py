@@ -34,8 +34,8 @@ class MachineRound(Record, frozen=True, kw_only=True):
         missing: whether it ended without its samples. The other fields then say nothing.
         messages: how many came back.
         round_trip_ns: of its own messages; `None` without one.
-        offset_ns: what its clock showed more than that of the machine that collected the samples.
-            Its times were moved by that, all of them alike: no round trip changed.
+        offset_ns: how far its clock was ahead of that of the machine that collected the samples.
+            All of its times were moved by this, so no round trip changed.
         offset_error_ns: the most by which the offset may be wrong.
     """
 
