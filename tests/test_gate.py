@@ -14,6 +14,7 @@ from support import Events, ipv6, linked, receive_all
 from trio.testing import wait_all_tasks_blocked
 
 from trio_echo import Endpoint, Limits, connect, serve
+from trio_echo.accepted import Accepted
 from trio_echo.events import (
     ClientClosed,
     ClientConnected,
@@ -138,7 +139,7 @@ async def test_refusals_are_reported_once_a_second(autojump_clock: MockClock) ->
         for _ in range(clients):
             own, client = linked("127.0.0.1")
             with client:
-                await gate.serve(served, own, make_relay)
+                await gate.serve(served, Accepted(own), make_relay)
                 end = Endpoint.from_sockaddr(client.getsockname())
         return end
 

@@ -29,6 +29,7 @@ from trio_echo.handler import ClientHandler
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from trio_echo.accepted import Accepted
     from trio_echo.tcp_info import Socket
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -40,18 +41,26 @@ def noted_sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Socket]]:
     served: list[Socket] = []
     original = ClientHandler._connection
 
-    def note(self: ClientHandler, sock: Socket) -> Connection:
-        served.append(sock)
-        return original(self, sock)
+    def note(self: ClientHandler, client: Accepted) -> Connection:
+        served.append(client.sock)
+        return original(self, client)
 
     with monkeypatch.context() as patch:
         patch.setattr(ClientHandler, "_connection", note)
         yield served
 
 
-def options(sock: Socket) -> list[bool]:
+def options(sock: Socket) -> list[int]:
     names = (socket.SO_KEEPALIVE, socket.SO_OOBINLINE)
-    return [bool(sock.getsockopt(socket.SOL_SOCKET, name)) for name in names]
+    values = [bool(sock.getsockopt(socket.SOL_SOCKET, name)) for name in names]
+    return values + streams_options(sock)
+
+
+def streams_options(sock: Socket) -> list[int]:
+    """Return the options that `trio.SocketStream` sets."""
+    names = ["TCP_NODELAY", "TCP_NOTSENT_LOWAT"]
+    numbers = [getattr(socket, name) for name in names if hasattr(socket, name)]
+    return [sock.getsockopt(socket.IPPROTO_TCP, number) for number in numbers]
 
 
 @pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
@@ -78,11 +87,14 @@ async def test_every_client_has_the_options_even_if_it_connected_before_the_serv
                 start = partial(start, listeners=listeners)
             listeners = await nursery.start(start)
             address = listeners[0].socket.getsockname()[:2]
+            model = await trio.open_tcp_stream(*address)
             clients += [socket.create_connection(address) for _ in range(3)]
-            for _ in clients:
+            for _ in [model, *clients]:
                 await events.wait(ClientConnected)
-            assert len(served) == len(clients)
-            assert [options(sock) for sock in served] == [[keepalive == 30, True]] * len(clients)
+            assert len(served) == len(clients) + 1
+            expected = [keepalive == 30, True, *streams_options(model.socket)]
+            assert [options(sock) for sock in served] == [expected] * len(served)
+            await model.aclose()
             nursery.cancel_scope.cancel()
     for sock in clients:
         sock.close()

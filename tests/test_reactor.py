@@ -25,7 +25,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trio_echo.reactor
 from trio_echo import SocketCallError
-from trio_echo.reactor import Reactor, SocketRelay, open_queue, open_reactor
+from trio_echo.accepted import open_queue
+from trio_echo.reactor import Reactor, SocketRelay, open_reactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

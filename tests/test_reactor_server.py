@@ -24,12 +24,14 @@ import trio
 from support import Events, receive_all, reset
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+import trio_echo.accepted
 import trio_echo.reactor
 import trio_echo.relays
 import trio_echo.server
 from trio_echo import Faults, Limits, SocketCallError, connect, serve
+from trio_echo.accepted import accept_waiting, open_queue
 from trio_echo.events import ClientClosed, ClientConnected, DataReceived, Stopped
-from trio_echo.reactor import Reactor, SocketRelay, accept_waiting, open_queue
+from trio_echo.reactor import Reactor, SocketRelay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,39 +101,26 @@ async def waiting_clients(
 async def test_waiting_clients_are_accepted_up_to_a_batch(
     monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
-    monkeypatch.setattr(trio_echo.reactor, "_ACCEPTED", 3)
+    monkeypatch.setattr(trio_echo.accepted, "_ACCEPTED", 3)
     listener, clients = await waiting_clients(host, 5)
     async with listener:
         with open_queue(listener) as queue:
             first, second, third = (list(accept_waiting(queue)) for _ in range(3))
             assert [len(first), len(second), len(third)] == [3, 2, 0]
-            for sock in first + second + clients:
+            for sock in [sock for sock, _ in first + second] + clients:
                 sock.close()
 
 
-def options(sock: socket.socket | trio.socket.SocketType) -> list[int]:
-    names = (socket.TCP_NODELAY, socket.TCP_NOTSENT_LOWAT)
-    return [sock.getsockopt(socket.IPPROTO_TCP, name) for name in names]
-
-
-async def test_accepted_sockets_do_not_block_and_have_the_options_of_trios_streams(
-    host: str,
-) -> None:
-    listener, clients = await waiting_clients(host, 1)  # before the listener is duplicated
+async def test_accepted_sockets_do_not_block(host: str) -> None:
+    listener, (client,) = await waiting_clients(host, 1)
     async with listener:
-        with open_queue(listener) as queue:
-            model = await trio.open_tcp_stream(*listener.socket.getsockname()[:2])
-            accepted = list(accept_waiting(queue))
-            assert len(accepted) == 2
-            for sock in accepted:
-                assert options(sock) == options(model.socket)
-                assert 0 not in options(sock)
+        with open_queue(listener) as queue, client:
+            ((sock, address),) = accept_waiting(queue)
+            with sock:
+                assert address == client.getsockname()
                 assert sock.gettimeout() == 0
                 with pytest.raises(BlockingIOError):
                     sock.recv(1)
-                sock.close()
-            await model.aclose()
-            clients[0].close()
 
 
 async def test_its_own_listeners_do_not_keep_the_reactor_from_waiting_for_the_next_message(
@@ -181,7 +170,7 @@ async def test_a_failed_accept_ends_the_batch_and_is_left_to_trio(failure: int) 
             accepted = list(accept_waiting(failing))
             assert len(accepted) == 1
             assert failing.calls == 2
-            for sock in accepted + clients:
+            for sock in [sock for sock, _ in accepted] + clients:
                 sock.close()
 
 

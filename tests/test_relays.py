@@ -17,7 +17,7 @@ from support import PATIENCE, linked, reset
 from trio.testing import wait_all_tasks_blocked
 
 from trio_echo import Relay, SocketCallError, receive_exactly
-from trio_echo.reactor import _OPTIONS, SocketRelay, open_reactor
+from trio_echo.reactor import SocketRelay, open_reactor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -63,9 +63,9 @@ async def relays(way: str) -> AsyncIterator[Relaying]:
         def fast(
             sock: socket.socket, tap: Tap | None = None, moved: Moved | None = None
         ) -> BaseRelay:
-            # `accept_waiting` sets them; for the other kind, `trio.SocketStream` does.
-            for option, value in _OPTIONS:
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+            # A server's clients inherit it from the listener; `trio.SocketStream` sets it.
+            unsent = getattr(socket, "TCP_NOTSENT_LOWAT")  # noqa: B009  Windows has none
+            sock.setsockopt(socket.IPPROTO_TCP, unsent, 16 * 1024)
             sock.setblocking(False)
             return SocketRelay(sock, reactor, tap, moved)
 

@@ -14,6 +14,7 @@ from support import Events, connected, reset
 from trio.testing import wait_all_tasks_blocked
 
 from trio_echo import Faults, Limits, SocketCallError, connect, serve
+from trio_echo.accepted import Accepted
 from trio_echo.events import (
     ClientClosed,
     ClientConnected,
@@ -113,7 +114,7 @@ async def test_a_client_that_leaves_while_a_thread_counts_is_counted_once() -> N
     sock, peer = connected("127.0.0.1")
 
     async def serve_client() -> None:
-        await handler.serve(sock, lambda: relay)
+        await handler.serve(Accepted(sock), lambda: relay)
         relay.has_left.set()
 
     with peer:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .accepted import accept_waiting
 from .events import ClientsWaiting
-from .reactor import accept_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -99,7 +99,7 @@ class Admission:
     def turn_away(self, queue: socket.socket) -> None:
         """Count the clients that still wait to be accepted when the server stops."""
         while waiting := list(accept_waiting(queue)):
-            for sock in waiting:
+            for sock, _ in waiting:
                 with sock:
                     self.cut_off += not _has_left(sock)
 

@@ -286,13 +286,16 @@ ClientObserver: TypeAlias = Callable[[ClientEvent], object]
 """Called with each event of a client. It runs in the event loop and must return at once."""
 
 
+# Named once: a union made in each call would cost more than the rest of it.
+_CLIENTS_FAILURES = (ClientFailed, HandshakeFailed)
+_OF_THE_SERVER = (Listening, FamilyMissing, AcceptFailed, CertificatesKept, WorkerDied)
+
+
 def is_essential(event: ServerEvent) -> bool:
     """Return whether an event is about the server itself, not about what its clients do."""
-    if isinstance(event, ClientFailed | HandshakeFailed):
+    if isinstance(event, _CLIENTS_FAILURES):
         return not isinstance(event.error, SocketCallError)  # a bug
-    return isinstance(
-        event, Listening | FamilyMissing | AcceptFailed | CertificatesKept | WorkerDied
-    )
+    return isinstance(event, _OF_THE_SERVER)
 
 
 def ignore(_event: object) -> None:

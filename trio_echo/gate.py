@@ -14,6 +14,7 @@ from .events import ClientsRefused, Refusal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from .accepted import Accepted
     from .events import ServerObserver
     from .handler import MakeRelay
     from .limits import Limits
@@ -112,18 +113,21 @@ class Gate:
         self.cut_off = 0
 
     async def serve(
-        self, serve: Callable[[Socket, MakeRelay], Awaitable[None]], sock: Socket, relay: MakeRelay
+        self,
+        serve: Callable[[Accepted, MakeRelay], Awaitable[None]],
+        client: Accepted,
+        make_relay: MakeRelay,
     ) -> None:
         """Serve a client, or refuse it, and close its socket.
 
         Args:
             serve: serves it.
-            sock: the client's.
-            relay: makes what echoes on it.
+            client: was accepted.
+            make_relay: makes what echoes.
         """
-        with sock:
+        with client.sock as sock:
             try:
-                remote = Endpoint.from_sockaddr(sock.getpeername())
+                remote = client.remote or Endpoint.from_sockaddr(sock.getpeername())
             except OSError:
                 return  # reset before it was accepted: it was never a client
             try:
@@ -136,7 +140,7 @@ class Gate:
                 self._refuse(refusal, remote)
                 return
             try:
-                await serve(sock, relay)
+                await serve(client, make_relay)
             finally:
                 if self._slots is not None:
                     self._slots.free(str(address))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
+from .accepted import Accepted
 from .addresses import Endpoint
 from .errors import SocketCallError
 from .events import (
@@ -106,7 +107,7 @@ class ClientHandler:
         to_others = sum(relay.echoed for relay in tuple(self._relays))
         self._echoed = max(self._echoed, to_gone + to_others)
 
-    async def serve(self, sock: Socket, make_relay: MakeRelay) -> None:
+    async def serve(self, client: Accepted, make_relay: MakeRelay) -> None:
         """Echo in the client's own nursery, close its socket, and report how that ended.
 
         Once the nursery has ended, nothing of the client is left. An idle client is ended by the
@@ -114,26 +115,32 @@ class ClientHandler:
         connection some 200 bytes.)
 
         Args:
-            sock: the client's.
+            client: was accepted.
             make_relay: makes what echoes on it. A `SecureClient` begins TLS before.
         """
+        sock = client.sock
+        secure: SecureClient | None = None
         try:
-            connection = self._connection(sock)
+            if isinstance(make_relay, SecureClient):
+                secure = make_relay
+                sock.getpeername()
+            else:
+                relay = make_relay()
+                relay.begin()
+            connection = self._connection(client)
         except OSError:
             sock.close()
             return  # reset before it was accepted: like ECONNABORTED, it was never a client
-        secure: SecureClient | None = None
-        if isinstance(make_relay, SecureClient):
-            secure = make_relay
+        if secure is not None:
             if not await self._begin(secure, connection):
                 return
             sock = secure.sock
+            relay = secure()
+        del client, make_relay  # they would take memory as long as the client is connected
         self.served += 1
-        relay = make_relay()
         if self._observe_data:
             relay.tap = self._tap(connection, relay)
         self._relays.add(relay)
-        del make_relay  # it would take memory as long as the client is connected
         failure: Exception | None = None
         ending = Ending.CLOSED
         watched: WatchedClient | None = None
@@ -183,7 +190,7 @@ class ClientHandler:
     def fail(self, sock: Socket, error: Exception) -> None:
         """Report a client that failed before its turn, with the events that every client has."""
         try:
-            connection = self._connection(sock)
+            connection = self._connection(Accepted(sock))
         except OSError:
             return
         self.served += 1
@@ -192,14 +199,17 @@ class ClientHandler:
         self._report(ClientFailed(connection, error))
         self._report(ClientClosed(connection, 0))
 
-    def _connection(self, sock: Socket) -> Connection:
+    def _connection(self, client: Accepted) -> Connection:
         """Count a new client.
 
         Raises:
             OSError: it has left.
         """
-        remote = Endpoint.from_sockaddr(sock.getpeername())
-        local = self._own_endpoint(Endpoint.from_sockaddr(sock.getsockname()))
+        sock, remote, local = client
+        if remote is None:
+            remote = Endpoint.from_sockaddr(sock.getpeername())
+        if local is None:
+            local = self._own_endpoint(Endpoint.from_sockaddr(sock.getsockname()))
         trio.lowlevel.current_task().name = f"client {remote}"  # shown in the task tree
         return Connection(next(self._numbers), local, remote)
 

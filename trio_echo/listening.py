@@ -29,6 +29,9 @@ ANY = ("0.0.0.0", "::")  # noqa: S104  it is what the lecture's INADDR_ANY means
 FREE_PORT_ATTEMPTS = 16
 """How often to look for a free port."""
 
+# How many bytes a socket may hold unsent before it counts as full, as in `trio.SocketStream`.
+_UNSENT = 16 * 1024
+
 # Whether a socket has the options of the listener that accepted it.
 _INHERITED = sys.platform == "linux"
 
@@ -136,18 +139,26 @@ def fit_out_listener(listener: trio.SocketListener, keepalive: float) -> None:
             _set_options(listener.socket, keepalive)
 
 
-def fit_out(sock: Socket, keepalive: float) -> None:
+def fit_out(sock: Socket, keepalive: float) -> bool:
     """Set the options of an accepted socket, unless it has inherited them.
 
     A client that connected before `fit_out_listener` has inherited nothing.
+
+    Returns:
+        Whether it has inherited them. Then those that are accepted later have, too.
     """
     with suppress(OSError):  # it is closed already
-        if not (_INHERITED and sock.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE)):
-            _set_options(sock, keepalive)
+        if _INHERITED and sock.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE):
+            return True
+        _set_options(sock, keepalive)
+    return False
 
 
 def _set_options(sock: Socket, keepalive: float) -> None:
     keep_alive(sock, keepalive)
+    if sys.platform == "linux":  # the options of a `trio.SocketStream`, for the reactor's sockets
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
     # Urgent data stays part of the stream, as an echo returns every byte in order. This option is
     # set last: a socket that has inherited it has the others too.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)

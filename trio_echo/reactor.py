@@ -35,7 +35,6 @@ from __future__ import annotations
 import math
 import os
 import select
-import socket
 import ssl
 import sys
 import time
@@ -48,6 +47,7 @@ from .errors import SocketCallError, naming
 from .relay import BaseRelay, lines_in
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 # What a call raises that would have to wait. An `ssl.SSLSocket` has its own errors for that.
@@ -56,8 +56,6 @@ _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _BUFFER = 256 * 1024
 # The same if they are shown to a tap, as Trio's own streams do.
 _PIECE = 64 * 1024
-# How many bytes a socket may hold unsent before it counts as full, as in `trio.SocketStream`.
-_STEP = 16 * 1024
 # How many events to take from the epoll set at once.
 _EVENTS = 256
 # Seconds after which Trio's other tasks get their turn, even if there is more to echo.
@@ -65,12 +63,9 @@ _TURN = 0.001
 # To fall asleep and to wake up takes longer than some clients need for their next message. So if a
 # message came within this many seconds, look this many times before waiting for the next one.
 _SOON, _LOOKS = 60e-6, 60
-# How many clients to accept before other tasks get their turn.
-_ACCEPTED = 64
 
 if sys.platform != "linux":
     _READABLE = _WRITABLE = _COMING = 0
-    _OPTIONS: tuple[tuple[int, int], ...] = ()
 
     def _open_epoll() -> Any:
         raise NotImplementedError("epoll is Linux's")
@@ -87,8 +82,6 @@ else:
     # Reported once for each client that comes, even if nobody accepts it.
     _COMING = select.EPOLLIN | select.EPOLLET
     _readv = os.readv
-    # The options that `trio.SocketStream` sets.
-    _OPTIONS = ((socket.TCP_NODELAY, 1), (socket.TCP_NOTSENT_LOWAT, _STEP))
 
     def _open_epoll() -> select.epoll:
         return select.epoll()
@@ -119,7 +112,7 @@ class SocketRelay(BaseRelay):
         rest: what was received and could not be sent yet.
     """
 
-    __slots__ = ("_reactor", "descriptor", "failure", "plain", "rest", "sock", "task")
+    __slots__ = ("_early", "_reactor", "descriptor", "failure", "plain", "rest", "sock", "task")
 
     def __init__(
         self,
@@ -136,6 +129,16 @@ class SocketRelay(BaseRelay):
         self.failure: Exception | None = None
         self.plain = not isinstance(sock, ssl.SSLSocket)
         self.rest: memoryview | bytes = b""
+        self._early: bytes | None = None
+
+    def begin(self) -> None:
+        """Receive what has come already, for `run`: many clients send at once.
+
+        Raises:
+            OSError: the peer has reset the connection.
+        """
+        with suppress(*_NOT_NOW):
+            self._early = self.sock.recv(_PIECE)
 
     async def run(self) -> None:
         """Echo until the peer ends its side and everything it sent has been sent back.
@@ -148,11 +151,32 @@ class SocketRelay(BaseRelay):
                 failed: the system does not watch any more sockets.
         """
         self.task = trio.lowlevel.current_task()
+        if self._early is not None:
+            early, self._early = self._early, None
+            if not early:
+                return
+            await self._echo(early)
         self._reactor.add(self)
         try:
             await trio.lowlevel.wait_task_rescheduled(self._abort)
         finally:  # a tap may both cancel this task and fail
             self._raise_failure()
+
+    async def _echo(self, data: bytes) -> None:
+        """Echo what `begin` received; if there is no room, the reactor sends the rest."""
+        if self.counts_lines:
+            self.lines += lines_in(data, len(data))
+        if self.moved is not None:
+            self.moved()
+        if self.tap is not None:
+            self.tap(data)
+            await trio.lowlevel.checkpoint_if_cancelled()  # the tap may have cancelled this client
+        sent = 0
+        with naming("send()"), suppress(*_NOT_NOW):
+            sent = self.sock.send(data)
+        self.echoed += sent
+        if sent < len(data):
+            self.rest = memoryview(data[sent:])
 
     def _raise_failure(self) -> None:
         failure, self.failure = self.failure, None
@@ -188,7 +212,7 @@ class Reactor:
             SocketCallError: `epoll_ctl()` failed.
         """
         with naming("epoll_ctl()"):  # it has the limit `max_user_watches`, see epoll(7)
-            self._epoll.register(relay.descriptor, _READABLE)
+            self._epoll.register(relay.descriptor, _WRITABLE if relay.rest else _READABLE)
         self._relays[relay.descriptor] = relay
 
     def remove(self, relay: SocketRelay) -> None:
@@ -351,28 +375,3 @@ async def open_reactor() -> AsyncIterator[Reactor | None]:
             nursery.start_soon(reactor.run, name="reactor")
             yield reactor
             nursery.cancel_scope.cancel()
-
-
-def open_queue(listener: trio.SocketListener) -> socket.socket:
-    """Duplicate a listener's socket, for `accept_waiting`."""
-    sock = socket.fromfd(listener.socket.fileno(), listener.socket.family, socket.SOCK_STREAM)
-    sock.setblocking(False)
-    return sock
-
-
-def accept_waiting(listener: socket.socket) -> Iterator[socket.socket]:
-    """Accept the clients in a listener's queue, at most a batch of them.
-
-    The sockets get the options that `trio.SocketStream` sets. They could inherit them from the
-    listener, unless they had connected before it had them.
-
-    Args:
-        listener: must not block.
-    """
-    with suppress(OSError):  # nobody waits, or Trio's own accept meets the same error
-        for _ in range(_ACCEPTED):
-            sock, _ = listener.accept()
-            sock.setblocking(False)
-            for option, value in _OPTIONS:
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
-            yield sock

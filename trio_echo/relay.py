@@ -58,6 +58,13 @@ class BaseRelay(ABC):
         self.counts_lines = False
         self.lines = 0
 
+    def begin(self) -> None:  # noqa: B027  nothing, unless there is a socket
+        """Prepare for `run`, before anybody knows of the client.
+
+        Raises:
+            OSError: the peer has reset the connection.
+        """
+
     @property
     def was_reset(self) -> bool:
         """Whether the connection was reset on purpose."""

@@ -17,14 +17,14 @@ client ends its `ClientHandler.serve` and becomes an event.
 from __future__ import annotations
 
 import errno
-import socket
 from contextlib import ExitStack, nullcontext
 from functools import partial
 from ssl import SSLContext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
+from .accepted import open_queue
 from .accepting import reported_accept_errors
 from .addresses import DEFAULT_PORT, Endpoint
 from .admission import Admission
@@ -38,15 +38,14 @@ from .limits import Limits
 from .listening import (
     FREE_PORT_ATTEMPTS,
     LOOPBACK,
-    Door,
     check_listeners,
     endpoint_of,
     endpoints_of,
-    fit_out,
     fit_out_listener,
     listen_at,
 )
-from .reactor import accept_waiting, open_queue, open_reactor
+from .reactor import open_reactor
+from .reception import Reception
 from .relays import Relays
 from .totals import Ending, Totals
 
@@ -54,12 +53,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from .accepted import Accepted
     from .accepting import AcceptErrors
     from .events import ServerObserver
     from .gate import HostSlots
     from .handler import MakeRelay, TakeOver
     from .securing import CurrentContext
-    from .tcp_info import Socket
     from .totals import Tally
 
 GC_THRESHOLD = 10_000
@@ -189,7 +188,7 @@ class _Server:
         self._relays = relays
         self._admission = Admission(limits.max_clients, client_slots, observer, handler.fail)
         self._gate = Gate(limits, host_slots, observer, handler.fail)
-        self._serve: Callable[[Socket, MakeRelay], Awaitable[None]] = handler.serve
+        self._serve: Callable[[Accepted, MakeRelay], Awaitable[None]] = handler.serve
         if self._admission.limited:
             self._serve = self._serve_in_turn
         if self._gate.limited:
@@ -271,32 +270,52 @@ class _Server:
         """Start to accept clients at an endpoint, or from a listener; return the listener.
 
         `trio.serve_tcp` listens at an endpoint. It accepts all who come, so if clients are
-        limited, a listener is opened here and gets a `Door`.
+        limited, a listener is opened here, and its reception keeps them waiting.
         """
-        if self._admission.limited and isinstance(source, Endpoint):
+        limited = self._admission.limited
+        own = isinstance(source, Endpoint)
+        reception = Reception(
+            self._relays,
+            partial(self._welcome, clients),
+            self._room,
+            self._limits.keepalive,
+            one_by_one=limited,
+        )
+        # Trio passes it to `reception.start_soon`, with streams only.
+        handler: Any = self._serve
+        if isinstance(source, Endpoint) and limited:
             (source,) = await trio.open_tcp_listeners(source.port, host=source.host)
-        queue: list[socket.socket] = []
-        accepted = partial(self._accepted, queue, clients)
         if isinstance(source, Endpoint):
-            serve_tcp = partial(
-                trio.serve_tcp, accepted, source.port, host=source.host, handler_nursery=clients
-            )
+            serve_tcp: Any = partial(trio.serve_tcp, handler, source.port, host=source.host)
             name = f"trio.serve_tcp, {source.host}"
-            (listener,) = await listeners.start(serve_tcp, name=name)
-        else:
-            listener, doors = source, [Door(source, self._room)]
-            serve_listeners = partial(
-                trio.serve_listeners, accepted, doors, handler_nursery=clients
+            (reception.listener,) = await listeners.start(
+                partial(serve_tcp, handler_nursery=reception), name=name
             )
-            name = f"trio.serve_listeners, {endpoint_of(listener).host}"
-            await listeners.start(serve_listeners, name=name)
+        else:
+            reception.listener = source
+            serve_listeners: Any = partial(trio.serve_listeners, handler, [reception])
+            name = f"trio.serve_listeners, {endpoint_of(source).host}"
+            await listeners.start(partial(serve_listeners, handler_nursery=reception), name=name)
+        listener = reception.listener
         fit_out_listener(listener, self._limits.keepalive)
         with naming("socket()", str(endpoint_of(listener))):
-            queue.append(queues.enter_context(open_queue(listener)))
+            queue = queues.enter_context(open_queue(listener))
         if self._relays.reactor is not None:
-            queues.enter_context(self._relays.reactor.watching(queue[0]))
-        queues.callback(self._admission.turn_away, queue[0])
-        return listener  # type: ignore[no-any-return]
+            queues.enter_context(self._relays.reactor.watching(queue))
+        queues.callback(self._admission.turn_away, queue)
+        reception.open(queue, own=own)
+        return listener
+
+    def _welcome(self, clients: trio.Nursery, client: Accepted, make_relay: MakeRelay) -> None:
+        """Start the task of a client that was accepted."""
+        serve = self._serve if self._listening.is_set() else self._serve_later
+        clients.start_soon(serve, client, make_relay)
+
+    async def _serve_later(self, client: Accepted, make_relay: MakeRelay) -> None:
+        """Serve a client that came early: if another address fails, nobody is served."""
+        with client.sock:
+            await self._listening.wait()
+            await self._serve(client, make_relay)
 
     async def _room(self) -> None:
         """Wait until the server listens everywhere, and few clients wait for their turn."""
@@ -304,30 +323,5 @@ class _Server:
             await self._listening.wait()
         await self._admission.room()
 
-    async def _accepted(
-        self, queue: list[socket.socket], clients: trio.Nursery, stream: trio.SocketStream
-    ) -> None:
-        """Serve a client that Trio accepted; with a reactor, also those who wait behind it.
-
-        Trio accepts one client in each pass of its scheduler. In a crowd, that is a third of a
-        connection's cost.
-        """
-        if not self._listening.is_set():
-            await self._listening.wait()  # if another address fails, nobody is served
-        fit_out(stream.socket, self._limits.keepalive)
-        reactor = self._relays.reactor
-        if reactor is None:
-            await self._serve(stream.socket, self._relays.of_stream(stream))
-            return
-        sock = socket.socket(fileno=stream.socket.detach())
-        sock.setblocking(False)
-        # A limited server serves clients in the order they came. Tasks that start together start
-        # in any order.
-        if not self._admission.limited:
-            for behind in accept_waiting(queue[0]):
-                fit_out(behind, self._limits.keepalive)
-                clients.start_soon(self._serve, behind, self._relays.of_socket(behind, reactor))
-        await self._serve(sock, self._relays.of_socket(sock, reactor))
-
-    async def _serve_in_turn(self, sock: Socket, make_relay: MakeRelay) -> None:
-        await self._admission.serve(sock, partial(self._handler.serve, sock, make_relay))
+    async def _serve_in_turn(self, client: Accepted, make_relay: MakeRelay) -> None:
+        await self._admission.serve(client.sock, partial(self._handler.serve, client, make_relay))

@@ -205,6 +205,7 @@ def test_the_servers_tree_names_its_clients_and_its_listeners(host: str, portabl
             nursery.cancel_scope.cancel()
         waits_in = "SocketStream.receive_some" if portable else "SocketRelay.run"
         reactor = "    ├── nursery\n    │   └── reactor ── wait_readable\n"
+        accepts_in = "SocketListener.accept" if portable else "wait_readable"
         assert shown == (
             "nursery\n"
             "└── serve ── Event.wait\n"
@@ -215,7 +216,7 @@ def test_the_servers_tree_names_its_clients_and_its_listeners(host: str, portabl
             "    └── nursery listeners\n"
             f"        └── trio.serve_tcp, {host} ── serve_tcp\n"
             "            └── nursery\n"
-            "                └── _serve_one_listener ── SocketListener.accept"
+            f"                └── _serve_one_listener ── {accepts_in}"
         )
 
     trio.run(main)
