@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MEASURED: tuple[Measured, ...] = ("rate", "p50", "p99")
 
 _HEADS = ("load", "", "results", "median", "95 % interval", "ratio to the first", "its interval")
-_TIMES = "p50 and p99 are round trips; of an open loop, times from the intended start"
+_TIMES = "p50 and p99 are round trips; of an open loop, times from the intended send time"
 _ALIKE = "no recorded condition differed"
 
 _CONCLUSIONS = """\
