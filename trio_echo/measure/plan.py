@@ -162,7 +162,7 @@ class Plan:
 def wire_bytes(size: int, family: str = "IPv4") -> float:
     """Return how many bytes of Ethernet a message takes, in one direction.
 
-    Acknowledgments ride on the echoes.
+    Acknowledgements travel with the echoes.
 
     Args:
         size: bytes of the message.

@@ -106,9 +106,9 @@ _SHOWN: tuple[PercentileName, ...] = ("p50", "p99")
 def outliers(run: Run) -> list[str]:
     """Name the machines whose round trips differ from those of the others, in a line each.
 
-    In each round, a machine's median is compared with the median machine's; of an even number, with
-    the faster one of the two in the middle. So of two machines, the slower one is the outlier. The
-    middle one of these ratios counts: a round of bad luck names nobody.
+    In each round, a machine's median is compared with that of the median machine. If the number of
+    machines is even, that is the faster one of the two in the middle: of two machines, the slower
+    one is the outlier. The median of these ratios counts, so one unlucky round names nobody.
     """
     ratios: dict[str, list[float]] = {}
     names: dict[str, str] = {}

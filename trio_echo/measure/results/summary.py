@@ -154,7 +154,7 @@ def percentiles(ordered: Sequence[int]) -> dict[PercentileName, int]:
 
 
 def _ranks(count: int) -> dict[PercentileName, int]:
-    """Return the ranks of those percentiles that so many samples allow, of which 1 is the first."""
+    """Return the ranks of the percentiles that so many samples allow; rank 1 is the shortest."""
     ranks = {name: int(-(-count * share // 1)) for name, share in PERCENTILES.items()}  # rounded up
     return {name: rank for name, rank in ranks.items() if count - rank >= MINIMUM_BEYOND}
 
