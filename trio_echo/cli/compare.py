@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from trio_echo.measure.results.run import Run
-    from trio_echo.measure.separate import Measured
     from trio_echo.measure.statistics import Estimate
+    from trio_echo.measure.verdicts.separate import Measured
 
 _MEASURED: tuple[Measured, ...] = ("rate", "p50", "p99")
 
@@ -68,8 +68,8 @@ def compared(names: Sequence[str], runs: Sequence[Run]) -> list[str]:
         names: of the runs.
         runs: what is compared with the first of them.
     """
-    from trio_echo.measure.separate import unshared
-    from trio_echo.measure.surroundings import differences
+    from trio_echo.measure.verdicts.separate import unshared
+    from trio_echo.measure.verdicts.surroundings import differences
     from trio_echo.observe.tables import text_table
 
     rows = [*_cells(names, runs), *_searches(names, runs)]
@@ -88,7 +88,7 @@ def compared(names: Sequence[str], runs: Sequence[Run]) -> list[str]:
 
 def _cells(names: Sequence[str], runs: Sequence[Run]) -> Iterator[list[str]]:
     """Write a row for each load, quantity and run."""
-    from trio_echo.measure.separate import estimate_of, ratio, shared
+    from trio_echo.measure.verdicts.separate import estimate_of, ratio, shared
 
     for one in shared(runs):
         first = runs[0], one.cells[0]
@@ -107,7 +107,7 @@ def _cells(names: Sequence[str], runs: Sequence[Run]) -> Iterator[list[str]]:
 
 def _searches(names: Sequence[str], runs: Sequence[Run]) -> Iterator[list[str]]:
     """Write a row for each search and run."""
-    from trio_echo.measure.separate import searches
+    from trio_echo.measure.verdicts.separate import searches
 
     for load, each in searches(runs):
         words, quantity = load, f"{runs[0].workloads[0].unit}/s"

@@ -20,18 +20,18 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from .bisection import MOST_RATES, ends, next_rate, rounds_left
-from .judging import fewest_messages, holds
 from .results.found import Found
 from .results.remarks import LOAD_BUSY
 from .session import Session
+from .verdicts.bisection import MOST_RATES, ends, next_rate, rounds_left
+from .verdicts.judging import fewest_messages, holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .load.workload import Workload
-    from .requirements import Requirement  # noqa: TC004  nothing evaluates the type
     from .results.run import Round, Run
+    from .verdicts.requirements import Requirement  # noqa: TC004  nothing evaluates the type
 
 LEAST_LENGTH = 20
 """How many times as long as the limit a round must be.

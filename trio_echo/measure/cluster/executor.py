@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
+    from ..load.connections.tls import Tls
     from ..load.loader import Job
-    from ..load.tls import Tls
     from ..load.workload import Workload
     from .worker import About
 

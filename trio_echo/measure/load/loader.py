@@ -26,14 +26,14 @@ import msgspec
 from msgspec import structs
 
 from ..histogram import Histogram
-from .lanes import Lanes
-from .opening import allow_files, connect, opened_by
+from .connections.lanes import Lanes
+from .connections.opening import allow_files, connect, opened_by
+from .connections.ports import Ports, own_ports
+from .connections.tls import Tls, described
+from .connections.traffic import FOREVER, Traffic
+from .connections.transaction import Transactions
 from .outgoing import ARRAYS, Outgoing, Outlet
 from .pace import Pacer, Share
-from .ports import Ports, own_ports
-from .tls import Tls, described
-from .traffic import FOREVER, Traffic
-from .transaction import Transactions
 from .workload import STAGES, Samples, Workload
 
 if TYPE_CHECKING:

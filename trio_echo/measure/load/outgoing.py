@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Sequence
 
-    from .lanes import Lanes
-    from .traffic import Traffic
+    from .connections.lanes import Lanes
+    from .connections.traffic import Traffic
 
 ARRAYS = ("intended", "sent", "received", *STAGES)
 """The arrays of `Samples`: 64-bit integers in this machine's byte order."""
