@@ -60,7 +60,7 @@ def _result(run: Run, found: Found, requirement: Requirement) -> str:
     if found.load_limited:
         words += ", but there the load itself was busy"
     if not found.complete:
-        words += "; the search did not come to its end"
+        words += "; the search was not finished"
     return words
 
 

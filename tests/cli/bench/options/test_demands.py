@@ -196,7 +196,7 @@ def test_what_was_found_is_a_line_above_a_table() -> None:
             "holds up to at least 1,000 messages/s: p50 ",
         ),
         ({"fails": 1000.0, "load_limited": True}, ", but there the load itself was busy"),
-        ({"complete": False}, "; the search did not come to its end"),
+        ({"complete": False}, "; the search was not finished"),
         ({"holds": None, "fails": 1000.0}, "holds at no rate tried, down to 1,000 messages/s"),
         ({"holds": None}, "has no answer yet: no rate had all its rounds"),
     ],
