@@ -116,7 +116,7 @@ def test_rates_that_fail_need_no_remark() -> None:
     ]
 
 
-def test_how_many_rounds_are_planned_is_known_better_and_better() -> None:
+def test_the_number_of_planned_rounds_gets_more_exact() -> None:
     search = search_of()
     planned = [len(search) for _, _, _ in answering(search, (40_000,))]
     assert planned[-12:] == [len(search.done)] * 12

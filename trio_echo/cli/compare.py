@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _MEASURED: tuple[Measured, ...] = ("rate", "p50", "p99")
 
 _HEADS = ("load", "", "results", "median", "95 % interval", "ratio to the first", "its interval")
-_TIMES = "p50 and p99 are round trips; of an open loop, times from the intended start"
-_ALIKE = "nothing that these files know of differed"
+_TIMES = "p50 and p99 are round trips; of an open loop, times from the intended send time"
+_ALIKE = "no recorded condition differed"
 
 _CONCLUSIONS = """\
-These runs did not take turns, so each ratio also holds everything else that changed between them:
-  - An interval of a ratio without 1 says that the runs differ, not that the servers do.
-  - An interval with 1 says that no difference was seen, not that there is none.
+These runs did not take turns, so a ratio also contains everything else that changed between them:
+  - If the interval of a ratio does not contain 1, the runs differ. The servers may still be equal.
+  - If it contains 1, no difference was seen. There may still be one.
 To compare two servers, or two versions, measure them in one run: trio-echo bench ONE OTHER"""
 
 
@@ -40,8 +40,8 @@ To compare two servers, or two versions, measure them in one run: trio-echo benc
 def compare(*, results: tuple[Path, ...]) -> int:
     """Show results of bench --output side by side: medians with their intervals.
 
-    Ratios are to the first file. Below are the conditions in which the runs differed, and what may
-    be concluded. A load that not all of the files have is named.
+    Ratios are to the first file. Below the table are the conditions that differed, and what may be
+    concluded. Loads that are not in every file are listed.
     """
     if len(results) < 2:
         raise click.UsageError("give the results to compare: two files or more")
@@ -77,7 +77,7 @@ def compared(names: Sequence[str], runs: Sequence[Run]) -> list[str]:
     if rows:
         lines += [text_table(_HEADS, rows, _TIMES, numbers=_HEADS[3:]), ""]
     else:
-        lines += ["no load is in all of the files", ""]
+        lines += ["the files have no load in common", ""]
     for name, cells in zip(names, unshared(runs), strict=True):
         if cells:
             lines += [safe(f"only in {name}: {'; '.join(cells)}"), ""]

@@ -96,7 +96,7 @@ class Session:
 
     @property
     def kept(self) -> int:
-        """Of how many more messages every time is kept."""
+        """For how many more messages every time is kept."""
         return max(0, self.keep - sum(len(one.received) for one in self.samples))
 
     @property

@@ -49,7 +49,7 @@ def test_it_finds_the_threshold_of_every_steady_server(
 
 @settings(max_examples=20)
 @given(some.randoms(), RATES, some.integers(1, 12), some.floats(0, 1))
-def test_it_ends_whatever_it_is_answered(
+def test_it_ends_whatever_the_answers_are(
     draw: random.Random, start: float, rounds: int, share: float
 ) -> None:
     answers = searched(lambda _: draw.random() < share, start, rounds)

@@ -75,11 +75,11 @@ def bench(
 ) -> int:
     """Measure TCP echo servers: HOST:PORT or [IPV6]:PORT, one or several.
 
-    Several take turns, in random order, and are compared with the first one. Times are round
-    trips: from the sending of a message to the last byte of its echo. If a name has several
+    Several targets take turns, in random order, and are compared with the first one. Times are
+    round trips: from the sending of a message to the last byte of its echo. If a name has several
     addresses, the first one that takes a connection is measured.
 
-    UDP is left out on purpose: an echo over it has no connection, and a lost message no error.
+    UDP is left out on purpose: it has no connection, and a lost message is not an error.
     """
     if serve == bool(targets):
         raise click.UsageError("give the targets to measure, or --serve")

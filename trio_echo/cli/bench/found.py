@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.statistics import Estimate
     from trio_echo.measure.verdicts.requirements import Requirement
 
-_NO_END = "the search did not come to its end"
+_NO_END = "the search was not finished"
 _HEADS = ("rounds", "held", "", "95 % interval", "load")
 
 

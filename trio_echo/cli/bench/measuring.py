@@ -100,7 +100,7 @@ async def run(asked: Asked, kept: Files) -> int:
         OSError: a file cannot be written.
         SocketCallError: of `getaddrinfo()`: there is no such host; of `bind()`: no server started;
             of `connect()`: the target of the first round takes no connection.
-        ClusterError: the cluster cannot load.
+        ClusterError: the cluster cannot run the load.
         LanError: there can be no cable.
         click.UsageError: the baseline was measured in another way.
     """
@@ -227,7 +227,7 @@ def _keep(kept: Files, result: Run, samples: list[Samples]) -> None:
 async def _servers(asked: Asked) -> AsyncIterator[tuple[list[Endpoint], Wired | None]]:
     """Start the server if asked; yields the targets, and the cable before them."""
     if asked.wire is not None:
-        from trio_echo.measure.wired import wired  # when it is needed: it takes long
+        from trio_echo.measure.wired import wired  # only when needed: it is slow
 
         if (warning := asked.wire.warning) is not None:
             click.echo(warning, err=True)

@@ -72,7 +72,7 @@ def _cells(result: Run, names: Sequence[str]) -> list[str]:
         if rate and rate.median and rate.interval is not None:
             words.append(f"({rate.interval.low:,.0f} to {rate.interval.high:,.0f})")
         words += _times(WHOLE[1] if asked.reconnect else "round trip", cell.round_trip_ns)
-        words += _times("from the intended start", cell.from_intended_ns)
+        words += _times("from the intended send time", cell.from_intended_ns)
         lines.append(" ".join(words))
         for name, phase in PHASES.items():
             lines += [f"  {one}" for one in _times(phase, getattr(cell.phases, name, {}))]

@@ -5,10 +5,11 @@ they use, and what most of the others failed with:
 
     {"connected": 0, "tls": null, "failure": ["connect()", 111, "Connection refused"]}
 
-It reads a line with the time to start, and loads the server. Some times a second it writes a line
-followed by the times of the messages that came back since the last one (`outgoing`); at the end a
-line with its CPU use and the scalars of its `Samples`, followed by the rest. Anything more on its
-standard input, or its end, ends the load, so no loader outlives the process that started it.
+It reads a line with the time to start, and loads the server. Several times a second it writes a
+line, followed by the times of the messages that came back since the last line (`outgoing`). At the
+end it writes a line with its CPU use and the scalars of its `Samples`, followed by the rest.
+Anything more on its standard input, or the end of that, ends the load. So no loader outlives the
+process that started it.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def panel(run: Run, theme: Theme) -> Panel:
 
     return Panel(
         title=f"{requirement.name} against rate: median and 95 % interval; "
-        "shaded: from where it surely holds to where it surely does not",
+        "shaded: the 95 % interval of the highest rate",
         words=f"{requirement.name} against messages per second, limit {requirement}: "
         + "; ".join(_in_words(run, line) for line in lines),
         draw=draw,

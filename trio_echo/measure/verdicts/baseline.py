@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 TOLERANCE: Final = 0.1
 """How much slower a run may be than its baseline, as a share.
 
-The interval of a ratio covers the luck of the rounds, but not that two runs of the same server on
-the same machine differ.
+The interval of a ratio accounts for chance within each run. But two runs of the same server on the
+same machine also differ.
 """
 
 # Not p99: from one run to the next, it often changes by more than any useful tolerance.

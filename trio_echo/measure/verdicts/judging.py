@@ -75,7 +75,7 @@ class Judgement(NamedTuple):
 
 
 def judge(run: Run, requirements: Sequence[Requirement]) -> list[Judgement]:
-    """Judge every target with every workload. A cell of which no round was run is not known.
+    """Judge every target with every workload. A cell without a round is unknown.
 
     Args:
         run: the results.
@@ -152,9 +152,9 @@ def percentile_over(requirement: Requirement, run: Run, cell: Cell) -> Estimate 
 def time_of(requirement: Requirement, one: Round, workload: Workload) -> float | None:
     """Return the percentile that a requirement limits, in one round, in nanoseconds.
 
-    In an open loop it is from the intended start. It is then infinite if those messages that came
-    back keep the limit, but too many others did not: without an echo, a message is late if it was
-    due longer before the end of the round than the limit.
+    In an open loop it is from the intended send time. It is then infinite if the messages that came
+    back keep the limit, but too many others are late: a message without an echo is late if, at the
+    end of the round, it was overdue by more than the limit.
 
     Returns:
         `None` if too few messages came back.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Place: TypeAlias = tuple[str, Workload]
 
 Measured: TypeAlias = Literal["rate", "p50", "p99"]
-"""What is compared. Percentiles are of the round trip; in an open loop, from the intended start."""
+"""What is compared. Percentiles are of the round trip, or from the intended send time."""
 
 
 class Shared(NamedTuple):

@@ -1,4 +1,4 @@
-"""In what the surroundings of several runs differed: time, machine, versions, cable. No I/O."""
+"""How the conditions of several runs differed: time, machine, versions, cable. No I/O."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def differences(runs: Sequence[Run]) -> list[Difference]:
 
 
 def cable_words(wire: str | None) -> str:
-    """Describe the cable, without the seed of its lots."""
+    """Describe the cable, without the seed of its random choices."""
     if wire is None:
         return "none"
     parts = [one for one in wire.split(",") if not one.startswith("seed=")]

@@ -196,7 +196,7 @@ def test_what_was_found_is_a_line_above_a_table() -> None:
             "holds up to at least 1,000 messages/s: p50 ",
         ),
         ({"fails": 1000.0, "load_limited": True}, ", but there the load itself was busy"),
-        ({"complete": False}, "; the search did not come to its end"),
+        ({"complete": False}, "; the search was not finished"),
         ({"holds": None, "fails": 1000.0}, "holds at no rate tried, down to 1,000 messages/s"),
         (
             {"fails": 1000.0, "requirement": "p50 < 50.7 us"},
@@ -204,7 +204,7 @@ def test_what_was_found_is_a_line_above_a_table() -> None:
         ),
         (
             {"holds": None, "fails": 1000.0, "complete": False, "requirement": "p50 < 5 us"},
-            " µs; the search did not come to its end",
+            " µs; the search was not finished",
         ),
         ({"holds": None}, "has no answer yet: no rate had all its rounds"),
     ],

@@ -68,7 +68,7 @@ def test_a_payload_that_cannot_be_sent_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("text", ["-1", "some", "1.5", "9" * 19])
-def test_what_is_no_number_of_samples_is_refused(text: str, command_line: CommandLine) -> None:
+def test_what_is_not_a_number_of_samples_is_refused(text: str, command_line: CommandLine) -> None:
     status, _, err = command_line("bench", "127.0.0.1:9", f"--keep-samples={text}")
     assert status == 2
     assert f"'{text}' is not a number of messages, all or none" in err

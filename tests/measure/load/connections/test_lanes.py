@@ -252,7 +252,7 @@ def test_what_was_due_in_the_warm_up_and_ended_just_after_it_does_not_count() ->
 
 
 @pytest.mark.slow
-async def test_what_no_lane_was_free_for_is_unanswered() -> None:
+async def test_a_connection_without_a_free_lane_is_unanswered() -> None:
     """Both lanes wait for an echo."""
     with treating(receive_all) as target:
         workload = load(connections=2, rate=500.0, duration=0.1)

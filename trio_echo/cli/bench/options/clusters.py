@@ -21,8 +21,8 @@ def cluster_option(command: Command) -> Command:
     return click.option(
         "--cluster",
         metavar="SCHEDULER",
-        help="Load from the workers of a Dask cluster, such as tcp://10.0.0.1:8786, a part on each "
-        f"of them; {LOCAL}: of one that is started on this machine.",
+        help="Run a part of the load on each worker of a Dask cluster, by the address of its "
+        f"scheduler: tcp://10.0.0.1:8786. With {LOCAL}, start a cluster on this machine.",
     )(command)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.results.run import Run, Target
     from trio_echo.measure.verdicts.requirements import Requirement
 
-# More than this is no tolerance: nobody gives a baseline that may be eleven times as slow.
+# More than this is a mistake: it would accept a run that is eleven times as slow.
 _MOST_PERCENT = 1000
 
 
@@ -71,7 +71,7 @@ class Demands(NamedTuple):
             raise click.UsageError(
                 f"with --search, only the rate found can be required, not {other}"
             )
-        # When it is needed: it takes long.
+        # Imported only when needed: it is slow.
         from trio_echo.measure.search import lowest_rate
 
         try:
@@ -137,7 +137,7 @@ def _requirement(text: str) -> Requirement:
 
 
 def _stored(text: str) -> Run:
-    # When it is needed: it takes long.
+    # Imported only when needed: it is slow.
     from trio_echo.measure.results import files
     from trio_echo.measure.results.json_text import ResultsError
 
@@ -162,28 +162,29 @@ _OPTIONS = (
         "--search",
         metavar="LIMIT",
         type=_requirement,
-        help="Find the highest rate at which a limit such as 'p99 < 5 ms' holds, with an open loop "
-        "of --rounds rounds at each rate.",
+        help="Find the highest rate at which a limit such as 'p99 < 5 ms' holds. Each rate is "
+        "tried in --rounds rounds of an open loop; six are enough if they agree.",
     ),
     click.option(
         "--require",
         metavar="LIMIT",
         type=_requirement,
         multiple=True,
-        help="Exit with 3 if a limit is surely broken: 'p99 < 5 ms', 'rate > 10000', "
-        "'failures == 0'. Repeat it for several.",
+        help="Exit with 3 if a limit is broken with 95 % confidence, or if the value is unknown: "
+        "'p99 < 5 ms', 'rate > 10000', 'failures == 0'. Repeat it for several.",
     ),
     click.option(
         "--baseline",
         metavar="FILE",
         type=_stored,
-        help="Exit with 3 if this is surely slower than the stored results of the same load.",
+        help="Exit with 3 if the rate or the median time is worse than in stored results of the "
+        "same load, with 95 % confidence.",
     ),
     click.option(
         "--tolerance",
         metavar="SHARE",
         type=_share,
         show_default="10%",
-        help="How much slower than the baseline is accepted.",
+        help="How much worse than the baseline is accepted.",
     ),
 )

@@ -48,7 +48,10 @@ _OPTIONS = (
         help="Seconds of a round; also 500ms, 10m or 1h30m, as in every option that takes seconds.",
     ),
     click.option(
-        "--messages", metavar="N", type=WholeNumber(min=1), help="Messages of a round instead."
+        "--messages",
+        metavar="N",
+        type=WholeNumber(min=1),
+        help="Messages of a round, instead of --duration.",
     ),
     click.option(
         "--rounds",

@@ -16,15 +16,15 @@ def reconnect_options(command: Command) -> Command:
         "--tls-resume",
         "resume",
         is_flag=True,
-        help="With --reconnect: each handshake resumes the TLS session of the connection before. "
+        help="With --reconnect: resume the TLS session of the connection before in each handshake. "
         "[default: full handshakes]",
     )(command)
     return click.option(
         "--reconnect",
         is_flag=True,
-        help="Open a connection for each message, and close it after its echo: connections a "
-        "second, and how long each takes to connect, to answer and to close. --connections are "
-        "open at once; --rate and --messages count connections.",
+        help="Open a connection for each message, and close it after the echo. The report has "
+        "connections a second, and how long each takes to connect, to answer and to close. "
+        "--connections are open at once; --rate and --messages count connections.",
     )(command)
 
 

@@ -1,4 +1,4 @@
-"""Options of `bench`: what its messages are, what is kept of them, and the lines of each second."""
+"""Options of `bench`: what messages consist of, what is kept of them, and the JSON lines."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def samples_options(command: Command) -> Command:
         "--json-lines",
         metavar="FILE",
         type=click.Path(path_type=Path, allow_dash=True),
-        help="Write a line of JSON for each second; -: to standard output, and the report to "
-        "standard error.",
+        help="Write each second as a line of JSON. With -, write to standard output, and the "
+        "report to standard error.",
     )(command)
     command = click.option(
         "--keep-samples",
@@ -69,13 +69,13 @@ def samples_options(command: Command) -> Command:
         type=_kept,
         default=str(KEPT_SAMPLES),
         show_default=True,
-        help="Keep the times of each message while the run has at most N of them (16 bytes each, "
-        "24 in an open loop). A round beyond that goes into histograms: percentiles within 0.4 %.",
+        help="Keep the times of up to N messages of the run (16 bytes each, 24 in an open loop). A "
+        "round that exceeds it is counted in histograms: percentiles are within 0.4 %.",
     )(command)
     return click.option(
         "--payload",
         metavar="FILE",
         type=_payload,
-        help="Send the bytes of a file: the whole file as each message, or with --size the next "
-        "bytes of it, from its beginning again after its end.",
+        help="Send the bytes of a file. Each message is the whole file; with --size, it is the "
+        "next bytes of it, and after the end they come from the beginning again.",
     )(command)

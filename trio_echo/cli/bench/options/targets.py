@@ -22,7 +22,7 @@ def target_options(command: Command) -> Command:
 
 
 def _wire(text: str) -> Wire:
-    from trio_echo.lan.options import parse_wire  # when it is needed: it takes long
+    from trio_echo.lan.options import parse_wire  # only when needed: it is slow
 
     return parse_wire(text)
 

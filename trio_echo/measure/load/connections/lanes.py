@@ -5,8 +5,9 @@ Each of its lanes has one connection at a time, and opens the next one when that
 goes on at once. In an open loop connections are opened when they are due, and late if no lane is
 free.
 
-A connection that fails is counted, and its lane goes on. If its next one fails too, it pauses,
-longer each time: a server that refuses everything is not asked a hundred thousand times a second.
+A connection that fails is counted, and its lane goes on. If the next one fails too, the lane
+pauses, longer each time. So a server that refuses everything is not tried a hundred thousand times
+a second.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ def connecting(sock: socket.socket, address: Any) -> Iterator[Wait]:
 
 
 def shaking_hands(sock: ssl.SSLSocket) -> Iterator[Wait]:
-    """Make the handshake of TLS; yields what it must wait for.
+    """Make the TLS handshake; yields what it must wait for.
 
     Raises:
         OSError: it failed.

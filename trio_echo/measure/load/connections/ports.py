@@ -1,12 +1,12 @@
 """The local ports of a load that opens a connection for each message.
 
-This side of such a connection ends first, so it stays in TIME_WAIT for a minute, with its port.
+This side of such a connection closes first, so it stays in TIME_WAIT for a minute, with its port.
 Linux has some 28,000 ports to choose from (ip_local_port_range). Once most of them are taken,
-`connect()` searches long for one that is free: 1 to 2 ms of CPU time instead of 20 µs, which would
-be measured as the server's. When none is free, it fails.
+`connect()` has to search for a free one. That takes 1 to 2 ms of CPU time instead of 20 µs, and
+would be measured as the server's. When no port is free, `connect()` fails.
 
 So on Linux the load chooses the ports itself, one after the other. A port that a program has chosen
-may be used again while its last connection is in TIME_WAIT, if both sides use time stamps
+may be used again while its last connection is in TIME_WAIT, if both sides use timestamps
 (RFC 6191): then no segment of the old connection is taken for one of the new. netperf does the
 same. Other systems choose the ports themselves.
 """

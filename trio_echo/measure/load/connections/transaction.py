@@ -1,8 +1,8 @@
-"""A connection for each message, from `connect()` to the server's end: netperf's transaction.
+"""A connection for each message, from `connect()` until both sides are closed: netperf's TCP_CRR.
 
-An echo server sends back what it gets until its client has ended (RFC 862). So this side ends
-first, with a FIN as any client, and waits for the server's. A reset would spare the wait and leave
-no port in TIME_WAIT, but the server would do something else than it does for its clients.
+An echo server sends back what it gets until its client closes (RFC 862). So this side closes first,
+with a FIN as any client does, and waits for the server's. A reset would save the wait and leave no
+port in TIME_WAIT, but the server would not do what it does for its clients.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ class Transactions:
         return answered, now
 
     def _ended(self, sock: socket.socket, receive: Callable[[Any], int]) -> Iterator[Wait]:
-        """Wait until the server has ended its side."""
+        """Wait until the server has closed its side."""
         while (count := _tried("recv()", receive, self._buffer)) is None:
             yield sock, selectors.EVENT_READ
         if count:
