@@ -180,6 +180,8 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
             said, complaints = bench.communicate(timeout=PATIENCE)
         finally:
             left = [one for one in psutil.process_iter() if session_of(one) == bench.pid]
+            # Python's resource tracker ends by itself, after its parent.
+            _, left = psutil.wait_procs(left, timeout=PATIENCE)
             for one in left:
                 one.kill()
     assert bench.returncode == 1
