@@ -26,7 +26,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import trio_echo.reactor
 from trio_echo import SocketCallError
 from trio_echo.accepted import open_queue
-from trio_echo.reactor import Reactor, SocketRelay, open_reactor
+from trio_echo.reactor import Reactor, open_reactor
+from trio_echo.socket_relay import SocketRelay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

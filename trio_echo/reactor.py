@@ -35,7 +35,6 @@ from __future__ import annotations
 import math
 import os
 import select
-import ssl
 import sys
 import time
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
@@ -44,18 +43,17 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from .errors import SocketCallError, naming
-from .relay import BaseRelay, lines_in
+from .relay import lines_in
+from .socket_relay import NOT_NOW, PIECE
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-# What a call raises that would have to wait. An `ssl.SSLSocket` has its own errors for that.
-_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+    from .socket_relay import SocketRelay
+
 # How many bytes to receive at once.
 _BUFFER = 256 * 1024
-# The same if they are shown to a tap, as Trio's own streams do.
-_PIECE = 64 * 1024
 # How many events to take from the epoll set at once.
 _EVENTS = 256
 # Seconds after which Trio's other tasks get their turn, even if there is more to echo.
@@ -90,105 +88,6 @@ else:
         """Count the tasks that wait for sockets in Trio's own loop."""
         waiting = trio.lowlevel.current_statistics().io_statistics
         return waiting.tasks_waiting_read + waiting.tasks_waiting_write
-
-
-class SocketRelay(BaseRelay):
-    """Sends back what a socket delivers, until its end, with the help of a reactor.
-
-    Args:
-        sock: connected and non-blocking, perhaps an `ssl.SSLSocket` after its handshake. It is left
-            open; nobody may use or close it while the relay runs.
-        reactor: must be running.
-        tap: called with each piece as it arrives, before it is sent back.
-        moved: called for each piece as it arrives. If a piece has to wait for room, also each time
-            a part of it is sent.
-
-    Attributes:
-        sock: as given.
-        descriptor: the socket's number.
-        task: sleeps while the reactor echoes.
-        failure: what went wrong.
-        plain: whether the bytes on the wire are the client's: without TLS.
-        rest: what was received and could not be sent yet.
-    """
-
-    __slots__ = ("_early", "_reactor", "descriptor", "failure", "plain", "rest", "sock", "task")
-
-    def __init__(
-        self,
-        sock: socket.socket,
-        reactor: Reactor,
-        tap: Callable[[bytes], object] | None = None,
-        moved: Callable[[], object] | None = None,
-    ) -> None:
-        super().__init__(tap, moved)
-        self._reactor = reactor
-        self.sock = sock
-        self.descriptor = sock.fileno()
-        self.task: trio.lowlevel.Task
-        self.failure: Exception | None = None
-        self.plain = not isinstance(sock, ssl.SSLSocket)
-        self.rest: memoryview | bytes = b""
-        self._early: bytes | None = None
-
-    def begin(self) -> None:
-        """Receive what has come already, for `run`: many clients send at once.
-
-        Raises:
-            OSError: the peer has reset the connection.
-        """
-        with suppress(*_NOT_NOW):
-            self._early = self.sock.recv(_PIECE)
-
-    async def run(self) -> None:
-        """Echo until the peer ends its side and everything it sent has been sent back.
-
-        At most one piece of 256 KiB is held. A peer that sends without receiving is stopped by
-        TCP's flow control.
-
-        Raises:
-            SocketCallError: `recv()` or `send()` failed: the connection broke. Or `epoll_ctl()`
-                failed: the system does not watch any more sockets.
-        """
-        self.task = trio.lowlevel.current_task()
-        if self._early is not None:
-            early, self._early = self._early, None
-            if not early:
-                return
-            await self._echo(early)
-        self._reactor.add(self)
-        try:
-            await trio.lowlevel.wait_task_rescheduled(self._abort)
-        finally:  # a tap may both cancel this task and fail
-            self._raise_failure()
-
-    async def _echo(self, data: bytes) -> None:
-        """Echo what `begin` received; if there is no room, the reactor sends the rest."""
-        if self.counts_lines:
-            self.lines += lines_in(data, len(data))
-        if self.moved is not None:
-            self.moved()
-        if self.tap is not None:
-            self.tap(data)
-            await trio.lowlevel.checkpoint_if_cancelled()  # the tap may have cancelled this client
-        sent = 0
-        with naming("send()"), suppress(*_NOT_NOW):
-            sent = self.sock.send(data)
-        self.echoed += sent
-        if sent < len(data):
-            self.rest = memoryview(data[sent:])
-
-    def _raise_failure(self) -> None:
-        failure, self.failure = self.failure, None
-        if failure is not None:
-            try:
-                raise failure
-            finally:
-                del failure  # its traceback refers to this frame: no cycle
-
-    def _abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
-        self._reactor.remove(self)
-        return trio.lowlevel.Abort.SUCCEEDED
 
 
 class Reactor:
@@ -244,7 +143,7 @@ class Reactor:
         relays, clock, readv, write = self._relays, time.perf_counter, _readv, os.write
         received = bytearray(_BUFFER)
         buffer = memoryview(received)
-        whole, piece = [buffer], [buffer[:_PIECE]]
+        whole, piece = [buffer], [buffer[:PIECE]]
         ended = -math.inf
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
@@ -264,7 +163,7 @@ class Reactor:
                             count = readv(descriptor, whole if relay.tap is None else piece)
                         else:
                             count = relay.sock.recv_into(buffer)
-                    except _NOT_NOW:
+                    except NOT_NOW:
                         continue
                     except OSError as exc:
                         self._wake(relay, SocketCallError.wrap("recv()", exc))
@@ -281,7 +180,7 @@ class Reactor:
                             continue
                     try:
                         sent = write(descriptor, data) if relay.plain else relay.sock.send(data)
-                    except _NOT_NOW:
+                    except NOT_NOW:
                         sent = 0
                     except OSError as exc:
                         self._wake(relay, SocketCallError.wrap("send()", exc))
@@ -339,7 +238,7 @@ class Reactor:
         """Send more of what there was no room for; after all of it, receive again."""
         try:
             sent = relay.sock.send(relay.rest)
-        except _NOT_NOW:
+        except NOT_NOW:
             return
         except OSError as exc:
             self._wake(relay, SocketCallError.wrap("send()", exc))
