@@ -3,12 +3,12 @@
     python benchmarks/bursts.py [--rounds N] [--size LIST] [--against NAME] [--output FILE]
         [NAME...]
 
-The race measures how many messages many clients get back. This measures what one client waits for
-that sends a burst and wants all of it: a small one is the cost of waking up, a large one that of
-flow control. The load, in C, sends as fast as the kernel takes it, and receives meanwhile. All
-servers take turns, in random order, on one core; the load has another. A round is some 0.2 seconds,
-after a warm-up, and its number is the median time of a burst. For each rival this prints that time
-and its ratio to the baseline, with a 95 % interval: below 1 is faster. Linux only.
+The race measures how many messages many clients get back. This measures how long one client waits
+for all of a burst: a small burst shows the cost of waking up, a large one that of flow control. The
+load, in C, sends as fast as the kernel takes it, and receives meanwhile. All servers take turns, in
+random order, on one core; the load has another. A round takes some 0.2 seconds after a warm-up, and
+its result is the median time of a burst. For each rival this prints that time, and its ratio to the
+baseline, with a 95 % interval: below 1 is faster. Linux only.
 """
 
 from __future__ import annotations

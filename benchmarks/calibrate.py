@@ -46,7 +46,7 @@ FAMILIES = ("IPv4", "IPv6")
 DELAYS = (0.0, 0.0005, 0.0025, 0.01, 0.05)
 RATES = {"1mbit": 1e6, "10mbit": 1e7, "50mbit": 5e7}
 LOSSES = {"0.1%": 0.001, "1%": 0.01, "5%": 0.05}
-# Bytes of the largest segment, with time stamps; and of its frame.
+# Bytes of the largest segment, with timestamps; and of its frame.
 SEGMENTS, FRAME = (1448, 1428), 1514
 LATE = 150_000_000  # nanoseconds
 # The cable and 32 connections that each have one message under way.

@@ -1,4 +1,4 @@
-"""Clients that try to harm a server of TLS: noise before, during and after the handshake."""
+"""Clients that try to harm a TLS server: garbage before, during and after the handshake."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""How much memory an hour of load takes: a made-up one, as fast as it can be counted.
+"""How much memory `bench` needs for an hour of load: simulated, as fast as it can be counted.
 
     python benchmarks/hour.py
 
-It feeds what `bench` keeps of a round with the messages of an hour, a tenth of a second at a time
-as a load reports them, and prints the memory of this process after each ten minutes.
+It counts the messages of an hour as `bench` does, a tenth of a second at a time, as a load reports
+them. Every ten minutes, it prints the memory of this process.
 """
 
 from __future__ import annotations

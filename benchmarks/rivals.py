@@ -25,7 +25,7 @@ import psutil
 import trustme
 
 from trio_echo import Endpoint
-from trio_echo.measure.load.tls import Tls
+from trio_echo.measure.load.connections.tls import Tls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -28,7 +28,7 @@ import psutil
 from rivals import Field, Server
 from terminal import counts, names_and_baseline, positive, table, with_interval
 
-from trio_echo.measure.load.opening import allow_files
+from trio_echo.measure.load.connections.opening import allow_files
 from trio_echo.measure.statistics import paired_ratio
 from trio_echo.quantities import duration
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rivals import RIVALS
 
-from trio_echo.cli.lists import parse_sizes
+from trio_echo.cli.bench.options.lists import parse_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

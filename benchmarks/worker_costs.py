@@ -1,4 +1,4 @@
-"""What workers cost: CPU time for each message, their share of the connections, and rest.
+"""What workers cost: CPU time for each message, their share of the connections, and use at rest.
 
     python benchmarks/worker_costs.py [--workers LIST] [--connections N] [--rate N] [--rounds N]
 

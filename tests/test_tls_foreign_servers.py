@@ -20,8 +20,8 @@ from support import PATIENCE
 from trio_echo import Endpoint, connect
 from trio_echo.client_tls import client_context
 from trio_echo.errors import TlsError
+from trio_echo.measure.load.connections.tls import Tls
 from trio_echo.measure.load.round import run_round
-from trio_echo.measure.load.tls import Tls
 from trio_echo.measure.load.workload import Workload
 from trio_echo.tls_problems import TlsProblem
 

@@ -1,4 +1,4 @@
-"""A client that was accepted, and how those that wait in a listener's queue are."""
+"""Accepts the clients that wait in a listener's queue."""
 
 from __future__ import annotations
 

@@ -52,12 +52,12 @@ class ClientHandler:
         observe_data: whether there are `DataReceived` events.
         take_over: called after a client's first piece, with its relay.
         idle_watch: ends idle clients; `None` if there is no limit.
-        handshake_timeout: how many seconds the handshake of TLS may take.
+        handshake_timeout: how many seconds the TLS handshake may take.
 
     Attributes:
         served: how many clients there were.
         ended: how those that are gone ended.
-        shaking_hands: how many clients are in the handshake of TLS: they are not served yet.
+        shaking_hands: how many clients are in the TLS handshake: they are not served yet.
         failed_handshakes: how many clients were not served because TLS failed.
         cut_off: how many were in the handshake when the server stopped.
     """

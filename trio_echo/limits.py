@@ -26,7 +26,7 @@ class Limits:
             elsewhere when the server's system takes it.
         keepalive: a client fails about this many seconds after its machine has vanished: with
             ETIMEDOUT, or EHOSTUNREACH if it was on the same link. `math.inf` for never.
-        handshake_timeout: seconds that a client may take for the handshake of TLS.
+        handshake_timeout: seconds that a client may take for the TLS handshake.
         grace: seconds that connected clients have to finish when the server stops.
 
     Raises:

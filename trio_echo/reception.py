@@ -1,9 +1,9 @@
-"""How the clients of a listener are received: accepted, many at once if many wait, and started.
+"""Accepts the clients of a listener, many at once if many wait, and starts their tasks.
 
 `trio.serve_tcp` accepts one client in each pass of Trio's scheduler. `trio.SocketListener.accept`
 tries before it waits, and makes a `trio.SocketStream`, which sets options that the socket has
 inherited. Then two coroutines of Trio stay around each client, and the last one closes the stream
-by cancelling that. Together this cost more than half of a connection.
+in a cancelled scope. Together this cost more than half of a connection.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Totals:
         clients: how many clients it has served.
         connected: how many of them are connected.
         waiting: how many more were accepted and are not served yet: they wait for their turn, or
-            for the end of the handshake of TLS.
+            for the end of the TLS handshake.
         echoed: how many bytes were sent back.
         cut_off: how many lost their connection when it stopped, with those that waited.
         ended: how the connections of the others of `clients` ended.

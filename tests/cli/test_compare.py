@@ -30,7 +30,7 @@ def test_files_are_compared_with_the_first(command_line: CommandLine, tmp_path: 
     assert (status, err) == (0, "")
     assert out.count("1.00") >= 2
     assert "These runs did not take turns" in out
-    assert "nothing that these files know of differed" in out
+    assert "no recorded condition differed" in out
 
 
 def test_each_load_and_quantity_has_a_row_for_each_file() -> None:
@@ -63,7 +63,7 @@ def test_loads_that_not_all_files_have_are_named() -> None:
 def test_files_without_a_common_load_are_still_described() -> None:
     other = replace(OTHER, cells=OTHER.cells[1:])
     lines = compared(["a", "b"], [RUN, other])
-    assert lines[0] == "no load is in all of the files"
+    assert lines[0] == "the files have no load in common"
     assert lines[-1].startswith("These runs did not take turns")
 
 

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
+import runs
 from pages import PAGES, blocks, free_port, real, run_python, typed, without_ports
 from support import PATIENCE, Lines, ipv6
 
 from trio_echo import lan
 from trio_echo.cli import cli
+from trio_echo.measure.results import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,7 +159,12 @@ def test_the_service_listens_and_stops(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_command_line_takes_each_command(name: str) -> None:
+def test_the_command_line_takes_each_command(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for baseline in re.findall(r"--baseline ([\w.]+)", PAGES[name]):
+        files.write(tmp_path / baseline, *runs.run())
     for line in re.findall(
         r"^(?:    |\$ |.* && )python -m trio_echo (.*)", PAGES[name], re.MULTILINE
     ):

@@ -50,7 +50,7 @@ def test_large_messages_fill_the_servers_link_before_those_of_two_machines() -> 
     plan = Plan(figures=FIGURES, workers=8, machines=2, processes=8)
     lowest = plan.messages_per_second(size=64 * 1024, connections=1000)[0]
     assert lowest.resource == "server's link"
-    # iperf3 measures 94.1 % of such a link as data, with time stamps.
+    # iperf3 measures 94.1 % of such a link as data, with timestamps.
     assert lowest.most * 64 * 1024 * 8 == pytest.approx(0.941e9, rel=0.002)
 
 

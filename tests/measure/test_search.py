@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from trio_echo import BackgroundServer
 from trio_echo.measure.load.usage import Usage
 from trio_echo.measure.load.workload import Samples, Workload
-from trio_echo.measure.requirements import parse_requirement
 from trio_echo.measure.results.json_text import from_json, to_json
 from trio_echo.measure.results.remarks import remarks
 from trio_echo.measure.results.run import Round
 from trio_echo.measure.results.summary import summarize
 from trio_echo.measure.search import Search, lowest_rate
 from trio_echo.measure.session import named
+from trio_echo.measure.verdicts.requirements import parse_requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -116,7 +116,7 @@ def test_rates_that_fail_need_no_remark() -> None:
     ]
 
 
-def test_how_many_rounds_are_planned_is_known_better_and_better() -> None:
+def test_the_number_of_planned_rounds_gets_more_exact() -> None:
     search = search_of()
     planned = [len(search) for _, _, _ in answering(search, (40_000,))]
     assert planned[-12:] == [len(search.done)] * 12

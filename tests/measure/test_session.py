@@ -15,7 +15,7 @@ from support import PATIENCE, RawServer, ipv6, receive_all, receive_count
 from trio_echo import BackgroundServer, Endpoint, SocketCallError
 from trio_echo.addresses import parse_endpoint
 from trio_echo.events import HandshakeFailed
-from trio_echo.measure.load.tls import Tls
+from trio_echo.measure.load.connections.tls import Tls
 from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.session import Session, measure, named
 

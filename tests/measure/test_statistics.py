@@ -174,7 +174,7 @@ def made(
         ),
         (
             made(0.8, 0.7, 0.9, "from_intended_ns"),
-            "IPv6's median time from the intended start is 0.80 of IPv4's (0.70 to 0.90): faster",
+            "IPv6's median from the intended send time is 0.80 of IPv4's (0.70 to 0.90): faster",
         ),
     ],
 )

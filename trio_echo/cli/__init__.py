@@ -54,7 +54,10 @@ def cli(context: click.Context) -> int | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command and exit: 0 done, 1 it failed, 2 the command line was wrong, 3 not met.
+    """Run a command and exit.
+
+    The status is 0 if it succeeded, 1 if it failed, 2 if the command line was wrong, and 3 if a
+    requirement was not met.
 
     Args:
         arguments: the words after the program's name; by default from `sys.argv`.

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from trio_echo.measure.results.run import Run
-    from trio_echo.measure.separate import Measured
     from trio_echo.measure.statistics import Estimate
+    from trio_echo.measure.verdicts.separate import Measured
 
 _MEASURED: tuple[Measured, ...] = ("rate", "p50", "p99")
 
 _HEADS = ("load", "", "results", "median", "95 % interval", "ratio to the first", "its interval")
-_TIMES = "p50 and p99 are round trips; of an open loop, times from the intended start"
-_ALIKE = "nothing that these files know of differed"
+_TIMES = "p50 and p99 are round trips; of an open loop, times from the intended send time"
+_ALIKE = "no recorded condition differed"
 
 _CONCLUSIONS = """\
-These runs did not take turns, so each ratio also holds everything else that changed between them:
-  - An interval of a ratio without 1 says that the runs differ, not that the servers do.
-  - An interval with 1 says that no difference was seen, not that there is none.
+These runs did not take turns, so a ratio also contains everything else that changed between them:
+  - If the interval of a ratio does not contain 1, the runs differ. The servers may still be equal.
+  - If it contains 1, no difference was seen. There may still be one.
 To compare two servers, or two versions, measure them in one run: trio-echo bench ONE OTHER"""
 
 
@@ -40,8 +40,8 @@ To compare two servers, or two versions, measure them in one run: trio-echo benc
 def compare(*, results: tuple[Path, ...]) -> int:
     """Show results of bench --output side by side: medians with their intervals.
 
-    Ratios are to the first file. Below are the conditions in which the runs differed, and what may
-    be concluded. A load that not all of the files have is named.
+    Ratios are to the first file. Below the table are the conditions that differed, and what may be
+    concluded. Loads that are not in every file are listed.
     """
     if len(results) < 2:
         raise click.UsageError("give the results to compare: two files or more")
@@ -68,8 +68,8 @@ def compared(names: Sequence[str], runs: Sequence[Run]) -> list[str]:
         names: of the runs.
         runs: what is compared with the first of them.
     """
-    from trio_echo.measure.separate import unshared
-    from trio_echo.measure.surroundings import differences
+    from trio_echo.measure.verdicts.separate import unshared
+    from trio_echo.measure.verdicts.surroundings import differences
     from trio_echo.observe.tables import text_table
 
     rows = [*_cells(names, runs), *_searches(names, runs)]
@@ -77,7 +77,7 @@ def compared(names: Sequence[str], runs: Sequence[Run]) -> list[str]:
     if rows:
         lines += [text_table(_HEADS, rows, _TIMES, numbers=_HEADS[3:]), ""]
     else:
-        lines += ["no load is in all of the files", ""]
+        lines += ["the files have no load in common", ""]
     for name, cells in zip(names, unshared(runs), strict=True):
         if cells:
             lines += [safe(f"only in {name}: {'; '.join(cells)}"), ""]
@@ -88,7 +88,7 @@ def compared(names: Sequence[str], runs: Sequence[Run]) -> list[str]:
 
 def _cells(names: Sequence[str], runs: Sequence[Run]) -> Iterator[list[str]]:
     """Write a row for each load, quantity and run."""
-    from trio_echo.measure.separate import estimate_of, ratio, shared
+    from trio_echo.measure.verdicts.separate import estimate_of, ratio, shared
 
     for one in shared(runs):
         first = runs[0], one.cells[0]
@@ -107,7 +107,7 @@ def _cells(names: Sequence[str], runs: Sequence[Run]) -> Iterator[list[str]]:
 
 def _searches(names: Sequence[str], runs: Sequence[Run]) -> Iterator[list[str]]:
     """Write a row for each search and run."""
-    from trio_echo.measure.separate import searches
+    from trio_echo.measure.verdicts.separate import searches
 
     for load, each in searches(runs):
         words, quantity = load, f"{runs[0].workloads[0].unit}/s"

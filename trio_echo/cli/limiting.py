@@ -54,7 +54,7 @@ _OPTIONS = (
         type=positive_seconds,
         default=f"{_DEFAULT.handshake_timeout:g}",
         show_default=True,
-        help="Close a client that takes longer than S seconds for the handshake of TLS.",
+        help="Close a client that takes longer than S seconds for the TLS handshake.",
     ),
     click.option(
         "--grace",

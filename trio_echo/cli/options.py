@@ -6,7 +6,7 @@ import math
 import re
 from contextlib import suppress
 from ipaddress import ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -26,6 +26,20 @@ if TYPE_CHECKING:
     from trio_echo.addresses import Endpoint
 
     Command: TypeAlias = Callable[..., Any]
+
+T = TypeVar("T")
+
+
+def refusing(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """Let click print why a parser refuses a text."""
+
+    def read(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as exc:
+            raise click.BadParameter(str(exc)) from exc
+
+    return read
 
 
 def port(text: str) -> int:

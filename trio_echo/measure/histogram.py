@@ -26,14 +26,14 @@ Half the width of a bucket is 1/256 of its lower end. A 32-bit float is rounded,
 """
 
 BUCKETS: Final = 0x7F80
-"""Numbers of buckets are smaller: this is the infinite float."""
+"""The number of every bucket is smaller: this one would be the infinite float."""
 
 _UPPER = 1 if sys.byteorder == "little" else 0
 
 
 @dataclass(slots=True)
 class Histogram:
-    """How many times of nanoseconds are in each bucket.
+    """Durations in nanoseconds, counted by bucket.
 
     Attributes:
         counts: by the number of the bucket. Larger times have larger numbers.
@@ -48,7 +48,7 @@ class Histogram:
     longest: int = 0
 
     def __len__(self) -> int:
-        """Return how many times it has counted."""
+        """Return the number of durations counted."""
         return self.counts.total()
 
     def record(self, times: Sequence[int]) -> None:

@@ -31,7 +31,7 @@ _BEHIND = 2
 class Second(Record, frozen=True, kw_only=True):
     """What came back in one second of a round; the last one of a round may be shorter.
 
-    The messages of all seconds of a round together are those of the round. Percentiles are within
+    The messages of a round's seconds add up to those of the round. Percentiles are within
     0.4 %, and `None` if fewer than 10 messages lie beyond them. The longest time is exact.
 
     Attributes:

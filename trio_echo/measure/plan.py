@@ -5,8 +5,8 @@ Each resource has its own limit, and the lowest of them is where a measurement s
     plan = Plan(figures=figures, workers=4, machines=10)
     plan.messages_per_second(size=64, connections=1000)[0]  # Limit("server's cores", 800000.0)
 
-It is a model: everything else is supposed to cost nothing, and a core to do twice as much as half
-a core. So what is measured is lower. Where it is much lower, the model lacks a resource.
+It is a model. It assumes that everything else costs nothing, and that half a core does half
+the work of a core. So what is measured is lower. If it is much lower, the model lacks a resource.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 # Bytes of a TCP segment beside its data. Ethernet: preamble, header, checksum and gap (IEEE 802.3).
-# TCP: the header with time stamps (RFC 7323).
+# TCP: the header with timestamps (RFC 7323).
 _ETHERNET = 8 + 14 + 4 + 12
 _IP = {"IPv4": 20, "IPv6": 40}
 _TCP = 32
@@ -37,7 +37,7 @@ class Limit(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What was measured on one machine, and its limits. Both sides are supposed to be alike.
+    """What was measured on one machine, and its limits. Both sides are assumed to be alike.
 
     Attributes:
         server_message_seconds: CPU time of the server for each message.
@@ -162,7 +162,7 @@ class Plan:
 def wire_bytes(size: int, family: str = "IPv4") -> float:
     """Return how many bytes of Ethernet a message takes, in one direction.
 
-    Acknowledgments ride on the echoes.
+    Acknowledgements travel with the echoes.
 
     Args:
         size: bytes of the message.

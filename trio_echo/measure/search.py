@@ -20,23 +20,23 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from .bisection import MOST_RATES, ends, next_rate, rounds_left
-from .judging import fewest_messages, holds
 from .results.found import Found
 from .results.remarks import LOAD_BUSY
 from .session import Session
+from .verdicts.bisection import MOST_RATES, ends, next_rate, rounds_left
+from .verdicts.judging import fewest_messages, holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .load.workload import Workload
-    from .requirements import Requirement  # noqa: TC004  nothing evaluates the type
     from .results.run import Round, Run
+    from .verdicts.requirements import Requirement  # noqa: TC004  nothing evaluates the type
 
 LEAST_LENGTH = 20
 """How many times as long as the limit a round must be.
 
-If the rate is a little too high, a queue grows all through the round, and its end shows it only if
+If the rate is a little too high, a queue grows during the whole round, and its end shows it only if
 it reaches the limit by then. With this length, a rate that is 5 % too high does.
 """
 
@@ -150,14 +150,14 @@ class Search(Session):
 
 
 def lowest_rate(workload: Workload, requirement: Requirement) -> float:
-    """Return the lowest rate of a search: a round then has enough messages for the percentile.
+    """Return the lowest rate of a search, at which a round has enough messages for the percentile.
 
     Args:
         workload: the closed loop that the search begins with.
         requirement: what must hold.
 
     Raises:
-        ValueError: these two are not for a search.
+        ValueError: a search is not possible with these two.
     """
     name = requirement.percentile
     if name is None:

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
+    from .load.connections.tls import Tls  # noqa: TC004  nothing evaluates the type
     from .load.executor import Executor  # noqa: TC004  nothing evaluates the type
     from .load.loader import Report
-    from .load.tls import Tls  # noqa: TC004  nothing evaluates the type
     from .wired import Wired  # noqa: TC004  it takes long to import, and nothing evaluates the type
 
 __all__ = ["Session", "measure", "named", "served"]
@@ -96,7 +96,7 @@ class Session:
 
     @property
     def kept(self) -> int:
-        """Of how many more messages every time is kept."""
+        """For how many more messages every time is kept."""
         return max(0, self.keep - sum(len(one.received) for one in self.samples))
 
     @property

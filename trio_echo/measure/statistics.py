@@ -22,8 +22,8 @@ Quantity: TypeAlias = Literal[
 ]
 """What two targets are compared by; of the times, each round's p50.
 
-If each message has a connection of its own, `connection_ns` is the round trip: of all of that
-connection, from `connect()` to the server's end.
+If each message has a connection of its own, `connection_ns` takes the place of the round trip: it
+is the time of the whole connection, from `connect()` until the server closes its side.
 """
 
 CONFIDENCE = 0.95
@@ -39,7 +39,7 @@ _SENTENCES: dict[Quantity, str] = {
     "messages_per_second": "{name} is {ratio} of {baseline}",
     "round_trip_ns": "{name}'s median round trip is {ratio} of {baseline}'s",
     "connection_ns": "{name}'s median connection takes {ratio} of {baseline}'s",
-    "from_intended_ns": "{name}'s median time from the intended start is {ratio} of {baseline}'s",
+    "from_intended_ns": "{name}'s median from the intended send time is {ratio} of {baseline}'s",
 }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MOST_SLICES: Final = 512
 FIRST_LENGTH: Final = 1_000_000
-"""Nanoseconds of a slice as long as they are few. It doubles."""
+"""Nanoseconds of a slice at first. The length doubles when there are too many slices."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Timeline:
     slices: list[Histogram] = field(default_factory=list)
 
     def __len__(self) -> int:
-        """Return how many times it has counted."""
+        """Return the number of durations counted."""
         return sum(map(len, self.slices))
 
     def record(self, received: Sequence[int], times: Sequence[int]) -> None:

@@ -5,7 +5,7 @@ are only counted. So if a client of a host has just come or left, and was silent
 next one wait: until it sends something, for a second at most. The lines of a client that sends stay
 whole and in order.
 
-The same goes for handshakes of TLS that fail in the same way: a balancer that checks a TLS port
+The same goes for TLS handshakes that fail in the same way: a balancer that checks a TLS port
 often opens a plain connection and closes it.
 """
 

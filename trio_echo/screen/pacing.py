@@ -7,7 +7,7 @@ that wait have their turn: quiet clients first, then those that were not shown f
 
 - Clients that flood share the room, and each has its turn.
 - Part of the room is kept for the others, so their lines appear at once beside a flood.
-- Who came and left may have to wait, but is not left out, unless hundreds of these wait.
+- Lines about a client that came and left may wait. They are left out only if hundreds wait.
 - Each client's lines stay in order, whole, and none is missing without being counted.
 """
 
@@ -46,7 +46,7 @@ _TICK = 0.1
 _LINES = 30
 # Lines that there is room for after a pause.
 _MOST = 300
-# Of these, those that are kept from clients that flood, and from clients that have just come.
+# Of these, the lines kept from clients that flood, and from clients that have just come.
 _KEPT = 100
 _KEPT_FROM_NEW = 50
 # Lines of a quiet client that are shown, or wait, even if there is less room.
@@ -54,10 +54,10 @@ _LEAST = 10
 # Lines and bytes that may wait for their turn. Of hundreds of clients that come and leave at once,
 # none is left out.
 _WAITING_LINES = 1200
-# Of these, those that are kept for quiet clients, and to show whole those that wait already.
+# Of these, the lines kept for quiet clients, and for clients that wait already to be shown whole.
 _KEPT_WAITING = 300
 _WAITING_BYTES = 8 * 1024 * 1024
-# A long line takes the room of one line more for each of these bytes.
+# Every so many bytes, a long line takes the room of one more line.
 _LONG = 1024
 
 

@@ -153,7 +153,7 @@ async def test_each_machine_has_its_own_samples() -> None:
     assert theirs.received == measured(30, 2).received
 
 
-async def test_a_machine_of_which_nothing_came_has_no_samples() -> None:
+async def test_a_machine_that_sent_nothing_has_no_samples() -> None:
     gone = Machine("gone", "tcp://10.0.0.1:1", 0, 10)
     merged = await round_of(FixedPart("it is gone", machine=gone), FixedPart(measured(5, 1)))
     assert merged.machines == [MachineSamples(gone, 4, None)]

@@ -10,8 +10,8 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
+from trio_echo.measure.load.connections.traffic import FOREVER, Traffic
 from trio_echo.measure.load.outgoing import ARRAYS, Outgoing, Outlet
-from trio_echo.measure.load.traffic import FOREVER, Traffic
 
 
 class KeptOutlet:

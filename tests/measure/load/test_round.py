@@ -3,13 +3,11 @@ from __future__ import annotations
 import errno
 import json
 import os
-import select
 import shutil
 import socket
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +20,7 @@ from support import (
     RawServer,
     hanging_server,
     ipv6,
-    linked,
     receive_all,
-    receive_count,
     reset,
     silent_listener,
 )
@@ -34,11 +30,8 @@ from trio_echo.addresses import parse_endpoint
 from trio_echo.errors import strerror
 from trio_echo.events import DataReceived
 from trio_echo.measure.histogram import merged
-from trio_echo.measure.load.connection import LoadConnection
-from trio_echo.measure.load.opening import Failure, connect
 from trio_echo.measure.load.pace import Pacer
 from trio_echo.measure.load.round import run_round
-from trio_echo.measure.load.traffic import Traffic
 from trio_echo.measure.load.workload import FROM_INTENDED, ROUND_TRIP, Samples, Workload
 
 if TYPE_CHECKING:
@@ -390,95 +383,6 @@ async def test_a_slow_server_does_not_hang(asked: dict[str, Any]) -> None:
     with serving(faults=Faults(delay=0.7)) as (target, _):
         samples = await measured(target, Workload(connections=4, **asked))
     assert not samples.failures
-
-
-@contextmanager
-def load_on(*socks: socket.socket, size: int = 1) -> Iterator[Traffic]:
-    """A load in this process, of a message on each socket, with a patience of a nanosecond."""
-    for sock in socks:
-        sock.setblocking(False)
-    waker, wake = socket.socketpair()
-    with waker, wake:
-        traffic = Traffic(list(socks), wake, size=size, verify=False, patience=1e-9)
-        traffic.start_closed(1)
-        try:
-            yield traffic
-        finally:
-            traffic.close()
-
-
-def test_an_unread_echo_is_not_silence() -> None:
-    """The process was stopped for longer than its patience; one echo had come by then."""
-    near, far = linked("127.0.0.1")
-    other, silent = linked("127.0.0.1")
-    with far, silent, load_on(near, other) as traffic:
-        far.sendall(receive_count(far, 1))
-        select.select([near], [], [])
-        traffic._fail_silent(time.perf_counter_ns())
-        assert traffic.failures == {"no echo for 1e-09 s": 1}
-        traffic.drain(0)
-        assert traffic.failures == {"no echo for 1e-09 s": 1}
-        assert len(traffic.received) == 1
-
-
-def test_a_reset_is_not_taken_for_silence() -> None:
-    near, far = linked("127.0.0.1")
-    with load_on(near) as traffic:
-        reset(far)
-        select.select([near], [], [])
-        traffic._fail_silent(time.perf_counter_ns())
-    assert traffic.failures == {f"recv(): {os.strerror(errno.ECONNRESET)}": 1}
-
-
-def test_silence_begins_with_the_latest_byte_of_an_echo() -> None:
-    with socket.socket() as sock:
-        connection = LoadConnection(sock, 1)
-        assert connection.silent(1000) == 0  # it waits for nothing
-        connection.sent.append(100)
-        assert connection.silent(1000) == 900
-        connection.heard = 600
-        assert connection.silent(1000) == 400
-
-
-def test_while_a_large_message_moves_its_echo_is_not_waited_for() -> None:
-    near, far = linked("127.0.0.1")
-    with far, load_on(near, size=64 * MIB) as traffic:
-        (connection,) = traffic._connections.values()
-        assert connection.unsent
-        began = time.perf_counter_ns()
-        while not connection.moved:
-            far.recv(MIB)
-            traffic._flush(connection)
-        now = time.perf_counter_ns()
-        assert connection.silent(now) < now - began
-
-
-def test_a_connection_to_itself_is_a_refused_one(
-    host: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The system may choose the very port that is to be connected to."""
-
-    def connect_ex(sock: socket.socket, address: Any) -> int:
-        sock.bind(address)
-        return connect_as_usual(sock, address)
-
-    with serving(host) as (target, _):
-        pass  # now nobody listens there
-    connect_as_usual = socket.socket.connect_ex
-    monkeypatch.setattr(socket.socket, "connect_ex", connect_ex)
-    waker, wake = socket.socketpair()
-    with waker, wake:
-        opened = connect(*target, 1, wake, patience=PATIENCE)
-        reason = Failure("connect()", errno.ECONNREFUSED, strerror(errno.ECONNREFUSED))
-        assert opened == ([], {reason: 1})
-
-
-def test_connections_have_keepalive(host: str) -> None:
-    waker, wake = socket.socketpair()
-    with serving(host) as (target, _), waker, wake:
-        (sock,), _ = connect(*target, 1, wake, patience=PATIENCE)
-        with sock:
-            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 @pytest.mark.slow

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trio_echo.measure.load.connections.traffic import FOREVER
 from trio_echo.measure.load.pace import Pacer
-from trio_echo.measure.load.traffic import FOREVER
 from trio_echo.measure.load.workload import RANGES, Workload
 from trio_echo.quantities import A_YEAR
 

@@ -224,7 +224,7 @@ def test_coordinated_omission_is_seen() -> None:
     from_send, _, from_intended, _ = drawn(picture)
     assert max(time for _, time in points(from_send)) == 40_000
     assert max(time for _, time in points(from_intended)) > 400_000_000
-    assert {"from the send", "from the intended start"} <= set(texts(picture))
+    assert {"from the send", "from the intended send time"} <= set(texts(picture))
 
 
 def test_throughput_is_the_median_with_its_interval() -> None:

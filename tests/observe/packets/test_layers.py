@@ -14,7 +14,7 @@ V6 = layers(Trace.load(RECORDINGS / "echo-ipv6.pcap"))
 
 
 def test_the_parts_of_recorded_frames() -> None:
-    # 12 of TCP's 32 bytes are its time stamps (RFC 7323).
+    # 12 of TCP's 32 bytes are its timestamps (RFC 7323).
     assert Layers(version=4, link=14, network=20, transport=32, data=5) == V4
     assert Layers(version=6, link=14, network=40, transport=32, data=5) == V6
 

@@ -1,7 +1,7 @@
-"""Loaded by the workers of a local cluster when they start: Ctrl-C is not for them.
+"""Workers of a local cluster load this when they start: it makes them ignore Ctrl-C.
 
-The terminal sends it to all processes of its foreground group. The process that started the cluster
-ends the round, collects the samples, and then ends the workers.
+The terminal sends Ctrl-C to all processes of its foreground group. The process that started the
+cluster ends the round, collects the samples, and then ends the workers.
 """
 
 import signal

@@ -1,4 +1,4 @@
-"""How much one machine's clock shows more than another's: no I/O, no clock.
+"""How far one machine's clock is ahead of another's: no I/O, no clock.
 
 An exchange reads the near clock, then the far one, then the near one again. The far reading was
 made between the two near ones. So the offset is that reading minus their middle, and it cannot be
@@ -34,7 +34,7 @@ class Exchange(NamedTuple):
 
 
 class Offset(NamedTuple):
-    """What the far clock shows more, in nanoseconds.
+    """How far the far clock is ahead, in nanoseconds.
 
     Attributes:
         value: the estimate.
@@ -46,7 +46,7 @@ class Offset(NamedTuple):
 
 
 def offset_of(exchanges: Iterable[Exchange]) -> Offset:
-    """Estimate the offset by the exchange with the least round trip."""
+    """Estimate the offset from the exchange with the least round trip."""
     best = min(exchanges, key=lambda one: one.round_trip)
     middle = (best.asked + best.answered) // 2
     return Offset(best.far - middle, -(-best.round_trip // 2))

@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
+    from ..load.connections.tls import Tls
     from ..load.loader import Job
-    from ..load.tls import Tls
     from ..load.workload import Workload
     from .worker import About
 
 # Seconds that a loader has to return its samples when it must stop: they cross a network.
 _GRACE = 30.0
-# Seconds that a worker which is lost has to end its loader.
+# Seconds that a lost worker has to end its loader.
 _FAREWELL = 1.0
 # Seconds between two questions for more output.
 _PAUSE = 0.2
@@ -114,7 +114,7 @@ class ClusterExecutor:
 
 
 class _Worker:
-    """A worker, seen from here.
+    """A worker, as this process sees it.
 
     Attributes:
         address: of the worker.

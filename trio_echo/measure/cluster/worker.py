@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Seconds after which a loader that nobody asks for ends.
+# Seconds without a question after which a loader ends.
 _LEASE = 30.0
 # Seconds that a loader has to end.
 _GRACE = 5.0
@@ -39,7 +39,7 @@ class About(NamedTuple):
 
     Attributes:
         name: its host name.
-        boot: what only this running system has; its host name, if it gives no such thing.
+        boot: what only this running system has; its host name, if the system has no such value.
         python: the minor version.
         trio_echo: the version.
         schema: the version of the results that this package writes.

@@ -5,10 +5,11 @@ they use, and what most of the others failed with:
 
     {"connected": 0, "tls": null, "failure": ["connect()", 111, "Connection refused"]}
 
-It reads a line with the time to start, and loads the server. Some times a second it writes a line
-followed by the times of the messages that came back since the last one (`outgoing`); at the end a
-line with its CPU use and the scalars of its `Samples`, followed by the rest. Anything more on its
-standard input, or its end, ends the load, so no loader outlives the process that started it.
+It reads a line with the time to start, and loads the server. Several times a second it writes a
+line, followed by the times of the messages that came back since the last line (`outgoing`). At the
+end it writes a line with its CPU use and the scalars of its `Samples`, followed by the rest.
+Anything more on its standard input, or the end of that, ends the load. So no loader outlives the
+process that started it.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ import msgspec
 from msgspec import structs
 
 from ..histogram import Histogram
-from .lanes import Lanes
-from .opening import allow_files, connect, opened_by
+from .connections.lanes import Lanes
+from .connections.opening import allow_files, connect, opened_by
+from .connections.ports import Ports, own_ports
+from .connections.tls import Tls, described
+from .connections.traffic import FOREVER, Traffic
+from .connections.transaction import Transactions
 from .outgoing import ARRAYS, Outgoing, Outlet
 from .pace import Pacer, Share
-from .ports import Ports, own_ports
-from .tls import Tls, described
-from .traffic import FOREVER, Traffic
-from .transaction import Transactions
 from .workload import STAGES, Samples, Workload
 
 if TYPE_CHECKING:

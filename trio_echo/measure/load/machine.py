@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 
 class Machine(NamedTuple):
-    """A machine that makes a part of a round.
+    """A machine that runs a part of a round.
 
     Attributes:
         name: its host name.
         address: where it is reached.
-        offset: what its clock shows more than that of this process, in nanoseconds.
+        offset: how far its clock is ahead of that of this process, in nanoseconds.
         error: the most by which the offset may be wrong.
     """
 

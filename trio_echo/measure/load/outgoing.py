@@ -1,8 +1,8 @@
-"""What a load process brings back, while it goes on: messages leave it soon after they came back.
+"""Sends the times of messages out of a load process soon after the messages came back.
 
 So its memory is bounded, however long it runs. A thread writes: the load would stand still while it
-waits for room in a pipe. The load only copies 16 or 24 bytes a message, some times a second.
-Whoever reads them computes what they say, on another processor.
+waits for room in a pipe. The load only copies 16 or 24 bytes a message, several times a second.
+The process that reads them computes the percentiles, on another processor.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Sequence
 
-    from .lanes import Lanes
-    from .traffic import Traffic
+    from .connections.lanes import Lanes
+    from .connections.traffic import Traffic
 
 ARRAYS = ("intended", "sent", "received", *STAGES)
 """The arrays of `Samples`: 64-bit integers in this machine's byte order."""

@@ -83,7 +83,7 @@ class LoadProcess:
 
     Attributes:
         tls: what its connections use, as `Samples` has it.
-        offset: what its clock shows more than that of this process, in nanoseconds.
+        offset: how far its clock is ahead of that of this process, in nanoseconds.
         machine: the machine that it runs on, if that is not this one.
         fate: how it ended.
     """

@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from trio_echo.addresses import Endpoint
     from trio_echo.errors import SocketCallError
 
+    from .connections.tls import Tls
     from .executor import Executor, Part
     from .loader import Report
     from .machine import Machine
     from .meter import Server
     from .pace import Share
-    from .tls import Tls
     from .workload import Workload
 
 

@@ -58,9 +58,9 @@ def spectrum(
 ) -> Picture:
     """Draw the percentiles of the round trip on an axis of nines, as far as the samples allow.
 
-    In an open loop each target has two lines: from the send, and from the intended start. The gap
-    between them is what a stalled server hides from a client that waits for each answer before it
-    sends again: coordinated omission.
+    In an open loop each target has two lines: from the send, and from the intended send time. The
+    gap between them is what a stalled server hides from a client that waits for each answer before
+    it sends again: coordinated omission.
 
     Args:
         run: the results.
@@ -107,7 +107,7 @@ def over_time(
 ) -> Picture:
     """Draw how long round trips took over the time of the run, all targets on one clock.
 
-    For each slice of time, the median and the longest; in an open loop from the intended start.
+    For each slice of time, the median and the longest; in an open loop from the intended send time.
 
     Args:
         run: the results.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from trio_echo.measure.judging import echo_time, percentile_over
-from trio_echo.measure.requirements import parse_requirement
 from trio_echo.measure.results.run import labels
+from trio_echo.measure.verdicts.judging import echo_time, percentile_over
+from trio_echo.measure.verdicts.requirements import parse_requirement
 from trio_echo.pictures import scales
 
 from .frame import Panel, empty
@@ -17,10 +17,10 @@ from .times import FROM_INTENDED, time_axis
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from trio_echo.measure.requirements import Requirement
     from trio_echo.measure.results.found import Found
     from trio_echo.measure.results.run import Run
     from trio_echo.measure.statistics import Estimate
+    from trio_echo.measure.verdicts.requirements import Requirement
 
     from .style import Theme
 
@@ -65,7 +65,7 @@ def panel(run: Run, theme: Theme) -> Panel:
 
     return Panel(
         title=f"{requirement.name} against rate: median and 95 % interval; "
-        "shaded: from where it surely holds to where it surely does not",
+        "shaded: the 95 % interval of the highest rate",
         words=f"{requirement.name} against messages per second, limit {requirement}: "
         + "; ".join(_in_words(run, line) for line in lines),
         draw=draw,

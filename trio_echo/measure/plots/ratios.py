@@ -26,7 +26,7 @@ _TITLES: dict[Quantity, str] = {
     "messages_per_second": "{unit} per second",
     "round_trip_ns": "Median round trip",
     "connection_ns": "Median connection",
-    "from_intended_ns": "Median from the intended start",
+    "from_intended_ns": "Median from the intended send time",
 }
 # Inches: a line of the sentence, the dots below it, the gap between two comparisons.
 _LINE, _DOTS, _BETWEEN = 0.17, 0.36, 0.12

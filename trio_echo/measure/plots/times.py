@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .style import Theme
 
 
-FROM_SEND, FROM_INTENDED = "from the send", "from the intended start"
+FROM_SEND, FROM_INTENDED = "from the send", "from the intended send time"
 _POINTS = 600
 
 
@@ -48,7 +48,7 @@ class Line(NamedTuple):
 
     Attributes:
         target: its index.
-        intended: whether they are from the intended start.
+        intended: whether they are from the intended send time.
         times: all rounds' together; `None` without raw samples.
         estimates: of percentiles over the rounds, from the results.
     """

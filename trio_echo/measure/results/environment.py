@@ -18,7 +18,7 @@ from msgspec import Meta
 from ..records import Amount, Ordinal, Record
 
 CLOCK: Final = "perf_counter"
-"""The clock of all time stamps, by its name in `time.get_clock_info`.
+"""The clock of all timestamps, by its name in `time.get_clock_info`.
 
 On Linux and macOS it is the monotonic clock. On Windows, that one ticks only 64 times a second
 (before Python 3.13), but this one every 100 ns.
@@ -43,7 +43,7 @@ class Environment(Record, frozen=True, kw_only=True):
         commit: the commit of the clone that the package ran from; `None` if it did not run from a
             clone.
         dirty: whether the package's files differed from that commit.
-        clock: the clock of all time stamps.
+        clock: the clock of all timestamps.
         clock_resolution_seconds: its smallest step.
     """
 

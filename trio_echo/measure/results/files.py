@@ -1,10 +1,10 @@
 """The files of a run: the results, the raw samples beside them, the table.
 
-`results.schema.json` describes `RESULTS.json`. `RESULTS.samples.zip` holds the time stamps of each
+`results.schema.json` describes `RESULTS.json`. `RESULTS.samples.zip` holds the timestamps of each
 round, in the order of the rounds in the results: round n (from 0) as `n/sent`, `n/received` and, in
 an open loop, `n/intended`; in a closed loop, that is `n/sent`. If each message had its own
 connection, there are also `n/connected`, `n/answered` and `n/echoed`, and with TLS `n/secured` and
-`n/resumed` (see `Samples`). Each is an array of 64-bit little-endian integers: the first time stamp
+`n/resumed` (see `Samples`). Each is an array of 64-bit little-endian integers: the first timestamp
 in nanoseconds, then the difference of each to the one before. numpy reads one like this:
 
     with zipfile.ZipFile("RESULTS.samples.zip") as file:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from .run import Run
 
 _ROUNDS = "rounds.json"
-_TIME = 8  # bytes of a time stamp
+_TIME = 8  # bytes of a timestamp
 # Level 1 takes a quarter of the time of level 6 and 4 % more space: 7 bytes a message.
 _LEVEL = 1
 # Bytes of the histograms of a round. They have a few million.

@@ -14,12 +14,12 @@ class Found(Record, frozen=True, kw_only=True):
         requirement: what must hold, as it was written: `p99 < 5 ms`.
         holds: the highest rate tried at which it holds, in messages a second: in more than half of
             the rounds, as at all lower rates. `None` if it holds at none.
-        fails: the lowest rate tried at which it does not hold; `None` if it holds at all.
+        fails: the lowest rate tried at which it does not hold; `None` if it holds at each.
         interval: from the highest rate at which it holds to the lowest at which it does not, both
             with 95 % confidence; `None` if one of them is not known.
         load_limited: whether the load, or the cable, was busy for more than 95 % of the time in
             most rounds at the lowest rate that does not hold: the server may hold more.
-        complete: whether the search came to its end. If not, it was ended early, or the rounds
+        complete: whether the search was finished. If not, it was ended early, or the rounds
             disagreed for too long.
     """
 

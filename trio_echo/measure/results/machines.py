@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from .summary import PercentileName
 
 OUTLIER = 1.5
-"""A machine is an outlier if its median round trip is so many times that of the others, or one of
-so many parts of it.
+"""The least ratio of two medians, or its inverse, that makes a machine an outlier.
 
 Machines of one kind, in one network, differ by a tenth.
 """
@@ -35,8 +34,8 @@ class MachineRound(Record, frozen=True, kw_only=True):
         missing: whether it ended without its samples. The other fields then say nothing.
         messages: how many came back.
         round_trip_ns: of its own messages; `None` without one.
-        offset_ns: what its clock showed more than that of the machine that collected the samples.
-            Its times were moved by that, all of them alike: no round trip changed.
+        offset_ns: how far its clock was ahead of that of the machine that collected the samples.
+            All of its times were moved by this, so no round trip changed.
         offset_error_ns: the most by which the offset may be wrong.
     """
 
@@ -107,9 +106,9 @@ _SHOWN: tuple[PercentileName, ...] = ("p50", "p99")
 def outliers(run: Run) -> list[str]:
     """Name the machines whose round trips differ from those of the others, in a line each.
 
-    In each round, a machine's median is compared with the median machine's; of an even number, with
-    the faster one of the two in the middle. So of two machines, the slower one is the outlier. The
-    middle one of these ratios counts: a round of bad luck names nobody.
+    In each round, a machine's median is compared with that of the median machine. If the number of
+    machines is even, that is the faster one of the two in the middle: of two machines, the slower
+    one is the outlier. The median of these ratios counts, so one unlucky round names nobody.
     """
     ratios: dict[str, list[float]] = {}
     names: dict[str, str] = {}

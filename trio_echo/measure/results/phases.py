@@ -33,7 +33,8 @@ class Phases(Record, frozen=True, kw_only=True):
         handshake_ns: from then until TLS could be used; `None` without TLS.
         first_byte_ns: from the call of `connect()` to the first byte of the echo, as a user waits
             for it.
-        close_ns: from the last byte of the echo, when the load ended its side, to the server's end.
+        close_ns: from the last byte of the echo, when the load closed its side, until the server
+            closed its own.
         resumed: how many handshakes resumed an earlier session; `None` without TLS.
     """
 
@@ -51,7 +52,7 @@ class PhaseEstimates(Record, frozen=True, kw_only=True):
         connect_ns: from the call of `connect()` until the connection was established.
         handshake_ns: from then until TLS could be used; empty without TLS.
         first_byte_ns: from the call of `connect()` to the first byte of the echo.
-        close_ns: from the last byte of the echo to the server's end.
+        close_ns: from the last byte of the echo until the server closed its side.
     """
 
     connect_ns: Annotated[dict[PercentileName, Estimate], BY_PERCENTILE]

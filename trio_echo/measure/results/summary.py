@@ -54,8 +54,8 @@ class Distribution(Record, frozen=True, kw_only=True):
         max: the longest.
         percentiles: by nearest rank (Hyndman and Fan's definition 1). A percentile with fewer
             than 10 samples beyond it is absent.
-        relative_error: by which share of it a percentile may be wrong: 0 if the time of every
-            message was kept, 0.004 if they were counted in a histogram. The others are exact.
+        relative_error: the largest relative error of a percentile: 0 if the time of every message
+            was kept, 0.004 if times were counted in a histogram. The other values are exact.
     """
 
     min: Nanoseconds
@@ -154,7 +154,7 @@ def percentiles(ordered: Sequence[int]) -> dict[PercentileName, int]:
 
 
 def _ranks(count: int) -> dict[PercentileName, int]:
-    """Return the ranks of those percentiles that so many samples allow, of which 1 is the first."""
+    """Return the ranks of the percentiles that so many samples allow; rank 1 is the shortest."""
     ranks = {name: int(-(-count * share // 1)) for name, share in PERCENTILES.items()}  # rounded up
     return {name: rank for name, rank in ranks.items() if count - rank >= MINIMUM_BEYOND}
 

@@ -19,7 +19,7 @@ from . import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_ETHERNET, _TCP = 14, 32  # with time stamps
+_ETHERNET, _TCP = 14, 32  # with timestamps
 _IP = {4: 20, 6: 40}
 
 # The size of the data, the MTU, and the version of IP.

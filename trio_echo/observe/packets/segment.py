@@ -46,7 +46,7 @@ class Segment:
         sack_permitted: whether a SYN says that its sender can read SACK blocks.
         sacks: what its sender has received beyond the acknowledgement (RFC 2018): for each block
             the relative number of its first byte, and that after its last.
-        timestamps: whether it has the time stamps option, which takes 12 bytes.
+        timestamps: whether it has the timestamps option, which takes 12 bytes.
         retransmission: whether its sender had sent some of its numbers before.
         waited: how long before, in nanoseconds, it last sent a segment with this number; or `None`.
         duplicate_ack: whether it only repeats an acknowledgement although data is outstanding

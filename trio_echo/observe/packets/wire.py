@@ -55,7 +55,7 @@ class Header:
         sack_permitted: whether its sender can read SACK blocks; only a SYN says so (RFC 2018).
         sacks: the blocks that its sender has received beyond the acknowledgement: each the number
             of its first byte and that after its last.
-        timestamps: whether it has the time stamps option (RFC 7323), which takes 12 bytes.
+        timestamps: whether it has the timestamps option (RFC 7323), which takes 12 bytes.
     """
 
     source: Endpoint

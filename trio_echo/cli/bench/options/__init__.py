@@ -1,0 +1,1 @@
+"""The options of `bench`, a file for each group."""

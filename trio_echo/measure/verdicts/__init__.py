@@ -1,0 +1,1 @@
+"""Judge measurements: by requirements, and against stored runs. No I/O."""

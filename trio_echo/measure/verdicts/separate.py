@@ -1,0 +1,144 @@
+"""Runs that were not interleaved, such as those of different days: what they share. No I/O.
+
+Their rounds are not pairs, so a ratio is that of two independent medians. Whatever changed between
+the runs is in it: the machine, its other work, the versions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from msgspec.structs import replace
+
+from ..results.names import cell_name
+from ..results.run import labels
+from ..statistics import independent_ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..load.workload import Workload
+    from ..results.found import Found
+    from ..results.run import Cell, Round, Run
+    from ..statistics import Estimate
+
+    Place: TypeAlias = tuple[str, Workload]
+
+Measured: TypeAlias = Literal["rate", "p50", "p99"]
+"""What is compared. Percentiles are of the round trip, or from the intended send time."""
+
+
+class Shared(NamedTuple):
+    """A cell that every run has.
+
+    Attributes:
+        name: of its target and its load, in the first run.
+        cells: that of each run.
+    """
+
+    name: str
+    cells: tuple[Cell, ...]
+
+
+def same_load(workload: Workload) -> Workload:
+    """Return what is equal for two workloads that load a server in the same way.
+
+    How long a round and its warm-up take makes no difference.
+    """
+    return replace(workload, duration=1.0, messages=None, warm_up=0.0)
+
+
+def shared(runs: Sequence[Run]) -> list[Shared]:
+    """Match the cells of runs, by target and load, in the order of the first run.
+
+    If every run has one target, these are taken for the same. Otherwise their labels decide.
+    """
+    each = [_places(run, alone=_alone(runs)) for run in runs]
+    return [
+        Shared(_name(runs[0], cell), tuple(one[place] for one in each))
+        for place, cell in each[0].items()
+        if all(place in one for one in each)
+    ]
+
+
+def unshared(runs: Sequence[Run]) -> list[list[str]]:
+    """Name the cells of each run that not all of them have."""
+    each = [_places(run, alone=_alone(runs)) for run in runs]
+    return [
+        [_name(run, cell) for place, cell in own.items() if any(place not in one for one in each)]
+        for run, own in zip(runs, each, strict=True)
+    ]
+
+
+def estimate_of(run: Run, cell: Cell, measured: Measured) -> Estimate | None:
+    """Return a quantity of a cell over its rounds; `None` if the cell does not have it."""
+    if measured == "rate":
+        return cell.messages_per_second
+    open_loop = run.workloads[cell.workload].rate is not None
+    return (cell.from_intended_ns if open_loop else cell.round_trip_ns).get(measured)
+
+
+def ratio(one: tuple[Run, Cell], other: tuple[Run, Cell], measured: Measured) -> Estimate | None:
+    """Return the ratio of one cell to another; `None` if one does not have the quantity."""
+    return independent_ratio(_values(*one, measured), _values(*other, measured))
+
+
+def _values(run: Run, cell: Cell, measured: Measured) -> list[float]:
+    """Return the values of the rounds behind an estimate."""
+    if estimate_of(run, cell, measured) is None:
+        return []
+    rounds = [
+        one for one in run.rounds if (one.target, one.workload) == (cell.target, cell.workload)
+    ]
+    open_loop = run.workloads[cell.workload].rate is not None
+    values = [_value(one, measured, open_loop=open_loop) for one in rounds]
+    return [one for one in values if one is not None]
+
+
+def _value(one: Round, measured: Measured, *, open_loop: bool) -> float | None:
+    if measured == "rate":
+        return one.summary.messages_per_second
+    times = one.summary.from_intended_ns if open_loop else one.summary.round_trip_ns
+    return None if times is None else times.percentiles.get(measured)
+
+
+def searches(runs: Sequence[Run]) -> list[tuple[str, tuple[Found, ...]]]:
+    """Match the searches of runs, by target, load and requirement.
+
+    Returns:
+        The name of each, and what each run found.
+    """
+    each = [
+        {
+            ("" if _alone(runs) else labels(run.targets)[one.target], _search(run, one)): one
+            for one in run.searches
+        }
+        for run in runs
+    ]
+    return [
+        (
+            f"{cell_name(runs[0], one.target, 0)}: {one.requirement}",
+            tuple(others[place] for others in each),
+        )
+        for place, one in each[0].items()
+        if all(place in others for others in each)
+    ]
+
+
+def _search(run: Run, found: Found) -> tuple[Workload, str]:
+    return same_load(run.workloads[0]), found.requirement
+
+
+def _alone(runs: Sequence[Run]) -> bool:
+    return all(len(run.targets) == 1 for run in runs)
+
+
+def _places(run: Run, *, alone: bool) -> dict[Place, Cell]:
+    if run.searches:
+        return {}  # each search chose its own rates: compare what it found
+    names = [""] if alone else labels(run.targets)
+    return {(names[one.target], same_load(run.workloads[one.workload])): one for one in run.cells}
+
+
+def _name(run: Run, cell: Cell) -> str:
+    return cell_name(run, cell.target, cell.workload)
