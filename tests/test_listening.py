@@ -16,6 +16,7 @@ from support import Events, receive_count
 
 from trio_echo import (
     BackgroundServer,
+    Endpoint,
     Limits,
     SocketCallError,
     connect,
@@ -132,3 +133,17 @@ async def test_if_a_listener_refuses_the_options_it_is_one_typed_error(
     with pytest.raises(SocketCallError) as failure:
         await serve(0, hosts=["127.0.0.1"])
     assert str(failure.value).startswith("[setsockopt()] Protocol not available: 127.0.0.1:")
+
+
+@pytest.mark.parametrize(("wildcard", "host"), [("0.0.0.0", "127.0.0.1"), ("::", "::1")])  # noqa: S104
+async def test_a_clients_own_address_of_the_server_is_reported_not_the_wildcard(
+    wildcard: str, host: str
+) -> None:
+    events = Events()
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(serve, 0, hosts=[wildcard], observer=events))
+        port = listeners[0].socket.getsockname()[1]
+        with socket.create_connection((host, port)):
+            connected = await events.wait(ClientConnected)
+        assert connected.connection.local == Endpoint(host, port)
+        nursery.cancel_scope.cancel()

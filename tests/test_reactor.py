@@ -26,7 +26,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import trio_echo.reactor
 from trio_echo import SocketCallError
 from trio_echo.accepted import open_queue
-from trio_echo.reactor import Reactor, SocketRelay, open_reactor
+from trio_echo.reactor import Reactor, open_reactor
+from trio_echo.socket_relay import SocketRelay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -392,6 +393,34 @@ async def test_a_flood_does_not_hold_up_other_tasks(monkeypatch: pytest.MonkeyPa
     assert 1 <= most <= 6  # three a turn, and two turns if Trio shuffles its tasks
 
 
+async def test_many_floods_hold_up_other_tasks_no_longer_than_a_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A turn ends after its first batch here, and a batch is small."""
+    monkeypatch.setattr(trio_echo.reactor, "time", ticking(2 * trio_echo.reactor._TURN))
+    pieces = most = 0
+
+    def tap(_: bytes) -> None:
+        nonlocal pieces, most
+        pieces += 1
+        most = max(most, pieces)
+
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        many = [Ends(reactor, tap) for _ in range(100)]
+        with closing_far(*many):
+            for ends in many:
+                nursery.start_soon(ends.run)
+            await wait_all_tasks_blocked()
+            for ends in many:
+                ends.far.send(b"x")
+            while not all(ends.relay.echoed for ends in many):
+                pieces = 0
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+    assert most <= 40  # two turns, if Trio shuffles its tasks
+
+
 class PatientEpoll:
     """An epoll set that records how many seconds each poll may wait, and does not wait."""
 
@@ -415,11 +444,51 @@ def patient_epoll(monkeypatch: pytest.MonkeyPatch) -> PatientEpoll:
     return epoll
 
 
-async def echo_twice(far: socket.socket) -> None:
-    """The second message follows the first one closely: by the clock, at once."""
-    for _ in range(2):
+async def echo_often(far: socket.socket) -> None:
+    """Each message follows the one before closely: by the clock, at once."""
+    for _ in range(1 + trio_echo.reactor._SURE):
         far.send(b"x")
         await wait_all_tasks_blocked(0.01)
+
+
+async def test_it_waits_only_if_nobody_else_was_seen_several_times_in_a_row(
+    patient_epoll: PatientEpoll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sure = trio_echo.reactor._SURE
+    looks = [True] * (sure - 1) + [False] + [True] * sure
+    answers = iter(looks)
+    monkeypatch.setattr(Reactor, "_is_alone", lambda _: next(answers))
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        ends = Ends(reactor)
+        with closing_far(ends):
+            nursery.start_soon(ends.run)
+            waited = []
+            for _ in [None, *looks]:  # the first message follows none, and nobody looks
+                patient_epoll.waits.clear()
+                ends.far.send(b"x")
+                await wait_all_tasks_blocked(0.01)
+                waited.append(any(patient_epoll.waits))
+            assert waited == [False] * len(looks) + [True]
+            nursery.cancel_scope.cancel()
+
+
+async def test_it_does_not_wait_beside_another_reactor(
+    patient_epoll: PatientEpoll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epolls = iter([PatientEpoll(), patient_epoll])
+    monkeypatch.setattr(trio_echo.reactor, "_open_epoll", lambda: next(epolls))
+    async with open_reactor(), trio.open_nursery() as nursery:
+        await wait_all_tasks_blocked()
+        async with open_reactor() as reactor:
+            assert reactor is not None
+            ends = Ends(reactor)
+            with closing_far(ends):
+                nursery.start_soon(ends.run)
+                await echo_often(ends.far)
+                assert not any(patient_epoll.waits)
+                ends.scope.cancel()
+                await wait_all_tasks_blocked()
 
 
 @pytest.mark.parametrize(
@@ -446,7 +515,7 @@ async def test_it_waits_for_the_next_message_only_if_nobody_else_would_be_late(
             elif other.endswith("deadline"):
                 nursery.start_soon(trio.sleep, 0.0005 if "near" in other else 10)
             await wait_all_tasks_blocked()
-            await echo_twice(ends.far)
+            await echo_often(ends.far)
             assert patient_epoll.waits[0] == 0.0  # the first message follows none
             assert patient_epoll.waits[-1] == waits
             nursery.cancel_scope.cancel()
@@ -460,7 +529,7 @@ async def test_if_messages_come_at_once_it_looks_before_it_sleeps(
         ends = Ends(reactor)
         with closing_far(ends):
             nursery.start_soon(ends.run)
-            await echo_twice(ends.far)
+            await echo_often(ends.far)
             patient_epoll.waits.clear()
             ends.far.send(b"x")
             await wait_all_tasks_blocked(0.01)
@@ -480,7 +549,7 @@ async def test_a_client_that_comes_ends_the_wait(patient_epoll: PatientEpoll) ->
             with reactor.watching(queue):
                 nursery.start_soon(trio.lowlevel.wait_readable, listener.socket)
                 await wait_all_tasks_blocked()
-                await echo_twice(ends.far)
+                await echo_often(ends.far)
                 assert patient_epoll.waits[-1] > 0
                 with socket.create_connection(listener.socket.getsockname()):
                     await wait_all_tasks_blocked(0.01)

@@ -31,12 +31,13 @@ import trio_echo.server
 from trio_echo import Faults, Limits, SocketCallError, connect, serve
 from trio_echo.accepted import accept_waiting, open_queue
 from trio_echo.events import ClientClosed, ClientConnected, DataReceived, Stopped
-from trio_echo.reactor import Reactor, SocketRelay
+from trio_echo.reactor import Reactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from trio_echo.events import ServerEvent
+    from trio_echo.socket_relay import SocketRelay
 
 
 async def test_a_server_cancelled_by_a_tap_leaves_other_clients_alone(host: str) -> None:

@@ -17,7 +17,8 @@ from support import PATIENCE, linked, reset
 from trio.testing import wait_all_tasks_blocked
 
 from trio_echo import Relay, SocketCallError, receive_exactly
-from trio_echo.reactor import SocketRelay, open_reactor
+from trio_echo.reactor import open_reactor
+from trio_echo.socket_relay import SocketRelay
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator

@@ -9,7 +9,9 @@ client until the rest is sent. The client's task sleeps until the end of the str
 A pass of Trio's scheduler costs ten times what an echo costs here. So if messages follow each other
 within a millisecond, the reactor waits for the next one in its own epoll set, up to a millisecond.
 It does so only if nobody else waits for something that could happen meanwhile: Trio's statistics
-say so, and a client that comes to a listener ends the wait.
+have said so for some turns, and a client that comes to a listener ends the wait. What comes from
+outside may be late by two milliseconds: a call from another thread, bytes for a task that already
+waited for a socket when the reactor was opened, and, in a guest run, the events of the host loop.
 
 Why this is safe:
 
@@ -22,8 +24,9 @@ Why this is safe:
 - epoll is level-triggered here: what is not received now is reported again. It does not matter how
   much one `recv` returns.
 - Each ready socket gets one `recv` and one `send` in turn, and Trio's other tasks run after a
-  millisecond or two. So a client that floods the server holds up nobody. Every event of a batch is
-  handled: epoll_wait(2) rotates among the ready sockets, so a dropped event might never come back.
+  millisecond and a batch. So clients that flood the server hold up nobody. Every event of a batch
+  is handled, as epoll_wait(2) rotates among the ready sockets: a dropped event might never come
+  back. So a batch is small: a large piece takes a tenth of a millisecond.
 - With TLS, one `recv` takes one record, at most 16 KiB. The buffer is larger, so OpenSSL never
   holds decrypted bytes that epoll could not report.
 - If a tap raises an `Exception`, its relay ends. Anything else, such as a KeyboardInterrupt at any
@@ -35,7 +38,6 @@ from __future__ import annotations
 import math
 import os
 import select
-import ssl
 import sys
 import time
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
@@ -44,25 +46,31 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from .errors import SocketCallError, naming
-from .relay import BaseRelay, lines_in
+from .relay import lines_in
+from .socket_relay import NOT_NOW, PIECE
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-# What a call raises that would have to wait. An `ssl.SSLSocket` has its own errors for that.
-_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+    from .socket_relay import SocketRelay
+
 # How many bytes to receive at once.
 _BUFFER = 256 * 1024
-# The same if they are shown to a tap, as Trio's own streams do.
-_PIECE = 64 * 1024
-# How many events to take from the epoll set at once.
-_EVENTS = 256
+# How many events to take from the epoll set at once. With 256, and as many clients that flood the
+# server, Trio's other tasks were late by a tenth of a second.
+_EVENTS = 16
 # Seconds after which Trio's other tasks get their turn, even if there is more to echo.
 _TURN = 0.001
+# How many times in a row nobody else must be ready to run. Trio takes the tasks of a pass out of
+# its queue, and runs them in either order: one that comes after the reactor is not seen then.
+_SURE = 8
 # To fall asleep and to wake up takes longer than some clients need for their next message. So if a
 # message came within this many seconds, look this many times before waiting for the next one.
 _SOON, _LOOKS = 60e-6, 60
+
+# How many reactors this run of Trio has. The clients of one would be late while another one waits.
+_reactors: trio.lowlevel.RunVar[int] = trio.lowlevel.RunVar("trio_echo.reactor", 0)
 
 if sys.platform != "linux":
     _READABLE = _WRITABLE = _COMING = 0
@@ -92,105 +100,6 @@ else:
         return waiting.tasks_waiting_read + waiting.tasks_waiting_write
 
 
-class SocketRelay(BaseRelay):
-    """Sends back what a socket delivers, until its end, with the help of a reactor.
-
-    Args:
-        sock: connected and non-blocking, perhaps an `ssl.SSLSocket` after its handshake. It is left
-            open; nobody may use or close it while the relay runs.
-        reactor: must be running.
-        tap: called with each piece as it arrives, before it is sent back.
-        moved: called for each piece as it arrives. If a piece has to wait for room, also each time
-            a part of it is sent.
-
-    Attributes:
-        sock: as given.
-        descriptor: the socket's number.
-        task: sleeps while the reactor echoes.
-        failure: what went wrong.
-        plain: whether the bytes on the wire are the client's: without TLS.
-        rest: what was received and could not be sent yet.
-    """
-
-    __slots__ = ("_early", "_reactor", "descriptor", "failure", "plain", "rest", "sock", "task")
-
-    def __init__(
-        self,
-        sock: socket.socket,
-        reactor: Reactor,
-        tap: Callable[[bytes], object] | None = None,
-        moved: Callable[[], object] | None = None,
-    ) -> None:
-        super().__init__(tap, moved)
-        self._reactor = reactor
-        self.sock = sock
-        self.descriptor = sock.fileno()
-        self.task: trio.lowlevel.Task
-        self.failure: Exception | None = None
-        self.plain = not isinstance(sock, ssl.SSLSocket)
-        self.rest: memoryview | bytes = b""
-        self._early: bytes | None = None
-
-    def begin(self) -> None:
-        """Receive what has come already, for `run`: many clients send at once.
-
-        Raises:
-            OSError: the peer has reset the connection.
-        """
-        with suppress(*_NOT_NOW):
-            self._early = self.sock.recv(_PIECE)
-
-    async def run(self) -> None:
-        """Echo until the peer ends its side and everything it sent has been sent back.
-
-        At most one piece of 256 KiB is held. A peer that sends without receiving is stopped by
-        TCP's flow control.
-
-        Raises:
-            SocketCallError: `recv()` or `send()` failed: the connection broke. Or `epoll_ctl()`
-                failed: the system does not watch any more sockets.
-        """
-        self.task = trio.lowlevel.current_task()
-        if self._early is not None:
-            early, self._early = self._early, None
-            if not early:
-                return
-            await self._echo(early)
-        self._reactor.add(self)
-        try:
-            await trio.lowlevel.wait_task_rescheduled(self._abort)
-        finally:  # a tap may both cancel this task and fail
-            self._raise_failure()
-
-    async def _echo(self, data: bytes) -> None:
-        """Echo what `begin` received; if there is no room, the reactor sends the rest."""
-        if self.counts_lines:
-            self.lines += lines_in(data, len(data))
-        if self.moved is not None:
-            self.moved()
-        if self.tap is not None:
-            self.tap(data)
-            await trio.lowlevel.checkpoint_if_cancelled()  # the tap may have cancelled this client
-        sent = 0
-        with naming("send()"), suppress(*_NOT_NOW):
-            sent = self.sock.send(data)
-        self.echoed += sent
-        if sent < len(data):
-            self.rest = memoryview(data[sent:])
-
-    def _raise_failure(self) -> None:
-        failure, self.failure = self.failure, None
-        if failure is not None:
-            try:
-                raise failure
-            finally:
-                del failure  # its traceback refers to this frame: no cycle
-
-    def _abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
-        self._reactor.remove(self)
-        return trio.lowlevel.Abort.SUCCEEDED
-
-
 class Reactor:
     """Echoes for all relays that were added; `run` is its task."""
 
@@ -202,6 +111,8 @@ class Reactor:
         self._unhurried = _waiting()
         # How many seconds to wait for more, before Trio's other tasks get their turn.
         self._patience = 0.0
+        # How many times in a row nobody else was seen.
+        self._alone = 0
         # Whether the latest message came soon after the one before.
         self._soon = False
 
@@ -244,12 +155,12 @@ class Reactor:
         relays, clock, readv, write = self._relays, time.perf_counter, _readv, os.write
         received = bytearray(_BUFFER)
         buffer = memoryview(received)
-        whole, piece = [buffer], [buffer[:_PIECE]]
+        whole, piece = [buffer], [buffer[:PIECE]]
         ended = -math.inf
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
             began = clock()
-            self._patience = _TURN if began - ended < _TURN and self._is_alone() else 0.0
+            self._patience = _TURN if began - ended < _TURN and self._is_surely_alone() else 0.0
             while events := self._ready():
                 for descriptor, event in events:
                     relay = relays.get(descriptor)
@@ -264,7 +175,7 @@ class Reactor:
                             count = readv(descriptor, whole if relay.tap is None else piece)
                         else:
                             count = relay.sock.recv_into(buffer)
-                    except _NOT_NOW:
+                    except NOT_NOW:
                         continue
                     except OSError as exc:
                         self._wake(relay, SocketCallError.wrap("recv()", exc))
@@ -281,7 +192,7 @@ class Reactor:
                             continue
                     try:
                         sent = write(descriptor, data) if relay.plain else relay.sock.send(data)
-                    except _NOT_NOW:
+                    except NOT_NOW:
                         sent = 0
                     except OSError as exc:
                         self._wake(relay, SocketCallError.wrap("send()", exc))
@@ -312,11 +223,17 @@ class Reactor:
         self._soon = time.perf_counter() - began < _SOON
         return events
 
+    def _is_surely_alone(self) -> bool:
+        """Return whether a short wait delays nobody else, as far as several looks can say."""
+        self._alone = self._alone + 1 if self._is_alone() else 0
+        return self._alone >= _SURE
+
     def _is_alone(self) -> bool:
         """Return whether a short wait delays nobody else in this loop."""
         now = trio.lowlevel.current_statistics()
         return (
-            not now.tasks_runnable
+            _reactors.get() == 1
+            and not now.tasks_runnable
             and now.seconds_to_next_deadline > _TURN
             and _waiting() <= self._unhurried
         )
@@ -339,7 +256,7 @@ class Reactor:
         """Send more of what there was no room for; after all of it, receive again."""
         try:
             sent = relay.sock.send(relay.rest)
-        except _NOT_NOW:
+        except NOT_NOW:
             return
         except OSError as exc:
             self._wake(relay, SocketCallError.wrap("send()", exc))
@@ -358,6 +275,15 @@ class Reactor:
         trio.lowlevel.reschedule(relay.task)
 
 
+@contextmanager
+def _counted() -> Iterator[None]:
+    _reactors.set(_reactors.get() + 1)
+    try:
+        yield
+    finally:
+        _reactors.set(_reactors.get() - 1)
+
+
 @asynccontextmanager
 async def open_reactor() -> AsyncIterator[Reactor | None]:
     """Run a reactor during a block; `None` if the system has no epoll.
@@ -370,7 +296,7 @@ async def open_reactor() -> AsyncIterator[Reactor | None]:
         return
     with naming("epoll_create()"):
         reactor = Reactor()
-    with closing(reactor):
+    with closing(reactor), _counted():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(reactor.run, name="reactor")
             yield reactor

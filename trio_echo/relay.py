@@ -1,6 +1,6 @@
 """The echo itself: bytes in, the same bytes out, over any Trio stream.
 
-`reactor.SocketRelay` does the same for a plain socket on Linux, at a third of the cost.
+`socket_relay.SocketRelay` does the same for a plain socket on Linux, at a third of the cost.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .faults import FaultyRelay
-from .reactor import Reactor, SocketRelay
 from .relay import Relay
 from .securing import SecureSocket, SecureStream
+from .socket_relay import SocketRelay
 
 if TYPE_CHECKING:
     import socket
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .faults import FaultSwitch
     from .handler import MakeRelay
+    from .reactor import Reactor
     from .securing import CurrentContext
 
 

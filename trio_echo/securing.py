@@ -16,8 +16,8 @@ import trio
 
 from .errors import HANDSHAKE, TlsError, naming
 from .faults import FaultyRelay
-from .reactor import SocketRelay
 from .relay import Relay
+from .socket_relay import SocketRelay
 from .tls import shake_hands
 from .tls_problems import TlsProblem
 
