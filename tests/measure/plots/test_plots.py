@@ -116,7 +116,7 @@ def test_everything_can_be_read(options: dict[str, Any]) -> None:
     run, samples = runs.run(**options)
     for draw in PICTURES.values():
         assert texts(draw(run, samples))
-    if len(run.targets) > 1:
+    if run.comparisons:
         assert texts(plots.paired(run))
 
 

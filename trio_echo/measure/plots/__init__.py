@@ -132,12 +132,12 @@ def paired(run: Run, *, dark: bool = False) -> Picture:
         dark: for a dark page.
 
     Raises:
-        ValueError: there is only one target.
+        ValueError: fewer than two targets have rounds.
     """
     theme = theme_of(dark)
     panels = ratios.panels(run, theme)
     if not panels:
-        raise ValueError("there is only one target: nothing to compare")
+        raise ValueError("fewer than two targets have rounds: nothing to compare")
     return framed(run, "The targets compared", _twos(panels), theme)
 
 
