@@ -56,7 +56,7 @@ def test_each_load_and_quantity_has_a_row_for_each_file() -> None:
 
 def test_loads_that_not_all_files_have_are_named() -> None:
     lines = compared(["a", "b"], [RUN, OTHER])
-    assert "only in b: IPv4, 3 x 1 KiB at 1,000/s" in lines
+    assert "only in b: IPv4, 3 x 1 KiB at 1,000/s, verified" in lines
     assert not any(line.startswith("only in a") for line in lines)
 
 
@@ -93,6 +93,10 @@ def test_searches_are_compared_by_what_they_found() -> None:
     assert table[1].split("  ")[0] == "IPv4, 1 x 64 B: p99 < 5 ms"
     assert table[1].endswith("40,000  38,000 to 42,000")
     assert table[2].split() == ["b", "30,000", "0.75"]
+    same = compared(["a", "a"], [one, other])[0].splitlines()
+    assert same[2].split() == ["a", "30,000", "0.75"]
+    lines = compared(["a", "b"], [one, replace(other, searches=())])
+    assert "only in a: IPv4, 1 x 64 B: p99 < 5 ms" in lines
 
 
 @pytest.mark.parametrize("names", [[], ["only.json"]])

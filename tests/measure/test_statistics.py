@@ -187,6 +187,8 @@ def test_too_few_rounds_are_reported() -> None:
     assert few.sentence() == "IPv6 is 0.99 of IPv4: too few rounds"
     none = compare("IPv6", "IPv4", "messages_per_second", [])
     assert none.sentence() == "IPv6 against IPv4: too few rounds"
+    times = compare("IPv6", "IPv4", "round_trip_ns", [])
+    assert times.sentence() == "IPv6 against IPv4, median round trip: too few rounds"
 
 
 def test_rounds_without_a_value_are_left_out_and_counted() -> None:

@@ -111,9 +111,9 @@ def _searches(names: Sequence[str], runs: Sequence[Run]) -> Iterator[list[str]]:
 
     for load, each in searches(runs):
         words, quantity = load, f"{runs[0].workloads[0].unit}/s"
-        for name, found in zip(names, each, strict=True):
-            first = each[0].holds
-            by = f"{found.holds / first:.2f}" if found.holds and first and name != names[0] else ""
+        first = each[0].holds
+        for number, (name, found) in enumerate(zip(names, each, strict=True)):
+            by = f"{found.holds / first:.2f}" if found.holds and first and number else ""
             ends = found.interval
             yield [
                 words,

@@ -156,7 +156,9 @@ def serve(
             else:
                 files = certificate_files(tls_cert, tls_key, tls_client_ca)
                 if files is None and _is_given("handshake_timeout"):
-                    raise click.UsageError("--tls-handshake-timeout needs --tls-cert")
+                    raise click.UsageError(
+                        "--tls-handshake-timeout needs --tls-cert or --tls-self-signed"
+                    )
             certificates = None if files is None else LiveCertificates(files)
             opened, notifier = systemd.opened_listeners(), systemd.Notifier()
         except SocketCallError as exc:

@@ -42,6 +42,13 @@ _SENTENCES: dict[Quantity, str] = {
     "from_intended_ns": "{name}'s median from the intended send time is {ratio} of {baseline}'s",
 }
 
+_OF: dict[Quantity, str] = {
+    "messages_per_second": "",
+    "round_trip_ns": ", median round trip",
+    "connection_ns": ", median connection",
+    "from_intended_ns": ", median time from the intended start",
+}
+
 
 class Interval(Record, frozen=True, kw_only=True):
     """A 95 % confidence interval of a median, from order statistics of the rounds.
@@ -102,7 +109,7 @@ class Comparison(Record, frozen=True, kw_only=True):
     def sentence(self) -> str:
         """Write the comparison for a person."""
         if self.ratio is None:
-            text = f"{self.name} against {self.baseline}: too few rounds"
+            text = f"{self.name} against {self.baseline}{_OF[self.quantity]}: too few rounds"
         else:
             middle, interval = self.ratio.median, self.ratio.interval
             ends = (middle, middle) if interval is None else (interval.low, interval.high)

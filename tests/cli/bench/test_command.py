@@ -588,6 +588,8 @@ def test_a_file_that_cannot_be_written_is_reported_before_anything_is_sent(
         {"--csv": "a.png", "--plot": "./a.png"},
         {"--output": "a.json", "--csv": "a.samples.zip"},
         {"--output": "a.png", "--csv": "link"},
+        {"--output": "new.json", "--json-lines": "new.json"},
+        {"--csv": "new.samples.zip", "--output": "new.json"},
     ],
 )
 def test_two_files_that_are_one_are_refused(

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import papers
@@ -178,6 +180,8 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
             said, complaints = bench.communicate(timeout=PATIENCE)
         finally:
             left = [one for one in psutil.process_iter() if session_of(one) == bench.pid]
+            # Python's resource tracker ends by itself, after its parent.
+            _, left = psutil.wait_procs(left, timeout=PATIENCE)
             for one in left:
                 one.kill()
     assert bench.returncode == 1
@@ -188,6 +192,37 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
     assert run["rounds"][0]["summary"]["messages"] > 0
     assert run["rounds"][0]["missing"] == 0
     assert not left
+
+
+def test_ctrl_c_while_the_cluster_starts_is_one_line() -> None:
+    command = [*BENCH, "--serve", "--cluster", "local", "--duration", "3600"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as bench:
+        try:
+            while not any("spawn_main" in " ".join(one) for one in children(bench.pid)):
+                assert bench.poll() is None
+                time.sleep(0.01)
+            os.killpg(bench.pid, signal.SIGINT)
+            said, complaints = bench.communicate(timeout=PATIENCE)
+        finally:
+            left = [one for one in psutil.process_iter() if session_of(one) == bench.pid]
+            # Python's resource tracker ends by itself, after its parent.
+            _, left = psutil.wait_procs(left, timeout=PATIENCE)
+            for one in left:
+                one.kill()
+    assert (bench.returncode, complaints) == (1, "")
+    assert said == "partial: the run ended before its first round did\n"
+    assert not left
+
+
+def children(number: int) -> list[list[str]]:
+    """Return the command lines of a process's children."""
+    found = []
+    for one in psutil.Process(number).children():
+        with suppress(psutil.Error):  # it has just ended
+            found.append(one.cmdline())
+    return found
 
 
 def session_of(process: psutil.Process) -> int:

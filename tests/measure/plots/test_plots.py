@@ -17,6 +17,7 @@ from PIL import Image
 from trio_echo.measure import plots
 from trio_echo.measure.load.keeping import fold
 from trio_echo.measure.load.workload import Samples, Workload
+from trio_echo.measure.plots.conditions import conditions
 from trio_echo.measure.plots.style import DARK, LIGHT, SIZE, shown
 from trio_echo.measure.results import environment
 from trio_echo.measure.results.json_text import from_json, to_json
@@ -313,6 +314,14 @@ def test_the_page_says_what_was_measured_where_and_when() -> None:
         run.environment.date[:10],
     ):
         assert words in said
+
+
+def test_the_conditions_count_what_the_load_counts() -> None:
+    run, _ = runs.run()
+    loads = [replace(one, reconnect=True) for one in run.workloads]
+    said = " ".join(conditions(replace(run, workloads=tuple(loads))))
+    assert "open loop of 1,000 connections a second" in said
+    assert "of 1 s or 100 connections" in said
 
 
 @pytest.mark.slow

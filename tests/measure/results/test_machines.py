@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import runs
+from msgspec.structs import replace
 
 from trio_echo.measure.load.machine import Machine, MachineSamples
 from trio_echo.measure.load.workload import Samples, Workload
@@ -118,6 +119,13 @@ def test_a_missing_machine_is_not_silent() -> None:
         offset_ns=2_000_000,
         offset_error_ns=500_000,
     )
+
+
+def test_the_line_of_a_machine_counts_what_the_load_counts() -> None:
+    run = run_of([slowed(1), slowed(1)])
+    connecting = replace(run, workloads=(replace(WORKLOAD, reconnect=True),))
+    line, _ = machine_lines(connecting, connecting.cells[0])
+    assert ": 4 at once, 100 connections, whole connection p50 " in line
 
 
 def test_a_load_from_one_machine_has_no_machines() -> None:

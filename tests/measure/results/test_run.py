@@ -141,6 +141,11 @@ def test_rounds_are_paired_by_number_and_a_lone_one_is_in_no_pair() -> None:
     assert ratio.median == pytest.approx(0.5)
 
 
+def test_a_target_without_a_round_is_not_compared() -> None:
+    ran = [one for one in RUN.rounds if one.target == 1]
+    assert collect(RUN.environment, RUN.targets, RUN.workloads, ran, partial=True).comparisons == ()
+
+
 def test_a_percentile_that_not_every_round_has_is_left_out() -> None:
     workload = Workload(duration=1.0)
     counts = [100, 100, 20]  # p50 and p90, twice; p50

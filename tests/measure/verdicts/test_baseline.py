@@ -115,6 +115,14 @@ def test_how_long_a_round_takes_may_differ() -> None:
             Workload(duration=1.0, pipeline=2),
             "it has no load 1 x 64 B, 2 under way: it has 1 x 64 B",
         ),
+        (
+            Workload(duration=1.0, connections=2, processes=2),
+            "it has no load 2 x 64 B, 2 processes: it has 1 x 64 B",
+        ),
+        (
+            Workload(duration=1.0, verify=True, payload="a.bin"),
+            "it has no load 1 x 64 B, verified, bytes of a.bin: it has 1 x 64 B",
+        ),
     ],
 )
 def test_another_load_is_refused(workload: Workload, why: str) -> None:

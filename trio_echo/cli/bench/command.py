@@ -131,14 +131,14 @@ def bench(
     from trio_echo.measure.results.files import samples_path
 
     from ..output_files import check, failure
-    from .json_lines import STANDARD_OUTPUT, opened
+    from .json_lines import STANDARD_OUTPUT, becomes_file, opened
     from .measuring import Asked, Files, run
 
     samples = samples_path(output) if output is not None and output.name else None
     if output is not None and output.name.endswith(".samples.zip"):
         raise click.UsageError(f"--output is for the results, not their samples: {output}")
     names = {"--output": output, "its raw samples": samples, "--csv": csv, "--plot": plot}
-    if json_lines is not None and json_lines.is_file():
+    if json_lines is not None and becomes_file(json_lines):
         names["--json-lines"] = json_lines
     check(names)
     refusals: tuple[type[Exception], ...] = (SocketCallError, ClusterError)

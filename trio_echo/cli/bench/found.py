@@ -13,10 +13,11 @@ from trio_echo.screen.text import safe
 
 if TYPE_CHECKING:
     from trio_echo.measure.results.found import Found
-    from trio_echo.measure.results.run import Cell, Run
+    from trio_echo.measure.results.run import Cell, Round, Run
     from trio_echo.measure.statistics import Estimate
     from trio_echo.measure.verdicts.requirements import Requirement
 
+_NO_END = "the search was not finished"
 _HEADS = ("rounds", "held", "", "95 % interval", "load")
 
 
@@ -46,28 +47,55 @@ def _result(run: Run, found: Found, requirement: Requirement) -> str:
     if found.holds is None and found.fails is None:
         return "has no answer yet: no rate had all its rounds"
     if found.holds is None:
-        return (
+        words = (
             f"holds at no rate tried, down to {found.fails:,g} {unit}/s: there, {name} is "
-            f"{_time_at(run, found, found.fails)}"
+            f"{_failing(run, found, requirement, found.fails)}"
         )
+        return words if found.complete else f"{words}; {_NO_END}"
     least = "at least " if found.load_limited else ""
     words = f"holds up to {least}{found.holds:,g} {unit}/s"
     if found.interval is not None:
         words += f" ({found.interval.low:,g} to {found.interval.high:,g})"
     words += f": {name} {_time_at(run, found, found.holds)}"
     if found.fails is not None:
-        words += f"; at {found.fails:,g} it is {_time_at(run, found, found.fails)}"
+        words += f"; at {found.fails:,g} it is {_failing(run, found, requirement, found.fails)}"
     if found.load_limited:
         words += ", but there the load itself was busy"
     if not found.complete:
-        words += "; the search was not finished"
+        words += f"; {_NO_END}"
     return words
 
 
 def _time_at(run: Run, found: Found, rate: float | None) -> str:
-    cells = (one for one in run.cells if one.target == found.target)
-    cell = next(one for one in cells if run.workloads[one.workload].rate == rate)
+    cell = _cell_at(run, found, rate)
     return _time(percentile_over(parse_requirement(found.requirement), run, cell))
+
+
+def _failing(run: Run, found: Found, requirement: Requirement, rate: float | None) -> str:
+    """Say why a requirement does not hold at a rate."""
+    cell = _cell_at(run, found, rate)
+    value = percentile_over(requirement, run, cell)
+    if value is None or not requirement.allows(value.median):
+        return _time(value)
+    # The median alone would read as if it held.
+    rounds = _rounds(run, cell)
+    held = _held(run, cell, requirement)
+    return f"{_time(value)}, but it held in {held} of {len(rounds)} rounds only"
+
+
+def _cell_at(run: Run, found: Found, rate: float | None) -> Cell:
+    cells = (one for one in run.cells if one.target == found.target)
+    return next(one for one in cells if run.workloads[one.workload].rate == rate)
+
+
+def _rounds(run: Run, cell: Cell) -> list[Round]:
+    which = (cell.target, cell.workload)
+    return [one for one in run.rounds if (one.target, one.workload) == which and not one.cut]
+
+
+def _held(run: Run, cell: Cell, requirement: Requirement) -> int:
+    workload = run.workloads[cell.workload]
+    return sum(holds(requirement, one, workload) for one in _rounds(run, cell))
 
 
 def _time(value: Estimate | None) -> str:
@@ -77,15 +105,14 @@ def _time(value: Estimate | None) -> str:
 def _row(run: Run, cell: Cell, requirement: Requirement) -> list[str]:
     """Write what the rounds at one rate showed."""
     workload = run.workloads[cell.workload]
-    which = (cell.target, cell.workload)
-    rounds = [one for one in run.rounds if (one.target, one.workload) == which and not one.cut]
+    rounds = _rounds(run, cell)
     value = percentile_over(requirement, run, cell)
     interval = None if value is None else value.interval
     used = [max(one.usage.load) for one in rounds if one.usage is not None and one.usage.load]
     return [
         f"{workload.rate:,g}",
         str(len(rounds)),
-        str(sum(holds(requirement, one, workload) for one in rounds)),
+        str(_held(run, cell, requirement)),
         _time(value),
         "" if interval is None else f"{echo_time(interval.low)} to {echo_time(interval.high)}",
         f"{100 * median(used):.0f} %" if used else "",

@@ -30,6 +30,11 @@ _GRACE = 5.0
 _NOBODY_READS = {errno.EPIPE, errno.EINVAL}
 
 
+def becomes_file(path: Path) -> bool:
+    """Return whether lines go to a file, or could not: not to standard output, a pipe, a device."""
+    return str(path) != STANDARD_OUTPUT and (path.is_file() or path.is_dir() or not path.exists())
+
+
 @contextmanager
 def opened(path: Path | None) -> Iterator[int | None]:
     """Open the file of the lines; yields its descriptor, `None` without one.
@@ -40,6 +45,8 @@ def opened(path: Path | None) -> Iterator[int | None]:
     if path is None:
         yield None
     elif str(path) == STANDARD_OUTPUT:
+        if sys.stdout is None:  # as after >&- in a shell
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         yield sys.stdout.fileno()
     else:
         with path.open("wb", buffering=0) as file:

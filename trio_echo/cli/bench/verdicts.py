@@ -39,7 +39,7 @@ def verdicts(run: Run, demands: Demands) -> Verdicts:
     unmet += [
         f"not met: {one.requirement}: {cell_name(run, one.target, 0)}: it holds at no rate tried"
         for one in run.searches
-        if one.holds is None
+        if one.holds is None and one.complete
     ]
     others = [one.sentence() for one in judged if one.outcome != "not met"]
     return Verdicts([safe(one) for one in others], [safe(one) for one in unmet])

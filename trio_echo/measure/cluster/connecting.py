@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
 from contextlib import AsyncExitStack, asynccontextmanager
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 
 import trio
@@ -47,6 +51,12 @@ async def _open(stack: AsyncExitStack, address: str, patience: float) -> Client:
     """Connect, and let the stack close what was opened, also if this fails."""
     target: str | LocalCluster = address
     if address == LOCAL:
+        if sys.platform != "win32":
+            # Ctrl-C is not for the workers: they inherit this thread's mask. The preload below is
+            # too late for a Ctrl-C while they start. Python's resource tracker clears the mask when
+            # it starts, so it starts first.
+            resource_tracker.ensure_running()
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         target = LocalCluster(
             asynchronous=True,
             threads_per_worker=1,
@@ -55,7 +65,10 @@ async def _open(stack: AsyncExitStack, address: str, patience: float) -> Client:
             preload=[f"{__package__}.apart"],
         )
         stack.push_async_exit(target)
-        await target
+        started = asyncio.ensure_future(target)
+        # A cluster cannot be closed while it starts.
+        stack.push_async_callback(asyncio.wait, [started])
+        await asyncio.shield(started)
     try:
         client = Client(target, asynchronous=True, timeout=patience, set_as_default=False)
         stack.push_async_exit(client)

@@ -26,7 +26,7 @@ _MOST = 6
 
 def workload_words(workload: Workload, fields: tuple[str, ...] = ("connections", "size")) -> str:
     """Describe a workload: `16 x 64 B`, or only some of its fields."""
-    words = [_one(name, getattr(workload, name)) for name in fields]
+    words = [_one(name, getattr(workload, name), workload.unit) for name in fields]
     if fields[:2] == ("connections", "size"):
         words[:2] = [f"{workload.connections} x {size(workload.size)}"]
     return ", ".join(one for one in words if one)
@@ -50,10 +50,11 @@ def conditions(run: Run) -> list[str]:
     ]
     if run.searches:
         tried = [one.rate for one in run.workloads if one.rate is not None]
-        rates = f"{_between(tried, ',g')} messages a second" if tried else "no rate yet"
+        unit = run.workloads[0].unit
+        rates = f"{_between(tried, ',g')} {unit} a second" if tried else "no rate yet"
         asked[_FIELDS.index("rate")] = f"open loops of {rates}"
     ends = {
-        f"{one.duration:g} s" if one.duration is not None else f"{one.messages:,} messages"
+        f"{one.duration:g} s" if one.duration is not None else f"{one.messages:,} {one.unit}"
         for one in run.workloads
     }
     rounds = max((one.number for one in run.rounds), default=0)
@@ -120,7 +121,7 @@ def _between(values: Sequence[float], form: str) -> str:
 def _listed(run: Run, name: str) -> str:
     """List a field of all workloads: `1, 4 or 16 connections`."""
     values = list(dict.fromkeys(getattr(one, name) for one in run.workloads))
-    texts = [_one(name, value) for value in values]
+    texts = [_one(name, value, run.workloads[0].unit) for value in values]
     words = {text.partition(" ")[2].removesuffix("s") for text in texts}
     if len(values) > 1 and name in _COUNTED and len(words) == 1:
         texts = [text.partition(" ")[0] for text in texts[:-1]] + texts[-1:]
@@ -134,7 +135,9 @@ def _few(texts: Sequence[str]) -> str:
     return " or ".join([", ".join(texts[:-1]), *texts[-1:]] if len(texts) > 2 else texts)
 
 
-def _one(name: str, value: float | str | None) -> str:
+def _one(name: str, value: float | str | None, unit: str) -> str:
+    if name == "rate" and value is not None:
+        return f"open loop of {value:,g} {unit} a second"
     return _WORDS[name](value)
 
 
@@ -146,13 +149,11 @@ _WORDS: dict[str, Callable[..., str]] = {
     "connections": lambda value: _counted(value, "connection"),
     "size": size,
     "pipeline": lambda value: f"{_counted(value, 'message')} under way on each",
-    "rate": lambda value: (
-        "closed loop" if value is None else f"open loop of {value:,g} messages a second"
-    ),
+    "rate": lambda _: "closed loop",
     "processes": lambda value: f"{value} load process{'' if value == 1 else 'es'}",
     "warm_up": lambda value: f"warm-up of {value:g} s" if value else "",
     "verify": lambda value: "echoes verified" if value else "",
     "reconnect": lambda value: "a connection for each message" if value else "",
-    "resume": lambda value: "TLS sessions resumed" if value else "",
+    "resume": lambda value: "TLS sessions to resume" if value else "",
     "payload": lambda value: f"bytes of {value}" if value else "",
 }

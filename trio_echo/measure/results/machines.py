@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from trio_echo.quantities import duration
 
 from ..records import Count, Ordinal, Record
+from .phases import WHOLE
 from .summary import Distribution, summarize
 
 if TYPE_CHECKING:
@@ -79,21 +80,24 @@ def machine_lines(run: Run, cell: Cell) -> list[str]:
         if (one.target, one.workload) == (cell.target, cell.workload):
             for row in one.machines:
                 rows.setdefault(row.address, []).append(row)
-    return [_line(several) for several in rows.values()]
+    workload = run.workloads[cell.workload]
+    return [_line(several, workload) for several in rows.values()]
 
 
-def _line(rows: Sequence[MachineRound]) -> str:
+def _line(rows: Sequence[MachineRound], workload: Workload) -> str:
     first, last = rows[0], rows[-1]
     messages = sum(row.messages for row in rows)
-    words = [f"{first.name} ({first.address}): {first.connections} connections"]
-    words.append(f"{messages:,} messages")
+    open_at_once = "at once" if workload.reconnect else "connections"
+    words = [f"{first.name} ({first.address}): {first.connections} {open_at_once}"]
+    words.append(f"{messages:,} {workload.unit}")
     times = [
         f"{name} {duration(median(values))}"
         for name in _SHOWN
         if (values := [value for row in rows if (value := _percentile(row, name)) is not None])
     ]
     if times:
-        words.append("round trip " + " ".join(times))
+        timed = WHOLE[1] if workload.reconnect else "round trip"
+        words.append(f"{timed} {', '.join(times)}")
     words.append(f"clock {last.offset_ns / 1e6:+,.3f} ms ± {last.offset_error_ns / 1e6:,.3f} ms")
     if missing := sum(row.missing for row in rows):
         words.append(f"missing in {missing} of {len(rows)} rounds")

@@ -28,3 +28,17 @@ def load_name(workload: Workload) -> str:
     if workload.pipeline > 1:
         words += f", {workload.pipeline} under way"
     return words
+
+
+def exact_load_name(workload: Workload) -> str:
+    """Name a workload so that another one, which loads a server in another way, differs."""
+    words = [load_name(workload)]
+    if workload.processes > 1:
+        words.append(f"{workload.processes} processes")
+    if workload.verify:
+        words.append("verified")
+    if workload.resume:
+        words.append("TLS sessions to resume")
+    if workload.payload is not None:
+        words.append(f"bytes of {workload.payload}")
+    return ", ".join(words)

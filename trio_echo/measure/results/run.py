@@ -134,7 +134,8 @@ class Run(Record, frozen=True, kw_only=True):
         workloads: what was asked for: the cells of the sweep.
         rounds: in the order in which they ran.
         cells: medians for each target and workload that has a round.
-        comparisons: each other target with the first, for each workload.
+        comparisons: each other target with the first, for each workload that both have a round
+            of.
         failures: how many connections failed in all rounds, by kind.
         searches: what was found for each target, if this was a search for the highest rate. Each
             rate that it tried is a cell. Its first cells are a closed loop.
@@ -206,7 +207,7 @@ def collect(
         for target, of_target in enumerate(ran):
             if of_target:
                 cells.append(_cell(target, workload, list(of_target.values())))
-            if target > 0:
+            if target > 0 and of_target and ran[0]:
                 both = [number for number in of_target if number in ran[0]]
                 pairs = [(of_target[number].summary, ran[0][number].summary) for number in both]
                 comparisons += _compared(workload, target, names, pairs, quantities)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..results.names import load_name
+from ..results.names import exact_load_name
 from ..results.remarks import OTHERS_BUSY
 from ..results.run import labels
 from ..statistics import MINIMUM_ROUNDS, Interval
@@ -127,12 +127,13 @@ def mismatch(
     for workload in workloads:
         number = stored.get(same_load(workload))
         if number is None:
-            known = ", ".join(map(load_name, baseline.workloads))
-            return f"it has no load {load_name(workload)}: it has {known}"
+            known = ", ".join(map(exact_load_name, baseline.workloads))
+            return f"it has no load {exact_load_name(workload)}: it has {known}"
         rounds = [one.messages_per_second for one in baseline.cells if one.workload == number]
         fewest = min((0 if one is None else one.rounds for one in rounds), default=0)
         if fewest < MINIMUM_ROUNDS:
-            return f"it has {fewest} rounds with {load_name(workload)}: {MINIMUM_ROUNDS} are needed"
+            which = exact_load_name(workload)
+            return f"it has {fewest} rounds with {which}: {MINIMUM_ROUNDS} are needed"
     return None
 
 

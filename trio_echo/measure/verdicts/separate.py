@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
-from ..results.names import cell_name
+from ..results.names import exact_load_name
 from ..results.run import labels
 from ..statistics import independent_ratio
 
@@ -62,11 +62,17 @@ def shared(runs: Sequence[Run]) -> list[Shared]:
 
 
 def unshared(runs: Sequence[Run]) -> list[list[str]]:
-    """Name the cells of each run that not all of them have."""
+    """Name the cells and the searches of each run that not all of them have."""
     each = [_places(run, alone=_alone(runs)) for run in runs]
+    found = [_searches(run, alone=_alone(runs)) for run in runs]
     return [
         [_name(run, cell) for place, cell in own.items() if any(place not in one for one in each)]
-        for run, own in zip(runs, each, strict=True)
+        + [
+            _search_name(run, search)
+            for place, search in searched.items()
+            if any(place not in one for one in found)
+        ]
+        for run, own, searched in zip(runs, each, found, strict=True)
     ]
 
 
@@ -108,25 +114,23 @@ def searches(runs: Sequence[Run]) -> list[tuple[str, tuple[Found, ...]]]:
     Returns:
         The name of each, and what each run found.
     """
-    each = [
-        {
-            ("" if _alone(runs) else labels(run.targets)[one.target], _search(run, one)): one
-            for one in run.searches
-        }
-        for run in runs
-    ]
+    each = [_searches(run, alone=_alone(runs)) for run in runs]
     return [
-        (
-            f"{cell_name(runs[0], one.target, 0)}: {one.requirement}",
-            tuple(others[place] for others in each),
-        )
+        (_search_name(runs[0], one), tuple(others[place] for others in each))
         for place, one in each[0].items()
         if all(place in others for others in each)
     ]
 
 
-def _search(run: Run, found: Found) -> tuple[Workload, str]:
-    return same_load(run.workloads[0]), found.requirement
+def _searches(run: Run, *, alone: bool) -> dict[tuple[str, Workload, str], Found]:
+    names = [""] if alone else labels(run.targets)
+    load = same_load(run.workloads[0])
+    return {(names[one.target], load, one.requirement): one for one in run.searches}
+
+
+def _search_name(run: Run, found: Found) -> str:
+    load = exact_load_name(run.workloads[0])
+    return f"{labels(run.targets)[found.target]}, {load}: {found.requirement}"
 
 
 def _alone(runs: Sequence[Run]) -> bool:
@@ -141,4 +145,5 @@ def _places(run: Run, *, alone: bool) -> dict[Place, Cell]:
 
 
 def _name(run: Run, cell: Cell) -> str:
-    return cell_name(run, cell.target, cell.workload)
+    load = exact_load_name(run.workloads[cell.workload])
+    return f"{labels(run.targets)[cell.target]}, {load}"

@@ -198,6 +198,14 @@ def test_what_was_found_is_a_line_above_a_table() -> None:
         ({"fails": 1000.0, "load_limited": True}, ", but there the load itself was busy"),
         ({"complete": False}, "; the search was not finished"),
         ({"holds": None, "fails": 1000.0}, "holds at no rate tried, down to 1,000 messages/s"),
+        (
+            {"fails": 1000.0, "requirement": "p50 < 50.7 us"},
+            " µs, but it held in 3 of 6 rounds only",
+        ),
+        (
+            {"holds": None, "fails": 1000.0, "complete": False, "requirement": "p50 < 5 us"},
+            " µs; the search was not finished",
+        ),
         ({"holds": None}, "has no answer yet: no rate had all its rounds"),
     ],
 )
@@ -227,3 +235,11 @@ def test_the_rate_found_can_be_required(
     asked = Demands(parse_requirement("p50 < 5 ms"), limits, None, 0.1)
     judged = verdicts(found_run(**changes), asked)
     assert (judged.lines + judged.unmet)[0].startswith(f"{outcome}: {limit}: IPv4, 1 x 64 B: ")
+
+
+def test_a_search_that_did_not_come_to_its_end_is_not_judged() -> None:
+    asked = Demands(parse_requirement("p50 < 5 ms"), (), None, 0.1)
+    unfinished = found_run(holds=None, fails=1000.0, complete=False)
+    assert verdicts(unfinished, asked).unmet == []
+    (line,) = verdicts(found_run(holds=None, fails=1000.0), asked).unmet
+    assert line.endswith("it holds at no rate tried")
