@@ -72,10 +72,11 @@ async def test_they_are_echoed_before_the_socket_joins() -> None:
     tapped: list[bytes] = []
     with early(b"hello") as (near, far):
         relay = SocketRelay(near, Door(), tapped.append)
+        relay.counts_lines = True
         assert await joins(relay)
         assert far.recv(100) == b"hello"
     assert tapped == [b"hello"]
-    assert relay.echoed == 5
+    assert (relay.echoed, relay.lines) == (5, 1)
     assert not relay.rest
 
 
