@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import papers
@@ -405,6 +406,14 @@ def test_processes_share_the_systems_ports(processes: int) -> None:
     parts = [own_ports(share) for share in shares(100, processes)]
     assert len(parts[0]) > 1
     assert all(one.stop == other.start for one, other in itertools.pairwise(parts))
+
+
+@linux
+def test_half_of_the_systems_ports_stay_free_for_programs_that_listen() -> None:
+    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    (ports,) = map(own_ports, shares(16, 1))
+    assert ports.start - low >= (high + 1 - low) // 2
+    assert ports.stop == high + 1
 
 
 @given(

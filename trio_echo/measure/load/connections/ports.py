@@ -9,6 +9,10 @@ So on Linux the load chooses the ports itself, one after the other. A port that 
 may be used again while its last connection is in TIME_WAIT, if both sides use timestamps
 (RFC 6191): then no segment of the old connection is taken for one of the new. netperf does the
 same. Other systems choose the ports themselves.
+
+The load uses the upper half of the ports. A port in TIME_WAIT is not free for a program that
+listens on any port (port 0), and with all of them taken, no program could do that for a minute.
+Linux looks in the lower half first.
 """
 
 from __future__ import annotations
@@ -79,6 +83,7 @@ def own_ports(share: Share) -> range:
     with suppress(OSError, ValueError):
         low, high = map(int, _RANGE.read_text().split())
         every = range(max(low, _LOWEST), high + 1)
-        first, stop = (len(every) * one // share.connections for one in (share.first, share.stop))
-        return every[first:stop]
+        upper = every[len(every) // 2 :]
+        first, stop = (len(upper) * one // share.connections for one in (share.first, share.stop))
+        return upper[first:stop]
     return range(0)
