@@ -54,6 +54,22 @@ async def test_a_silent_client_is_ended_but_not_one_that_moves_or_has_left(
         nursery.cancel_scope.cancel()
 
 
+async def test_a_client_that_comes_and_goes_before_the_watch_wakes_does_not_end_it(
+    pair: tuple[socket.socket, socket.socket], mock_clock: MockClock
+) -> None:
+    async with trio.open_nursery() as nursery:
+        watch = IdleWatch(LIMIT)
+        nursery.start_soon(watch.run)
+        await wait_all_tasks_blocked()
+        watch.add(pair[0], trio.CancelScope()).leave()
+        await wait_all_tasks_blocked()
+        with trio.CancelScope() as scope:
+            watch.add(pair[0], scope)
+            await pass_time(mock_clock, 8)
+        assert scope.cancelled_caught
+        nursery.cancel_scope.cancel()
+
+
 async def test_bytes_that_came_give_the_relay_time_but_not_forever(
     pair: tuple[socket.socket, socket.socket], mock_clock: MockClock
 ) -> None:

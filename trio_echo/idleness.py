@@ -65,7 +65,7 @@ class IdleWatch:
     async def run(self) -> None:
         """Watch, until cancelled."""
         while True:
-            if not self._clients:
+            while not self._clients:  # one that came may have left already
                 self._came = trio.Event()
                 await self._came.wait()
             await trio.sleep_until(next(iter(self._clients)).looked_at + self._pause)
