@@ -111,7 +111,7 @@ def test_a_file_that_cannot_be_read_is_one_line(command_line: CommandLine, tmp_p
     files.write(good, RUN, SAMPLES)
     wrong.write_text("{")
     for name, error in (
-        (tmp_path / "missing\x1b.json", "trio-echo compare: No such file or directory: "),
+        (tmp_path / "missing\x1b.json", "[open()] No such file or directory: "),
         (wrong, "trio-echo compare: "),
     ):
         status, out, err = command_line("compare", str(good), str(name))

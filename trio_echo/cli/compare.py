@@ -10,6 +10,8 @@ import click
 from trio_echo.quantities import duration
 from trio_echo.screen.text import safe
 
+from .output_files import failure
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -52,7 +54,7 @@ def compare(*, results: tuple[Path, ...]) -> int:
     try:
         runs = [files.read(path) for path in results]
     except OSError as exc:
-        click.echo(f"trio-echo compare: {exc.strerror or exc}: {safe(str(exc.filename))}", err=True)
+        click.echo(failure(exc), err=True)
         return 1
     except ResultsError as exc:
         click.echo(f"trio-echo compare: {safe(str(exc))}", err=True)
