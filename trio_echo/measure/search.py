@@ -18,7 +18,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from .results.found import Found
 from .results.remarks import LOAD_BUSY
@@ -164,7 +164,8 @@ def lowest_rate(workload: Workload, requirement: Requirement) -> float:
         raise ValueError("a search needs a limit on a percentile, such as p99 < 5 ms")
     if workload.duration is None or workload.rate is not None:
         raise ValueError("a search has rounds of a duration, and finds the rate itself")
-    replace(workload, rate=1.0)  # it refuses what an open loop cannot do
+    # This refuses what an open loop cannot do. Older versions of msgspec do not, in `replace`.
+    type(workload)(**asdict(workload) | {"rate": 1.0})
     least = LEAST_LENGTH * requirement.limit / 1e9
     if workload.duration < least:
         raise ValueError(
