@@ -10,7 +10,7 @@ A pass of Trio's scheduler costs ten times what an echo costs here. So if messag
 within a millisecond, the reactor waits for the next one in its own epoll set, up to a millisecond.
 It does so only if nobody else waits for something that could happen meanwhile: Trio's statistics
 have said so for some turns, and a client that comes to a listener ends the wait. What comes from
-outside may be late by two milliseconds: a call from another thread, bytes for a task that already
+outside may be late by three milliseconds: a call from another thread, bytes for a task that already
 waited for a socket when the reactor was opened, and, in a guest run, the events of the host loop.
 
 Why this is safe:
@@ -23,10 +23,10 @@ Why this is safe:
   during a batch, its socket leaves the set at once, and the rest of the batch skips it.
 - epoll is level-triggered here: what is not received now is reported again. It does not matter how
   much one `recv` returns.
-- Each ready socket gets one `recv` and one `send` in turn, and Trio's other tasks run after a
-  millisecond and a batch. So clients that flood the server hold up nobody. Every event of a batch
+- Each ready socket gets one `recv` and one `send` in turn, and Trio's other tasks run after two
+  milliseconds and a batch. So clients that flood the server hold up nobody. Every event of a batch
   is handled, as epoll_wait(2) rotates among the ready sockets: a dropped event might never come
-  back. So a batch is small: a large piece takes a tenth of a millisecond.
+  back. So a batch is limited, both in sockets and in bytes.
 - With TLS, one `recv` takes one record, at most 16 KiB. The buffer is larger, so OpenSSL never
   holds decrypted bytes that epoll could not report.
 - If a tap raises an `Exception`, its relay ends. Anything else, such as a KeyboardInterrupt at any
@@ -57,11 +57,13 @@ if TYPE_CHECKING:
 
 # How many bytes to receive at once.
 _BUFFER = 256 * 1024
-# How many events to take from the epoll set at once. With 256, and as many clients that flood the
-# server, Trio's other tasks were late by a tenth of a second.
-_EVENTS = 16
+# How many events to take from the epoll set at once, and up to how many may receive a whole buffer
+# each. The rest of a larger batch would be late: 256 KiB take a tenth of a millisecond.
+_EVENTS, _FEW = 64, 16
 # Seconds after which Trio's other tasks get their turn, even if there is more to echo.
-_TURN = 0.001
+_TURN = 0.002
+# The longest wait in seconds for more to echo.
+_PATIENCE = 0.001
 # How many times in a row nobody else must be ready to run. Trio takes the tasks of a pass out of
 # its queue, and runs them in either order: one that comes after the reactor is not seen then.
 _SURE = 8
@@ -109,8 +111,9 @@ class Reactor:
         # How many tasks may wait for sockets in Trio's own loop, and hear from them a little later:
         # those from before, such as Trio's own for calls from other threads, and the listeners'.
         self._unhurried = _waiting()
-        # How many seconds to wait for more, before Trio's other tasks get their turn.
-        self._patience = 0.0
+        # How many seconds to wait for more, before Trio's other tasks get their turn. None: that
+        # is decided when there is nothing left to echo.
+        self._patience: float | None = 0.0
         # How many times in a row nobody else was seen.
         self._alone = 0
         # Whether the latest message came soon after the one before.
@@ -153,26 +156,34 @@ class Reactor:
     async def run(self) -> None:
         """Echo, until cancelled."""
         relays, clock, readv, write = self._relays, time.perf_counter, _readv, os.write
+        poll: Callable[[float, int], list[tuple[int, int]]] = self._epoll.poll
         received = bytearray(_BUFFER)
         buffer = memoryview(received)
         whole, piece = [buffer], [buffer[:PIECE]]
+        data, size = buffer, len(buffer)
+        events: list[tuple[int, int]] = []
         ended = -math.inf
         while True:
-            await trio.lowlevel.wait_readable(self._epoll.fileno())
+            if events:
+                await trio.lowlevel.checkpoint()
+            else:
+                await trio.lowlevel.wait_readable(self._epoll.fileno())
             began = clock()
-            self._patience = _TURN if began - ended < _TURN and self._is_surely_alone() else 0.0
-            while events := self._ready():
-                for descriptor, event in events:
-                    relay = relays.get(descriptor)
-                    if relay is None:  # a listener, or removed during this batch
+            self._patience = None if began - ended < _PATIENCE else 0.0
+            while events := poll(0, _EVENTS) or self._wait():
+                room = whole if len(events) <= _FEW else piece
+                for descriptor, _ in events:
+                    try:
+                        relay = relays[descriptor]
+                    except KeyError:  # a listener, or removed during this batch
                         self._patience = 0.0
                         continue
-                    if event != _READABLE and relay.rest:
+                    if relay.rest:
                         self._send_rest(relay)
                         continue
                     try:
                         if relay.plain:  # an eighth of an echo faster than a socket's methods
-                            count = readv(descriptor, whole if relay.tap is None else piece)
+                            count = readv(descriptor, room if relay.tap is None else piece)
                         else:
                             count = relay.sock.recv_into(buffer)
                     except NOT_NOW:
@@ -183,7 +194,8 @@ class Reactor:
                     if not count:
                         self._wake(relay)
                         continue
-                    data = buffer[:count]
+                    if count != size:  # a new view takes as long as two calls of Python
+                        data, size = buffer[:count], count
                     if relay.counts_lines:
                         relay.lines += lines_in(received, count)
                     if relay.tap is not None or relay.moved is not None:
@@ -209,11 +221,13 @@ class Reactor:
         """Close the epoll set, once `run` has ended."""
         self._epoll.close()
 
-    def _ready(self) -> list[tuple[int, int]]:
-        """Return what epoll reports; wait for it as long as patience lasts."""
-        poll: Callable[[float, int], list[tuple[int, int]]] = self._epoll.poll
+    def _wait(self) -> list[tuple[int, int]]:
+        """Wait for what epoll reports, as long as patience lasts."""
+        if self._patience is None:
+            self._patience = _PATIENCE if self._is_surely_alone() else 0.0
         if not self._patience:
-            return poll(0, _EVENTS)
+            return []
+        poll: Callable[[float, int], list[tuple[int, int]]] = self._epoll.poll
         began = time.perf_counter()
         if self._soon:
             for _ in range(_LOOKS):
@@ -234,7 +248,7 @@ class Reactor:
         return (
             _reactors.get() == 1
             and not now.tasks_runnable
-            and now.seconds_to_next_deadline > _TURN
+            and now.seconds_to_next_deadline > _PATIENCE
             and _waiting() <= self._unhurried
         )
 
