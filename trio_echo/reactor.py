@@ -155,12 +155,13 @@ class Reactor:
 
     async def run(self) -> None:
         """Echo, until cancelled."""
-        relays, clock, readv, write = self._relays, time.perf_counter, _readv, os.write
+        relays, clock = self._relays, time.perf_counter
+        readv, read, write = _readv, os.read, os.write
         poll: Callable[[float, int], list[tuple[int, int]]] = self._epoll.poll
         received = bytearray(_BUFFER)
         buffer = memoryview(received)
         whole, piece = [buffer], [buffer[:PIECE]]
-        data, size = buffer, len(buffer)
+        view, size = buffer, len(buffer)
         events: list[tuple[int, int]] = []
         ended = -math.inf
         while True:
@@ -181,11 +182,22 @@ class Reactor:
                     if relay.rest:
                         self._send_rest(relay)
                         continue
+                    tap = relay.tap
+                    source: bytearray | bytes
+                    data: memoryview | bytes
                     try:
-                        if relay.plain:  # an eighth of an echo faster than a socket's methods
-                            count = readv(descriptor, room if relay.tap is None else piece)
+                        # With plain TCP, an eighth of an echo faster than a socket's methods.
+                        if tap is not None and relay.plain:
+                            source = data = read(descriptor, PIECE)
+                            count = len(data)
                         else:
-                            count = relay.sock.recv_into(buffer)
+                            if relay.plain:
+                                count = readv(descriptor, room)
+                            else:
+                                count = relay.sock.recv_into(buffer)
+                            if count != size:  # a new view takes as long as two calls of Python
+                                view, size = buffer[:count], count
+                            source, data = received, view
                     except NOT_NOW:
                         continue
                     except OSError as exc:
@@ -194,14 +206,19 @@ class Reactor:
                     if not count:
                         self._wake(relay)
                         continue
-                    if count != size:  # a new view takes as long as two calls of Python
-                        data, size = buffer[:count], count
                     if relay.counts_lines:
-                        relay.lines += lines_in(received, count)
-                    if relay.tap is not None or relay.moved is not None:
-                        self._announce(relay, data)
+                        relay.lines += lines_in(source, count)
+                    if tap is not None or relay.moved is not None:
+                        try:
+                            if relay.moved is not None:
+                                relay.moved()
+                            if tap is not None:
+                                self._patience = 0.0  # it may have work for another task
+                                tap(bytes(data))
+                        except Exception as exc:  # noqa: BLE001  raised in the relay's own task
+                            self._fail(relay, exc)
                         if descriptor not in relays:
-                            continue
+                            continue  # it failed, or cancelled the relay
                     try:
                         sent = write(descriptor, data) if relay.plain else relay.sock.send(data)
                     except NOT_NOW:
@@ -252,19 +269,12 @@ class Reactor:
             and _waiting() <= self._unhurried
         )
 
-    def _announce(self, relay: SocketRelay, data: memoryview) -> None:
-        """Call a relay's `moved` and `tap`; one of them may cancel it, which removes it."""
-        try:
-            if relay.moved is not None:
-                relay.moved()
-            if relay.tap is not None:
-                self._patience = 0.0  # it may have work for another task
-                relay.tap(bytes(data))
-        except Exception as exc:  # noqa: BLE001  raised in the relay's own task
-            if self._relays.get(relay.descriptor) is relay:
-                self._wake(relay, exc)
-            else:
-                relay.failure = exc
+    def _fail(self, relay: SocketRelay, failure: Exception) -> None:
+        """End a relay whose `moved` or `tap` failed; it may have cancelled the relay before."""
+        if self._relays.get(relay.descriptor) is relay:
+            self._wake(relay, failure)
+        else:
+            relay.failure = failure
 
     def _send_rest(self, relay: SocketRelay) -> None:
         """Send more of what there was no room for; after all of it, receive again."""

@@ -47,6 +47,8 @@ _MAY_BE_INVISIBLE = re.compile(
 # What `bytes.translate` leaves as it is: printable ASCII, and the newline.
 _PRINTABLE = bytes([*b"\n", *range(0x20, 0x7F)])
 _PLAIN = bytes(byte if byte in _PRINTABLE else byte == 0 for byte in range(256))
+# The same without the newline.
+_PLAIN_LINE = _PLAIN.replace(b"\n", b"\0")
 
 
 def _escape(character: str) -> str:
@@ -62,20 +64,23 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-class _Escapes(dict[int, str]):
-    """The table for `str.translate`. It caches nothing, since a peer chooses what is looked up."""
+class _Escapes(dict[str, str]):
+    """What characters become. It caches nothing, since a peer chooses what is looked up."""
 
-    def __missing__(self, code: int) -> str:
-        return _escape(chr(code))
+    def __missing__(self, character: str) -> str:
+        return _escape(character)
 
 
 # Bytes that are not text become these surrogates, and there may be millions.
-_ESCAPES = _Escapes({code: _escape(chr(code)) for code in (*range(256), *range(0xDC80, 0xDD00))})
+_ESCAPES = _Escapes(
+    {char: _escape(char) for char in map(chr, (*range(256), *range(0xDC80, 0xDD00)))}
+)
+_ESCAPES_IN_LINES = _Escapes({**_ESCAPES, "\n": "\n"})
 
 
 def safe(text: str) -> str:
     r"""Escape what could drive a terminal or break the line, such as `\n`, `\x1b` or `\u202e`."""
-    return text if _is_plain(text) else text.translate(_ESCAPES)
+    return text if _is_plain(text) else "".join(map(_ESCAPES.__getitem__, text))
 
 
 def _is_plain(text: str) -> bool:
@@ -145,7 +150,11 @@ class PeerText:
 
     def __init__(self, prefix: str, encoding: str, terminal: Terminal | None = None) -> None:
         self._rows = Rows(prefix, terminal)
-        self._decoder = codecs.getincrementaldecoder(encoding)("backslashreplace")
+        # For each byte that is not text, the first takes a fifteenth of the second's time. Other
+        # encodings than UTF-8 have bytes that it cannot replace.
+        is_utf8 = codecs.lookup(encoding).name == "utf-8"
+        errors = "surrogateescape" if is_utf8 else "backslashreplace"
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors)
         # Bytes held by the decoder: they may be the start of a character.
         self._undecoded = b""
         self._carriage_return = ""
@@ -165,13 +174,12 @@ class PeerText:
         other, and on a terminal, the result is `None`, and `lines` must be asked.
         """
         start = self._start_now
-        if start is None or data.translate(_PLAIN) != data:
+        if start is None:
             return None
-        newline = data.find(b"\n")
-        if newline < 0:
+        if data.translate(_PLAIN_LINE) == data:
             self._unfinished = True
             return start + data + b"\n"
-        if newline == 0 and self._unfinished:
+        if data.translate(_PLAIN) != data or (self._unfinished and data.startswith(b"\n")):
             return None
         text = data.removesuffix(b"\n")
         self._unfinished = len(text) == len(data)
@@ -231,7 +239,7 @@ class PeerText:
         text = text.replace("\r\n", "\n")
         if _is_plain(text.replace("\n", " ")):
             return text  # the usual case
-        return "\n".join(map(safe, text.split("\n")))
+        return "".join(map(_ESCAPES_IN_LINES.__getitem__, text))
 
     def _restart(self) -> None:
         self._decoder.reset()
