@@ -8,11 +8,17 @@ import select
 import socket
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from itertools import count
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from support import linked, receive_count, reset
 
+from trio_echo.measure.load.connections import lanes as lanes_module
+from trio_echo.measure.load.connections import traffic as traffic_module
 from trio_echo.measure.load.connections.connection import LoadConnection
+from trio_echo.measure.load.connections.lanes import Lanes
 from trio_echo.measure.load.connections.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -80,3 +86,30 @@ def test_while_a_large_message_moves_its_echo_is_not_waited_for() -> None:
             traffic._flush(connection)
         now = time.perf_counter_ns()
         assert connection.silent(now) < now - began
+
+
+@pytest.mark.parametrize(
+    ("turn", "spun"), [(1_000, 400_000), (100_000, 200_000)], ids=["a turn", "an interrupted turn"]
+)
+@pytest.mark.parametrize("kind", ["messages", "connections"])
+def test_an_open_loop_that_looks_for_work_is_not_busy(
+    monkeypatch: pytest.MonkeyPatch, kind: str, turn: int, spun: int
+) -> None:
+    """Nothing is due before the end. Each turn takes the same time on this clock."""
+    near, far = linked("127.0.0.1")
+    near.setblocking(False)
+    waker, wake = socket.socketpair()
+    with far, waker, wake:
+        load: Traffic | Lanes
+        if kind == "messages":
+            load = Traffic([near], wake, size=1, verify=False, patience=60)
+        else:
+            near.close()
+            load = Lanes(cast("Any", None), wake, count=1, patience=60)
+        clock = SimpleNamespace(perf_counter_ns=count(0, turn).__next__)
+        for module in (traffic_module, lanes_module):
+            monkeypatch.setattr(module, "time", clock)
+        load.start_open(iter([500_000]))
+        load.run(400_000)
+        load.close()
+    assert load.spun == spun

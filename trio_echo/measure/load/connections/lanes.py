@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from trio_echo.errors import SocketCallError
 
-from .poller import READ, WRITE, open_poller
+from .poller import EMPTY_TURN, READ, WRITE, open_poller
 from .traffic import FOREVER
 from .transaction import Lane, NoPortError, Times, TransactionError
 
@@ -151,7 +151,6 @@ class Lanes:
         now = clock()
         report_at = now + _REPORT
         look_at = now + self._look_every
-        spinning = 0  # the CPU time of this process after the latest turn of the loop, if it spins
         while now < until and ((self.alive and self.allowance) or self._busy):
             due = self._next_due
             timeout = self._begin(now)
@@ -161,12 +160,9 @@ class Lanes:
                     self.stopped = True
                     return
                 self._go_on(self._busy[fd])
-            now = clock()
-            if events or timeout or not self._open or due != self._next_due:
-                spinning = 0
-            else:
-                self.spun += (cpu := time.process_time_ns()) - (spinning or cpu)
-                spinning = cpu
+            before, now = now, clock()
+            if self._open and not (events or timeout) and due == self._next_due:
+                self.spun += min(now - before, EMPTY_TURN)
             if now >= report_at:
                 report()
                 report_at = now + _REPORT

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 MOST_SOCKETS = 511 if sys.platform == "win32" else None
 """The most connections that a process can wait for, beside the socket that wakes it."""
 
+EMPTY_TURN = 50_000
+"""The most nanoseconds that a turn takes in which nothing is ready or due. If it took longer, this
+process had no processor for a while."""
+
 if sys.platform == "linux":
     READ, WRITE = select.EPOLLIN, select.EPOLLOUT
 

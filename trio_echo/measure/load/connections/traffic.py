@@ -23,7 +23,7 @@ from trio_echo.errors import SocketCallError
 from .calls import calls
 from .connection import LoadConnection
 from .contents import Contents
-from .poller import READ, WRITE, open_poller
+from .poller import EMPTY_TURN, READ, WRITE, open_poller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -186,7 +186,6 @@ class Traffic:
         now = clock()
         report_at = now + _REPORT
         look_at = now + self._look_every
-        spinning = 0  # the CPU time of this process after the latest turn of the loop, if it spins
         while now < until and connections and (self.allowance or self.pending):
             due = self._next_due
             timeout = self._send_due(now) if self._open else _WAIT
@@ -238,12 +237,9 @@ class Traffic:
                     self._flush(connection)
             self.allowance -= gone
             ready.clear()
-            now = clock()
-            if events or timeout or due != self._next_due:
-                spinning = 0
-            else:
-                self.spun += (cpu := time.process_time_ns()) - (spinning or cpu)
-                spinning = cpu
+            before, now = now, clock()
+            if self._open and not (events or timeout) and due == self._next_due:
+                self.spun += min(now - before, EMPTY_TURN)
             if now >= report_at:
                 self._keep_latest()
                 report()
