@@ -89,7 +89,7 @@ async def test_a_reader_that_stalls_holds_up_nothing(monkeypatch: pytest.MonkeyP
     ours, its = os.pipe()
     try:
         with trio.fail_after(PATIENCE):
-            async with json_lines.written(its) as write:
+            async with json_lines.written(json_lines.Lines(its)) as write:
                 assert write is not None
                 for _ in range(1000):  # more than fits into a pipe
                     write(second())
@@ -99,13 +99,13 @@ async def test_a_reader_that_stalls_holds_up_nothing(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-async def test_a_full_disk_is_reported_once(capsys: pytest.CaptureFixture[str]) -> None:
-    with json_lines.opened(Path("/dev/full")) as fd:
-        async with json_lines.written(fd) as write:
-            assert write is not None
-            write(second())
-            write(second())
-    assert capsys.readouterr().err == "--json-lines: No space left on device\n"
+def test_a_full_disk_is_reported_once_and_fails_the_run(command_line: CommandLine) -> None:
+    with BackgroundServer(hosts=["127.0.0.1"]) as server:
+        target = str(server.addresses[0])
+        status, out, err = command_line("bench", target, *SHORT, "--json-lines", "/dev/full")
+    assert status == 1
+    assert "messages/s" in out  # the results are there
+    assert err.count("--json-lines: No space left on device\n") == 1
 
 
 def test_a_file_that_cannot_be_written_is_an_error(command_line: CommandLine) -> None:

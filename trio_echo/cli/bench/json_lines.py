@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,14 +31,27 @@ _GRACE = 5.0
 _NOBODY_READS = {errno.EPIPE, errno.EINVAL}
 
 
+@dataclass
+class Lines:
+    """Where the lines go.
+
+    Attributes:
+        fd: the descriptor of the file.
+        incomplete: whether a line could not be written, although somebody may read them.
+    """
+
+    fd: int
+    incomplete: bool = False
+
+
 def becomes_file(path: Path) -> bool:
     """Return whether lines go to a file, or could not: not to standard output, a pipe, a device."""
     return str(path) != STANDARD_OUTPUT and (path.is_file() or path.is_dir() or not path.exists())
 
 
 @contextmanager
-def opened(path: Path | None) -> Iterator[int | None]:
-    """Open the file of the lines; yields its descriptor, `None` without one.
+def opened(path: Path | None) -> Iterator[Lines | None]:
+    """Open the file of the lines; yields `None` without one.
 
     Raises:
         OSError: it cannot be opened.
@@ -47,42 +61,43 @@ def opened(path: Path | None) -> Iterator[int | None]:
     elif str(path) == STANDARD_OUTPUT:
         if sys.stdout is None:  # as after >&- in a shell
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        yield sys.stdout.fileno()
+        yield Lines(sys.stdout.fileno())
     else:
         with path.open("wb", buffering=0) as file:
-            yield file.fileno()
+            yield Lines(file.fileno())
 
 
 @asynccontextmanager
-async def written(fd: int | None) -> AsyncIterator[Callable[[Second], object] | None]:
+async def written(lines: Lines | None) -> AsyncIterator[Callable[[Second], object] | None]:
     """Yield a function that writes a second as a line, and returns at once; `None` without a file.
 
     A reader that is slow or has gone does not hold up the measurement: a thread writes. Lines that
     a reader has not taken some seconds after the end are dropped.
 
     Args:
-        fd: the descriptor of the file.
+        lines: `incomplete` is set if the file takes no more.
     """
-    if fd is None:
+    if lines is None:
         yield None
         return
-    lines, left = trio.open_memory_channel[bytes](math.inf)
+    ready, waiting = trio.open_memory_channel[bytes](math.inf)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_write_all, fd, left)
-        with lines:
-            yield lambda second: lines.send_nowait(msgspec.json.encode(second) + b"\n")
+        nursery.start_soon(_write_all, lines, waiting)
+        with ready:
+            yield lambda second: ready.send_nowait(msgspec.json.encode(second) + b"\n")
         nursery.cancel_scope.deadline = trio.current_time() + _GRACE
 
 
-async def _write_all(fd: int, lines: trio.MemoryReceiveChannel[bytes]) -> None:
-    async for line in lines:
+async def _write_all(lines: Lines, waiting: trio.MemoryReceiveChannel[bytes]) -> None:
+    async for line in waiting:
         try:
-            await trio.to_thread.run_sync(partial(_write, fd), line, abandon_on_cancel=True)
+            await trio.to_thread.run_sync(partial(_write, lines.fd), line, abandon_on_cancel=True)
         except OSError as exc:
             if exc.errno not in _NOBODY_READS:
+                lines.incomplete = True
                 click.echo(f"--json-lines: {safe(exc.strerror or str(exc))}", err=True)
             break
-    async for _ in lines:  # the measurement goes on
+    async for _ in waiting:  # the measurement goes on
         pass
 
 

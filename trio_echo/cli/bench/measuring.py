@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from trio_echo.measure.results.run import Run
     from trio_echo.measure.wired import Wired
 
+    from .json_lines import Lines
     from .options.demands import Demands
 
 
@@ -82,14 +83,14 @@ class Files(NamedTuple):
         output: as JSON, with the raw samples beside it.
         csv: as a table.
         plot: as a page of pictures.
-        lines: a descriptor, for a line of JSON each second.
+        lines: for a line of JSON each second.
         aside: whether the report goes to standard error, because the lines are on standard output.
     """
 
     output: Path | None
     csv: Path | None
     plot: Path | None
-    lines: int | None
+    lines: Lines | None
     aside: bool
 
 
@@ -165,7 +166,8 @@ async def run(asked: Asked, kept: Files) -> int:
             click.echo(safe(str(refused)), err=True)
         for line in judged.unmet:
             click.echo(line, err=True)
-    if _failed(result, asked.demands):
+    incomplete = kept.lines is not None and kept.lines.incomplete
+    if incomplete or _failed(result, asked.demands):
         return 1
     return 3 if judged.unmet else 0
 
@@ -186,7 +188,7 @@ def _failed(result: Run, demands: Demands) -> bool:
 
 
 async def _rounds(
-    session: Session, lines: int | None, stop: trio.Event
+    session: Session, lines: Lines | None, stop: trio.Event
 ) -> SocketCallError | ClusterError | None:
     """Run the rounds, and show how they go on; returns what ended them after the first round.
 
