@@ -51,8 +51,9 @@ def test_tall_and_flat_curves_have_numbers_at_the_side(up: list[float]) -> None:
 
 def test_linear_axes_are_beside_the_logarithmic_ones() -> None:
     ticks = {"64 B": 64, "1 KiB": 1024, "16 KiB": 16384}
-    picture = curves(SERIES, "size (bytes)", "µs", ticks=ticks, mark=("knee", 2000), linear=True)
-    assert {"linear axes", "logarithmic axes", "10,000", "1 KiB"} <= set(texts(picture))
+    sizes = {"0": 0.0, "10 kB": 10_000.0}
+    picture = curves(SERIES, "size (bytes)", "µs", ticks=ticks, mark=("knee", 2000), linear=sizes)
+    assert {"linear axes", "logarithmic axes", "10 kB", "1 KiB"} <= set(texts(picture))
     linear, logarithmic = picture.figure.axes
     assert (linear.get_xscale(), linear.get_yscale()) == ("linear", "linear")
     assert (logarithmic.get_xscale(), logarithmic.get_yscale()) == ("log", "log")

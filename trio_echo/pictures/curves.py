@@ -36,7 +36,7 @@ def curves(
     *,
     ticks: Mapping[str, float] | None = None,
     mark: tuple[str, float] | None = None,
-    linear: bool = False,
+    linear: Mapping[str, float] | None = None,
 ) -> Picture:
     """Draw curves.
 
@@ -47,13 +47,14 @@ def curves(
         ticks: the labels of a logarithmic x axis and their places, the first at the left end, the
             last at the right. Without them, the axis is linear with whole numbers.
         mark: a vertical line: its name and its place.
-        linear: whether to draw the curves on linear axes as well, which begin at 0; the
-            logarithmic ones are at their right.
+        linear: the labels and places of the x axis of linear axes, which begin at 0; they are drawn
+            as well, and the logarithmic ones are at their right.
     """
-    height = _HEIGHT + _TITLE * linear
+    height = _HEIGHT + _TITLE * (linear is not None)
     picture = Picture(_WIDTH, height, f"{y} against {x}: {', '.join(series)}")
     figure = picture.figure
-    panels = [figure.add_subplot(1, 1 + linear, 1 + number) for number in range(1 + linear)]
+    count = 1 if linear is None else 2
+    panels = [figure.add_subplot(1, count, 1 + number) for number in range(count)]
     for axes in panels:
         _draw(axes, series, mark)
         axes.set_xlabel(x)
@@ -62,8 +63,8 @@ def curves(
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel(y)
     inches = _WIDTH / len(panels) - _AROUND, _HEIGHT - _AROUND
-    if linear:
-        _linear(panels[0])
+    if linear is not None:
+        _linear(panels[0], linear)
         for axes, title in zip(panels, ("linear axes", "logarithmic axes"), strict=True):
             axes.set_title(title, fontsize=scales.SIZE)
     _logarithmic(panels[-1], series, ticks, inches)
@@ -88,12 +89,12 @@ def _draw(axes: Axes, series: Series, mark: tuple[str, float] | None) -> None:
         axes.axvline(mark[1], color=GREY, linewidth=1.2, linestyle=(0, (1, 2)), label=mark[0])
 
 
-def _linear(axes: Axes) -> None:
+def _linear(axes: Axes, ticks: Mapping[str, float]) -> None:
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(4))
-        axis.set_major_formatter("{x:,.10g}")
+    axes.set_xticks(list(ticks.values()), list(ticks))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter("{x:,.10g}")
 
 
 def _logarithmic(

@@ -82,7 +82,8 @@ def logarithmic(
         ends: its first and last value; the first may be the larger one.
         text: writes a value.
         inches: its length.
-        at: the values that may have a tick; by default round ones.
+        at: the values that may have a tick; by default round ones. If not all fit beside each
+            other on the x axis, every second one is written a row below.
     """
     low, high = ends
     if name == "x":
@@ -96,12 +97,18 @@ def logarithmic(
     def room(value: float) -> float:
         return width(text(value), SIZE) if name == "x" else 0.15
 
-    ticks = (
-        _round_ticks(min(ends), max(ends), place, room) if at is None else spaced(at, place, room)
-    )
+    below: list[float] = []
+    if at is None:
+        ticks = _round_ticks(min(ends), max(ends), place, room)
+    else:
+        ticks = spaced(at, place, room)
+        if name == "x" and len(ticks) < len(at):
+            ordered = sorted(at)
+            ticks, below = (spaced(ordered[first::2], place, room) for first in (0, 1))
+    texts = {one: text(one) for one in ticks} | {one: f"\n{text(one)}" for one in below}
     axis = axes.xaxis if name == "x" else axes.yaxis
-    axis.set_major_locator(FixedLocator(list(ticks)))
-    axis.set_major_formatter(FixedFormatter([text(one) for one in ticks]))
+    axis.set_major_locator(FixedLocator(list(texts)))
+    axis.set_major_formatter(FixedFormatter(list(texts.values())))
     axis.set_minor_locator(NullLocator())
 
 
