@@ -20,7 +20,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
-from support import PATIENCE, Events, linked, receive_all, reset
+import trio.testing
+from support import PATIENCE, Events, linked, receive_all, receive_count, reset
 
 import trio_echo.reactor
 from trio_echo import serve
@@ -45,6 +46,16 @@ class Door:
 
     def remove(self, _relay: SocketRelay) -> None:
         raise AssertionError("it did not join")
+
+
+class Sleeping:
+    """In place of a reactor: nothing happens."""
+
+    def add(self, _relay: SocketRelay) -> None:
+        pass
+
+    def remove(self, _relay: SocketRelay) -> None:
+        pass
 
 
 async def joins(relay: SocketRelay) -> bool:
@@ -200,3 +211,28 @@ def test_the_system_calls_for_a_clients_socket(tmp_path: Path) -> None:
     transfers = {"recvfrom", "sendto", "readv", "write"}  # how many depends on what is early
     others = [call for call in calls if call not in transfers]
     assert others == ["getsockname", "ioctl", "epoll_ctl", "epoll_ctl", "close"]
+
+
+async def test_a_client_that_waits_keeps_nothing_of_what_it_sent_early() -> None:
+    data = b"x" * 64 * 1024
+
+    class Early(socket.socket):
+        def recv(self, *_: object) -> bytes:
+            super().recv(len(data), socket.MSG_WAITALL)
+            return data
+
+    with early(data) as (near, far):
+        near.setblocking(True)
+        sock = Early(fileno=near.detach())
+        relay = SocketRelay(sock, Sleeping())
+        count = sys.getrefcount(data)
+        relay.begin()
+        sock.setblocking(False)
+        with sock:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(relay.run)
+                await trio.testing.wait_all_tasks_blocked()
+                assert receive_count(far, len(data)) == data
+                assert not relay.rest
+                assert sys.getrefcount(data) == count
+                nursery.cancel_scope.cancel()

@@ -94,19 +94,23 @@ class SocketRelay(BaseRelay):
                 failed: the system does not watch any more sockets.
         """
         self.task = trio.lowlevel.current_task()
-        if self._early is not None:
-            early, self._early = self._early, None
-            if not early:
-                return
-            await self._echo(early)
+        if self._early is not None and not await self._echo_early():
+            return
         self._reactor.add(self)
         try:
             await trio.lowlevel.wait_task_rescheduled(self._abort)
         finally:  # a tap may both cancel this task and fail
             self._raise_failure()
 
-    async def _echo(self, data: bytes) -> None:
-        """Echo what `begin` received; if there is no room, the reactor sends the rest."""
+    async def _echo_early(self) -> bool:
+        """Echo what `begin` received, and forget it; the reactor sends what has no room.
+
+        Returns:
+            Whether it was not the end of the stream.
+        """
+        data, self._early = self._early, None
+        if not data:
+            return False
         if self.counts_lines:
             self.lines += lines_in(data, len(data))
         if self.moved is not None:
@@ -120,6 +124,7 @@ class SocketRelay(BaseRelay):
         self.echoed += sent
         if sent < len(data):
             self.rest = memoryview(data[sent:])
+        return True
 
     def _raise_failure(self) -> None:
         failure, self.failure = self.failure, None
