@@ -84,18 +84,23 @@ def test_a_reader_that_goes_does_not_end_the_run() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the pipe is one of POSIX")
-async def test_a_reader_that_stalls_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reader_that_stalls_holds_up_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(json_lines, "_GRACE", 0.1)
     ours, its = os.pipe()
+    lines = json_lines.Lines(its)
     try:
         with trio.fail_after(PATIENCE):
-            async with json_lines.written(json_lines.Lines(its)) as write:
+            async with json_lines.written(lines) as write:
                 assert write is not None
                 for _ in range(1000):  # more than fits into a pipe
                     write(second())
     finally:
         os.close(ours)  # the thread that waits for room ends
         os.close(its)
+    assert lines.incomplete
+    assert capsys.readouterr().err == "--json-lines: the last lines were not read within 0.1 s\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")

@@ -72,10 +72,10 @@ async def written(lines: Lines | None) -> AsyncIterator[Callable[[Second], objec
     """Yield a function that writes a second as a line, and returns at once; `None` without a file.
 
     A reader that is slow or has gone does not hold up the measurement: a thread writes. Lines that
-    a reader has not taken some seconds after the end are dropped.
+    a reader has not taken some seconds after the end are dropped, and that is reported.
 
     Args:
-        lines: `incomplete` is set if the file takes no more.
+        lines: `incomplete` is set if some were not written.
     """
     if lines is None:
         yield None
@@ -86,6 +86,9 @@ async def written(lines: Lines | None) -> AsyncIterator[Callable[[Second], objec
         with ready:
             yield lambda second: ready.send_nowait(msgspec.json.encode(second) + b"\n")
         nursery.cancel_scope.deadline = trio.current_time() + _GRACE
+    if nursery.cancel_scope.cancelled_caught:
+        lines.incomplete = True
+        click.echo(f"--json-lines: the last lines were not read within {_GRACE:g} s", err=True)
 
 
 async def _write_all(lines: Lines, waiting: trio.MemoryReceiveChannel[bytes]) -> None:
