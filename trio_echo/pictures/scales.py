@@ -82,8 +82,7 @@ def logarithmic(
         ends: its first and last value; the first may be the larger one.
         text: writes a value.
         inches: its length.
-        at: the values that may have a tick; by default round ones. If not all fit beside each
-            other on the x axis, every second one is written a row below.
+        at: the values that have a tick, though not all may have a number; by default round ones.
     """
     low, high = ends
     if name == "x":
@@ -97,18 +96,11 @@ def logarithmic(
     def room(value: float) -> float:
         return width(text(value), SIZE) if name == "x" else 0.15
 
-    below: list[float] = []
-    if at is None:
-        ticks = _round_ticks(min(ends), max(ends), place, room)
-    else:
-        ticks = spaced(at, place, room)
-        if name == "x" and len(ticks) < len(at):
-            ordered = sorted(at)
-            ticks, below = (spaced(ordered[first::2], place, room) for first in (0, 1))
-    texts = {one: text(one) for one in ticks} | {one: f"\n{text(one)}" for one in below}
+    ticks = _round_ticks(min(ends), max(ends), place, room) if at is None else at
+    named = spaced(ticks, place, room)
     axis = axes.xaxis if name == "x" else axes.yaxis
-    axis.set_major_locator(FixedLocator(list(texts)))
-    axis.set_major_formatter(FixedFormatter(list(texts.values())))
+    axis.set_major_locator(FixedLocator(list(ticks)))
+    axis.set_major_formatter(FixedFormatter([text(one) if one in named else "" for one in ticks]))
     axis.set_minor_locator(NullLocator())
 
 
@@ -131,16 +123,20 @@ def _round_ticks(
 def spaced(
     values: Sequence[float], place: Callable[[float], float], room: Callable[[float], float]
 ) -> list[float]:
-    """Leave out ticks that do not fit beside the one before.
+    """Leave out ticks that do not fit beside the one before, or the last one.
 
     Args:
         values: of all ticks.
         place: returns where on the axis a value is, in inches.
         room: returns the space that its text needs.
     """
+
+    def fit(one: float, other: float) -> bool:
+        return place(one) + (room(one) + room(other)) / 2 + _APART <= place(other)
+
+    ordered = sorted(values, key=place)
     kept: list[float] = []
-    for value in sorted(values, key=place):
-        half = room(value) / 2
-        if not kept or place(value) - half >= place(kept[-1]) + room(kept[-1]) / 2 + _APART:
+    for value in ordered[:-1]:
+        if fit(value, ordered[-1]) and (not kept or fit(kept[-1], value)):
             kept.append(value)
-    return kept
+    return kept + ordered[-1:]
