@@ -498,6 +498,28 @@ async def test_it_waits_only_if_nobody_else_was_seen_several_times_in_a_row(
             nursery.cancel_scope.cancel()
 
 
+async def test_after_a_turn_that_had_too_much_to_echo_it_looks_several_times_again(
+    patient_epoll: PatientEpoll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        ends = Ends(reactor)
+        with closing_far(ends):
+            nursery.start_soon(ends.run)
+            await echo_often(ends.far)
+            assert any(patient_epoll.waits)
+            monkeypatch.setattr(trio_echo.reactor, "_TURN", -1.0)  # each turn has too much
+            ends.far.send(b"x")
+            await wait_all_tasks_blocked(0.01)
+            monkeypatch.undo()
+            monkeypatch.setattr(trio_echo.reactor, "time", ticking(0.0))
+            patient_epoll.waits.clear()
+            ends.far.send(b"x")
+            await wait_all_tasks_blocked(0.01)
+            assert not any(patient_epoll.waits)
+            nursery.cancel_scope.cancel()
+
+
 async def test_it_does_not_wait_beside_another_reactor(
     patient_epoll: PatientEpoll, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -231,6 +231,7 @@ class Reactor:
                         relay.rest = memoryview(bytes(data[sent:]))
                         self._epoll.modify(descriptor, _WRITABLE)
                 if clock() - began > _TURN:
+                    self._alone = 0  # nobody has looked in this turn
                     break
             ended = clock()
 
