@@ -93,6 +93,7 @@ def test_what_a_foreign_client_sends_comes_back(server: tuple[Process, Path], pe
     data = b"".join(b"line %d\n" % number for number in range(50_000))
     for address in process.endpoints():
         assert run(PEERS[peer], address, authority, data) == data
+        process.out.expect("client closed")
     assert process.stop() == 0
     assert f"2 clients served, {2 * len(data)} bytes echoed" in process.out.text
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -48,6 +48,7 @@ class Keeper:
         self._numbers = itertools.count()
         self._turn = threading.Lock()
         self._end = ""
+        self._failure: SocketCallError | None = None  # with which the process ends
 
     @trio.lowlevel.enable_ki_protection  # each answer must be received
     def ask(self, method: str, *arguments: object) -> Answer:
@@ -98,6 +99,13 @@ class Keeper:
         """Return an error that says why the hosts are lost or gone."""
         return LanError(self._end or "the hosts are lost: the process that owns them has ended")
 
+    def ended(self) -> Exception:
+        """Return why the process has ended: what it said last, also if nobody has received it."""
+        if not self._end and self._failure is None:
+            with suppress(LanError, SocketCallError), self._turn:
+                self._receive(next(self._numbers))
+        return self._failure or self.lost()
+
     def _send(self, method: str, *arguments: object) -> int:
         """Send a request; return its number."""
         if os.getpid() != self._owner:  # both would wait for answers
@@ -134,8 +142,11 @@ class Keeper:
                 os.close(one)
             raise SocketCallError("recvmsg()", OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
         if "error" in answer:
-            call, number, words, where = answer["error"]
-            raise SocketCallError(call, OSError(number, words), where or None)
+            call, code, words, where = answer["error"]
+            error = SocketCallError(call, OSError(code, words), where or None)
+            if "number" not in answer:
+                self._failure = error
+            raise error
         return answer, descriptors
 
 
@@ -148,7 +159,7 @@ async def run_keeper(*, task_status: trio.TaskStatus[Keeper]) -> None:
 
     Raises:
         LanError: pyroute2 is missing, or the process has ended by itself.
-        SocketCallError: this is not Linux.
+        SocketCallError: this is not Linux, or a call is not allowed here.
     """
     _check()
     with _link() as (near, far):
@@ -159,7 +170,7 @@ async def run_keeper(*, task_status: trio.TaskStatus[Keeper]) -> None:
         try:
             task_status.started(keeper)
             await process.wait()
-            raise keeper.lost()
+            raise keeper.ended()
         finally:
             keeper.close()
             with trio.CancelScope(shield=True):
