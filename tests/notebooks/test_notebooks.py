@@ -191,7 +191,7 @@ AS_NOBODY = (*WITHOUT_CAPABILITIES, f"--reuid={NOBODY}", f"--regid={NOBODY}", "-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_it_needs_no_privilege(path: Path) -> None:
-    """As nobody, or if others may not run this Python or read this clone, as a root without any."""
+    """As nobody; where others may not use this Python or clone, as root without capabilities."""
     if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("only root can shed its privileges, with setpriv")
     # Unlike `tmp_path`, it lets others in.
