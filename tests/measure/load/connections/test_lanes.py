@@ -219,7 +219,8 @@ async def test_a_closed_loop_lasts_as_long_as_it_should(host: str) -> None:
     assert samples.received
     assert not samples.failures
     assert samples.unanswered <= 3
-    assert len(events) > 4 * len(samples.received)  # the warm-up's, too
+    reached = sum(isinstance(one, DataReceived) for one in events)
+    assert reached >= len(samples.received)  # the warm-up's, too
 
 
 @pytest.mark.parametrize("warm_up", [pytest.param(0.0, marks=pytest.mark.slow), 0.02])
