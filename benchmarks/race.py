@@ -87,15 +87,17 @@ class CpuWatch:
 
 async def round_in_c(program: str, target: Endpoint, asked: Workload) -> Samples:
     """Run a round of the C load."""
-    numbers = [target.port, asked.connections, asked.size, asked.warm_up, asked.duration]
-    command = [program, target.host, *map(str, numbers), "raw"]
+    load = [target.port, asked.connections, asked.size, asked.warm_up, asked.duration]
+    command = [program, target.host, *map(str, load), "raw"]
     done = await trio.run_process(command, capture_stdout=True, check=False)
     if done.returncode:
         failures = {f"load: exit status {done.returncode}": asked.connections}
         return Samples(0, 0, failures=failures)
-    began, ended, count, *times = array("q", done.stdout)
+    tls, _, numbers = done.stdout.partition(b"\n")
+    began, ended, count, *times = array("q", numbers)
     sent, received = array("q", times[:count]), array("q", times[count:])
-    return Samples(began, ended, intended=sent, sent=sent, received=received)
+    words = tls.decode("ascii") or None
+    return Samples(began, ended, intended=sent, sent=sent, received=received, tls=words)
 
 
 async def race(
@@ -158,8 +160,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.load == "c" and sys.platform != "linux":
         parser.error("the load in C takes Linux")
-    if options.load == "c" and options.tls:
-        parser.error("the load in C has no TLS")
     for path in (options.plot, options.output):
         if path and not path.parent.is_dir():  # better said now than after the race
             parser.error(f"there is no directory {path.parent}")
@@ -176,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where = environment.describe()
         one_round: RunRound = partial(run_round, tls=field.tls)
         if options.load == "c":
-            one_round = partial(round_in_c, compiled("load", field.folder))
+            one_round = partial(round_in_c, compiled("load", field.folder, tls=options.tls))
         rounds, samples, costs = trio.run(race, field, workloads, options.rounds, one_round)
     targets = [Target(name=one.name, address="127.0.0.1:0", family="IPv4") for one in field.rivals]
     if samples[-1].failures:

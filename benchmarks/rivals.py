@@ -180,11 +180,18 @@ def _cpu_clock(pid: int) -> int:
     return clock.value
 
 
-def compiled(name: str, folder: Path) -> str:
-    """Compile one of the C programs of this directory; returns the path of the result."""
+def compiled(name: str, folder: Path, *, tls: bool = False) -> str:
+    """Compile one of the C programs of this directory; returns the path of the result.
+
+    Raises:
+        SystemExit: there is no compiler, or for TLS, there are no headers of OpenSSL.
+    """
     program = str(folder / name)
     compiler = shutil.which("cc") or sys.exit("there is no C compiler (cc)")
-    subprocess.run([compiler, "-O2", "-o", program, str(FOLDER / f"{name}.c")], check=True)
+    options = ["-DTLS", "-lssl", "-lcrypto"] if tls else []
+    command = [compiler, "-O2", "-o", program, str(FOLDER / f"{name}.c"), *options]
+    if subprocess.run(command, check=False).returncode:
+        sys.exit(f"{name}.c does not compile" + " (is libssl-dev installed?)" * tls)
     return program
 
 

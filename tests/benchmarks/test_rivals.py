@@ -9,7 +9,7 @@ import shutil
 import socket
 import sys
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import bursts
 import fairness
@@ -20,6 +20,7 @@ import race_chart
 import set_up
 import worker_costs
 from layout import texts
+from papers import server_context
 from rivals import RIVALS, Field, Rival, compiled, running
 from runs import samples
 from standings import as_table, conditions, standings
@@ -31,11 +32,11 @@ from trio_echo.measure.results import environment, files
 from trio_echo.measure.results.run import Round, Run, Target, collect
 from trio_echo.measure.results.summary import summarize
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.slow  # each starts a server and a load
 
+NEEDS_OPENSSL = pytest.mark.skipif(
+    not Path("/usr/include/openssl/ssl.h").exists(), reason="there is no libssl-dev"
+)
 PAIR = ["trio_tutorial", "--against", "asyncio_streams"]
 
 
@@ -109,8 +110,6 @@ def test_every_rival_that_has_tls_can_race_over_it(
     assert re.search(r"^TLS: TLSv1.3 \w+\.$", shown.out, re.MULTILINE)
     raced = {target.name for target in files.read(output).targets}
     assert raced == {one.name for one in RIVALS.values() if one.tls and not one.missing()}
-    with pytest.raises(SystemExit):
-        race.main(["--tls", "--load", "c"])
 
 
 def test_a_race_in_which_a_server_fails_has_no_winner(
@@ -130,11 +129,14 @@ def test_a_race_in_which_a_server_fails_has_no_winner(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the C load takes Linux")
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler (cc)")
-async def test_the_load_in_c_returns_what_a_round_returns(tmp_path: Path) -> None:
-    program = compiled("load", tmp_path)
-    load = Workload(connections=3, size=8, duration=0.05, warm_up=0.01)
-    with BackgroundServer(hosts=["127.0.0.1"]) as server:
+@pytest.mark.parametrize("tls", [False, pytest.param(True, marks=NEEDS_OPENSSL)])
+async def test_the_load_in_c_returns_what_a_round_returns(tmp_path: Path, *, tls: bool) -> None:
+    program = compiled("load", tmp_path, tls=tls)
+    load = Workload(connections=3, size=20_000, duration=0.05, warm_up=0.01)
+    context = server_context() if tls else None
+    with BackgroundServer(hosts=["127.0.0.1"], ssl_context=context) as server:
         brought = await race.round_in_c(program, server.addresses[0], load)
+    assert (brought.tls or "").startswith("TLSv1.3 ") == tls
     summary = summarize(brought, load)
     assert summary.messages > 0
     assert summary.seconds == pytest.approx(0.05)
