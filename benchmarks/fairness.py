@@ -5,9 +5,9 @@
 Each quiet client sends 64 bytes five times a second, at its times, whether or not echoes are back.
 The flood is a connection with 4 MiB under way, more than the kernel's buffers hold. Rounds without
 and with it take turns. This prints how long the echoes of the quiet clients took from their
-intended start: medians over the rounds with 95 % intervals. On Linux, the servers have one core and
-both loads another, so the flood also takes time from the clients that measure, and the times of the
-fastest server include that.
+intended send time: medians over the rounds with 95 % intervals. On Linux, the servers have one core
+and both loads another, so the flood also takes time from the clients that measure, and the times of
+the fastest server include that.
 """
 
 from __future__ import annotations

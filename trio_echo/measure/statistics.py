@@ -46,7 +46,7 @@ _OF: dict[Quantity, str] = {
     "messages_per_second": "",
     "round_trip_ns": ", median round trip",
     "connection_ns": ", median connection",
-    "from_intended_ns": ", median time from the intended start",
+    "from_intended_ns": ", median from the intended send time",
 }
 
 
