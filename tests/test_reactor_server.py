@@ -102,7 +102,7 @@ async def waiting_clients(
 async def test_waiting_clients_are_accepted_up_to_a_batch(
     monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
-    monkeypatch.setattr(trio_echo.accepted, "_ACCEPTED", 3)
+    monkeypatch.setattr(trio_echo.accepted, "BATCH", 3)
     listener, clients = await waiting_clients(host, 5)
     async with listener:
         with open_queue(listener) as queue:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from .addresses import Endpoint, Sockaddr
 
-# How many clients to accept before other tasks get their turn.
-_ACCEPTED = 64
+BATCH = 64
+"""How many clients to accept before other tasks get their turn."""
 
 
 class Accepted(NamedTuple):
@@ -62,7 +62,7 @@ def accept_waiting(listener: socket.socket) -> Iterator[tuple[socket.socket, Soc
         listener: must not block.
     """
     with suppress(OSError):  # nobody waits, or Trio's own accept meets the same error
-        for _ in range(_ACCEPTED):
+        for _ in range(BATCH):
             sock, address = listener.accept()
             sock.setblocking(False)
             yield sock, address

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .accepted import accept_waiting
+from .accepted import BATCH, accept_waiting
 from .events import ClientsWaiting
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .events import ServerObserver
     from .tcp_info import Socket
 
+# How many batches of clients fill the longest queue that a listener has, unless somebody raised
+# `net.core.somaxconn`.
+_BATCHES = 4096 // BATCH
 # How many clients wait for their turn after they were accepted. With one, a worker would have to
 # ask for each slot in turn.
 _MAY_WAIT = 64
@@ -97,11 +100,17 @@ class Admission:
                     self.cut_off += not _has_left(sock)
 
     def turn_away(self, queue: socket.socket) -> None:
-        """Count the clients that still wait to be accepted when the server stops."""
-        while waiting := list(accept_waiting(queue)):
+        """Count the clients that still wait to be accepted when the server stops.
+
+        Those who come meanwhile must not keep it running: it looks at one queue full of clients.
+        """
+        for _batch in range(_BATCHES):
+            waiting = list(accept_waiting(queue))
             for sock, _ in waiting:
                 with sock:
                     self.cut_off += not _has_left(sock)
+            if not waiting:
+                return
 
     def _waits_no_longer(self) -> None:
         self.waiting -= 1

@@ -91,6 +91,12 @@ def test_a_search_that_found_nothing_can_be_read() -> None:
     assert "no rate had enough messages" in texts(plots.page(early, None))
 
 
+def test_the_title_speaks_of_shading_only_if_there_is_some() -> None:
+    for interval in (None, Interval(low=25_000.0, high=30_000.0)):
+        shown = texts(plots.highest_rate(found(interval=interval)))
+        assert any("shaded" in one for one in shown) == (interval is not None)
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_panel_can_be_drawn_alone(dark: bool) -> None:
     picture = plots.highest_rate(found(), dark=dark)

@@ -63,9 +63,11 @@ def panel(run: Run, theme: Theme) -> Panel:
             medians = [min(value.median, top) for _, value in line.points]
             axes.plot(at, medians, color=colour, marker=marker, linestyle=dash, clip_on=False)
 
+    title = f"{requirement.name} against rate: median and 95 % interval"
+    if any(line.found.interval is not None for line in lines):
+        title += "; shaded: the 95 % interval of the highest rate"
     return Panel(
-        title=f"{requirement.name} against rate: median and 95 % interval; "
-        "shaded: the 95 % interval of the highest rate",
+        title=title,
         words=f"{requirement.name} against messages per second, limit {requirement}: "
         + "; ".join(_in_words(run, line) for line in lines),
         draw=draw,
