@@ -501,7 +501,9 @@ def test_the_log_can_be_json_lines() -> None:
 def test_an_address_may_have_so_many_clients() -> None:
     with Process("serve", "--port", "0", "--max-clients-per-host", "1") as server:
         address, _ = server.endpoints()
-        with socket.create_connection(address):
+        with socket.create_connection(address) as served:
+            served.sendall(b"first")
+            assert served.recv(5) == b"first"
             with socket.create_connection(address) as refused:
                 assert receive_all(refused) == b""
             server.out.expect("too many clients of its address")
