@@ -194,7 +194,7 @@ class Reactor:
                             if relay.plain:
                                 count = readv(descriptor, room)
                             else:
-                                count = relay.sock.recv_into(buffer)
+                                count = relay.sock.recv_into(buffer, _BUFFER)
                             if count != size:  # making a view takes 0.1 µs
                                 view, size = buffer[:count], count
                             source, data = received, view
