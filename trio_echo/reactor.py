@@ -28,7 +28,8 @@ Why this is safe:
   is handled, as epoll_wait(2) rotates among the ready sockets: a dropped event might never come
   back. So a batch is limited, both in sockets and in bytes.
 - With TLS, one `recv` takes one record, at most 16 KiB. The buffer is larger, so OpenSSL never
-  holds decrypted bytes that epoll could not report.
+  holds decrypted bytes that epoll could not report. Up to 64 KiB of full records are received in a
+  turn. If the end of the stream comes after them, the relay ends once they are sent.
 - If a tap raises an `Exception`, its relay ends. Anything else, such as a KeyboardInterrupt at any
   point, ends the reactor and so the whole server. `remove` then undoes what was half done.
 """
@@ -194,7 +195,7 @@ class Reactor:
                             if relay.plain:
                                 count = readv(descriptor, room)
                             else:
-                                count = relay.sock.recv_into(buffer, _BUFFER)
+                                count = relay.receive_records(buffer)
                             if count != size:  # making a view takes 0.1 µs
                                 view, size = buffer[:count], count
                             source, data = received, view
@@ -230,7 +231,9 @@ class Reactor:
                     if sent < count:
                         relay.rest = memoryview(bytes(data[sent:]))
                         self._epoll.modify(descriptor, _WRITABLE)
-                # Clients only came or left, as far as the ends of the batch say: their tasks run now.
+                    elif relay.ended:
+                        self._wake(relay)
+                # Clients only came or left, as far as the ends of the batch say. Their tasks run.
                 if events[0][0] not in relays and events[-1][0] not in relays:
                     events = []
                     break
@@ -296,7 +299,10 @@ class Reactor:
             relay.moved()
         if not relay.rest:
             relay.rest = b""  # not a view of all of it
-            self._epoll.modify(relay.descriptor, _READABLE)
+            if relay.ended:
+                self._wake(relay)
+            else:
+                self._epoll.modify(relay.descriptor, _READABLE)
 
     def _wake(self, relay: SocketRelay, failure: Exception | None = None) -> None:
         self.remove(relay)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # How many bytes to receive at once if they are shown to a tap, as Trio's own streams do.
 PIECE = 64 * 1024
+# The most bytes that a record of TLS carries (RFC 8446, section 5.1).
+_RECORD = 16 * 1024
 
 
 class Watch(Protocol):
@@ -53,9 +55,20 @@ class SocketRelay(BaseRelay):
         failure: what went wrong.
         plain: whether the bytes on the wire are the client's: without TLS.
         rest: what was received and could not be sent yet.
+        ended: whether the end of the stream was met after bytes that are still to be sent.
     """
 
-    __slots__ = ("_early", "_reactor", "descriptor", "failure", "plain", "rest", "sock", "task")
+    __slots__ = (
+        "_early",
+        "_reactor",
+        "descriptor",
+        "ended",
+        "failure",
+        "plain",
+        "rest",
+        "sock",
+        "task",
+    )
 
     def __init__(
         self,
@@ -72,6 +85,7 @@ class SocketRelay(BaseRelay):
         self.failure: Exception | None = None
         self.plain = not isinstance(sock, ssl.SSLSocket)
         self.rest: memoryview | bytes = b""
+        self.ended = False
         self._early: bytes | None = None
 
     def begin(self) -> None:
@@ -82,6 +96,28 @@ class SocketRelay(BaseRelay):
         """
         with suppress(*NOT_NOW):
             self._early = self.sock.recv(PIECE)
+
+    def receive_records(self, buffer: memoryview) -> int:
+        """Receive over TLS: one call takes one record, so after a full one it asks for another.
+
+        Args:
+            buffer: has room for a record more than `PIECE`. With less, OpenSSL would keep what has
+                no room.
+
+        Returns:
+            How many bytes there are; 0 at the end of the stream.
+        """
+        size = len(buffer)
+        count = self.sock.recv_into(buffer, size)  # without the size, ssl asks the buffer for it
+        if count == _RECORD:
+            with suppress(*NOT_NOW):
+                while count < PIECE:
+                    more = self.sock.recv_into(buffer[count:], size - count)
+                    count += more
+                    if more < _RECORD:
+                        self.ended = not more  # epoll would not report it again
+                        break
+        return count
 
     async def run(self) -> None:
         """Echo until the peer ends its side and everything it sent has been sent back.
