@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import dedent
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -149,10 +151,16 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "JUPYTERLAB_SETTINGS_DIR": str(settings / "lab"),
         "JUPYTERLAB_WORKSPACES_DIR": str(settings / "workspaces"),
     }
-    options = ("--no-browser", "--port", "0", "--", "--expose-app-in-browser")
-    with Process("lab", str(folder), *options, env=env) as lab:
-        yield lab_address(lab)
-        assert lab.stop() == 0
+    options = ["--no-browser", "--port", "0", "--", "--expose-app-in-browser"]
+    with TemporaryDirectory() as runtime:
+        if sys.platform == "linux":
+            # With TCP, another test may take a port after Jupyter has chosen it, and before the
+            # kernel has it. The path of a Unix socket must be short.
+            options.append("--ConnectionFileMixin.transport=ipc")
+            env["JUPYTER_RUNTIME_DIR"] = runtime
+        with Process("lab", str(folder), *options, env=env) as lab:
+            yield lab_address(lab)
+            assert lab.stop() == 0
 
 
 @pytest.fixture
