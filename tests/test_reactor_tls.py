@@ -35,6 +35,7 @@ async def secured() -> AsyncIterator[tuple[ssl.SSLSocket, ssl.SSLSocket]]:
     """Both ends of a connection after the handshake: the server's does not block."""
     near, far = linked("127.0.0.1")
     near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
+    far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what comes last comes at once
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority().configure_trust(context)
     own = server_context()
