@@ -119,7 +119,7 @@ class SocketRelay(BaseRelay):
                 for _ in range(full):
                     more = self.sock.recv_into(buffer[count:], size - count)
                     count += more
-                    if more < _RECORD:
+                    if more < _RECORD:  # at a close_notify too: epoll reports what is behind it
                         break
         return count
 
