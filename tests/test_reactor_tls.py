@@ -1,4 +1,4 @@
-"""The reactor over TLS: full records are received together, and the end of the stream with them."""
+"""The reactor over TLS: full records are received together, and what comes after them counts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from trio_echo.reactor import open_reactor
 from trio_echo.socket_relay import SocketRelay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 RECORD = 16 * 1024
 # Less than the tests send.
@@ -35,11 +35,14 @@ async def secured() -> AsyncIterator[tuple[ssl.SSLSocket, ssl.SSLSocket]]:
     """Both ends of a connection after the handshake: the server's does not block."""
     near, far = linked("127.0.0.1")
     near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
+    far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what comes last comes at once
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority().configure_trust(context)
     own = server_context()
     own.num_tickets = 0
-    server = own.wrap_socket(near, server_side=True, do_handshake_on_connect=False)
+    server = own.wrap_socket(
+        near, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False
+    )
     client = context.wrap_socket(far, server_hostname="localhost", do_handshake_on_connect=False)
     with server, client:
         for end in (server, client):
@@ -100,12 +103,24 @@ async def test_full_records_are_received_together() -> None:
     assert pieces == [4 * RECORD, 2 * RECORD]
 
 
-async def test_a_connection_that_breaks_after_full_records_has_failed() -> None:
+@pytest.mark.parametrize(
+    "breaking",
+    [
+        pytest.param(lambda plain: plain.shutdown(socket.SHUT_WR), id="end without close_notify"),
+        pytest.param(lambda plain: plain.send(b"no record of TLS"), id="what is not TLS"),
+    ],
+)
+async def test_full_records_are_echoed_before_the_connection_breaks(
+    breaking: Callable[[socket.socket], object],
+) -> None:
+    pieces: list[int] = []
     async with secured() as (server, client), open_reactor() as reactor:
         assert reactor is not None
-        relay = SocketRelay(server, reactor)
+        relay = SocketRelay(server, reactor, lambda data: pieces.append(len(data)))
         client.sendall(bytes(2 * RECORD))
         with socket.socket(fileno=client.detach()) as plain:
-            plain.send(b"no record of TLS")
+            breaking(plain)
             with pytest.raises(SocketCallError, match=r"\[recv\(\)\]"):
                 await relay.run()
+    assert pieces == [2 * RECORD]
+    assert relay.echoed == 2 * RECORD

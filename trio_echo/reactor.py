@@ -29,7 +29,7 @@ Why this is safe:
   back. So a batch is limited, both in sockets and in bytes.
 - With TLS, one `recv` takes one record, at most 16 KiB. The buffer is larger, so OpenSSL never
   holds decrypted bytes that epoll could not report. Up to 64 KiB of full records are received in a
-  turn. If the end of the stream comes after them, the relay ends once they are sent.
+  turn, if they are here as a whole: OpenSSL sends nothing any more after an error.
 - If a tap raises an `Exception`, its relay ends. Anything else, such as a KeyboardInterrupt at any
   point, ends the reactor and so the whole server. `remove` then undoes what was half done.
 """
@@ -231,8 +231,6 @@ class Reactor:
                     if sent < count:
                         relay.rest = memoryview(bytes(data[sent:]))
                         self._epoll.modify(descriptor, _WRITABLE)
-                    elif relay.ended:
-                        self._wake(relay)
                 # Clients only came or left, as far as the ends of the batch say. Their tasks run.
                 if events[0][0] not in relays and events[-1][0] not in relays:
                     events = []
@@ -299,10 +297,7 @@ class Reactor:
             relay.moved()
         if not relay.rest:
             relay.rest = b""  # not a view of all of it
-            if relay.ended:
-                self._wake(relay)
-            else:
-                self._epoll.modify(relay.descriptor, _READABLE)
+            self._epoll.modify(relay.descriptor, _READABLE)
 
     def _wake(self, relay: SocketRelay, failure: Exception | None = None) -> None:
         self.remove(relay)

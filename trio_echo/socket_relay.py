@@ -14,6 +14,7 @@ import trio
 
 from .errors import naming
 from .relay import BaseRelay, lines_in
+from .tcp_info import receivable
 
 if TYPE_CHECKING:
     import socket
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # How many bytes to receive at once if they are shown to a tap, as Trio's own streams do.
 PIECE = 64 * 1024
-# The most bytes that a record of TLS carries (RFC 8446, section 5.1).
+# The most bytes that a record of TLS carries (RFC 8446, section 5.1), and how many such a record
+# has on the wire, at least: a header of 5 and a tag of 16 more.
 _RECORD = 16 * 1024
+_FULL = _RECORD + 21
 
 
 class Watch(Protocol):
@@ -55,14 +58,12 @@ class SocketRelay(BaseRelay):
         failure: what went wrong.
         plain: whether the bytes on the wire are the client's: without TLS.
         rest: what was received and could not be sent yet.
-        ended: whether the end of the stream was met after bytes that are still to be sent.
     """
 
     __slots__ = (
         "_early",
         "_reactor",
         "descriptor",
-        "ended",
         "failure",
         "plain",
         "rest",
@@ -85,7 +86,6 @@ class SocketRelay(BaseRelay):
         self.failure: Exception | None = None
         self.plain = not isinstance(sock, ssl.SSLSocket)
         self.rest: memoryview | bytes = b""
-        self.ended = False
         self._early: bytes | None = None
 
     def begin(self) -> None:
@@ -98,7 +98,11 @@ class SocketRelay(BaseRelay):
             self._early = self.sock.recv(PIECE)
 
     def receive_records(self, buffer: memoryview) -> int:
-        """Receive over TLS: one call takes one record, so after a full one it asks for another.
+        """Receive over TLS: one call takes one record, and after a full one there may be more.
+
+        After an error OpenSSL sends nothing any more, not even what came before. A connection that
+        breaks is such an error, and its end without close_notify. So only records that are here as
+        a whole are taken together.
 
         Args:
             buffer: has room for a record more than `PIECE`. With less, OpenSSL would keep what has
@@ -110,12 +114,12 @@ class SocketRelay(BaseRelay):
         size = len(buffer)
         count = self.sock.recv_into(buffer, size)  # without the size, ssl asks the buffer for it
         if count == _RECORD:
+            full = min(receivable(self.sock) // _FULL, PIECE // _RECORD - 1)
             with suppress(*NOT_NOW):
-                while count < PIECE:
+                for _ in range(full):
                     more = self.sock.recv_into(buffer[count:], size - count)
                     count += more
-                    if more < _RECORD:
-                        self.ended = not more  # epoll would not report it again
+                    if more < _RECORD:  # at a close_notify too: epoll reports what is behind it
                         break
         return count
 

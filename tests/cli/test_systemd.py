@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
@@ -16,6 +17,7 @@ from support import PATIENCE, Process, exchange
 
 from trio_echo.cli import systemd
 from trio_echo.cli.systemd import Notifier, opened_listeners
+from trio_echo.errors import SocketCallError
 
 if TYPE_CHECKING:
     from support import CommandLine
@@ -29,6 +31,9 @@ ANALYZE = shutil.which("systemd-analyze")
 activated = pytest.mark.skipif(ACTIVATE is None, reason="systemd-socket-activate is missing")
 # Descriptor 3 as systemd would hand it over.
 HANDED = 'exec 3<"$1"; shift; LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"'
+
+# Two descriptors from here on are not in use.
+FREE = 900
 
 
 def free_port() -> int:
@@ -91,6 +96,24 @@ def test_a_datagram_socket_is_a_one_line_error() -> None:
             client.sendto(b"hello", ("127.0.0.1", port))
         assert server.wait() == 1
         server.err.expect(r"^\[sd_listen_fds\(\)\] not a listening TCP socket")
+
+
+def test_a_datagram_socket_after_a_listening_one_is_a_socket_call_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(systemd, "_FIRST", FREE)
+    environment = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2"}
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.socket(type=socket.SOCK_DGRAM) as other,
+    ):
+        os.dup2(listener.fileno(), FREE)
+        os.dup2(other.fileno(), FREE + 1)
+        with pytest.raises(SocketCallError, match=f"not a listening TCP socket .*{FREE + 1}"):
+            opened_listeners(environment)
+    for descriptor in (FREE, FREE + 1):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
 
 
 @pytest.mark.parametrize(

@@ -39,15 +39,13 @@ def opened_listeners(
     if not (own and re.fullmatch("[0-9]{1,6}", count)):
         return []
     with ExitStack() as opened:
-        found = []
-        for descriptor in range(_FIRST, _FIRST + int(count)):
-            found.append(_listener(descriptor))
-            opened.callback(found[-1].socket.close)
+        descriptors = range(_FIRST, _FIRST + int(count))
+        found = [opened.enter_context(_listening_socket(one)) for one in descriptors]
         opened.pop_all()
-    return found
+    return [trio.SocketListener(trio.socket.from_stdlib_socket(one)) for one in found]
 
 
-def _listener(descriptor: int) -> trio.SocketListener:
+def _listening_socket(descriptor: int) -> socket.socket:
     where = f"descriptor {descriptor}"
     try:
         os.set_inheritable(descriptor, False)
@@ -62,7 +60,7 @@ def _listener(descriptor: int) -> trio.SocketListener:
         reason = OSError(errno.EINVAL, "not a listening TCP socket (Accept=yes does not work)")
         raise SocketCallError("sd_listen_fds()", reason, where)
     sock.setblocking(False)
-    return trio.SocketListener(trio.socket.from_stdlib_socket(sock))
+    return sock
 
 
 class Notifier:
