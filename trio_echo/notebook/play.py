@@ -59,9 +59,10 @@ def _widget(name: str, choice: Choice) -> Any:
     labelled: dict[str, Any] = {"description": name, "style": {"description_width": "initial"}}
     if not isinstance(choice, tuple):
         return ipywidgets.Dropdown(options=choice, layout={"width": "auto"}, **labelled)
-    if len(choice) != 3 or choice[0] > choice[1]:
+    numbers: tuple[int, ...] = choice
+    if len(numbers) != 3 or numbers[0] > numbers[1]:
         raise ValueError(f"{name} must be (smallest, largest, first shown), not {choice}")
-    smallest, largest, value = choice
+    smallest, largest, value = numbers
     return ipywidgets.IntSlider(
         value=value,
         min=smallest,
