@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trio_echo import AddressError, Endpoint, SocketCallError
-from trio_echo.addresses import parse_endpoint, parse_port, resolve
+from trio_echo.addresses import check_endpoint, parse_endpoint, parse_port, resolve
 from trio_echo.errors import ZoneMissingError
 
 if TYPE_CHECKING:
@@ -116,6 +116,15 @@ def test_a_port_is_read(text: str, port: int) -> None:
 def test_only_plain_digits_up_to_65535_are_a_port(text: str) -> None:
     with pytest.raises(AddressError, match=r"is not a port number \(0 to 65535\)"):
         parse_port(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "words"),
+    [(("::1", 9), 9, "a host must be a string"), ("::1", "9", "a port must be an integer")],
+)
+def test_a_wrong_type_is_named(host: Any, port: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        check_endpoint(host, port)
 
 
 @given(host=HOSTS, port=PORTS)

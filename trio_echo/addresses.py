@@ -82,11 +82,17 @@ def check_endpoint(host: str, port: int) -> None:
 
     Raises:
         AddressError: host or port is not valid.
-        TypeError: the port is not an integer.
+        TypeError: the host is not a string, or the port is not an integer.
     """
+    if not isinstance(host, str):
+        raise TypeError(f"a host must be a string, not {host!r}")
     if "\0" in host:
         raise AddressError(f"{host!r} is not a host name")
-    if not 0 <= operator.index(port) <= _LAST_PORT:
+    try:
+        number = operator.index(port)
+    except TypeError:
+        raise TypeError(f"a port must be an integer, not {port!r}") from None
+    if not 0 <= number <= _LAST_PORT:
         raise AddressError(f"{port} is not a port number (0 to {_LAST_PORT})")
 
 

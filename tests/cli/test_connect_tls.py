@@ -65,13 +65,13 @@ OTHER_NAME = lambda: papers.server_context("other.test")  # noqa: E731
         (
             UNTRUSTED,
             "the peer's certificate is not signed by a trusted authority",
-            "상대방의 인증서를 신뢰할 수 있는 기관이 서명하지 않았습니다",
+            "상대방의 인증서는 신뢰할 수 있는 기관이 서명한 것이 아닙니다",
         ),
         (EXPIRED, "the peer's certificate has expired", "상대방의 인증서가 만료되었습니다"),
         (
             OTHER_NAME,
             "the peer's certificate is for another name",
-            "상대방의 인증서가 다른 이름의 것입니다",
+            "상대방의 인증서는 다른 이름으로 발급되었습니다",
         ),
     ],
     ids=["not trusted", "expired", "another name"],

@@ -292,6 +292,13 @@ def test_jitter_is_added_and_never_changes_the_order() -> None:
     assert 14.5 * MS < sum(times) / 1000 < 15.5 * MS
 
 
+def test_a_setting_with_a_typo_is_an_error() -> None:
+    cable = lan.Cable("client", "server")
+    for one in (cable, cable.toward("server")):
+        with pytest.raises(AttributeError, match="dealy"):
+            one.dealy = 0.1  # type: ignore[union-attr]
+
+
 def test_a_cut_loses_what_is_inside_and_what_enters() -> None:
     cable = lan.Cable("a", "b", delay=1.0)
     cable.toward("b").take(numbered(1), 0)

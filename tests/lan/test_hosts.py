@@ -238,6 +238,9 @@ async def test_settings_are_a_hosts_own() -> None:
         assert client.sysctl("net.ipv4.tcp_timestamps") == "0"
         assert server.sysctl("net.ipv4.tcp_timestamps") == "1"
         client.sysctl("net.ipv4.route.flush", 1)  # this one can be written only
+        for outside in ("/proc/version", "../../proc/version"):
+            with pytest.raises(trio_echo.SocketCallError, match="No such file"):
+                client.sysctl(outside)
         with pytest.raises(trio_echo.SocketCallError, match=r"\[open\(\)\] No such file.*net\.no"):
             client.sysctl("net.no")
         with pytest.raises(trio_echo.SocketCallError, match=r"\[write\(\)\] Invalid argument: net"):

@@ -78,6 +78,8 @@ async def test_a_process_ends_with_its_own_status() -> None:
             assert (await run(["sh", "-c", script])).returncode == status
         with pytest.raises(subprocess.CalledProcessError, match=r"Command '\['false'\]' returned"):
             await net["client"].run(["false"])
+        with pytest.raises(TypeError, match=r"as a list: \['echo', 'hi'\]"):
+            await net["client"].run("echo hi")
 
 
 async def test_a_command_that_cannot_be_run_ends_with_one_line(tmp_path: Path) -> None:

@@ -116,7 +116,9 @@ def test_rules_can_be_added_and_removed_while_the_cable_runs() -> None:
     direction.take(DATA, 1)
     cable.rules.clear()
     direction.take(DATA, 2)
-    assert [one.lost for one in cable.passages] == [False, True, False]
+    cable.rules = [lan.drop(lan.data)]
+    direction.take(DATA, 3)
+    assert [one.lost for one in cable.passages] == [False, True, False, True]
 
 
 def test_a_delayed_frame_is_overtaken() -> None:

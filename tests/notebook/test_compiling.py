@@ -49,6 +49,14 @@ def test_a_text_that_is_not_in_the_program_cannot_be_changed(source: Path) -> No
         compiling.compiled(source, {"three": "four"})
 
 
+def test_a_file_in_another_encoding_is_one_line(source: Path) -> None:
+    source.write_bytes("// 서버".encode("cp949"))
+    with pytest.raises(ValueError, match=r"^program\.c must be saved in UTF-8$"):
+        compiling.compiled(source)
+    with pytest.raises(ValueError, match=r"^program\.c must be saved in UTF-8$"):
+        compiling.part(source, "main")
+
+
 def test_without_a_compiler_there_is_no_program(
     source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
@@ -85,6 +85,12 @@ def test_a_list_passes_the_values_of_its_names(kernel: Kernel) -> None:
         "one.label = 'large'"
     )
     assert cell.outputs[1].data["text/plain"] == "<picture: the size is 100>"
+
+
+@pytest.mark.parametrize("choice", [(1, 5), (5, 1, 3)])
+def test_a_choice_that_is_not_a_range_is_named(choice: Any) -> None:
+    with pytest.raises(ValueError, match=r"size must be \(smallest, largest, first shown\)"):
+        player.play(str, size=choice)
 
 
 def test_each_choice_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,11 @@ def test_everything_is_inside_the_picture(clients: int) -> None:
     assert texts(crowd(backlog=12, clients=clients, accepts=min(clients, 1)))
 
 
+def test_a_snapshot_without_a_listener_is_an_error() -> None:
+    with pytest.raises(ValueError, match="nobody listens"):
+        door(kernel.Snapshot(()), ["client"])
+
+
 def test_a_closed_client_is_left_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as sock:
         sock.close()

@@ -238,7 +238,7 @@ async def test_a_task_that_has_nothing_to_wait_for_sleeps(mock_clock: MockClock)
         (
             "ko",
             ClientsFolded("::1", 12, LEFT),
-            "[TCP 서버] 실패한 핸드셰이크 12개 더: IP 주소=::1 "
+            "[TCP 서버] 핸드셰이크 12번 더 실패: IP 주소=::1 "
             "([do_handshake()] 상대방이 핸드셰이크 중에 연결을 끝냈습니다)\n",
         ),
         (

@@ -201,7 +201,7 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
         (
             Stopped(1, 5, 0, failed_handshakes=1),
             "[TCP server] stopped: 1 client served, 5 bytes echoed, 1 handshake failed\n",
-            "[TCP 서버] 종료: 클라이언트 1개 처리, 5바이트 되돌려 보냄, 핸드셰이크 1개 실패\n",
+            "[TCP 서버] 종료: 클라이언트 1개 처리, 5바이트 되돌려 보냄, 핸드셰이크 1번 실패\n",
         ),
         (
             HandshakeFailed(
@@ -273,12 +273,12 @@ def received(*pieces: bytes, connection: Connection = CLIENT) -> list[DataReceiv
         (
             Draining(1, 0.5),
             "[TCP server] stopping: 1 client has 0.5 s to finish\n",
-            "[TCP 서버] 종료 중: 클라이언트 1개를 0.5초까지 기다립니다.\n",
+            "[TCP 서버] 종료 중: 클라이언트 1개가 끝날 때까지 최대 0.5초 동안 기다립니다.\n",
         ),
         (
             Draining(2, 5.0),
             "[TCP server] stopping: 2 clients have 5 s to finish\n",
-            "[TCP 서버] 종료 중: 클라이언트 2개를 5초까지 기다립니다.\n",
+            "[TCP 서버] 종료 중: 클라이언트 2개가 끝날 때까지 최대 5초 동안 기다립니다.\n",
         ),
         (
             Stopped(1, 1, 1),
@@ -326,7 +326,7 @@ def test_what_any_means_is_said_in_both_languages() -> None:
     assert make("en").open_to_all() == (
         "[TCP server] anyone who reaches this machine can connect; --allow NETWORK limits that"
     )
-    assert make("ko").open_to_all().startswith("[TCP 서버] 이 컴퓨터에 닿는 누구나")
+    assert make("ko").open_to_all().startswith("[TCP 서버] 이 컴퓨터와 통신할 수 있으면 누구나")
 
 
 def test_an_unknown_event_is_ignored() -> None:
@@ -475,6 +475,7 @@ def test_an_error_is_described_in_one_line(error: Exception, english: str, korea
         (errno.ENETUNREACH, "Network is unreachable"),
         (errno.ENFILE, "Too many open files in system"),
         (errno.ENOBUFS, "No buffer space available"),
+        (errno.ENOTDIR, "Not a directory"),
         (errno.EPIPE, "Broken pipe"),
         (errno.ETIMEDOUT, "Connection timed out"),
     ],
@@ -608,7 +609,7 @@ def test_every_line_of_a_client_begins_with_its_own_prefix_whatever_others_send(
     ("language", "line"),
     [
         ("en", "[TCP server] self-signed certificate; a client that trusts it: connect --tls"),
-        ("ko", "[TCP 서버] 자체 서명 인증서입니다. 신뢰하는 클라이언트: connect --tls"),
+        ("ko", "[TCP 서버] 자체 서명 인증서입니다. 이 인증서를 신뢰하는 클라이언트: connect --tls"),
     ],
 )
 def test_a_self_signed_certificate_comes_with_a_command(language: str, line: str) -> None:

@@ -60,13 +60,14 @@ class Cable(Adjustable):
 
     Attributes:
         ends: the names of both ends.
-        rules: what happens to certain frames.
         seed: as given, or the new one.
 
     Raises:
         SettingError: a setting is out of range, or both ends have one name.
         TypeError: a setting is not a number.
     """
+
+    __slots__ = ("_is_plugged", "_record", "_rules", "_toward", "ends", "seed")
 
     def __init__(
         self,
@@ -100,7 +101,7 @@ class Cable(Adjustable):
         )
         self.ends = (left, right)
         self._is_plugged = False
-        self.rules: list[Rule] = []
+        self._rules: list[Rule] = []
         self.seed = random.randrange(1 << 32) if seed is None else seed  # noqa: S311 - no secret
         self._record = Record(keep)
         self._toward = {
@@ -108,12 +109,21 @@ class Cable(Adjustable):
                 source,
                 target,
                 settings,
-                rules=self.rules,
+                rules=self._rules,
                 record=self._record,
                 seed=f"{self.seed} toward {index}",
             )
             for index, (source, target) in enumerate(((right, left), (left, right)))
         }
+
+    @property
+    def rules(self) -> list[Rule]:
+        """What happens to certain frames. The list may be changed at any time."""
+        return self._rules
+
+    @rules.setter
+    def rules(self, rules: list[Rule]) -> None:
+        self._rules[:] = rules  # the directions have this list
 
     @property
     def words(self) -> str:

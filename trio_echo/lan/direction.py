@@ -65,6 +65,27 @@ class Direction(Adjustable):
         is_cut: whether the cable is cut in this direction.
     """
 
+    __slots__ = (
+        "_changed",
+        "_counts",
+        "_free",
+        "_heap",
+        "_held",
+        "_latest_arrival",
+        "_lock",
+        "_lots",
+        "_numbers",
+        "_planned",
+        "_queue",
+        "_record",
+        "_rules",
+        "_settings",
+        "_weight",
+        "is_cut",
+        "source",
+        "target",
+    )
+
     def __init__(
         self,
         source: str,

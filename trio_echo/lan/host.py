@@ -214,6 +214,8 @@ class Host:
 
     def _entering(self, command: Sequence[str]) -> list[str]:
         """Return the command that enters the host and runs a command there."""
+        if isinstance(command, str):
+            raise TypeError(f"give the words of a command as a list: {command.split()}")
         self._keeper.check()
         numbers = ",".join(map(str, self._namespaces))
         # -I -S: it starts in 15 ms.

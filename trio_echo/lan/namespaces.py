@@ -246,7 +246,8 @@ def _send(owner: socket.socket, descriptors: list[int] | None = None, **answer: 
 
 
 def _sysctl_path(name: str) -> Path:
-    return Path("/proc/sys", *name.split("."))
+    # One string: a part that begins with a slash would replace the path before it.
+    return Path("/proc/sys/" + name.replace(".", "/"))
 
 
 def _set_sysctl(name: str, value: object) -> None:

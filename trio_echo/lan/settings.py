@@ -108,6 +108,8 @@ class Setting(Generic[_Value]):
 class Adjustable:
     """Settings as attributes. `Settings` explains them."""
 
+    __slots__ = ()  # with those of the subclasses: a name with a typo is an error
+
     delay = Setting[float]()
     jitter = Setting[float]()
     rate = Setting[float | None]()

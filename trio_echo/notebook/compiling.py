@@ -52,14 +52,21 @@ def changed(source: str | Path, changes: Mapping[str, str]) -> str:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: a text to replace is not in it.
+        ValueError: a text to replace is not in it, or it is not in UTF-8.
     """
-    text = Path(source).read_text("utf-8")
+    text = _read(source)
     for old, new in changes.items():
         if old not in text:
             raise ValueError(f"{Path(source).name} has no {old!r}")
         text = text.replace(old, new)
     return text
+
+
+def _read(source: str | Path) -> str:
+    try:
+        return Path(source).read_text("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{Path(source).name} must be saved in UTF-8") from None
 
 
 def part(source: str | Path, first: str, after: str | None = None) -> Markdown:
@@ -72,9 +79,9 @@ def part(source: str | Path, first: str, after: str | None = None) -> Markdown:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: there is no such part.
+        ValueError: there is no such part, or the file is not in UTF-8.
     """
-    found = iter(Path(source).read_text("utf-8").splitlines())
+    found = iter(_read(source).splitlines())
     for line in found:
         if first in line:
             lines = [line, *takewhile(lambda one: after is None or after not in one, found)]
@@ -98,7 +105,7 @@ def compiled(
     Raises:
         CompileError: it does not compile.
         OSError: a file cannot be read or written.
-        ValueError: a text to replace is not in it.
+        ValueError: a text to replace is not in it, or it is not in UTF-8.
     """
     source = Path(source)
     text = changed(source, changes or {})

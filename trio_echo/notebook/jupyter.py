@@ -13,6 +13,8 @@ callback may call `trio.run`, as any program does. A cell must not call such a c
 
 from __future__ import annotations
 
+from bdb import BdbQuit
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -59,6 +61,8 @@ def _run_without_loop(cell: Coroutine[Any, Any, T]) -> T:
     except StopIteration as stop:
         result: T = stop.value
         return result
+    with suppress(StopIteration):
+        cell.throw(BdbQuit())  # IPython would show any other exception, also that of close()
     cell.close()
     raise RuntimeError("a cell inside a cell cannot wait: move its await out of it")
 

@@ -34,6 +34,9 @@ def play(draw: Callable[..., object], **choices: Choice) -> None:
             async one in its own `trio.run`: a slider moves outside cells.
         choices: for each argument the smallest value, the largest and the first one shown; or a
             list of texts, or values by name, of which the first is shown first.
+
+    Raises:
+        ValueError: a choice does not have three numbers, or the smallest is not the first.
     """
     widgets = {name: _widget(name, choice) for name, choice in choices.items()}
 
@@ -56,7 +59,10 @@ def _widget(name: str, choice: Choice) -> Any:
     labelled: dict[str, Any] = {"description": name, "style": {"description_width": "initial"}}
     if not isinstance(choice, tuple):
         return ipywidgets.Dropdown(options=choice, layout={"width": "auto"}, **labelled)
-    smallest, largest, value = choice
+    numbers: tuple[int, ...] = choice
+    if len(numbers) != 3 or numbers[0] > numbers[1]:
+        raise ValueError(f"{name} must be (smallest, largest, first shown), not {choice}")
+    smallest, largest, value = numbers
     return ipywidgets.IntSlider(
         value=value,
         min=smallest,

@@ -45,8 +45,13 @@ def door(snapshot: Snapshot, clients: Sequence[str]) -> Picture:
     Args:
         snapshot: has one listener, and the clients' sockets by name.
         clients: their names, in the order in which they came.
+
+    Raises:
+        ValueError: the snapshot has no listener.
     """
-    listener = next(row for row in snapshot.rows if row.state == "LISTEN")
+    listener = next((row for row in snapshot.rows if row.state == "LISTEN"), None)
+    if listener is None:
+        raise ValueError("nobody listens in this snapshot")
     known = {row.name: row for row in snapshot.rows if row.name in clients}
     accepted = {row.remote: row.accepted for row in snapshot.rows if row.local == listener.local}
     inside, queued, outside = [], [], []

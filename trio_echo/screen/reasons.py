@@ -41,6 +41,7 @@ _REASONS = {
     errno.ENFILE: N_("Too many open files in system"),
     errno.ENOBUFS: N_("No buffer space available"),
     errno.ENOENT: N_("No such file or directory"),
+    errno.ENOTDIR: N_("Not a directory"),
     errno.EPIPE: N_("Broken pipe"),
     errno.ETIMEDOUT: N_("Connection timed out"),
 }

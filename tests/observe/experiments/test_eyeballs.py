@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from trio_echo import BackgroundServer, Endpoint
+from trio_echo import AddressError, BackgroundServer, Endpoint
 from trio_echo.observe.experiments.eyeballs import (
     CONNECTED,
     GIVEN_UP,
@@ -110,6 +110,12 @@ async def test_a_cancelled_run_leaves_nothing() -> None:
 async def test_a_race_needs_an_endpoint() -> None:
     with pytest.raises(ValueError, match="at least one"):
         await race()
+
+
+@pytest.mark.parametrize("endpoint", [("localhost", 9), ("127.0.0.1", 65536 + 9)])
+async def test_what_is_not_a_numeric_endpoint_is_refused(endpoint: tuple[str, int]) -> None:
+    with pytest.raises(AddressError, match=r"is not a (numeric address|port number)"):
+        await race(endpoint)
 
 
 SEEN = Race(

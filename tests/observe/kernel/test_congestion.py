@@ -12,6 +12,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from trio_echo import EchoClient
 from trio_echo.errors import SocketCallError
 from trio_echo.observe.kernel.congestion import sampled
 from trio_echo.tcp_info import congestion
@@ -59,7 +60,7 @@ async def test_the_beginning_and_the_end_of_a_block_are_sampled(pair: Pair) -> N
 async def test_the_list_grows_while_the_block_runs(pair: Pair) -> None:
     near, far = pair
     before = time.time_ns()
-    async with sampled(near.socket) as samples:
+    async with sampled(EchoClient(near)) as samples:
         while len(samples) < 3:
             await near.send_all(bytes(50_000))
             await far.receive_some(1 << 20)

@@ -265,7 +265,7 @@ def test_a_closed_socket_is_left_out(sockets: Sockets) -> None:
     sock = sockets.bound()
     sock.close()
     taken = kernel.snapshot(sock=sock)
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="no socket here is named 'sock'"):
         taken["sock"]
 
 
@@ -488,6 +488,14 @@ def test_something_that_is_not_a_tcp_socket_is_refused(kind: str) -> None:
         thing: Any = None if kind == "no socket" else sock
         with pytest.raises(TypeError, match="thing is not a TCP socket"):
             kernel.snapshot(thing=thing)
+
+
+def test_a_socket_without_a_name_is_refused() -> None:
+    with socket.socket() as sock:
+        nameless: Any = sock
+        for look in (kernel.snapshot, kernel.Watch):
+            with pytest.raises(TypeError, match="is not a port number; name a socket"):
+                look(nameless)
 
 
 @pytest.mark.parametrize("port", [-1, 65536])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
-from trio_echo.addresses import Endpoint, Sockaddr
+from trio_echo.addresses import AddressError, Endpoint, Sockaddr, check_endpoint
 from trio_echo.observe.tables import html_table, text_table
 from trio_echo.screen.text import safe
 
@@ -75,12 +75,14 @@ async def race(*endpoints: tuple[str, int], delay: float = 0.25) -> Race:
         delay: seconds, `open_tcp_stream`'s `happy_eyeballs_delay`.
 
     Raises:
+        AddressError: a host is not a numeric address, or a port is not valid.
         ValueError: no endpoint was given.
     """
     if not endpoints:
         raise ValueError("give at least one endpoint")
+    found = [_numeric(host, port) for host, port in endpoints]
     notes = _Notes(trio.current_time())
-    resolver = trio.socket.set_custom_hostname_resolver(_Name(endpoints))
+    resolver = trio.socket.set_custom_hostname_resolver(_Name(found))
     factory = trio.socket.set_custom_socket_factory(notes)
     try:
         stream = await trio.open_tcp_stream(_NAME, endpoints[0][1], happy_eyeballs_delay=delay)
@@ -94,21 +96,27 @@ async def race(*endpoints: tuple[str, int], delay: float = 0.25) -> Race:
     return Race(tuple(sorted(notes.attempts, key=lambda one: one.began)), delay)
 
 
+def _numeric(host: str, port: int) -> Any:
+    """Return what `getaddrinfo` finds for an endpoint, without asking anybody."""
+    check_endpoint(host, port)
+    try:
+        (found,) = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+        )
+    except socket.gaierror:
+        raise AddressError(f"{host!r} is not a numeric address") from None
+    return found
+
+
 class _Name(trio.abc.HostnameResolver):
     """Resolves every name to the same endpoints."""
 
-    def __init__(self, endpoints: Sequence[tuple[str, int]]) -> None:
-        self._endpoints = endpoints
+    def __init__(self, found: Sequence[Any]) -> None:
+        self._found = found
 
     async def getaddrinfo(self, *_: object) -> Any:
         await trio.lowlevel.checkpoint()
-        return [
-            found
-            for host, port in self._endpoints
-            for found in socket.getaddrinfo(
-                host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-            )
-        ]
+        return list(self._found)
 
     async def getnameinfo(self, *_: object) -> Any:
         raise NotImplementedError  # connect() does not need it

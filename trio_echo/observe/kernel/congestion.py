@@ -17,10 +17,14 @@ import trio
 from trio_echo.errors import SocketCallError, ungrouped
 from trio_echo.tcp_info import Congestion, congestion
 
+from .snapshot import unwrapped
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from trio_echo.tcp_info import Socket
+
+    from .snapshot import SocketLike
 
 
 class Sample(NamedTuple):
@@ -37,7 +41,7 @@ class Sample(NamedTuple):
 
 @asynccontextmanager
 async def sampled(
-    connection: trio.SocketStream | Socket, *, interval: float = 0.001
+    connection: SocketLike, *, interval: float = 0.001
 ) -> AsyncIterator[list[Sample]]:
     """Sample a connection until the block is left or the connection is closed.
 
@@ -45,7 +49,7 @@ async def sampled(
     one, and by those at the end, if the connection is still open.
 
     Args:
-        connection: a connected TCP socket, or a stream on one.
+        connection: a connected TCP socket, or a stream or a client on one.
         interval: seconds between two looks.
 
     Raises:
@@ -54,7 +58,7 @@ async def sampled(
     """
     if not interval > 0:
         raise ValueError(f"the interval must be more than 0 seconds: {interval}")
-    sock = connection.socket if isinstance(connection, trio.SocketStream) else connection
+    sock: Socket = unwrapped(connection)
     samples: list[Sample] = []
     if not _look(sock, samples):
         words = "no open TCP connection, or not on Linux"

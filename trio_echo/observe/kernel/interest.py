@@ -44,6 +44,8 @@ class Interest:
 
     def __init__(self, *ports: int) -> None:
         for port in ports:
+            if not hasattr(port, "__index__"):
+                raise TypeError(f"{port!r} is not a port number; name a socket: client=sock")
             check_endpoint("", port)
         self._ports = set(ports)
         self._bindings: set[_Binding] = set()

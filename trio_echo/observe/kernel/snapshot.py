@@ -64,7 +64,7 @@ def snapshot(*ports: int, **sockets: SocketLike) -> Snapshot:
 
     Raises:
         AddressError: a port is not a port number.
-        TypeError: a socket is not a TCP socket.
+        TypeError: a socket is not a TCP socket, or has no name.
     """
     return look(Interest(*ports) if ports or sockets else None, sockets)
 
@@ -122,10 +122,16 @@ def _order(row: SocketRow) -> tuple[bool, bool, int, Endpoint, Endpoint]:
     return row.state != "LISTEN", row.local is None, row.family, *ends
 
 
-def _unwrap(name: str, one: SocketLike) -> _Descriptor:
+def unwrapped(one: SocketLike) -> Any:
+    """Return the socket inside a client or a stream, of whatever kind; a socket is its own."""
     inner: Any = one
     for attribute in ("stream", "transport_stream", "socket"):  # ours, TLS's, Trio's
         inner = getattr(inner, attribute, inner)
+    return inner
+
+
+def _unwrap(name: str, one: SocketLike) -> _Descriptor:
+    inner = unwrapped(one)
     if getattr(inner, "family", None) not in _FAMILIES or inner.type != socket.SOCK_STREAM:
         raise TypeError(f"{name} is not a TCP socket: {one!r}")
     return cast("_Descriptor", inner)

@@ -137,7 +137,7 @@ class Snapshot:
         for row in self.rows:
             if row.name == name:
                 return row
-        raise KeyError(name)
+        raise KeyError(f"no socket here is named {name!r}; a closed one is left out")
 
     def __repr__(self) -> str:
         return text_table(*self._table())
