@@ -21,10 +21,11 @@ import trio
 
 from trio_echo.addresses import Endpoint
 from trio_echo.certificates import CertificateFiles
-from trio_echo.errors import SocketCallError, ungrouped
+from trio_echo.errors import SocketCallError, naming, ungrouped
 from trio_echo.faults import Faults
 from trio_echo.listening import LOOPBACK
 from trio_echo.server import GC_THRESHOLD, serve
+from trio_echo.workers.process import STARTING_CALL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -82,18 +83,19 @@ async def served(
         open_process: what starts the process, such as `Host.open_process` of `trio_echo.lan`.
 
     Raises:
-        SocketCallError: it cannot listen, or its process ended at once.
+        SocketCallError: its process cannot be started, cannot listen, or ended at once.
     """
     apart: dict[str, Any] = {"start_new_session": True}  # a Ctrl-C is for this process
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    process = await open_process(
-        [sys.executable, "-m", __spec__.name],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # no log of it on this process's screen
-        **apart,
-    )
+    with naming(STARTING_CALL):
+        process = await open_process(
+            [sys.executable, "-m", __spec__.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # no log of it on this process's screen
+            **apart,
+        )
     stdin = cast("trio.abc.SendStream", process.stdin)
     stdout = cast("trio.abc.ReceiveStream", process.stdout)
     try:

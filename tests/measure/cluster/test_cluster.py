@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -87,6 +88,23 @@ async def test_a_scheduler_that_is_not_there_is_one_line() -> None:
             pytest.fail("there is none")
     assert "\n" not in str(refused.value)
     assert threads() == before
+
+
+async def test_another_server_is_not_a_scheduler_and_says_so_in_one_line() -> None:
+    with BackgroundServer() as server:
+        host, port = server.addresses[0]
+        with pytest.raises(ClusterError, match="its answer is not that of one") as refused:
+            async with connected(f"tcp://{host}:{port}"):
+                pytest.fail("it is an echo server")
+    assert "\n" not in str(refused.value)
+
+
+async def test_a_server_that_never_answers_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host, port = silent.getsockname()
+        with pytest.raises(ClusterError, match="no Dask scheduler at "):
+            async with connected(f"tcp://{host}:{port}", patience=0.5):
+                pytest.fail("it is silent")
 
 
 async def test_a_notebook_measures_on_the_client_that_it_has() -> None:

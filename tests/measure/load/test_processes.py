@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import errno
 import json
 from array import array
 
+import pytest
 import trio
 from trio.testing import memory_stream_one_way_pair
 
+from trio_echo.errors import SocketCallError
 from trio_echo.measure.load.loader import Job, Report
 from trio_echo.measure.load.pace import Share
-from trio_echo.measure.load.processes import LoadProcess
+from trio_echo.measure.load.processes import LoadProcess, Processes
 from trio_echo.measure.load.workload import Samples, Workload
+from trio_echo.measure.serving import served
+from trio_echo.workers.process import STARTING_CALL
 
 FIELDS = {"busy": 0.5, "spun": 0.0, "failures": {}, "unanswered": 0, "cut": False}
 
@@ -49,3 +54,18 @@ async def test_times_of_another_clock_are_moved_and_nothing_else_is() -> None:
     assert (*samples.intended, *samples.sent) == (10, 20, 11, 21)
     assert (*samples.received, *samples.resumed) == (15, 25, 0, 1)
     assert reports[-1].messages == 2
+
+
+async def test_a_process_that_cannot_be_started_names_the_call() -> None:
+    async def refuse(*_: object, **__: object) -> trio.Process:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    job = Job("127.0.0.1", 9, Workload(duration=1.0), Share(0, 1, 1), 10.0)
+    with pytest.raises(SocketCallError) as refused:
+        async with Processes(refuse).started(job):
+            pytest.fail("it has no process")
+    assert str(refused.value) == f"[{STARTING_CALL}] Too many open files"
+    with pytest.raises(SocketCallError) as refused:
+        async with served(open_process=refuse):
+            pytest.fail("it has no process")
+    assert refused.value.call == STARTING_CALL

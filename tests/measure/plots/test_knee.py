@@ -16,6 +16,7 @@ from trio_echo.measure.load.workload import Workload
 from trio_echo.measure.plots import knee
 from trio_echo.measure.plots.style import DARK, LIGHT
 from trio_echo.measure.results.found import Found
+from trio_echo.measure.results.json_text import ResultsError
 from trio_echo.measure.statistics import Interval
 
 if TYPE_CHECKING:
@@ -107,3 +108,8 @@ def test_the_panel_can_be_drawn_alone(dark: bool) -> None:
 def test_only_a_search_has_a_highest_rate() -> None:
     with pytest.raises(ValueError, match="this was not a search"):
         plots.highest_rate(replace(found(), searches=()))
+
+
+def test_a_requirement_that_is_not_one_makes_the_results_wrong() -> None:
+    with pytest.raises(ResultsError, match="wrong results: 'fast' is not a requirement"):
+        plots.page(found(requirement="fast"), None)

@@ -25,6 +25,15 @@ with pytest.MonkeyPatch.context() as patch:
 SCHEMA = json.loads(schema.PATH.read_text("utf-8"))
 RUN, _ = runs.run()
 TEXT = to_json(RUN)
+FOUND = {
+    "target": 7,
+    "requirement": "p99 < 5 ms",
+    "holds": 9000.0,
+    "fails": None,
+    "interval": None,
+    "load_limited": False,
+    "complete": True,
+}
 
 V4 = Target(name="127.0.0.1:9000", address="127.0.0.1:9000", family="IPv4")
 V6 = Target(name="[::1]:9000", address="[::1]:9000", family="IPv6")
@@ -380,6 +389,7 @@ def without(path: str) -> str:
         (changed("rounds.0.target", -1), r": rounds\[0\].target: expected int >= 0"),
         (changed("rounds.0.target", 10**30), r": rounds\[0\].target: expected int <= 92"),
         (changed("comparisons.0.baseline", 7), "no target 7"),
+        (changed("searches", [FOUND]), "no target 7"),
         (changed("environment.kernel", "x" * 99 + "\n").replace('"x', '["x', 1), "not a complete"),
         (
             changed("environment.kernel", ["x" * 99]),

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from trio_echo.measure.load.workload import Workload
 from trio_echo.measure.results import environment
+from trio_echo.measure.results.found import Found
 from trio_echo.measure.results.run import Round, Run, Target, collect
 from trio_echo.measure.results.summary import summarize
 from trio_echo.measure.verdicts.baseline import against, mismatch
@@ -127,6 +128,21 @@ def test_how_long_a_round_takes_may_differ() -> None:
 )
 def test_another_load_is_refused(workload: Workload, why: str) -> None:
     assert refused(run_of(STEADY), LOAD, workload) == why
+
+
+def test_a_search_is_refused() -> None:
+    found = Found(
+        target=0,
+        requirement="p50 < 5 ms",
+        holds=50.0,
+        fails=None,
+        interval=None,
+        load_limited=False,
+        complete=True,
+    )
+    load = Workload(duration=1.0, rate=50.0)
+    baseline = replace(run_of(STEADY, load=load), searches=(found,))
+    assert refused(baseline, load) == "it is from a search: give results of a run without --search"
 
 
 def test_another_cable_is_refused_but_not_another_seed() -> None:

@@ -27,3 +27,12 @@ def test_what_differed_is_named_and_what_did_not_is_left_out() -> None:
         "Python": (run.environment.python, "CPython 3.99"),
         "trio-echo": (found["trio-echo"][0], f"{where.trio_echo} (aaaaaaaaa, changed)"),
     }
+
+
+def test_a_run_that_ended_early_or_had_failures_differs() -> None:
+    run, _ = runs.run(2, targets=runs.TARGETS[:1], workloads=[Workload(duration=1.0)])
+    other = replace(run, partial=True, failures={"closed early": 1_000, "echo differs": 1})
+    assert dict(differences([run, other])) == {
+        "run": ("complete", "partial"),
+        "failed connections": ("0", "1,001"),
+    }

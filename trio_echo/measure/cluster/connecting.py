@@ -72,7 +72,12 @@ async def _open(stack: AsyncExitStack, address: str, patience: float) -> Client:
     try:
         client = Client(target, asynchronous=True, timeout=patience, set_as_default=False)
         stack.push_async_exit(client)
-        await client
+        async with asyncio.timeout(patience):  # Dask's limit ends when the connection is open
+            await client
     except (OSError, ValueError) as exc:  # the second one: of an address that is not valid
-        raise ClusterError(f"no Dask scheduler at {address}: {line(exc)}") from None
+        why = line(exc) if str(exc) else f"no answer within {patience:g} s"
+        raise ClusterError(f"no Dask scheduler at {address}: {why}") from None
+    except Exception as exc:  # noqa: BLE001  another server's bytes raise anything in Dask
+        why = f"its answer is not that of one ({line(exc)})"
+        raise ClusterError(f"no Dask scheduler at {address}: {why}") from None
     return client

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import trio
 
 from trio_echo.addresses import Endpoint
-from trio_echo.errors import SocketCallError
+from trio_echo.errors import SocketCallError, naming
+from trio_echo.workers.process import STARTING_CALL
 
 from .keeping import Keeper
 from .loader import SCALARS
@@ -48,7 +49,11 @@ class Processes:
 
     @asynccontextmanager
     async def started(self, job: Job) -> AsyncIterator[LoadProcess]:
-        """Start a loader, and end it with the block."""
+        """Start a loader, and end it with the block.
+
+        Raises:
+            SocketCallError: of `fork()`, on Windows of `CreateProcess()`: it cannot be started.
+        """
         command = [sys.executable, "-m", f"{__package__}.loader"]
         # In its own session, or a Ctrl-C in the terminal would end it, and its samples would be
         # lost.
@@ -56,7 +61,8 @@ class Processes:
         if sys.platform == "win32":
             apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        process = await self._open_process(command, **pipes, **apart)
+        with naming(STARTING_CALL):
+            process = await self._open_process(command, **pipes, **apart)
         stdin = cast("trio.abc.SendStream", process.stdin)
         stdout = cast("trio.abc.ReceiveStream", process.stdout)
         loader = LoadProcess(job, stdin, stdout)

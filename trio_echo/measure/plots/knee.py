@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from trio_echo.measure.results.json_text import ResultsError
 from trio_echo.measure.results.run import labels
 from trio_echo.measure.verdicts.judging import echo_time, percentile_over
 from trio_echo.measure.verdicts.requirements import parse_requirement
@@ -35,8 +36,15 @@ class _Line(NamedTuple):
 
 
 def panel(run: Run, theme: Theme) -> Panel:
-    """Make the panel. If too many messages had no echo, a point is at the upper edge."""
-    requirement = parse_requirement(run.searches[0].requirement)
+    """Make the panel. If too many messages had no echo, a point is at the upper edge.
+
+    Raises:
+        ResultsError: the searches have no valid requirement.
+    """
+    try:
+        requirement = parse_requirement(run.searches[0].requirement)
+    except ValueError as exc:
+        raise ResultsError(f"wrong results: {exc}") from None
     lines = [_Line(one, _points(run, one.target, requirement)) for one in run.searches]
 
     def draw(axes: Axes, wide: float, tall: float) -> None:

@@ -145,8 +145,8 @@ class Run(Record, frozen=True, kw_only=True):
             here.
 
     Raises:
-        ValueError: a round, a cell or a comparison refers to a target or a workload that is not
-            there.
+        ValueError: a round, a cell, a comparison or a search refers to a target or a workload that
+            is not there.
     """
 
     schema_version: Literal[5] = SCHEMA_VERSION
@@ -171,6 +171,9 @@ class Run(Record, frozen=True, kw_only=True):
         for compared in self.comparisons:
             if compared.baseline not in targets:
                 raise ValueError(f"no target {compared.baseline}")
+        for found in self.searches:
+            if found.target not in targets:
+                raise ValueError(f"no target {found.target}")
 
 
 def collect(

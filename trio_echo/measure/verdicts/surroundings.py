@@ -1,4 +1,4 @@
-"""How the conditions of several runs differed: time, machine, versions, cable. No I/O."""
+"""How the conditions of several runs differed: time, machine, versions, failures. No I/O."""
 
 from __future__ import annotations
 
@@ -80,6 +80,8 @@ _WORDS: dict[str, Callable[[Run], str]] = {
     "wire": lambda run: cable_words(run.wire),
     "TLS": lambda run: tls_words(run) or "none",
     "rounds": _rounds,
+    "run": lambda run: "partial" if run.partial else "complete",
+    "failed connections": lambda run: f"{sum(run.failures.values()):,}",
     "platform": lambda run: run.environment.platform,
     "kernel": lambda run: run.environment.kernel,
     "processor": lambda run: run.environment.cpu_model,

@@ -113,6 +113,7 @@ def test_another_load_than_that_of_the_baseline_is_refused_in_one_line(
         (["--search", "p99<5ms", "--rate", "9"], "finds the rate itself"),
         (["--search", "p99<5ms", "--require", "p50<1s"], "only the rate found can be required"),
         (["--search", "p99<5s"], "they need a duration of 100 s"),
+        (["--rate", "9", "--require", "p50<1s"], "rounds of 1 s cannot show it: --duration must"),
     ],
 )
 def test_what_does_not_go_together_is_refused(

@@ -53,6 +53,8 @@ class Demands(NamedTuple):
         Raises:
             click.UsageError: it cannot.
         """
+        for workload in workloads:
+            self._check_length(workload)
         if self.search is not None:
             self._check_search(self.search, workloads)
         elif self.baseline is not None:
@@ -60,6 +62,17 @@ class Demands(NamedTuple):
 
             if rounds < MINIMUM_ROUNDS:
                 raise click.UsageError(f"--baseline needs at least {MINIMUM_ROUNDS} rounds")
+
+    def _check_length(self, load: Workload) -> None:
+        """Refuse limits that a message without an echo could never break within a round."""
+        if load.rate is None or load.duration is None:
+            return
+        for one in self.require:
+            if one.percentile is not None and one.limit >= load.duration * 1e9:
+                raise click.UsageError(
+                    f"--require {one}: rounds of {load.duration:g} s cannot show it: --duration "
+                    "must be longer than the limit"
+                )
 
     def _check_search(self, search: Requirement, workloads: Sequence[Workload]) -> None:
         if len(workloads) > 1:
