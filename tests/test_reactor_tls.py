@@ -1,4 +1,4 @@
-"""The reactor over TLS: full records are received together, and what comes after them counts."""
+"""The reactor over TLS: each record is sent back, whatever comes right after it."""
 
 from __future__ import annotations
 
@@ -87,20 +87,6 @@ async def test_bytes_and_the_end_of_the_stream_that_come_together_both_count(siz
                 came = await trio.to_thread.run_sync(receive, client, size)
     assert came == data == b"".join(pieces)
     assert relay.echoed == size
-    assert max(map(len, pieces), default=0) <= 4 * RECORD
-
-
-async def test_full_records_are_received_together() -> None:
-    pieces: list[int] = []
-    async with secured() as (server, client), open_reactor() as reactor:
-        assert reactor is not None
-        relay = SocketRelay(server, reactor, lambda data: pieces.append(len(data)))
-        client.sendall(bytes(6 * RECORD))
-        say_farewell(client)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(relay.run)
-            await trio.to_thread.run_sync(receive, client, 6 * RECORD)
-    assert pieces == [4 * RECORD, 2 * RECORD]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +96,7 @@ async def test_full_records_are_received_together() -> None:
         pytest.param(lambda plain: plain.send(b"no record of TLS"), id="what is not TLS"),
     ],
 )
-async def test_full_records_are_echoed_before_the_connection_breaks(
+async def test_records_are_echoed_before_the_connection_breaks(
     breaking: Callable[[socket.socket], object],
 ) -> None:
     pieces: list[int] = []
@@ -122,5 +108,5 @@ async def test_full_records_are_echoed_before_the_connection_breaks(
             breaking(plain)
             with pytest.raises(SocketCallError, match=r"\[recv\(\)\]"):
                 await relay.run()
-    assert pieces == [2 * RECORD]
+    assert pieces == [RECORD, RECORD]
     assert relay.echoed == 2 * RECORD

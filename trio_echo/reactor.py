@@ -28,8 +28,8 @@ Why this is safe:
   is handled, as epoll_wait(2) rotates among the ready sockets: a dropped event might never come
   back. So a batch is limited, both in sockets and in bytes.
 - With TLS, one `recv` takes one record, at most 16 KiB. The buffer is larger, so OpenSSL never
-  holds decrypted bytes that epoll could not report. Up to 64 KiB of full records are received in a
-  turn, if they are here as a whole: OpenSSL sends nothing any more after an error.
+  holds decrypted bytes that epoll could not report. A record is sent back before the next one is
+  received: after an error, such as an end without close_notify, OpenSSL sends nothing any more.
 - If a tap raises an `Exception`, its relay ends. Anything else, such as a KeyboardInterrupt at any
   point, ends the reactor and so the whole server. `remove` then undoes what was half done.
 """
@@ -195,7 +195,7 @@ class Reactor:
                             if relay.plain:
                                 count = readv(descriptor, room)
                             else:
-                                count = relay.receive_records(buffer)
+                                count = relay.sock.recv_into(buffer, _BUFFER)
                             if count != size:  # making a view takes 0.1 µs
                                 view, size = buffer[:count], count
                             source, data = received, view

@@ -14,7 +14,6 @@ import trio
 
 from .errors import naming
 from .relay import BaseRelay, lines_in
-from .tcp_info import receivable
 
 if TYPE_CHECKING:
     import socket
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
 NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # How many bytes to receive at once if they are shown to a tap, as Trio's own streams do.
 PIECE = 64 * 1024
-# The most bytes that a record of TLS carries (RFC 8446, section 5.1), and how many such a record
-# has on the wire, at least: a header of 5 and a tag of 16 more.
-_RECORD = 16 * 1024
-_FULL = _RECORD + 21
 
 
 class Watch(Protocol):
@@ -60,16 +55,7 @@ class SocketRelay(BaseRelay):
         rest: what was received and could not be sent yet.
     """
 
-    __slots__ = (
-        "_early",
-        "_reactor",
-        "descriptor",
-        "failure",
-        "plain",
-        "rest",
-        "sock",
-        "task",
-    )
+    __slots__ = ("_early", "_reactor", "descriptor", "failure", "plain", "rest", "sock", "task")
 
     def __init__(
         self,
@@ -96,32 +82,6 @@ class SocketRelay(BaseRelay):
         """
         with suppress(*NOT_NOW):
             self._early = self.sock.recv(PIECE)
-
-    def receive_records(self, buffer: memoryview) -> int:
-        """Receive over TLS: one call takes one record, and after a full one there may be more.
-
-        After an error OpenSSL sends nothing any more, not even what came before. A connection that
-        breaks is such an error, and its end without close_notify. So only records that are here as
-        a whole are taken together.
-
-        Args:
-            buffer: has room for a record more than `PIECE`. With less, OpenSSL would keep what has
-                no room.
-
-        Returns:
-            How many bytes there are; 0 at the end of the stream.
-        """
-        size = len(buffer)
-        count = self.sock.recv_into(buffer, size)  # without the size, ssl asks the buffer for it
-        if count == _RECORD:
-            full = min(receivable(self.sock) // _FULL, PIECE // _RECORD - 1)
-            with suppress(*NOT_NOW):
-                for _ in range(full):
-                    more = self.sock.recv_into(buffer[count:], size - count)
-                    count += more
-                    if more < _RECORD:  # at a close_notify too: epoll reports what is behind it
-                        break
-        return count
 
     async def run(self) -> None:
         """Echo until the peer ends its side and everything it sent has been sent back.
