@@ -6,6 +6,8 @@ import runs
 from msgspec.structs import replace
 
 from trio_echo.measure.load.workload import Workload
+from trio_echo.measure.results.run import Target
+from trio_echo.measure.verdicts.baseline import mismatch
 from trio_echo.measure.verdicts.separate import estimate_of, ratio, shared, unshared
 
 SMALL = Workload(duration=1.0)
@@ -31,6 +33,21 @@ def test_a_cell_must_be_in_every_run() -> None:
     other, _ = runs.run(2, workloads=[LARGE], targets=ONE)
     assert [one.name for one in shared([first, first, other])] == ["IPv4, 1 x 1 KiB"]
     assert unshared([first, first, other]) == [["IPv4, 1 x 64 B"], ["IPv4, 1 x 64 B"], []]
+
+
+def test_the_target_of_one_run_is_found_in_a_run_of_several_servers() -> None:
+    both = [
+        Target(name=f"here:{port}", address=f"127.0.0.1:{port}", family="IPv4") for port in (1, 2)
+    ]
+    several, _ = runs.run(6, workloads=[SMALL], targets=both)
+    alone, _ = runs.run(6, workloads=[SMALL], targets=both[1:])
+    for order in ([several, alone], [alone, several]):
+        assert [one.name for one in shared(order)] == ["here:2, 1 x 64 B"]
+    assert unshared([several, alone]) == [["here:1, 1 x 64 B"], []]
+    assert mismatch(several, alone.targets, [SMALL], wire=None, tls=False) is None
+    other = [Target(name="here:3", address="127.0.0.1:3", family="IPv4")]
+    why = mismatch(several, other, [SMALL], wire=None, tls=False)
+    assert why == "it has no target here:3: it has here:1, here:2"
 
 
 def test_in_an_open_loop_times_are_from_the_intended_start() -> None:

@@ -236,12 +236,26 @@ def labels(targets: Sequence[Target]) -> list[str]:
     By family if nothing else differs; otherwise as the user did, or by address. Targets that were
     given twice are numbered.
     """
-    ports = {target.address.rpartition(":")[2] for target in targets}
+    (names,) = common_labels([targets])
+    return names
+
+
+def common_labels(groups: Sequence[Sequence[Target]]) -> list[list[str]]:
+    """Name the targets of several runs as `labels` does: by family only if that does for all.
+
+    So the target of one run has the name that it has in a run of several.
+    """
+    ports = [{target.address.rpartition(":")[2] for target in targets} for targets in groups]
+    by_family = all(len(one) == 1 for one in ports)
+    return [_labels(targets, by_family=by_family) for targets in groups]
+
+
+def _labels(targets: Sequence[Target], *, by_family: bool) -> list[str]:
     families: list[str] = [target.family for target in targets]
     names = [target.name for target in targets]
     addresses = [target.address for target in targets]
     different = len(set(zip(names, addresses, strict=True)))
-    for choice in (families if len(ports) == 1 else names, names, addresses):
+    for choice in (families if by_family else names, names, addresses):
         if len(set(choice)) == different:
             return [
                 name if choice.count(name) == 1 else f"{name} (target {i})"

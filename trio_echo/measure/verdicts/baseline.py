@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..results.names import exact_load_name
 from ..results.remarks import OTHERS_BUSY
-from ..results.run import labels
+from ..results.run import common_labels
 from ..statistics import MINIMUM_ROUNDS, Interval
 from .separate import ratio, same_load, shared
 from .surroundings import cable_words
@@ -118,9 +118,10 @@ def mismatch(
     if baseline.searches:
         return "it is from a search: give results of a run without --search"
     if len(targets) > 1 or len(baseline.targets) > 1:
-        missing = [one for one in labels(targets) if one not in labels(baseline.targets)]
+        wanted, stored_names = common_labels([targets, baseline.targets])
+        missing = [one for one in wanted if one not in stored_names]
         if missing:
-            return f"it has no target {missing[0]}: it has {', '.join(labels(baseline.targets))}"
+            return f"it has no target {missing[0]}: it has {', '.join(stored_names)}"
     if cable_words(wire) != cable_words(baseline.wire):
         return f"its cable was {cable_words(baseline.wire)}, not {cable_words(wire)}"
     if tls != any(one.tls is not None for one in baseline.rounds):

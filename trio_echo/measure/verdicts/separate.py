@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from ..results.names import exact_load_name
-from ..results.run import labels
+from ..results.run import common_labels
 from ..statistics import independent_ratio
 
 if TYPE_CHECKING:
@@ -53,9 +53,10 @@ def shared(runs: Sequence[Run]) -> list[Shared]:
 
     If every run has one target, these are taken for the same. Otherwise their labels decide.
     """
-    each = [_places(run, alone=_alone(runs)) for run in runs]
+    names = _names(runs)
+    each = [_places(run, own) for run, own in zip(runs, names.matched, strict=True)]
     return [
-        Shared(_name(runs[0], cell), tuple(one[place] for one in each))
+        Shared(_name(runs[0], names.shown[0], cell), tuple(one[place] for one in each))
         for place, cell in each[0].items()
         if all(place in one for one in each)
     ]
@@ -63,16 +64,21 @@ def shared(runs: Sequence[Run]) -> list[Shared]:
 
 def unshared(runs: Sequence[Run]) -> list[list[str]]:
     """Name the cells and the searches of each run that not all of them have."""
-    each = [_places(run, alone=_alone(runs)) for run in runs]
-    found = [_searches(run, alone=_alone(runs)) for run in runs]
+    names = _names(runs)
+    each = [_places(run, own) for run, own in zip(runs, names.matched, strict=True)]
+    found = [_searches(run, own) for run, own in zip(runs, names.matched, strict=True)]
     return [
-        [_name(run, cell) for place, cell in own.items() if any(place not in one for one in each)]
+        [
+            _name(run, shown, cell)
+            for place, cell in own.items()
+            if any(place not in one for one in each)
+        ]
         + [
-            _search_name(run, search)
+            _search_name(run, shown, search)
             for place, search in searched.items()
             if any(place not in one for one in found)
         ]
-        for run, own, searched in zip(runs, each, found, strict=True)
+        for run, shown, own, searched in zip(runs, names.shown, each, found, strict=True)
     ]
 
 
@@ -114,36 +120,44 @@ def searches(runs: Sequence[Run]) -> list[tuple[str, tuple[Found, ...]]]:
     Returns:
         The name of each, and what each run found.
     """
-    each = [_searches(run, alone=_alone(runs)) for run in runs]
+    names = _names(runs)
+    each = [_searches(run, own) for run, own in zip(runs, names.matched, strict=True)]
     return [
-        (_search_name(runs[0], one), tuple(others[place] for others in each))
+        (_search_name(runs[0], names.shown[0], one), tuple(others[place] for others in each))
         for place, one in each[0].items()
         if all(place in others for others in each)
     ]
 
 
-def _searches(run: Run, *, alone: bool) -> dict[tuple[str, Workload, str], Found]:
-    names = [""] if alone else labels(run.targets)
+class _Names(NamedTuple):
+    """What the targets of each run are called: to show, and to find the same one in other runs."""
+
+    shown: list[list[str]]
+    matched: list[list[str]]
+
+
+def _names(runs: Sequence[Run]) -> _Names:
+    shown = common_labels([run.targets for run in runs])
+    alone = all(len(run.targets) == 1 for run in runs)
+    return _Names(shown, [[""]] * len(runs) if alone else shown)
+
+
+def _searches(run: Run, names: Sequence[str]) -> dict[tuple[str, Workload, str], Found]:
     load = same_load(run.workloads[0])
     return {(names[one.target], load, one.requirement): one for one in run.searches}
 
 
-def _search_name(run: Run, found: Found) -> str:
+def _search_name(run: Run, names: Sequence[str], found: Found) -> str:
     load = exact_load_name(run.workloads[0])
-    return f"{labels(run.targets)[found.target]}, {load}: {found.requirement}"
+    return f"{names[found.target]}, {load}: {found.requirement}"
 
 
-def _alone(runs: Sequence[Run]) -> bool:
-    return all(len(run.targets) == 1 for run in runs)
-
-
-def _places(run: Run, *, alone: bool) -> dict[Place, Cell]:
+def _places(run: Run, names: Sequence[str]) -> dict[Place, Cell]:
     if run.searches:
         return {}  # each search chose its own rates: compare what it found
-    names = [""] if alone else labels(run.targets)
     return {(names[one.target], same_load(run.workloads[one.workload])): one for one in run.cells}
 
 
-def _name(run: Run, cell: Cell) -> str:
+def _name(run: Run, names: Sequence[str], cell: Cell) -> str:
     load = exact_load_name(run.workloads[cell.workload])
-    return f"{labels(run.targets)[cell.target]}, {load}"
+    return f"{names[cell.target]}, {load}"
