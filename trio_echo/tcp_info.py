@@ -85,11 +85,6 @@ if sys.platform == "linux":
         (count,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
         return count > 0  # type: ignore[no-any-return]
 
-    def receivable(sock: Socket) -> int:
-        """Return how many bytes wait to be received."""
-        (count,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)))
-        return count  # type: ignore[no-any-return]
-
     def progress(sock: Socket) -> object:
         """Return a value that changes when bytes move between the two systems.
 
@@ -149,10 +144,6 @@ else:
     def holds_unacknowledged(_sock: Socket) -> bool:
         """Return `False`: there is no portable way to ask."""
         return False
-
-    def receivable(_sock: Socket) -> int:
-        """Return 0: there is no portable way to ask."""
-        return 0
 
     def progress(sock: Socket) -> object:
         """Return a value that changes when bytes have arrived."""
