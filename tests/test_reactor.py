@@ -447,13 +447,21 @@ async def test_a_batch_of_many_receives_no_more_than_one_of_a_few(
 
 
 class PatientEpoll:
-    """An epoll set that records how many seconds each poll may wait, and does not wait."""
+    """An epoll set that records how many seconds each poll may wait, and does not wait.
+
+    Attributes:
+        waits: the seconds.
+        before: what to call before a poll, by its place in `waits`.
+    """
 
     def __init__(self) -> None:
         self._epoll: Any = select.epoll()
         self.waits: list[float] = []
+        self.before: dict[int, Callable[[], object]] = {}
 
     def poll(self, seconds: float, most: int) -> object:
+        if (call := self.before.get(len(self.waits))) is not None:
+            call()
         self.waits.append(seconds)
         return self._epoll.poll(0, most)
 
@@ -583,6 +591,26 @@ async def test_if_messages_come_at_once_it_looks_before_it_sleeps(
             # The first sees the message, the second nothing more: it looks as often as it may.
             looks = [0.0] * (2 + trio_echo.reactor._LOOKS)
             assert patient_epoll.waits == [*looks, trio_echo.reactor._PATIENCE]
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_message_that_comes_while_it_looks_is_echoed_before_it_sleeps(
+    patient_epoll: PatientEpoll,
+) -> None:
+    async with open_reactor() as reactor, trio.open_nursery() as nursery:
+        assert reactor is not None
+        ends = Ends(reactor)
+        with closing_far(ends):
+            nursery.start_soon(ends.run)
+            await echo_often(ends.far)
+            patient_epoll.waits.clear()
+            patient_epoll.before[4] = partial(ends.far.send, b"y")
+            ends.far.send(b"x")
+            await wait_all_tasks_blocked(0.01)
+            # The first sees a message, the fifth another one, the sixth nothing more.
+            looks = [0.0] * (6 + trio_echo.reactor._LOOKS)
+            assert patient_epoll.waits == [*looks, trio_echo.reactor._PATIENCE]
+            assert ends.echo().endswith(b"xy")
             nursery.cancel_scope.cancel()
 
 
