@@ -6,9 +6,8 @@
  *
  * It prints one line of JSON. Or raw: a line with the version and the cipher of TLS, then numbers of
  * 64 bits each: when it began and ended to measure, the number of messages, when each was sent, when
- * each echo was there. It keeps what trio_echo's
- * generator keeps: for each message, when it was handed to send() and when the last byte of its
- * echo had been received.
+ * each echo was there. It keeps what trio_echo's generator keeps: for each message, when it was
+ * handed to send() and when the last byte of its echo had been received.
  *
  * With TLS it takes any certificate: the race has made the server's itself. It blocks until the
  * whole of a record is there, and OpenSSL reads no further than that: epoll reports the next one.

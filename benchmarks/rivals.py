@@ -184,7 +184,7 @@ def compiled(name: str, folder: Path, *, tls: bool = False) -> str:
     """Compile one of the C programs of this directory; returns the path of the result.
 
     Raises:
-        SystemExit: there is no compiler, or for TLS, there are no headers of OpenSSL.
+        SystemExit: the compiler is missing, or it fails: TLS takes the headers of OpenSSL.
     """
     program = str(folder / name)
     compiler = shutil.which("cc") or sys.exit("there is no C compiler (cc)")

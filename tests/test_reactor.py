@@ -576,8 +576,17 @@ async def test_it_waits_for_the_next_message_only_if_nobody_else_would_be_late(
             nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize(
+    ("later", "polls"),
+    [
+        # The first sees the message, the second nothing more.
+        pytest.param({}, 2, id="no other message"),
+        # The first sees a message, the fifth another one, the sixth nothing more.
+        pytest.param({4: b"y"}, 6, id="another message while it looks"),
+    ],
+)
 async def test_if_messages_come_at_once_it_looks_before_it_sleeps(
-    patient_epoll: PatientEpoll,
+    patient_epoll: PatientEpoll, later: dict[int, bytes], polls: int
 ) -> None:
     async with open_reactor() as reactor, trio.open_nursery() as nursery:
         assert reactor is not None
@@ -585,32 +594,15 @@ async def test_if_messages_come_at_once_it_looks_before_it_sleeps(
         with closing_far(ends):
             nursery.start_soon(ends.run)
             await echo_often(ends.far)
+            ends.echo()
             patient_epoll.waits.clear()
+            for place, message in later.items():
+                patient_epoll.before[place] = partial(ends.far.send, message)
             ends.far.send(b"x")
             await wait_all_tasks_blocked(0.01)
-            # The first sees the message, the second nothing more: it looks as often as it may.
-            looks = [0.0] * (2 + trio_echo.reactor._LOOKS)
+            looks = [0.0] * (polls + trio_echo.reactor._LOOKS)  # as often as it may
             assert patient_epoll.waits == [*looks, trio_echo.reactor._PATIENCE]
-            nursery.cancel_scope.cancel()
-
-
-async def test_a_message_that_comes_while_it_looks_is_echoed_before_it_sleeps(
-    patient_epoll: PatientEpoll,
-) -> None:
-    async with open_reactor() as reactor, trio.open_nursery() as nursery:
-        assert reactor is not None
-        ends = Ends(reactor)
-        with closing_far(ends):
-            nursery.start_soon(ends.run)
-            await echo_often(ends.far)
-            patient_epoll.waits.clear()
-            patient_epoll.before[4] = partial(ends.far.send, b"y")
-            ends.far.send(b"x")
-            await wait_all_tasks_blocked(0.01)
-            # The first sees a message, the fifth another one, the sixth nothing more.
-            looks = [0.0] * (6 + trio_echo.reactor._LOOKS)
-            assert patient_epoll.waits == [*looks, trio_echo.reactor._PATIENCE]
-            assert ends.echo().endswith(b"xy")
+            assert ends.echo() == b"x" + b"".join(later.values())
             nursery.cancel_scope.cancel()
 
 
