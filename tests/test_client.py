@@ -17,6 +17,7 @@ from support import ipv6
 from trio.testing import memory_stream_pair
 
 from trio_echo import (
+    AddressError,
     EchoClient,
     Endpoint,
     IncompleteReceiveError,
@@ -278,6 +279,11 @@ async def test_a_refused_connection_names_connect(host: str) -> None:
     assert (failure.value.call, failure.value.errno) == ("connect()", errno.ECONNREFUSED)
     assert failure.value.where is not None
     assert failure.value.where.endswith(f":{port}")
+
+
+async def test_port_0_is_not_a_port_to_connect_to(host: str) -> None:
+    with pytest.raises(AddressError, match="port 0 cannot be reached: give 1 to 65535"):
+        await connect(host, 0)
 
 
 @pytest.mark.parametrize("name", ["nosuch.invalid", "a" * 70, "fe80::1%nosuch"])

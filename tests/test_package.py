@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import trio_echo
 from trio_echo.cli import cli
 
@@ -36,7 +38,17 @@ def test_a_command_imports_nothing_of_the_others() -> None:
 
 
 def test_the_library_does_not_import_the_command_line() -> None:
-    assert not loaded_by("import trio_echo") & {"click", "trio_echo.cli", "trio_echo.screen"}
+    assert not loaded_by("import trio_echo.public") & {"click", "trio_echo.cli", "trio_echo.screen"}
+
+
+def test_the_root_imports_nothing_before_a_name_is_looked_up() -> None:
+    assert not loaded_by("import trio_echo.__main__") & {"click", "trio", "trio_echo.public"}
+    assert loaded_by("from trio_echo import serve") > {"trio", "trio_echo.public"}
+
+
+def test_what_the_root_does_not_offer_is_an_error() -> None:
+    with pytest.raises(AttributeError, match="module 'trio_echo' has no attribute 'serv'"):
+        trio_echo.serv  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_the_root_offers_what_a_user_types() -> None:
@@ -46,6 +58,7 @@ def test_the_root_offers_what_a_user_types() -> None:
         AddressError TlsError TlsProblem events
     """
     assert sorted(trio_echo.__all__) == sorted(names.split())
+    assert set(dir(trio_echo)) > {*trio_echo.__all__, "load_ipython_extension"}
 
 
 def test_every_public_name_is_there_and_documented() -> None:

@@ -270,7 +270,7 @@ async def test_if_there_is_no_room_to_send_it_keeps_the_rest_and_the_order() -> 
             assert ends.relay.echoed == len(sent) > received_before
             far.send(b"again")
             assert await rest_of(ends, 5) == b"again"
-            assert ends.relay.rest == b""
+            assert ends.relay.rest is None
             nursery.cancel_scope.cancel()
 
 

@@ -43,6 +43,7 @@ from trio_echo.events import (
 )
 from trio_echo.tls import shake_hands
 from trio_echo.tls_problems import TlsProblem
+from trio_echo.tls_socket import TlsSocket
 from trio_echo.totals import Tally, Totals
 
 if TYPE_CHECKING:
@@ -201,14 +202,14 @@ async def test_after_close_notify_all_comes_back_and_then_close_notify(way: str,
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the reactor")
 async def test_close_notify_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    unwrap, full = ssl.SSLSocket.unwrap, [ssl.SSLWantWriteError()]
+    unwrap, full = TlsSocket.unwrap, [ssl.SSLWantWriteError()]
 
-    def unwrap_later(sock: ssl.SSLSocket) -> socket.socket:
+    def unwrap_later(tls: TlsSocket) -> None:
         if full:
             raise full.pop()
-        return unwrap(sock)
+        unwrap(tls)
 
-    monkeypatch.setattr(ssl.SSLSocket, "unwrap", unwrap_later)
+    monkeypatch.setattr(TlsSocket, "unwrap", unwrap_later)
     client = BareClient()
     async with serving(HOST) as server, await trio.open_tcp_stream(HOST, server.port) as stream:
         await client.shake_hands(stream)
@@ -228,6 +229,16 @@ async def test_an_end_without_close_notify_is_reported(way: str, host: str) -> N
         assert (failed.error.call, failed.error.problem) == ("recv()", TlsProblem.TRUNCATED)
         assert (await server.events.wait(ClientClosed)).echoed == len(HELLO)
         await stream.transport_stream.aclose()
+
+
+async def test_a_reset_is_reported_as_a_reset(way: str) -> None:
+    async with serving(HOST) as server:
+        stream = await server.connect()
+        assert await echoes(stream)
+        reset(stream.transport_stream.socket)
+        failed = await server.events.wait(ClientFailed)
+    assert isinstance(failed.error, SocketCallError)
+    assert (failed.error.call, failed.error.errno) == ("recv()", errno.ECONNRESET)
 
 
 async def test_records_that_were_changed_end_only_that_client(way: str) -> None:

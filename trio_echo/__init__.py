@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
-
-from . import events
-from .addresses import AddressError, Endpoint
-from .background import BackgroundServer
-from .client import EchoClient, connect
-from .errors import SocketCallError, TlsError
-from .exact import ExactReceiver, IncompleteReceiveError, receive_exactly
-from .faults import Faults, FaultSwitch, FaultyStream
-from .limits import Limits
-from .relay import Relay
-from .server import serve
-from .tls_problems import TlsProblem
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = [
-    "AddressError",
-    "BackgroundServer",
-    "EchoClient",
-    "Endpoint",
-    "ExactReceiver",
-    "FaultSwitch",
-    "Faults",
-    "FaultyStream",
-    "IncompleteReceiveError",
-    "Limits",
-    "Relay",
-    "SocketCallError",
-    "TlsError",
-    "TlsProblem",
-    "connect",
-    "events",
-    "receive_exactly",
-    "serve",
-]
+    from .public import *  # noqa: F403
+    from .public import __all__ as __all__
+else:
+    # The names are imported when the first of them is looked up. That imports Trio, which takes a
+    # while, and the command line imports this module before it can prepare for Ctrl-C.
+
+    def __getattr__(name):
+        public = import_module(".public", __name__)
+        if name == "__all__" or name in public.__all__:
+            return getattr(public, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *import_module(".public", __name__).__all__})
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -96,6 +96,18 @@ def check_endpoint(host: str, port: int) -> None:
         raise AddressError(f"{port} is not a port number (0 to {_LAST_PORT})")
 
 
+def check_target(host: str, port: int) -> None:
+    """Refuse also port 0: a server can listen on it, but no client can connect to it.
+
+    Raises:
+        AddressError: host or port is not valid.
+        TypeError: as for `check_endpoint`.
+    """
+    check_endpoint(host, port)
+    if port == 0:
+        raise AddressError(f"port 0 cannot be reached: give 1 to {_LAST_PORT}")
+
+
 def parse_endpoint(text: str, *, default: Endpoint | None = None) -> Endpoint:
     """Read an endpoint in any of its usual spellings.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .addresses import DEFAULT_PORT, Endpoint, check_endpoint, is_localhost, no_such_host, resolve
+from .addresses import DEFAULT_PORT, Endpoint, check_target, is_localhost, no_such_host, resolve
 from .client_tls import server_name_of
 from .errors import SocketCallError, TlsError, naming, strerror, ungrouped
 from .events import DataSent, EchoReceived, ignore
@@ -203,7 +203,7 @@ async def connect(
             certificate says so later: the first `echo` or `receive_unsolicited` raises it.
         ValueError: systems do not accept this `keepalive`, or `server_hostname` is not a name.
     """
-    check_endpoint(host, port)
+    check_target(host, port)
     check_keepalive(keepalive)
     if server_hostname is not None:
         server_name_of(server_hostname)

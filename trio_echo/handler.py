@@ -134,7 +134,6 @@ class ClientHandler:
         if secure is not None:
             if not await self._begin(secure, connection):
                 return
-            sock = secure.sock
             relay = secure()
         del client, make_relay  # they would take memory as long as the client is connected
         self.served += 1

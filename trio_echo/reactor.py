@@ -27,9 +27,9 @@ Why this is safe:
   milliseconds and a batch. So clients that flood the server hold up nobody. Every event of a batch
   is handled, as epoll_wait(2) rotates among the ready sockets: a dropped event might never come
   back. So a batch is limited, both in sockets and in bytes.
-- With TLS, one `recv` takes one record, at most 16 KiB. The buffer is larger, so OpenSSL never
-  holds decrypted bytes that epoll could not report. A record is sent back before the next one is
-  received: after an error, such as an end without close_notify, OpenSSL sends nothing any more.
+- With TLS, all whole records that were received are decrypted and sent back. So OpenSSL never holds
+  bytes that epoll could not report. If the end of the stream came with them, or an error, the
+  reactor waits until there is room for more: epoll reports that at once.
 - If a tap raises an `Exception`, its relay ends. Anything else, such as a KeyboardInterrupt at any
   point, ends the reactor and so the whole server. `remove` then undoes what was half done.
 """
@@ -39,6 +39,7 @@ from __future__ import annotations
 import math
 import os
 import select
+import ssl
 import sys
 import time
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
@@ -127,7 +128,7 @@ class Reactor:
             SocketCallError: `epoll_ctl()` failed.
         """
         with naming("epoll_ctl()"):  # it has the limit `max_user_watches`, see epoll(7)
-            self._epoll.register(relay.descriptor, _WRITABLE if relay.rest else _READABLE)
+            self._epoll.register(relay.descriptor, _READABLE if relay.rest is None else _WRITABLE)
         self._relays[relay.descriptor] = relay
 
     def remove(self, relay: SocketRelay) -> None:
@@ -180,25 +181,29 @@ class Reactor:
                     except KeyError:  # a listener, or removed during this batch
                         self._patience = 0.0
                         continue
-                    if relay.rest:
-                        self._send_rest(relay)
-                        continue
-                    tap = relay.tap
+                    tap, tls = relay.tap, relay.tls
+                    if (rest := relay.rest) is not None:
+                        self._send_rest(relay, rest)
+                        if relay.rest is not None or tls is None or not tls.ready:
+                            continue
                     source: bytearray | bytes
                     data: memoryview | bytes
                     try:
-                        # With plain TCP, an eighth of an echo faster than a socket's methods.
-                        if tap is not None and relay.plain:
+                        # An eighth of an echo faster than a socket's methods.
+                        if tls is not None:
+                            source = data = tls.receive()
+                            count = len(data)
+                        elif tap is not None:
                             source = data = read(descriptor, PIECE)
                             count = len(data)
                         else:
-                            if relay.plain:
-                                count = readv(descriptor, room)
-                            else:
-                                count = relay.sock.recv_into(buffer, _BUFFER)
+                            count = readv(descriptor, room)
                             if count != size:  # making a view takes 0.1 µs
                                 view, size = buffer[:count], count
                             source, data = received, view
+                    except ssl.SSLWantWriteError:
+                        self._keep(relay, b"")
+                        continue
                     except NOT_NOW:
                         continue
                     except OSError as exc:
@@ -221,16 +226,15 @@ class Reactor:
                         if descriptor not in relays:
                             continue  # it failed, or cancelled the relay
                     try:
-                        sent = write(descriptor, data) if relay.plain else relay.sock.send(data)
+                        sent = write(descriptor, data) if tls is None else tls.send_back()
                     except NOT_NOW:
                         sent = 0
                     except OSError as exc:
                         self._wake(relay, SocketCallError.wrap("send()", exc))
                         continue
                     relay.echoed += sent
-                    if sent < count:
-                        relay.rest = memoryview(bytes(data[sent:]))
-                        self._epoll.modify(descriptor, _WRITABLE)
+                    if sent < count or (tls is not None and tls.ready):
+                        self._keep(relay, bytes(data[sent:]))
                 # Clients only came or left, as far as the ends of the batch say. Their tasks run.
                 if events[0][0] not in relays and events[-1][0] not in relays:
                     events = []
@@ -282,21 +286,27 @@ class Reactor:
         else:
             relay.failure = failure
 
-    def _send_rest(self, relay: SocketRelay) -> None:
+    def _keep(self, relay: SocketRelay, rest: bytes) -> None:
+        """Wait for room at a client, and not for more to receive."""
+        relay.rest = memoryview(rest)
+        self._epoll.modify(relay.descriptor, _WRITABLE)
+
+    def _send_rest(self, relay: SocketRelay, rest: memoryview) -> None:
         """Send more of what there was no room for; after all of it, receive again."""
         try:
-            sent = relay.sock.send(relay.rest)
+            sent = relay.sock.send(rest) if relay.tls is None else relay.tls.send_back()
         except NOT_NOW:
             return
         except OSError as exc:
             self._wake(relay, SocketCallError.wrap("send()", exc))
             return
-        relay.rest = relay.rest[sent:]
         relay.echoed += sent
         if relay.moved is not None:
             relay.moved()
-        if not relay.rest:
-            relay.rest = b""  # not a view of all of it
+        if sent < len(rest):
+            relay.rest = rest[sent:]
+        else:
+            relay.rest = None
             self._epoll.modify(relay.descriptor, _READABLE)
 
     def _wake(self, relay: SocketRelay, failure: Exception | None = None) -> None:

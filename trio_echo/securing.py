@@ -1,7 +1,7 @@
 """TLS with one client of a server: the handshake, the relay that comes after it, the farewell.
 
 A `SecureClient` stands in for the function that makes a plain client's relay. `SecureSocket` is for
-the reactor: OpenSSL works on the socket itself. `SecureStream` is for Trio's streams.
+the reactor, `SecureStream` for Trio's streams.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from .relay import Relay
 from .socket_relay import SocketRelay
 from .tls import shake_hands
 from .tls_problems import TlsProblem
+from .tls_socket import TlsSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ class SecureClient(ABC):
     """A client that speaks TLS.
 
     Attributes:
-        sock: its socket. The handshake may replace it.
+        sock: its socket.
     """
 
     __slots__ = ("sock",)
@@ -70,8 +71,6 @@ class SecureClient(ABC):
 
     async def linger(self) -> None:
         """Let a client with which the handshake failed read why."""
-        if self.sock.fileno() == -1:  # it broke just before the handshake, and Python closed it
-            return
         with trio.move_on_after(_LINGER):
             await _drain(self.sock)
 
@@ -106,33 +105,28 @@ class SecureSocket(SecureClient):
     def __init__(self, sock: socket.socket, reactor: Reactor, context: CurrentContext) -> None:
         super().__init__(sock)
         self._plain = sock
-        self._tls: ssl.SSLSocket
+        self._tls: TlsSocket
         self._reactor = reactor
         self._context = context
 
     def __call__(self) -> BaseRelay:
         """Make the relay, after the handshake."""
-        return SocketRelay(self._tls, self._reactor)
+        return SocketRelay(self._plain, self._reactor, tls=self._tls)
 
     async def answer_farewell(self) -> None:
         """Send close_notify to a client that has sent its own, once there is room for it."""
         with suppress(OSError):  # it does not wait for this
-            await _when_ready(self._tls.unwrap, self._tls)
+            await _when_ready(self._tls.unwrap, self.sock)
 
     async def leave(self) -> None:
         """Send close_notify if it was not sent, and if there is room for it."""
-        with suppress(OSError, ValueError):  # it is unwrapped already
+        with suppress(OSError):
             self._tls.unwrap()
 
     async def _shake_hands(self, where: str) -> None:
         with naming(HANDSHAKE, where):
-            self.sock = self._tls = self._context().wrap_socket(
-                self._plain,
-                server_side=True,
-                do_handshake_on_connect=False,
-                suppress_ragged_eofs=False,
-            )
-            await _when_ready(self._tls.do_handshake, self._tls)
+            self._tls = TlsSocket(self.sock.fileno(), self._context())
+            await _when_ready(self._tls.do_handshake, self.sock)
 
 
 class SecureStream(SecureClient):
@@ -177,7 +171,7 @@ class SecureStream(SecureClient):
         )
 
 
-async def _when_ready(call: Callable[[], object], sock: socket.socket) -> None:
+async def _when_ready(call: Callable[[], object], sock: Socket) -> None:
     """Repeat a call of OpenSSL until the socket has let it finish."""
     while True:
         try:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-# What a call raises that would have to wait. An `ssl.SSLSocket` has its own errors for that.
+    from .tls_socket import TlsSocket
+
+# What a call raises that would have to wait. OpenSSL has its own errors for that.
 NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # How many bytes to receive at once if they are shown to a tap, as Trio's own streams do.
 PIECE = 64 * 1024
@@ -39,9 +41,10 @@ class SocketRelay(BaseRelay):
     """Sends back what a socket delivers, until its end, with the help of a reactor.
 
     Args:
-        sock: connected and non-blocking, perhaps an `ssl.SSLSocket` after its handshake. It is left
-            open; nobody may use or close it while the relay runs.
+        sock: connected and non-blocking. It is left open; nobody may use or close it while the
+            relay runs.
         reactor: must be running.
+        tls: of the socket, after its handshake; `None` for plain TCP.
         tap: called with each piece as it arrives, before it is sent back.
         moved: called for each piece as it arrives. If a piece has to wait for room, also each time
             a part of it is sent.
@@ -51,11 +54,13 @@ class SocketRelay(BaseRelay):
         descriptor: the socket's number.
         task: sleeps while the reactor echoes.
         failure: what went wrong.
-        plain: whether the bytes on the wire are the client's: without TLS.
-        rest: what was received and could not be sent yet.
+        tls: as given.
+        rest: what was received and could not be sent yet. `None` if the reactor waits for more to
+            receive. If it is empty, the reactor waits for room and not for more: TLS has something
+            to send or to return.
     """
 
-    __slots__ = ("_early", "_reactor", "descriptor", "failure", "plain", "rest", "sock", "task")
+    __slots__ = ("_early", "_reactor", "descriptor", "failure", "rest", "sock", "task", "tls")
 
     def __init__(
         self,
@@ -63,15 +68,17 @@ class SocketRelay(BaseRelay):
         reactor: Watch,
         tap: Callable[[bytes], object] | None = None,
         moved: Callable[[], object] | None = None,
+        *,
+        tls: TlsSocket | None = None,
     ) -> None:
         super().__init__(tap, moved)
         self._reactor = reactor
         self.sock = sock
+        self.tls = tls
         self.descriptor = sock.fileno()
         self.task: trio.lowlevel.Task
         self.failure: Exception | None = None
-        self.plain = not isinstance(sock, ssl.SSLSocket)
-        self.rest: memoryview | bytes = b""
+        self.rest = memoryview(b"") if tls is not None and tls.ready else None
         self._early: bytes | None = None
 
     def begin(self) -> None:

@@ -67,6 +67,14 @@ def test_files_without_a_common_load_are_still_described() -> None:
     assert lines[-1].startswith("These runs did not take turns")
 
 
+def test_a_common_load_without_a_rate_is_still_a_row() -> None:
+    single = replace(runs.WORKLOADS[0], duration=None, messages=1)
+    run, _ = runs.run(targets=runs.TARGETS[:1], workloads=[single], messages=1)
+    _, one, other, *_ = compared(["a", "b"], [run, run])[0].splitlines()
+    assert one.split()[-4:] == ["messages/s", "a", "not", "known"]
+    assert other.split() == ["b", "not", "known"]
+
+
 def test_what_differed_is_in_a_table() -> None:
     where = replace(RUN.environment, python="CPython 3.99")
     (table,) = [

@@ -113,7 +113,7 @@ def test_a_server_without_tls_is_named_as_such(
 )
 def test_a_silent_server_is_given_up(language: str, words: str, command_line: CommandLine) -> None:
     with hanging_server(after=0) as endpoint:
-        limit = ("--timeout", "0.05", "--lang", language)
+        limit = ("--timeout", "1", "--lang", language)  # also for connect() on a busy machine
         said = command_line("connect", str(endpoint), "--tls", *limit)
     assert said == (1, "", f"[do_handshake()] {words}: {endpoint}\n")
 

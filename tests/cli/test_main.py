@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -49,6 +51,25 @@ def test_it_is_also_installed_as_a_command() -> None:
     program = Path(sys.executable).with_name("trio-echo")
     shown = subprocess.run([program, "--version"], check=True, capture_output=True, text=True)
     assert version("trio-echo") in shown.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no status for a signal")
+@pytest.mark.parametrize(
+    "program",
+    [["-m", "trio_echo"], ["-c", "from trio_echo.__main__ import main; main()"]],
+    ids=["module", "installed command"],
+)
+def test_ctrl_c_while_it_is_imported_ends_it_without_a_traceback(
+    program: list[str], tmp_path: Path
+) -> None:
+    """The import of a library takes a while; this one is interrupted."""
+    interrupted = "import signal; signal.raise_signal(signal.SIGINT)"
+    (tmp_path / "click.py").write_text(interrupted, "utf-8")
+    (tmp_path / "trio.py").write_text(interrupted, "utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, *program, "serve"]
+    ended = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")

@@ -229,6 +229,12 @@ def more_files_at_most(count: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def test_too_few_files_are_a_reason_why_hosts_cannot_be_made() -> None:
+    with more_files_at_most(3):
+        reason = lan.why_not()
+    assert reason == "[fork()] Too many open files"
+
+
 @pytest.mark.slow
 def test_too_few_files_are_an_error_of_a_call() -> None:
     """Whichever call it is that fails, the error has its name, and nothing stays open."""

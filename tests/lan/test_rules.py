@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import KeysView
+import operator
+from collections.abc import Callable, KeysView
 from typing import Any
 
 import pytest
@@ -119,6 +120,28 @@ def test_rules_can_be_added_and_removed_while_the_cable_runs() -> None:
     cable.rules = [lan.drop(lan.data)]
     direction.take(DATA, 3)
     assert [one.lost for one in cable.passages] == [False, True, False, True]
+
+
+def test_a_rule_for_an_end_that_the_cable_does_not_have_is_refused() -> None:
+    cable = lan.Cable("client", "server")
+    cable.rules = kept = [lan.drop(lan.data, source="server"), lan.drop(lan.data)]
+    wrong = lan.drop(lan.data, source="sever")
+
+    def extend_in_place() -> None:
+        cable.rules += [wrong]
+
+    ways: list[Callable[[], object]] = [
+        lambda: cable.rules.append(wrong),
+        lambda: cable.rules.insert(0, wrong),
+        lambda: cable.rules.extend([lan.drop(lan.syn), wrong]),
+        lambda: operator.setitem(cable.rules, 0, wrong),
+        lambda: setattr(cable, "rules", [wrong]),
+        extend_in_place,
+    ]
+    for way in ways:
+        with pytest.raises(lan.SettingError, match="has no end 'sever': its ends are client and"):
+            way()
+    assert cable.rules == kept
 
 
 def test_a_delayed_frame_is_overtaken() -> None:

@@ -186,6 +186,16 @@ def test_a_link_in_place_of_a_folder_is_refused(source: Path, tmp_path: Path) ->
     assert not list(elsewhere.iterdir())
 
 
+@pytest.mark.parametrize("name", ["", "recordings"])
+def test_a_file_in_place_of_a_folder_is_refused(source: Path, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "folder" / name
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    with pytest.raises(NotADirectoryError) as failure:
+        copies.update(source, tmp_path / "folder")
+    assert failure.value.filename == str(file)
+
+
 def test_the_first_notebook_is_the_one_to_begin_with(source: Path, tmp_path: Path) -> None:
     assert copies.first(source) == "a.ipynb"
     assert copies.first(tmp_path) is None

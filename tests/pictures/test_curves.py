@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pytest
 from layout import texts
 
 from trio_echo.pictures.curves import curves
+
+if TYPE_CHECKING:
+    from trio_echo.pictures.curves import Series
 
 SIZES = [64, 1024, 16384]
 SERIES = {"measured": (SIZES, [30.0, 31.0, 40.0]), "a + b n": (SIZES, [30.0, 30.5, 38.0])}
@@ -21,6 +26,19 @@ def test_each_series_has_its_own_style() -> None:
     assert picture.description == "round trip (µs) against size (bytes): measured, a + b n"
     (legend,) = picture.figure.legends
     assert [one.get_text() for one in legend.get_texts()] == list(SERIES)
+
+
+@pytest.mark.parametrize(
+    ("series", "ticks", "words"),
+    [
+        ({}, None, "series: there is no point"),
+        ({"empty": ([], [])}, None, "series: there is no point"),
+        (SERIES, {"64 B": 64}, "ticks: give at least two"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(series: Series, ticks: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        curves(series, "size", "µs", ticks=ticks)
 
 
 def test_ticks_are_in_their_places_and_legible() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from layout import texts
 
 from trio_echo.observe.packets import Layers
@@ -21,3 +24,17 @@ def test_the_picture_names_each_part_and_its_size() -> None:
 def test_large_data_leaves_room_for_the_headers() -> None:
     picture = layers(Layers(version=4, link=14, network=20, transport=32, data=60_000))
     assert {"TCP 32", "data 60000, not drawn in full"} <= set(texts(picture))
+
+
+@pytest.mark.parametrize(
+    ("frames", "error", "words"),
+    [
+        ([], ValueError, "frames: give at least one"),
+        ([[V4, V6]], TypeError, r"frames: each must be what packets\.layers.*, not list"),
+    ],
+)
+def test_what_is_not_a_frame_is_refused(
+    frames: list[Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        layers(*frames)

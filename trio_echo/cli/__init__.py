@@ -1,4 +1,4 @@
-"""The command line: `python -m trio_echo`, also installed as `trio-echo`."""
+"""The command line, which `__main__` runs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ import click
 
 from trio_echo.screen.output import discard_output
 from trio_echo.screen.text import safe
-
-from .signals import end_quietly_until_received
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: the words after the program's name; by default from `sys.argv`.
     """
-    end_quietly_until_received()
     _open_standard_descriptors()
     if isinstance(sys.stdout, TextIOWrapper):
         # A character missing from its encoding (Korean Windows lacks "µ") becomes an escape, as on

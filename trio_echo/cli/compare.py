@@ -97,7 +97,7 @@ def _cells(names: Sequence[str], runs: Sequence[Run]) -> Iterator[list[str]]:
         load = one.name
         for measured in _MEASURED:
             found = [estimate_of(*both, measured) for both in zip(runs, one.cells, strict=True)]
-            if not any(found):
+            if measured != "rate" and not any(found):
                 continue
             unit = runs[0].workloads[one.cells[0].workload].unit
             quantity = f"{unit}/s" if measured == "rate" else measured

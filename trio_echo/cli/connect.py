@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 import trio
 
-from trio_echo.addresses import DEFAULT_PORT, AddressError, Endpoint, parse_endpoint
+from trio_echo.addresses import DEFAULT_PORT, AddressError, Endpoint, check_target, parse_endpoint
 from trio_echo.client import connect as connect_client
 from trio_echo.errors import HANDSHAKE, SocketCallError, TlsError, strerror, ungrouped
 from trio_echo.exact import IncompleteReceiveError
@@ -76,10 +76,9 @@ def connect(
     family = socket.AF_INET if ipv4 else socket.AF_INET6 if ipv6 else socket.AF_UNSPEC
     try:
         endpoint = parse_endpoint(f"{host or ''} {port or ''}", default=_DEFAULT)
+        check_target(*endpoint)
     except AddressError as exc:
         raise click.UsageError(str(exc)) from exc
-    if endpoint.port == 0:
-        raise click.UsageError("port 0 cannot be reached: give 1 to 65535")
     transcript = SessionTranscript(translations(lang), encoding, terminal())
     try:
         context = client_tls(

@@ -19,11 +19,6 @@ else:
     _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def end_quietly_until_received() -> None:
-    """Let Ctrl-C end the process as other signals do, without a Python traceback."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def has_terminal() -> bool:
     """Return whether this process has a controlling terminal that is still open."""
     try:

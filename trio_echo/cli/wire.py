@@ -14,7 +14,6 @@ from trio_echo.errors import SocketCallError
 from trio_echo.screen.text import safe
 
 from .console import restored_terminal
-from .signals import end_quietly_until_received
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,6 +92,6 @@ def wire(
     except LanError as exc:
         click.echo(f"trio-echo wire: {safe(str(exc))}", err=True)
     if status == -signal.SIGINT:  # a shell ends a loop only for a command that a signal ended
-        end_quietly_until_received()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)
     return status

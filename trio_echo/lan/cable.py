@@ -27,6 +27,7 @@ from trio_echo.writing import followed, whole
 from .direction import Direction
 from .errors import SettingError
 from .record import Record
+from .rules import Rule, Rules
 from .settings import Adjustable, Settings
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from trio_echo.observe.packets.passage import Fate, Passage
 
-    from .rules import Rule
 
 # How many frames are kept: 75 MB at most, of 1500 bytes each.
 _KEEP = 50_000
@@ -101,7 +101,7 @@ class Cable(Adjustable):
         )
         self.ends = (left, right)
         self._is_plugged = False
-        self._rules: list[Rule] = []
+        self._rules = Rules(self.toward)
         self.seed = random.randrange(1 << 32) if seed is None else seed  # noqa: S311 - no secret
         self._record = Record(keep)
         self._toward = {
@@ -118,7 +118,11 @@ class Cable(Adjustable):
 
     @property
     def rules(self) -> list[Rule]:
-        """What happens to certain frames. The list may be changed at any time."""
+        """What happens to certain frames. The list may be changed at any time.
+
+        Raises:
+            SettingError: a new rule has a source that is not an end of this cable.
+        """
         return self._rules
 
     @rules.setter

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from .corruption import corrupted
 from .matching import Candidate
 from .record import Entry, Record
 from .rules import Rule, Treatment
+from .sending import SendQueue
 from .settings import Adjustable
 
 if TYPE_CHECKING:
@@ -68,17 +69,15 @@ class Direction(Adjustable):
     __slots__ = (
         "_changed",
         "_counts",
-        "_free",
         "_heap",
         "_held",
         "_latest_arrival",
         "_lock",
         "_lots",
         "_numbers",
-        "_planned",
-        "_queue",
         "_record",
         "_rules",
+        "_sending",
         "_settings",
         "_weight",
         "is_cut",
@@ -113,14 +112,8 @@ class Direction(Adjustable):
         self._weight = 0
         # What waits to be overtaken.
         self._held: list[Entry] = []
-        # What was not sent as a whole when a frame last entered. The first one was being sent, the
-        # others waited.
-        self._queue: deque[Entry] = deque()
+        self._sending = SendQueue(settings.rate)
         self._latest_arrival = 0
-        # When the last one is sent.
-        self._free = 0
-        # The rate for which the queue was planned.
-        self._planned = settings.rate
 
     @property
     def settings(self) -> Settings:
@@ -172,8 +165,8 @@ class Direction(Adjustable):
         self._heap.clear()
         self._weight = 0
         self._held.clear()
-        self._queue.clear()
-        self._free = self._latest_arrival = 0
+        self._sending.clear()
+        self._latest_arrival = 0
 
     def heal(self) -> None:
         """Let frames pass again."""
@@ -195,9 +188,9 @@ class Direction(Adjustable):
             entry = Entry(now, self.source, data)
             if self.is_cut:
                 entry.fate = Fate.CUT
-            elif self._weight > _ROOM:
+            elif self._weight > _ROOM or not self._sending.add(entry, self._settings.queue):
                 entry.fate = Fate.QUEUE_FULL
-            elif self._enqueue(entry):
+            else:
                 self._send(entry)
             self._counts[entry.fate] += 1
             self._record.add(entry)
@@ -237,55 +230,23 @@ class Direction(Adjustable):
             self._counts.clear()
 
     def _keep_to_rate(self, now: int) -> None:
-        """Plan the queue again if the rate has changed."""
-        if self._planned != self._settings.rate:
-            self._planned = self._settings.rate
-            self._forget_sent(now)
-            if self._queue:
-                self._plan_again(now)
-
-    def _forget_sent(self, now: int) -> None:
-        while self._queue and self._queue[0].sent <= now:
-            self._queue.popleft()
-
-    def _plan_again(self, now: int) -> None:
+        """If the rate has changed, what is not yet sent arrives at other times."""
+        if self._sending.rate == self._settings.rate:
+            return
         ahead = [entry for _, _, entry in self._heap if entry.in_turn and entry.sent <= now]
+        changes = self._sending.change_rate(self._settings.rate, now)
+        if not changes:
+            return
         latest = max((entry.arrivals[0] for entry in ahead), default=0)
-        free = now
-        for entry in self._queue:
-            # Of the first one, a part is sent already.
-            rest = (entry.sent - max(now, entry.begins)) / (entry.sent - entry.begins)
-            sent = free + round(rest * self._nanoseconds(entry))
-            later = sent - entry.sent
-            begins = entry.begins if entry.begins <= now else free
-            entry.begins, entry.sent, free = begins, sent, sent
+        for entry, later in changes:
             if entry.arrivals:
                 arrival = entry.arrivals[0] + later
                 if entry.in_turn:
                     arrival = latest = max(arrival, latest)
                 entry.arrivals = (arrival,) * len(entry.arrivals)
-        self._latest_arrival, self._free = latest, free
+        self._latest_arrival = latest
         self._heap = [(entry.arrivals[0], number, entry) for _, number, entry in self._heap]
         heapq.heapify(self._heap)
-
-    def _nanoseconds(self, entry: Entry) -> int:
-        """Return how long a frame takes to be sent."""
-        rate = self._settings.rate
-        return 0 if rate is None else max(1, round(len(entry.data) * 8 * _SECOND / rate))
-
-    def _enqueue(self, entry: Entry) -> bool:
-        """Plan when a frame is sent; return false if the queue is full."""
-        if self._settings.rate is None:
-            return True
-        # Not when frames leave: one that came before that may enter after it.
-        self._forget_sent(entry.time)
-        if len(self._queue) > self._settings.queue:
-            entry.fate = Fate.QUEUE_FULL
-            return False
-        entry.begins = max(entry.time, self._free)
-        entry.sent = self._free = entry.begins + self._nanoseconds(entry)
-        self._queue.append(entry)
-        return True
 
     def _send(self, entry: Entry) -> None:
         """Decide what the wire does to a frame, and when it leaves."""

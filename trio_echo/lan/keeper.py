@@ -184,12 +184,11 @@ def why_not() -> str | None:
     """Return why hosts cannot be made here; `None` if they can. It tries: some 0.2 s."""
     try:
         _check()
-        with (
-            _link() as (near, far),
-            subprocess.Popen(_command(far), **_options(far)),  # noqa: S603  this interpreter
-        ):
+        with _link() as (near, far):
+            with naming("fork()"):
+                process = subprocess.Popen(_command(far), **_options(far))  # noqa: S603  this interpreter
             far.close()
-            with near:
+            with process, near:
                 for one in Keeper(near).ask("mount", "")[1]:
                     os.close(one)
     except (LanError, SocketCallError) as exc:

@@ -21,8 +21,8 @@ from .errors import SettingError
 from .matching import Candidate, Match, matcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Unpack
+    from collections.abc import Callable, Iterable
+    from typing import Any, Self, SupportsIndex, Unpack
 
     from trio_echo.observe.packets.wire import Header
 
@@ -83,6 +83,7 @@ class Rule:
         when: how often.
 
     Attributes:
+        source: of these frames, as given; `None` for both ends.
         matched: how many frames have matched.
         acted: on how many of them it has acted.
 
@@ -101,6 +102,7 @@ class Rule:
                 raise SettingError(f"{name} must be at least 1")
         if "seconds" in when and not 0 <= when["seconds"] < math.inf:
             raise SettingError("seconds must be 0 or more")
+        self.source = when.get("source")
         self.matched = self.acted = 0
         self._treatment = treatment
         self._matches = matcher(question)
@@ -114,7 +116,7 @@ class Rule:
             candidate: the frame.
             now: the time, in nanoseconds.
         """
-        if candidate.source != self._when.get("source", candidate.source):
+        if self.source not in (None, candidate.source):
             return None
         if not self._matches(candidate):
             return None
@@ -134,6 +136,47 @@ class Rule:
     def __repr__(self) -> str:
         when = "".join(f", {name}={value!r}" for name, value in self._when.items())
         return f"<Rule {self._matches}{when}: {self.acted} of {self.matched}>"
+
+
+class Rules(list[Rule]):
+    """The rules of one cable; a rule for an end that the cable does not have would never act.
+
+    Args:
+        check_end: called with the source of each new rule; refuses one that is not an end.
+    """
+
+    def __init__(self, check_end: Callable[[str], object]) -> None:
+        super().__init__()
+        self._check_end = check_end
+
+    def append(self, rule: Rule) -> None:
+        """Add a rule."""
+        super().append(self._checked(rule))
+
+    def insert(self, index: SupportsIndex, rule: Rule) -> None:
+        """Add a rule before another one."""
+        super().insert(index, self._checked(rule))
+
+    def extend(self, rules: Iterable[Rule]) -> None:
+        """Add several rules, or none if one is refused."""
+        super().extend([self._checked(one) for one in rules])
+
+    def __iadd__(self, rules: Iterable[Rule]) -> Self:  # type: ignore[override,misc]
+        """Add several rules."""
+        self.extend(rules)
+        return self
+
+    def __setitem__(self, index: SupportsIndex | slice, new: Any) -> None:
+        """Replace one rule or several."""
+        if isinstance(index, slice):
+            super().__setitem__(index, [self._checked(one) for one in new])
+        else:
+            super().__setitem__(index, self._checked(new))
+
+    def _checked(self, rule: Rule) -> Rule:
+        if rule.source is not None:
+            self._check_end(rule.source)
+        return rule
 
 
 def drop(match: Question, **when: Unpack[When]) -> Rule:

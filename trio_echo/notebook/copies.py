@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -59,7 +60,7 @@ def update(source: Path, target: Path) -> list[Path]:
     Raises:
         OSError: a file cannot be read or written; the files before it are copied.
     """
-    target.mkdir(parents=True, exist_ok=True)
+    _make(target)
     record = _read(target / _RECORD)
     kept = []
     try:
@@ -124,7 +125,15 @@ def _make_folder(target: Path, folder: Path) -> None:
         _make_folder(target, folder.parent)
         if folder.is_symlink():
             raise OSError(errno.ELOOP, "it is a symbolic link", str(folder))
-        folder.mkdir(exist_ok=True)
+        _make(folder)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        reason = os.strerror(errno.ENOTDIR)
+        raise NotADirectoryError(errno.ENOTDIR, reason, str(folder)) from None
 
 
 def _write(file: Path, data: bytes) -> None:

@@ -49,7 +49,14 @@ def curves(
         mark: a vertical line: its name and its place.
         linear: the labels and places of the x axis of linear axes, which begin at 0; they are drawn
             as well, and the logarithmic ones are at their right.
+
+    Raises:
+        ValueError: no curve has a point, or there are fewer than two ticks.
     """
+    if not any(len(across) for across, _ in series.values()):
+        raise ValueError("series: there is no point to draw")
+    if ticks is not None and len(ticks) < 2:
+        raise ValueError("ticks: give at least two, for both ends of the axis")
     height = _HEIGHT + _TITLE * (linear is not None)
     picture = Picture(_WIDTH, height, f"{y} against {x}: {', '.join(series)}")
     figure = picture.figure

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from trio_echo.observe.packets.layers import Layers
 
 from .canvas import GREEN, GREY, ORANGE, SKY, Picture, tint
-
-if TYPE_CHECKING:
-    from trio_echo.observe.packets.layers import Layers
 
 # More data would leave no room for the headers.
 _MOST = 30
 
 
 def layers(*frames: Layers) -> Picture:
-    """Draw frames one below the other, each part as wide as its bytes; large data is cut."""
+    """Draw frames one below the other, each part as wide as its bytes; large data is cut.
+
+    Raises:
+        TypeError: a frame is not `Layers`.
+        ValueError: there are no frames.
+    """
+    if not frames:
+        raise ValueError("frames: give at least one")
+    for one in frames:
+        if not isinstance(one, Layers):
+            kind = type(one).__name__
+            raise TypeError(f"frames: each must be what packets.layers(trace) returns, not {kind}")
     words = "; ".join(
         f"IPv{one.version}: Ethernet {one.link}, IP {one.network}, TCP {one.transport}, "
         f"data {one.data} bytes"

@@ -480,7 +480,7 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
         (("--serve", "--wire", "delay=20"), "delay: '20' has no unit (s, ms or us)"),
         (("--serve", "--wire", "speed=9"), "'speed' is not a setting: choose from delay, "),
         (("localhost",), "needs a host and a port"),
-        (("localhost:0",), "nobody can be reached on port 0"),
+        (("localhost:0",), "port 0 cannot be reached: give 1 to 65535"),
         (("localhost:1", "--size", "0"), "is not a message size"),
         (("localhost:1", "--duration", "0"), "duration must be 1e-06 to 31,536,000 ("),
         (("localhost:1", "--duration", "1", "--messages", "1"), "give one of them"),

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from trio_echo.measure.load.workload import Samples, Workload
 from trio_echo.measure.results import environment, schema
 from trio_echo.measure.results.json_text import ResultsError, from_json, to_json
-from trio_echo.measure.results.run import SCHEMA_VERSION, Round, Run, Target, collect, labels
+from trio_echo.measure.results.run import SCHEMA_VERSION, Round, Run, Target, collect
 from trio_echo.measure.results.summary import MINIMUM_BEYOND, PERCENTILES, summarize
 from trio_echo.measure.statistics import MINIMUM_ROUNDS
 
@@ -301,27 +301,6 @@ def test_a_single_round_that_was_cut_short_has_what_its_messages_allow(messages:
 def test_failures_of_all_rounds_are_counted_by_kind() -> None:
     assert RUNS["no messages"].failures == {"connect(): Connection refused": 4}
     assert RUN.failures == {}
-
-
-def test_the_names_of_targets_differ_and_are_as_brief_as_possible() -> None:
-    other_port = Target(name="[::1]:9001", address="[::1]:9001", family="IPv6")
-    by_name = Target(name="localhost:9000", address="127.0.0.1:9000", family="IPv4")
-    by_name_too = Target(name="localhost:9000", address="[::1]:9000", family="IPv6")
-    assert labels([V4, V6]) == ["IPv4", "IPv6"]
-    assert labels([by_name, by_name_too]) == ["IPv4", "IPv6"]
-    assert labels([V4, other_port]) == ["127.0.0.1:9000", "[::1]:9001"]
-    assert labels([by_name, by_name_too, V4]) == [
-        "localhost:9000 (target 1)",
-        "localhost:9000 (target 2)",
-        "127.0.0.1:9000 (target 3)",
-    ]
-    assert labels([V4, V4, V6]) == ["IPv4 (target 1)", "IPv4 (target 2)", "IPv6"]
-    assert labels([V4, V4, other_port]) == [
-        "127.0.0.1:9000 (target 1)",
-        "127.0.0.1:9000 (target 2)",
-        "[::1]:9001",
-    ]
-    assert labels([]) == []
 
 
 def test_nan_is_never_written() -> None:

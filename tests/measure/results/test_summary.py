@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from typing import Any
 
 import pytest
 import runs
@@ -89,6 +90,16 @@ def test_a_round_without_time_has_no_rate() -> None:
     summary = summarize(Samples(began=7, ended=7), Workload(duration=1.0))
     assert summary.messages_per_second is None
     assert summary.bytes_per_second is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "rate"),
+    [({"messages": 1}, None), ({"messages": 2}, 1), ({"duration": 1.0}, 1)],
+)
+def test_a_round_of_one_message_has_no_rate(asked: dict[str, Any], rate: float | None) -> None:
+    summary = summarize(runs.samples(1), Workload(**asked))
+    assert summary.messages_per_second == rate
+    assert summary.bytes_per_second == (rate and 64)
 
 
 def test_arrays_of_different_lengths_are_refused() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,7 @@ from trio_echo.observe.packets.wire import Flags, parse
 from trio_echo.pictures.ladder import ladder
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from trio_echo import Endpoint
 
@@ -106,6 +107,13 @@ def test_only_the_first_connection_is_taken() -> None:
 def test_frames_without_a_connection_are_an_error() -> None:
     with pytest.raises(CaptureError, match="no TCP connection begins"):
         Trace.parse([Frame(BIRTH, b"abc"), frame(CLIENT, SERVER, ACK, 1, 1)])
+
+
+@pytest.mark.parametrize("read", [Trace, Trace.parse])
+@pytest.mark.parametrize("path", ["one.pcap", Path("one.pcap")])
+def test_a_path_in_place_of_frames_is_refused(read: Callable[[Any], Trace], path: object) -> None:
+    with pytest.raises(TypeError, match=r"is a path: Trace\.load\(\) reads a file"):
+        read(path)
 
 
 def test_a_saved_trace_is_loaded_as_recorded(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from trio_echo.measure.results.machines import machine_lines, missing_parts, outliers
+from trio_echo.measure.results.names import labels
 from trio_echo.measure.results.phases import PHASES, WHOLE, resumed_words
 from trio_echo.measure.results.remarks import remarks
-from trio_echo.measure.results.run import labels, tls_words
+from trio_echo.measure.results.run import tls_words
 from trio_echo.quantities import duration, size
 from trio_echo.screen.text import safe
 

@@ -21,7 +21,7 @@ class Verdicts(NamedTuple):
     """What was required, and what came of it.
 
     Attributes:
-        lines: about what is met, or not decided.
+        lines: about the baseline, and what is met or not decided.
         unmet: a line for each requirement, baseline or search that is not met.
     """
 
@@ -32,9 +32,12 @@ class Verdicts(NamedTuple):
 def verdicts(run: Run, demands: Demands) -> Verdicts:
     """Judge a run by all that was required of it."""
     judged: list[Judgement | Against] = []
+    warnings = []
     judged += judge_found(run, demands.require) if run.searches else judge(run, demands.require)
     if demands.baseline is not None:
         judged += against(run, demands.baseline, demands.tolerance)
+        if failed := sum(demands.baseline.failures.values()):
+            warnings.append(f"failed connections in the baseline: {failed:,}")
     unmet = [one.sentence() for one in judged if one.outcome == "not met"]
     unmet += [
         f"not met: {one.requirement}: {cell_name(run, one.target, 0)}: it holds at no rate tried"
@@ -42,4 +45,4 @@ def verdicts(run: Run, demands: Demands) -> Verdicts:
         if one.holds is None and one.complete
     ]
     others = [one.sentence() for one in judged if one.outcome != "not met"]
-    return Verdicts([safe(one) for one in others], [safe(one) for one in unmet])
+    return Verdicts([*warnings, *map(safe, others)], [safe(one) for one in unmet])

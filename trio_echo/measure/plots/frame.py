@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import matplotlib as mpl
 from matplotlib.legend import Legend
 
-from trio_echo.measure.results.run import labels
+from trio_echo.measure.results.names import labels
 from trio_echo.pictures.canvas import Picture
 from trio_echo.pictures.lettering import width, wrap
 

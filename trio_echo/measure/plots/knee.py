@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from trio_echo.measure.results.json_text import ResultsError
-from trio_echo.measure.results.run import labels
+from trio_echo.measure.results.names import labels
 from trio_echo.measure.verdicts.judging import echo_time, percentile_over
 from trio_echo.measure.verdicts.requirements import parse_requirement
 from trio_echo.pictures import scales

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from matplotlib.transforms import ScaledTranslation
 
-from trio_echo.measure.results.run import labels
+from trio_echo.measure.results.names import labels
 from trio_echo.pictures import scales
 from trio_echo.quantities import size
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from trio_echo.measure.results.names import labels
 from trio_echo.measure.results.phases import PHASES, WHOLE
-from trio_echo.measure.results.run import labels
 from trio_echo.quantities import duration
 
 from .frame import Panel, empty

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from trio_echo.measure.load import workload as kinds
+from trio_echo.measure.results.names import labels
 from trio_echo.measure.results.phases import WHOLE
-from trio_echo.measure.results.run import labels
 from trio_echo.measure.results.summary import MINIMUM_BEYOND, PERCENTILES
 from trio_echo.pictures import scales
 from trio_echo.pictures.lettering import width

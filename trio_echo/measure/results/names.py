@@ -1,4 +1,4 @@
-"""What the cells of a run are called, in reports and judgements. No I/O."""
+"""What the targets, the loads and the cells of a run are called. No I/O."""
 
 from __future__ import annotations
 
@@ -6,11 +6,45 @@ from typing import TYPE_CHECKING
 
 from trio_echo.quantities import size
 
-from .run import labels
-
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..load.workload import Workload
-    from .run import Run
+    from .run import Run, Target
+
+
+def labels(targets: Sequence[Target]) -> list[str]:
+    """Name targets so that they differ, and as briefly as possible.
+
+    By family if nothing else differs; otherwise as the user did, or by address. Targets that were
+    given twice are numbered.
+    """
+    (names,) = common_labels([targets])
+    return names
+
+
+def common_labels(groups: Sequence[Sequence[Target]]) -> list[list[str]]:
+    """Name the targets of several runs as `labels` does: by family only if that does for all.
+
+    So the target of one run has the name that it has in a run of several.
+    """
+    ports = [{target.address.rpartition(":")[2] for target in targets} for targets in groups]
+    by_family = all(len(one) == 1 for one in ports)
+    return [_labels(targets, by_family=by_family) for targets in groups]
+
+
+def _labels(targets: Sequence[Target], *, by_family: bool) -> list[str]:
+    families: list[str] = [target.family for target in targets]
+    names = [target.name for target in targets]
+    addresses = [target.address for target in targets]
+    different = len(set(zip(names, addresses, strict=True)))
+    for choice in (families if by_family else names, names, addresses):
+        if len(set(choice)) == different:
+            return [
+                name if choice.count(name) == 1 else f"{name} (target {i})"
+                for i, name in enumerate(choice, 1)
+            ]
+    return [f"{name} (target {i})" for i, name in enumerate(names, 1)]
 
 
 def cell_name(run: Run, target: int, workload: int) -> str:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from trio_echo.quantities import size
 
-from .run import labels
+from .names import labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,6 +19,7 @@ from ..statistics import Comparison, Estimate, compare, estimate
 from .environment import Environment
 from .found import Found
 from .machines import MachineRound
+from .names import labels
 from .phases import PHASES, PhaseEstimates, Phases
 from .summary import BY_PERCENTILE, PERCENTILES, Distribution, PercentileName, Summary
 
@@ -228,40 +229,6 @@ def collect(
         wire=wire,
         partial=partial,
     )
-
-
-def labels(targets: Sequence[Target]) -> list[str]:
-    """Name targets so that they differ, and as briefly as possible.
-
-    By family if nothing else differs; otherwise as the user did, or by address. Targets that were
-    given twice are numbered.
-    """
-    (names,) = common_labels([targets])
-    return names
-
-
-def common_labels(groups: Sequence[Sequence[Target]]) -> list[list[str]]:
-    """Name the targets of several runs as `labels` does: by family only if that does for all.
-
-    So the target of one run has the name that it has in a run of several.
-    """
-    ports = [{target.address.rpartition(":")[2] for target in targets} for targets in groups]
-    by_family = all(len(one) == 1 for one in ports)
-    return [_labels(targets, by_family=by_family) for targets in groups]
-
-
-def _labels(targets: Sequence[Target], *, by_family: bool) -> list[str]:
-    families: list[str] = [target.family for target in targets]
-    names = [target.name for target in targets]
-    addresses = [target.address for target in targets]
-    different = len(set(zip(names, addresses, strict=True)))
-    for choice in (families if by_family else names, names, addresses):
-        if len(set(choice)) == different:
-            return [
-                name if choice.count(name) == 1 else f"{name} (target {i})"
-                for i, name in enumerate(choice, 1)
-            ]
-    return [f"{name} (target {i})" for i, name in enumerate(names, 1)]
 
 
 def tls_words(run: Run) -> str:

@@ -96,8 +96,8 @@ class Summary(Record, frozen=True, kw_only=True):
         messages: how many came back.
         unanswered: how many were under way when the round ended.
         seconds: how long the round was measured.
-        messages_per_second: `None` if no time was measured, or if the round was cut short before
-            it had enough messages for a median.
+        messages_per_second: `None` if no time was measured, if the round was of a single message,
+            or if it was cut short before it had enough messages for a median.
         bytes_per_second: of those messages, each counted once, although it went there and back.
         round_trip_ns: from the send to the last byte of the echo; `None` without a message.
         from_intended_ns: in an open loop, from the intended send time to the last byte of the
@@ -127,7 +127,11 @@ def summarize(samples: Samples, workload: Workload) -> Summary:
     messages = samples.messages
     elapsed = samples.ended - samples.began
     times = distribution(samples, ROUND_TRIP)
-    enough = not samples.cut or (times is not None and "p50" in times.percentiles)
+    # A round of one message lasts as long as that takes. So its rate, also that of an open loop,
+    # would only be the round trip again.
+    enough = workload.messages != 1
+    if samples.cut:
+        enough = times is not None and "p50" in times.percentiles
     rate = messages * _SECOND / elapsed if elapsed > 0 and enough else None
     open_loop = workload.rate is not None
     return Summary(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..results.names import exact_load_name
+from ..results.names import common_labels, exact_load_name
 from ..results.remarks import OTHERS_BUSY
-from ..results.run import common_labels
 from ..statistics import MINIMUM_ROUNDS, Interval
 from .separate import ratio, same_load, shared
 from .surroundings import cable_words

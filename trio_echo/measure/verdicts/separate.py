@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
-from ..results.names import exact_load_name
-from ..results.run import common_labels
+from ..results.names import common_labels, exact_load_name
 from ..statistics import independent_ratio
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ of data has 1.
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import TYPE_CHECKING
 
 from trio_echo.screen.text import decoded
@@ -29,6 +30,11 @@ _COLUMNS = ("time (ms)", "", "flags", "seq", "ack", "window", "MSS", "bytes", "d
 _CROSSED = ("arrives (ms)", "notes")
 
 
+def _refuse_path(name: str, given: object) -> None:
+    if isinstance(given, str | PathLike):
+        raise TypeError(f"{name}: {given!r} is a path: Trace.load() reads a file")
+
+
 class Trace(Listing):
     """The segments of one connection, in the order in which they were seen.
 
@@ -48,9 +54,11 @@ class Trace(Listing):
 
     Raises:
         CaptureError: no TCP connection begins in these packets.
+        TypeError: `packets` is a path, which is for `load`.
     """
 
     def __init__(self, packets: Sequence[Packet], *, recording: str | None = None) -> None:
+        _refuse_path("packets", packets)
         known = dict(enumerate(packets))
         numbers = next((one for one in connections(known) if known[one[0]].header.opens), None)
         if numbers is None:
@@ -73,7 +81,9 @@ class Trace(Listing):
 
         Raises:
             CaptureError: no TCP connection begins in these frames.
+            TypeError: `frames` is a path, which is for `load`.
         """
+        _refuse_path("frames", frames)
         packets = [
             Packet(frame, header) for frame in frames if (header := parse(frame.data)) is not None
         ]

@@ -131,6 +131,15 @@ def test_a_baseline_needs_rounds_for_an_interval(bench: CommandLine, baseline: P
     assert "--baseline needs at least 6 rounds" in err
 
 
+def test_failed_connections_of_a_baseline_are_reported_before_it_is_judged() -> None:
+    run, _ = runs.run(6, targets=runs.TARGETS[:1], workloads=runs.WORKLOADS[:1])
+    for failures, expected in (({}, []), ({"closed early": 2, "echo differs": 1}, ["3"])):
+        judged = verdicts(run, Demands(None, (), replace(run, failures=failures), 0.1))
+        words = "failed connections in the baseline: "
+        assert judged.lines[: len(expected)] == [f"{words}{count}" for count in expected]
+        assert len(judged.lines + judged.unmet) == 2 + len(expected)
+
+
 def test_a_baseline_that_is_not_results_is_refused(bench: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "other.json"
     path.write_text("{}")

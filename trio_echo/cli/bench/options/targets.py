@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_echo.addresses import AddressError, Endpoint, parse_endpoint
+from trio_echo.addresses import check_target, parse_endpoint
 from trio_echo.cli.options import refusing
 
 if TYPE_CHECKING:
+    from trio_echo.addresses import Endpoint
     from trio_echo.cli.options import Command
     from trio_echo.lan.options import Wire
 
@@ -29,8 +30,7 @@ def _wire(text: str) -> Wire:
 
 def _target(text: str) -> Endpoint:
     endpoint = parse_endpoint(text)
-    if endpoint.port == 0:
-        raise AddressError("nobody can be reached on port 0: give 1 to 65535")
+    check_target(*endpoint)
     return endpoint
 
 
