@@ -98,9 +98,9 @@ def test_vanished_clients_make_room_and_a_quiet_client_stays(option: tuple[str, 
 def test_a_client_behind_a_slow_link_gets_its_whole_echo_and_is_then_closed(
     option: tuple[str, ...],
 ) -> None:
-    words = ("serve", "--host", SERVER, "--idle-timeout", "3", "--quiet", *option)
+    words = ("serve", "--host", SERVER, "--idle-timeout", "2", "--quiet", *option)
     with two_hosts() as (near, far), Process(*words, prefix=near.inside) as server:
-        near.run("tc qdisc add dev eth0 root tbf rate 24kbit burst 1600 latency 60s")
+        near.run("tc qdisc add dev eth0 root tbf rate 48kbit burst 1600 latency 60s")
         server.out.expect("listening")
         command = [*far.inside, sys.executable, "-c", RECEIVE_SLOWLY, SERVER]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)

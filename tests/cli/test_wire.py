@@ -273,7 +273,8 @@ def test_ctrl_c_also_ends_a_loop_around_it(outer: str) -> None:
     if not Path(outer).exists():
         pytest.skip("it is not installed")
     script = "echo ready; exec sleep infinity"
-    loop = f"""for one in 1 2; do {PYTHON} -m trio_echo wire --server : sh -c '{script}'; done"""
+    wire = f"{PYTHON} -m trio_echo wire --server false"
+    loop = f"for one in 1 2; do {wire} sh -c '{script}'; done"
     with pexpect.spawn(outer, ["-c", loop], encoding="utf-8", timeout=PATIENCE) as terminal:
         terminal.expect_exact("ready\r\n")
         terminal.sendcontrol("c")

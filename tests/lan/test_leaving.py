@@ -260,7 +260,7 @@ def test_too_few_files_are_an_error_of_a_call() -> None:
 @pytest.mark.slow
 def test_one_network_after_another_leaves_nothing() -> None:
     async def main() -> None:
-        for number in range(50):
+        for number in range(20):
             async with lan.hosts("client", "server") as net:
                 client, server = net.hosts.values()
                 (listener,) = await server.open_tcp_listeners(9000, host=server.ipv4)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -181,30 +177,3 @@ def test_without_a_browser_it_shows_recordings_and_says_so(
 def texts_of(cell: NotebookNode) -> str:
     """Return what a cell says, with the words for its pictures."""
     return "".join(one.get("text", "") or one.data["text/plain"] for one in cell.outputs)
-
-
-NOBODY = 65534
-WITHOUT_CAPABILITIES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
-AS_NOBODY = (*WITHOUT_CAPABILITIES, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_it_needs_no_privilege(path: Path) -> None:
-    """As nobody; where others may not use this Python or clone, as root without capabilities."""
-    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("setpriv") is None:
-        pytest.skip("only root can shed its privileges, with setpriv")
-    # Unlike `tmp_path`, it lets others in.
-    with tempfile.TemporaryDirectory() as home:
-        folder = Path(home) / "notebooks"
-        shutil.copytree(path.parent, folder)
-        env = {"PATH": os.environ["PATH"], "HOME": home, "TMPDIR": home}
-        probe = "import subprocess, sys, trio_echo; subprocess.run([sys.executable, '--version'])"
-        allowed = [*AS_NOBODY, sys.executable, "-c", probe]
-        as_nobody = not subprocess.run(allowed, env=env, capture_output=True).returncode
-        if as_nobody:
-            for one in (Path(home), *Path(home).rglob("*")):
-                os.chown(one, NOBODY, NOBODY)
-        prefix = AS_NOBODY if as_nobody else WITHOUT_CAPABILITIES
-        command = [*prefix, sys.executable, execute.__file__, str(folder / path.name)]
-        subprocess.run(command, env=env, check=True)
