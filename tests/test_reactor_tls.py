@@ -163,8 +163,8 @@ async def test_what_comes_with_the_end_of_the_handshake_is_echoed() -> None:
     assert came == b"early"
 
 
-async def test_an_answer_of_openssl_waits_for_room() -> None:
-    answer = b"\0such as a KeyUpdate"  # the client's OpenSSL never sees it
+async def test_an_answer_of_openssl_waits_for_room_until_all_of_it_is_sent() -> None:
+    answer = b"\0such as a KeyUpdate" * 50_000  # the client's OpenSSL never sees it
     server, far = socket.socketpair()  # unlike TCP's, a full buffer stays full
     async with secured(server, far) as (tls, client), open_reactor() as reactor:
         assert reactor is not None

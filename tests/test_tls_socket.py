@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import ssl
 import sys
@@ -221,6 +222,35 @@ def test_what_is_not_tls_is_an_error(size: int) -> None:
         assert not server.ready
 
 
+def test_an_error_that_was_ready_leaves_nothing_to_the_garbage_collector() -> None:
+    with connected() as (server, client):
+        client.far.sendall(client.seal(b"whole") + b"no record of TLS")
+        assert server.receive() == b"whole"
+        assert server.send_back() == 5
+        with pytest.raises(ssl.SSLError):
+            server.receive()
+        # The error's traceback refers to the server.
+        assert not any(isinstance(one, ssl.SSLError) for one in gc.get_referents(server))
+
+
+def test_small_records_are_received_in_parts_so_that_other_clients_get_their_turn() -> None:
+    sent = bytes(range(200))
+    with connected() as (server, client):
+        client.far.sendall(b"".join(client.seal(bytes([one]) * 300) for one in sent))
+        received = bytearray()
+        parts = 0
+        while server.ready or not parts:
+            data = server.receive()
+            parts += 1
+            received += data
+            assert 0 < len(data) <= 64 * 300
+            assert server.send_back() == len(data)
+            client.fetch()
+        assert parts == 4
+        assert client.receive() == received
+        assert received == b"".join(bytes([one]) * 300 for one in sent)
+
+
 def test_an_end_without_close_notify_is_an_error() -> None:
     with connected() as (server, client):
         client.far.sendall(client.seal(b"all"))
@@ -261,6 +291,16 @@ def test_an_answer_of_openssl_goes_out_before_more_is_received() -> None:
             with suppress(*NOT_NOW):
                 server.receive()
         assert came == answer
+
+
+def test_an_answer_to_what_came_with_the_end_of_the_handshake_goes_out_at_once() -> None:
+    with connected() as (server, client):
+        server._incoming.write(b"\x17\x03")  # the beginning of a record
+        server._outgoing.write(b"answer")  # as OpenSSL does after a KeyUpdate
+        server.ready = True
+        with pytest.raises(ssl.SSLWantReadError):
+            server.receive()
+        assert client.far.recv(100) == b"answer"
 
 
 def test_close_notify_waits_for_room() -> None:

@@ -303,7 +303,7 @@ class Reactor:
         relay.echoed += sent
         if relay.moved is not None:
             relay.moved()
-        if sent < len(rest):
+        if sent < len(rest) or (relay.tls is not None and relay.tls.unsent):
             relay.rest = rest[sent:]
         else:
             relay.rest = None

@@ -15,6 +15,9 @@ _RECORD = 16 * 1024
 _SEALED = _RECORD + 22
 # How many bytes to receive at once.
 _TAKE = 4 * _SEALED
+# How many records to decrypt before other clients get their turn. A record of one byte takes as
+# long as 2 KiB of a full one.
+_MANY = 64
 
 
 class TlsSocket:
@@ -29,8 +32,9 @@ class TlsSocket:
 
     Attributes:
         ready: whether `receive` has something without the socket, which no system reports: what
-            came with the end of the handshake, or the end of the stream or an error that came with
-            what `receive` has just returned.
+            came with the end of the handshake or with many small records, or the end of the stream
+            or an error that came with what `receive` has just returned.
+        unsent: encrypted bytes that had no room.
     """
 
     __slots__ = (
@@ -40,8 +44,8 @@ class TlsSocket:
         "_incoming",
         "_outgoing",
         "_tls",
-        "_unsent",
         "ready",
+        "unsent",
     )
 
     def __init__(self, descriptor: int, context: ssl.SSLContext) -> None:
@@ -51,8 +55,8 @@ class TlsSocket:
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._failure: ssl.SSLError | None = None
-        # Encrypted bytes to send, and how many bytes of the client's are in them.
-        self._unsent = b""
+        self.unsent = b""
+        # How many bytes of the client's are in what is unsent.
         self._covered = 0
 
     def do_handshake(self) -> None:
@@ -94,19 +98,19 @@ class TlsSocket:
             OSError: that was not TLS (`ssl.SSLError`), there was no close_notify
                 (`ssl.SSLEOFError`), or the connection broke.
         """
-        if self._unsent:
+        if self.unsent:
             self._flush()
-        if self.ready:
-            return self._without_socket()
-        sealed = os.read(self._descriptor, _TAKE)
         try:
+            if self.ready:
+                return self._without_socket()
+            sealed = os.read(self._descriptor, _TAKE)
             if len(sealed) <= _SEALED:
                 self._put(sealed)
                 data = self._tls.read(_RECORD)
                 if not data:
                     return data
                 self._tls.write(data)
-                self._unsent = self._outgoing.read()
+                self.unsent = self._outgoing.read()
                 if self._incoming.pending:
                     data = self._decrypt_all([data], b"")
             else:
@@ -128,11 +132,11 @@ class TlsSocket:
             BlockingIOError: there is no room.
             OSError: the connection broke.
         """
-        sent = os.write(self._descriptor, self._unsent)
-        if sent < len(self._unsent):
-            self._unsent = self._unsent[sent:]
+        sent = os.write(self._descriptor, self.unsent)
+        if sent < len(self.unsent):
+            self.unsent = self.unsent[sent:]
             return 0
-        self._unsent = b""
+        self.unsent = b""
         covered, self._covered = self._covered, 0
         return covered
 
@@ -157,7 +161,7 @@ class TlsSocket:
             self._incoming.write_eof()
 
     def _decrypt_all(self, pieces: list[bytes], sealed: bytes) -> bytes:
-        """Decrypt all whole records, and encrypt them for `send_back`.
+        """Decrypt whole records, at most 64, and encrypt them for `send_back`.
 
         Args:
             pieces: what was decrypted before.
@@ -168,13 +172,13 @@ class TlsSocket:
             ssl.SSLError: see `receive`. Not if there are bytes to return before.
         """
         view = memoryview(sealed)
-        records = [self._unsent]
+        records = [self.unsent]
         try:
             for start in range(0, len(sealed) or 1, _SEALED):
                 self._incoming.write(view[start : start + _SEALED])
                 with suppress(ssl.SSLWantReadError):
                     while self._incoming.pending:
-                        if piece := self._tls.read(_RECORD):
+                        if len(pieces) < _MANY and (piece := self._tls.read(_RECORD)):
                             pieces.append(piece)
                             self._tls.write(piece)
                             records.append(self._outgoing.read())
@@ -182,12 +186,13 @@ class TlsSocket:
                             self.ready = True
                             break
                 if self.ready:
+                    self._incoming.write(view[start + _SEALED :])
                     break
         except ssl.SSLError as exc:
             if not pieces:
                 raise
             self.ready, self._failure = True, exc.with_traceback(None)  # no cycle
-        self._unsent = b"".join(records)
+        self.unsent = b"".join(records)
         if not pieces and not self.ready:
             raise ssl.SSLWantReadError
         return b"".join(pieces)
@@ -195,8 +200,12 @@ class TlsSocket:
     def _without_socket(self) -> bytes:
         """Return or raise what is here already."""
         self.ready = False
-        if self._failure is not None:
-            raise self._failure
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # its traceback refers to this frame: no cycle
         data = self._decrypt_all([], b"") if self._incoming.pending else b""
         self._covered = len(data)
         return data
@@ -208,11 +217,11 @@ class TlsSocket:
             ssl.SSLWantWriteError: there is no room for all of it.
             OSError: the connection broke.
         """
-        self._unsent += self._outgoing.read()
+        self.unsent += self._outgoing.read()
         try:
-            if self._unsent:
+            if self.unsent:
                 self.send_back()
         except BlockingIOError:
             pass
-        if self._unsent:
+        if self.unsent:
             raise ssl.SSLWantWriteError
