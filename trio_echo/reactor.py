@@ -27,8 +27,8 @@ Why this is safe:
   milliseconds and a batch. So clients that flood the server hold up nobody. Every event of a batch
   is handled, as epoll_wait(2) rotates among the ready sockets: a dropped event might never come
   back. So a batch is limited, both in sockets and in bytes.
-- With TLS, all whole records that were received are decrypted and sent back. So OpenSSL never holds
-  bytes that epoll could not report. If the end of the stream came with them, or an error, the
+- With TLS, whole records that were received are decrypted and sent back, up to 64 in a turn. If
+  OpenSSL then holds more that epoll could not report, or the end of the stream, or an error, the
   reactor waits until there is room for more: epoll reports that at once.
 - If a tap raises an `Exception`, its relay ends. Anything else, such as a KeyboardInterrupt at any
   point, ends the reactor and so the whole server. `remove` then undoes what was half done.
