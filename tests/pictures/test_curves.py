@@ -31,8 +31,8 @@ def test_each_series_has_its_own_style() -> None:
 @pytest.mark.parametrize(
     ("series", "ticks", "words"),
     [
-        ({}, None, "series: there is no point"),
-        ({"empty": ([], [])}, None, "series: there is no point"),
+        ({}, None, "series: give at least one point"),
+        ({"empty": ([], [])}, None, "series: give at least one point"),
         (SERIES, {"64 B": 64}, "ticks: give at least two"),
     ],
 )

@@ -51,10 +51,10 @@ def curves(
             as well, and the logarithmic ones are at their right.
 
     Raises:
-        ValueError: no curve has a point, or there are fewer than two ticks.
+        ValueError: all curves are empty, or there are fewer than two ticks.
     """
     if not any(len(across) for across, _ in series.values()):
-        raise ValueError("series: there is no point to draw")
+        raise ValueError("series: give at least one point")
     if ticks is not None and len(ticks) < 2:
         raise ValueError("ticks: give at least two, for both ends of the axis")
     height = _HEIGHT + _TITLE * (linear is not None)

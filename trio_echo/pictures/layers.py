@@ -15,7 +15,7 @@ def layers(*frames: Layers) -> Picture:
 
     Raises:
         TypeError: a frame is not `Layers`.
-        ValueError: there are no frames.
+        ValueError: no frame is given.
     """
     if not frames:
         raise ValueError("frames: give at least one")
